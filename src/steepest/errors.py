@@ -1,0 +1,47 @@
+"""Every error that Steepest raises on purpose.
+
+SteepestError
+├── InputError        an argument, a table or an array is not what was asked for (also ValueError)
+│   └── TableError    a table can't be read or used
+├── ModelError        a model folder can't be read or written
+└── DivergenceError   training met a number that is not finite (also ArithmeticError)
+
+A message says where, what was expected, what came, and what to do.
+"""
+
+__all__ = ["DivergenceError", "InputError", "ModelError", "SteepestError", "TableError"]
+
+
+class SteepestError(Exception):
+    """Base of all errors of this package."""
+
+
+class InputError(SteepestError, ValueError):
+    """An argument is not what was asked for."""
+
+
+class TableError(InputError):
+    """A table can't be read, or can't be used for what was asked."""
+
+
+class ModelError(SteepestError):
+    """A model folder can't be read or written."""
+
+
+class DivergenceError(SteepestError, ArithmeticError):
+    """Training met a loss or a parameter that is not finite.
+
+    The network holds the last finite parameters when this is raised.
+
+    Attributes
+    ----------
+    step : int
+        The step, counted from 0 over the life of the trainer, at which it began.
+    layer : str
+        The layer, or "loss", whose result was the first that was not finite.
+    """
+
+    def __init__(self, message: str, step: int, layer: str) -> None:
+        super().__init__(message)
+        self.step = step
+        self.layer = layer
