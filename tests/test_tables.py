@@ -211,6 +211,22 @@ def test_writer_refuses(tmp_path):
     assert read_table(tmp_path / "t.csv").to_pydict() == {"a": [1]}
 
 
+def test_a_full_disk(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def fill(method):
+        with TableWriter(tmp_path / "t.csv") as writer:
+            writer.write(TABLE)
+            monkeypatch.setattr(writer._writer, method, full)
+            writer.write(TABLE)
+
+    for method in ("write_table", "close"):
+        with pytest.raises(TableError, match=r"can't write .*t.csv: No space left"):
+            fill(method)
+        assert not list(tmp_path.iterdir())
+
+
 def test_writer_casts_later_blocks_and_counts_rows(tmp_path):
     with TableWriter(tmp_path / "t.csv") as writer:
         writer.write(pa.table({"a": [1.5], "b": ["x"]}))

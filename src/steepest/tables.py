@@ -159,10 +159,8 @@ class TableWriter:
                 table = table.select(self._schema.names).cast(self._schema)
             except (pa.ArrowException, KeyError, ValueError) as error:
                 raise TableError(f"a block does not fit the first one: {_line(error)}") from error
-        try:
+        with self._explain():
             self._writer.write_table(table)
-        except pa.ArrowException as error:
-            raise TableError(f"{self._name} can't hold this table: {_line(error)}") from error
         self.rows += table.num_rows
 
     def __enter__(self) -> Self:
@@ -176,36 +174,41 @@ class TableWriter:
     ) -> None:
         try:
             if kind is None and self._writer is not None:
-                self._writer.close()
-                self._close_sink()
-                if self._part is not None and self._file is not None:
-                    self._part.replace(self._file)
-                    self._part = None
+                with self._explain():
+                    self._writer.close()
+                    self._close_sink()
+                    if self._part is not None and self._file is not None:
+                        self._part.replace(self._file)
+                        self._part = None
         finally:
-            self._close_sink()
+            with contextlib.suppress(OSError):  # what it still holds is not wanted
+                self._close_sink()
             if self._part is not None:
                 self._part.unlink(missing_ok=True)
 
-    @property
-    def _name(self) -> str:
-        return "standard output" if self._file is None else str(self._file)
+    @contextlib.contextmanager
+    def _explain(self) -> Iterator[None]:
+        name = "standard output" if self._file is None else str(self._file)
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise TableError(f"can't write {name}: {error.strerror or _line(error)}") from error
+        except pa.ArrowException as error:
+            raise TableError(f"{name} can't hold this table: {_line(error)}") from error
 
     def _start(self, schema: pa.Schema) -> None:
         self._schema = schema
-        if self._file is None:
-            sys.stdout.flush()
-            sink: IO[bytes] = sys.stdout.buffer
-        else:
-            self._part = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
-            try:
-                sink = self._sink = self._part.open("wb")
-            except OSError as error:
-                self._part = None
-                raise TableError(f"can't write {self._file}: {error.strerror}") from error
-        try:
+        with self._explain():
+            if self._file is None:
+                sys.stdout.flush()
+                sink: IO[bytes] = sys.stdout.buffer
+            else:
+                part = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
+                sink = self._sink = part.open("wb")
+                self._part = part
             self._writer = self._form.writer(sink, schema)
-        except pa.ArrowException as error:
-            raise TableError(f"{self._name} can't hold this table: {_line(error)}") from error
 
     def _close_sink(self) -> None:
         if self._sink is not None:
