@@ -1,0 +1,53 @@
+"""How the matrix A of an affine layer begins: functions ``(rng, (q, p)) -> array``.
+
+=====================  =====================================================
+``glorot_uniform``     uniform on ±√(6/(p + q))
+``glorot_normal``      normal, variance 2/(p + q)
+``he_uniform``         uniform on ±√(6/p)
+``he_normal``          normal, variance 2/p
+``lecun_uniform``      uniform on ±√(3/p)
+``lecun_normal``       normal, variance 1/p
+``zeros``              0
+=====================  =====================================================
+
+p is the number of inputs (fan-in) and q that of outputs (fan-out). A uniform distribution has the
+variance of the normal one beside it.
+
+Sources: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
+networks", AISTATS 2010, equation 16; He, Zhang, Ren & Sun, "Delving deep into rectifiers", ICCV
+2015, arXiv:1502.01852, equation 10; LeCun, Bottou, Orr & Müller, "Efficient BackProp", 1998,
+section 4.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["INITIALISERS"]
+
+Shape = tuple[int, int]
+Initialiser = Callable[[np.random.Generator, Shape], NDArray[Any]]
+
+
+def _uniform(rng: np.random.Generator, shape: Shape, variance: float) -> NDArray[Any]:
+    bound = np.sqrt(3 * variance)
+    return rng.uniform(-bound, bound, shape)
+
+
+def _normal(rng: np.random.Generator, shape: Shape, variance: float) -> NDArray[Any]:
+    return rng.normal(0, np.sqrt(variance), shape)
+
+
+INITIALISERS: dict[str, Initialiser] = {
+    "glorot_uniform": lambda rng, shape: _uniform(rng, shape, 2 / (shape[0] + shape[1])),
+    "glorot_normal": lambda rng, shape: _normal(rng, shape, 2 / (shape[0] + shape[1])),
+    "he_uniform": lambda rng, shape: _uniform(rng, shape, 2 / shape[1]),
+    "he_normal": lambda rng, shape: _normal(rng, shape, 2 / shape[1]),
+    "lecun_uniform": lambda rng, shape: _uniform(rng, shape, 1 / shape[1]),
+    "lecun_normal": lambda rng, shape: _normal(rng, shape, 1 / shape[1]),
+    "zeros": lambda rng, shape: np.zeros(shape),
+}

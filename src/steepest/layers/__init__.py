@@ -1,0 +1,47 @@
+"""The layers. `steepest.layer` has the contract that they all follow."""
+
+from .concat import Concat
+from .dense import Dense
+from .dropout import Dropout
+from .elu import ELU
+from .embedding import Embedding
+from .gelu import GELU
+from .identity import Identity
+from .layer_norm import LayerNorm
+from .leaky_relu import LeakyReLU
+from .mish import Mish
+from .parallel import Parallel
+from .relu import ReLU
+from .residual import Residual
+from .scale import Scale
+from .selu import SELU
+from .sequential import Sequential
+from .sigmoid import Sigmoid
+from .silu import SiLU
+from .softmax import Softmax
+from .softplus import Softplus
+from .tanh import Tanh
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
+    "Concat",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Identity",
+    "LayerNorm",
+    "LeakyReLU",
+    "Mish",
+    "Parallel",
+    "ReLU",
+    "Residual",
+    "Scale",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]

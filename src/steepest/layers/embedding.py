@@ -1,0 +1,102 @@
+"""Embedding: row x_ij of a table E in place of the code x_ij; (n, k) -> (n, k·dim), E (codes, dim).
+
+The codes 0, …, codes − 1 come as real numbers, as everything in a batch does. All k columns share
+one table; for a table each, use `steepest.layers.Parallel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..layer import Array, Layer, Parameter, positive_count
+from ..rule import check
+
+__all__ = ["Embedding"]
+
+
+@dataclass(frozen=True, repr=False)
+class Embedding(Layer):
+    """Replace each code by its row of a learnable table.
+
+    Parameters
+    ----------
+    codes : int
+        The number of codes.
+    dim : int
+        The number of entries that stand for a code.
+    std : float
+        E begins with normal numbers of this standard deviation.
+    """
+
+    codes: int
+    dim: int
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive_count("Embedding", "codes", self.codes)
+        positive_count("Embedding", "dim", self.dim)
+        check("Embedding", "std", self.std, least=0)
+
+    def outputs(self, p: int) -> int:
+        """Return k·dim."""
+        return p * self.dim
+
+    def parameters(self, p: int) -> dict[str, Parameter]:
+        """Return E (codes, dim)."""
+        return {"E": Parameter((self.codes, self.dim))}
+
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
+        """E is normal with mean 0 and standard deviation ``std``."""
+        theta["E"][...] = rng.normal(0, self.std, theta["E"].shape)
+
+    def check_inputs(self, X: Array) -> None:
+        """Raise `InputError` unless every entry is one of the codes."""
+        values = np.asarray(X)
+        with np.errstate(invalid="ignore"):
+            good = (values >= 0) & (values < self.codes) & (values == np.floor(values))
+        if not good.all():
+            row, column = (int(index) for index in np.argwhere(~good)[0])
+            raise InputError(
+                f"Embedding: row {row}, column {column}: the code must be one of 0, …, "
+                f"{self.codes - 1}, got {values[row, column]!r}"
+            )
+
+    @staticmethod
+    def forward(x: Array, y: Array, E: Array, rows: range) -> None:
+        """y = E[x]"""
+        codes, dim = E.shape
+        zero, above = x.dtype.type(0), x.dtype.type(codes)
+        for i in rows:
+            for j in range(x.shape[1]):
+                v = x[i, j]
+                code = np.int64(v if (v >= zero) & (v < above) else zero)  # stays inside E
+                for d in range(dim):
+                    y[i, j * dim + d] = E[code, d]
+
+    @staticmethod
+    def backward_x(dx: Array, rows: range) -> None:
+        """dx = 0"""
+        zero = dx.dtype.type(0)
+        for i in rows:
+            for j in range(dx.shape[1]):
+                dx[i, j] = zero
+
+    @staticmethod
+    def backward_theta(
+        x: Array, dy: Array, dE: Array, alpha: float, thread: int, threads: int
+    ) -> None:
+        """dE[x] += alpha dy"""
+        codes, dim = dE.shape
+        zero, above = x.dtype.type(0), x.dtype.type(codes)
+        first, last = codes * thread // threads, codes * (thread + 1) // threads
+        for i in range(x.shape[0]):
+            for j in range(x.shape[1]):
+                v = x[i, j]
+                code = np.int64(v if (v >= zero) & (v < above) else zero)
+                if first <= code < last:  # every thread owns some of the codes
+                    for d in range(dim):
+                        dE[code, d] += alpha * dy[i, j * dim + d]

@@ -1,0 +1,30 @@
+"""Identity: y = x; (n, p) -> (n, p).
+
+It emits nothing: the layer after it reads x itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..layer import Backward, Layer
+
+if TYPE_CHECKING:
+    from ..lowering import Lowering
+    from ..program import Buffer
+
+__all__ = ["Identity"]
+
+
+@dataclass(frozen=True, repr=False)
+class Identity(Layer):
+    """y = x."""
+
+    def flops(self, p: int) -> int:
+        """Return 0."""
+        return 0
+
+    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+        """Emit nothing; return x, and dx = dy."""
+        return x, lambda dy, wants_dx: dy if wants_dx else None

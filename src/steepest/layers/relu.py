@@ -1,0 +1,35 @@
+"""ReLU: y = max(x, 0), entry by entry; (n, p) -> (n, p).
+
+The derivative at 0 is taken to be 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..layer import Array, Layer
+
+__all__ = ["ReLU"]
+
+
+@dataclass(frozen=True, repr=False)
+class ReLU(Layer):
+    """y = max(x, 0), entry by entry."""
+
+    @staticmethod
+    def forward(x: Array, y: Array, rows: range) -> None:
+        """y = max(x, 0)"""
+        zero = x.dtype.type(0)
+        for i in rows:
+            for j in range(x.shape[1]):
+                v = x[i, j]
+                y[i, j] = zero if v < zero else v
+
+    @staticmethod
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+        """dx = dy ⊙ [x > 0]"""
+        zero = x.dtype.type(0)
+        for i in rows:
+            for j in range(x.shape[1]):
+                d = dy[i, j]
+                dx[i, j] = d if x[i, j] > zero else zero

@@ -1,0 +1,52 @@
+"""Scale: y = s ⊙ x, a learnable factor for each input; (n, p) -> (n, p), s (p,).
+
+In front of a network for tables it learns which columns matter.
+
+Source: Holzmüller, Grinsztajn & Steinwart, "Better by default: strong pre-tuned MLPs and boosted
+trees on tabular data", NeurIPS 2024, arXiv:2407.04491, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..layer import Array, Layer, Parameter
+
+__all__ = ["Scale"]
+
+
+@dataclass(frozen=True, repr=False)
+class Scale(Layer):
+    """y = s ⊙ x, with a factor s for each input that begins at 1."""
+
+    def parameters(self, p: int) -> dict[str, Parameter]:
+        """Return s (p,)."""
+        return {"s": Parameter((p,))}
+
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
+        """s = 1"""
+        theta["s"][...] = 1
+
+    @staticmethod
+    def forward(x: Array, y: Array, s: Array, rows: range) -> None:
+        """y = s ⊙ x"""
+        for i in rows:
+            for j in range(x.shape[1]):
+                y[i, j] = s[j] * x[i, j]
+
+    @staticmethod
+    def backward_x(dy: Array, dx: Array, s: Array, rows: range) -> None:
+        """dx = s ⊙ dy"""
+        for i in rows:
+            for j in range(dy.shape[1]):
+                dx[i, j] = s[j] * dy[i, j]
+
+    @staticmethod
+    def backward_theta(x: Array, dy: Array, ds: Array, alpha: float, units: range) -> None:
+        """ds += alpha Σ_n dy ⊙ x"""
+        for i in range(x.shape[0]):
+            for j in units:
+                ds[j] += alpha * dy[i, j] * x[i, j]

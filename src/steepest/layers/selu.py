@@ -1,0 +1,46 @@
+"""SELU: y = λ·x where x > 0, λ·α·(eˣ − 1) elsewhere; (n, p) -> (n, p).
+
+λ = 1.0507… and α = 1.6733… keep mean 0 and variance 1 from layer to layer.
+
+Source: Klambauer, Unterthiner, Mayr & Hochreiter, "Self-normalizing neural networks", NeurIPS 2017,
+arXiv:1706.02515, equation 2 and section 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._functions import exp, expm1
+from ..layer import Array, Layer
+
+__all__ = ["SELU"]
+
+_SCALE = 1.0507009873554804934
+_BEND = 1.6732632423543772848
+
+
+@dataclass(frozen=True, repr=False)
+class SELU(Layer):
+    """y = λ·x where x > 0, λ·α·(eˣ − 1) elsewhere."""
+
+    @staticmethod
+    def forward(x: Array, y: Array, rows: range) -> None:
+        """y = 1.0507·x if x > 0 else 1.7581·(exp(x) − 1)"""
+        zero = x.dtype.type(0)
+        scale, bend = x.dtype.type(_SCALE), x.dtype.type(_SCALE * _BEND)
+        for i in rows:
+            for j in range(x.shape[1]):
+                v = x[i, j]
+                low = bend * expm1(zero if v > zero else v, x)
+                y[i, j] = scale * v if v > zero else low
+
+    @staticmethod
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+        """dx = dy ⊙ (1.0507 if x > 0 else 1.7581·exp(x))"""
+        zero = x.dtype.type(0)
+        scale, bend = x.dtype.type(_SCALE), x.dtype.type(_SCALE * _BEND)
+        for i in rows:
+            for j in range(x.shape[1]):
+                v, d = x[i, j], dy[i, j]
+                low = d * bend * exp(zero if v > zero else v, x)
+                dx[i, j] = d * scale if v > zero else low

@@ -1,0 +1,34 @@
+"""Sigmoid: y = 1/(1 + e⁻ˣ), entry by entry; (n, p) -> (n, p).
+
+Its derivative is y·(1 − y).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._functions import sigmoid
+from ..layer import Array, Layer
+
+__all__ = ["Sigmoid"]
+
+
+@dataclass(frozen=True, repr=False)
+class Sigmoid(Layer):
+    """y = 1/(1 + e⁻ˣ), entry by entry."""
+
+    @staticmethod
+    def forward(x: Array, y: Array, rows: range) -> None:
+        """y = 1 / (1 + exp(−x))"""
+        for i in rows:
+            for j in range(x.shape[1]):
+                y[i, j] = sigmoid(x[i, j], x)
+
+    @staticmethod
+    def backward_x(y: Array, dy: Array, dx: Array, rows: range) -> None:
+        """dx = dy ⊙ y ⊙ (1 − y)"""
+        one = y.dtype.type(1)
+        for i in rows:
+            for j in range(y.shape[1]):
+                s = y[i, j]
+                dx[i, j] = dy[i, j] * s * (one - s)

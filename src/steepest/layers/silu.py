@@ -1,0 +1,37 @@
+"""SiLU: y = x·σ(x) = x/(1 + e⁻ˣ), also called Swish; (n, p) -> (n, p).
+
+Source: Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units", Neural Networks 107 (2018),
+arXiv:1702.03118.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._functions import sigmoid
+from ..layer import Array, Layer
+
+__all__ = ["SiLU"]
+
+
+@dataclass(frozen=True, repr=False)
+class SiLU(Layer):
+    """y = x·σ(x), also called Swish."""
+
+    @staticmethod
+    def forward(x: Array, y: Array, rows: range) -> None:
+        """y = x ⊙ sigmoid(x)"""
+        for i in rows:
+            for j in range(x.shape[1]):
+                v = x[i, j]
+                y[i, j] = v * sigmoid(v, x)
+
+    @staticmethod
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+        """dx = dy ⊙ s ⊙ (1 + x ⊙ (1 − s)), s = sigmoid(x)"""
+        one = x.dtype.type(1)
+        for i in rows:
+            for j in range(x.shape[1]):
+                v = x[i, j]
+                s = sigmoid(v, x)
+                dx[i, j] = dy[i, j] * s * (one + v * (one - s))

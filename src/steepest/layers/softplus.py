@@ -1,0 +1,34 @@
+"""Softplus: y = log(1 + eˣ), entry by entry; (n, p) -> (n, p).
+
+Computed as max(x, 0) + log(1 + exp(−|x|)), which never overflows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._functions import exp, log1p, sigmoid
+from ..layer import Array, Layer
+
+__all__ = ["Softplus"]
+
+
+@dataclass(frozen=True, repr=False)
+class Softplus(Layer):
+    """y = log(1 + eˣ), entry by entry."""
+
+    @staticmethod
+    def forward(x: Array, y: Array, rows: range) -> None:
+        """y = log(1 + exp(x))"""
+        zero = x.dtype.type(0)
+        for i in rows:
+            for j in range(x.shape[1]):
+                v = x[i, j]
+                y[i, j] = (zero if v < zero else v) + log1p(exp(-abs(v), x), x)
+
+    @staticmethod
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+        """dx = dy ⊙ sigmoid(x)"""
+        for i in rows:
+            for j in range(x.shape[1]):
+                dx[i, j] = dy[i, j] * sigmoid(x[i, j], x)

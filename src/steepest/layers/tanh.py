@@ -1,0 +1,34 @@
+"""Tanh: y = tanh(x), entry by entry; (n, p) -> (n, p).
+
+Its derivative is 1 − y².
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._functions import tanh
+from ..layer import Array, Layer
+
+__all__ = ["Tanh"]
+
+
+@dataclass(frozen=True, repr=False)
+class Tanh(Layer):
+    """y = tanh(x), entry by entry."""
+
+    @staticmethod
+    def forward(x: Array, y: Array, rows: range) -> None:
+        """y = tanh(x)"""
+        for i in rows:
+            for j in range(x.shape[1]):
+                y[i, j] = tanh(x[i, j], x)
+
+    @staticmethod
+    def backward_x(y: Array, dy: Array, dx: Array, rows: range) -> None:
+        """dx = dy ⊙ (1 − y²)"""
+        one = y.dtype.type(1)
+        for i in rows:
+            for j in range(y.shape[1]):
+                t = y[i, j]
+                dx[i, j] = dy[i, j] * ((one - t) * (one + t))

@@ -1,0 +1,43 @@
+"""Absolute error: ℓ = Σ_k |z_k − y_k|; z (n, k), y (n, k). It estimates medians.
+
+The derivative where z_k = y_k is taken to be 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._functions import times
+from ..loss import Array, Loss
+
+__all__ = ["Absolute"]
+
+
+@dataclass(frozen=True)
+class Absolute(Loss):
+    """ℓ = Σ_k |z_k − y_k|."""
+
+    @staticmethod
+    def value(z: Array, y: Array, w: Array, loss: Array, rows: range) -> None:
+        """loss = w Σ_k |z − y|"""
+        for i in rows:
+            total = z.dtype.type(0)
+            for k in range(z.shape[1]):
+                total += abs(z[i, k] - y[i, k])
+            loss[i] = times(w[i], total)
+
+    @staticmethod
+    def gradient(
+        z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float, rows: range
+    ) -> None:
+        """dz = scale w sign(z − y); loss = w Σ_k |z − y|"""
+        zero = z.dtype.type(0)
+        for i in rows:
+            factor = scale * w[i]
+            total = zero
+            for k in range(z.shape[1]):
+                u = z[i, k] - y[i, k]
+                total += abs(u)
+                tie = zero * u  # 0, or NaN
+                dz[i, k] = factor if u > zero else (-factor if u < zero else tie)
+            loss[i] = times(w[i], total)

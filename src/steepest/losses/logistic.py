@@ -1,0 +1,68 @@
+"""Logistic loss: ℓ = Σ_k log(1 + exp(z_k)) − y_k z_k for logits z and targets y in [0, 1].
+
+z (n, k), y (n, k): one label, or several that don't exclude one another. It is the cross-entropy of
+y and σ(z), computed as (1 − y)·max(z, 0) + y·max(−z, 0) + log(1 + exp(−|z|)), in which nothing
+overflows or cancels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._functions import exp, log1p, sigmoid, times
+from ..errors import InputError
+from ..loss import Array, Loss
+
+__all__ = ["Logistic"]
+
+
+@dataclass(frozen=True)
+class Logistic(Loss):
+    """ℓ = Σ_k log(1 + exp(z_k)) − y_k z_k; targets are 0, 1, or probabilities."""
+
+    def targets(self, y: Array, q: int, dtype: str) -> Array:
+        """Return (n, k), all of it in [0, 1]."""
+        y = super().targets(y, q, dtype)
+        bad = (y < 0) | (y > 1)
+        if bad.any():
+            row, column = (int(index) for index in np.argwhere(bad)[0])
+            raise InputError(
+                f"Logistic: targets must be between 0 and 1; row {row} has {y[row, column]:g}"
+            )
+        return y
+
+    def mean(self, z: Array) -> Array:
+        """Return σ(z), the probabilities."""
+        e = np.exp(-np.abs(z))
+        p: Array = np.where(z < 0, e, np.ones_like(e)) / (1 + e)
+        return p
+
+    @staticmethod
+    def value(z: Array, y: Array, w: Array, loss: Array, rows: range) -> None:
+        """loss = w Σ_k (log(1 + exp(z)) − y ⊙ z)"""
+        zero, one = z.dtype.type(0), z.dtype.type(1)
+        for i in rows:
+            total = zero
+            for k in range(z.shape[1]):
+                v, t = z[i, k], y[i, k]
+                wrong = times(t, -v) if v < zero else times(one - t, v)
+                total += wrong + log1p(exp(-abs(v), z), z)
+            loss[i] = times(w[i], total)
+
+    @staticmethod
+    def gradient(
+        z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float, rows: range
+    ) -> None:
+        """dz = scale w (sigmoid(z) − y); loss = w Σ_k (log(1 + exp(z)) − y ⊙ z)"""
+        zero, one = z.dtype.type(0), z.dtype.type(1)
+        for i in rows:
+            factor = scale * w[i]
+            total = zero
+            for k in range(z.shape[1]):
+                v, t = z[i, k], y[i, k]
+                wrong = times(t, -v) if v < zero else times(one - t, v)
+                total += wrong + log1p(exp(-abs(v), z), z)
+                dz[i, k] = factor * (sigmoid(v, z) - t)
+            loss[i] = times(w[i], total)

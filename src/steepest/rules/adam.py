@@ -1,0 +1,72 @@
+"""Adam: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², θ ← θ − η m̂/(√v̂ + eps).
+
+m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) undo that m and v begin at 0.
+
+Source: Kingma & Ba, "Adam: A method for stochastic optimization", ICLR 2015, arXiv:1412.6980,
+Algorithm 1, and the form at the end of its section 2, which adds its eps (there ε̂) to √v.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..rule import Array, Rule, check
+from ..schedules import Schedule
+
+__all__ = ["Adam"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(Rule):
+    """Steps along the averaged gradient, divided by the root of the averaged square.
+
+    Parameters
+    ----------
+    lr : float or callable
+        η, or a schedule.
+    beta1, beta2 : float
+        The weights of the old averages.
+    eps : float
+        Keeps the divisor above 0.
+    epsilon_hat : bool
+        Add eps to √v and not to √v̂, as scikit-learn does.
+    """
+
+    lr: float | Schedule = field(default=0.001, kw_only=False)
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    epsilon_hat: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(type(self).__name__, "beta1", self.beta1, least=0, below=1)
+        check(type(self).__name__, "beta2", self.beta2, least=0, below=1)
+        check(type(self).__name__, "eps", self.eps, above=0)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """M and v, the averages of g and g²."""
+        return ("m", "v")
+
+    @staticmethod
+    def step(
+        theta: Array, g: Array, m: Array, v: Array, eta: float, t: int, beta1: float, beta2: float,
+        eps: float, epsilon_hat: float, entries: range,
+    ) -> None:  # fmt: skip
+        """theta −= eta · m/(1 − beta1ᵗ) / (√(v/(1 − beta2ᵗ)) + eps); m, v average g, g²"""
+        zero, one = theta.dtype.type(0), theta.dtype.type(1)
+        old_1, old_2, power = np.float64(beta1), np.float64(beta2), np.float64(t)
+        size = theta.dtype.type(np.float64(eta) / (1.0 - old_1**power))
+        root = theta.dtype.type(1.0 / math.sqrt(1.0 - old_2**power))
+        least = eps * (root if epsilon_hat > 0 else one)
+        rest_1, rest_2 = one - beta1, one - beta2
+        for i in entries:
+            d = g[i]
+            m[i] = beta1 * m[i] + rest_1 * d
+            v[i] = beta2 * v[i] + rest_2 * d * d
+            theta[i] -= size * m[i] / (root * math.sqrt(v[i]) + least)
+            g[i] = zero

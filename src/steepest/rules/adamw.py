@@ -1,0 +1,19 @@
+"""AdamW: Adam with decoupled weight decay, θ ← θ − η·weight_decay·θ after each step.
+
+Source: Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019, arXiv:1711.05101.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .adam import Adam
+
+__all__ = ["AdamW"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW(Adam):
+    """`Adam` with a weight decay of 0.01 unless another is given."""
+
+    weight_decay: float = 0.01

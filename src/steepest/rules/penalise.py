@@ -1,0 +1,36 @@
+"""Penalties of the objective, l1‖θ‖₁ + l2/2 ‖θ‖², and decoupled weight decay.
+
+The derivative of |θ| at 0 is taken to be 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+__all__ = ["decay", "penalise"]
+
+Array = NDArray[Any]
+
+
+def penalise(
+    theta: Array, g: Array, l1: float, l2: float, penalty: Array, thread: int, entries: range
+) -> None:
+    """g += l1 sign(theta) + l2 theta; penalty += l1 Σ |theta| + ½ l2 Σ theta²"""
+    zero, half = theta.dtype.type(0), theta.dtype.type(0.5)
+    sizes, squares = theta.dtype.type(0), theta.dtype.type(0)
+    for i in entries:
+        v = theta[i]
+        sign = l1 if v > zero else (-l1 if v < zero else zero)
+        g[i] += sign + l2 * v
+        sizes += abs(v)
+        squares += v * v
+    penalty[thread] += l1 * sizes + half * l2 * squares
+
+
+def decay(theta: Array, eta: float, weight_decay: float, entries: range) -> None:
+    """theta −= eta weight_decay theta"""
+    kept = theta.dtype.type(1) - eta * weight_decay
+    for i in entries:
+        theta[i] *= kept

@@ -1,0 +1,93 @@
+"""SGD: θ ← θ − η g; with momentum v ← μ v − η g, θ ← θ + v.
+
+Without momentum, penalties, decay, clipping or factors, the layers themselves add −η/n Σ ∇_θ ℓ to
+θ, and there is neither a gradient buffer nor an update instruction.
+
+Sources: Robbins & Monro, "A stochastic approximation method", Ann. Math. Statist. 22 (1951);
+Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum in deep
+learning", ICML 2013, equations 1 to 4, where θ stands for the point θ + μ v of equation 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..errors import InputError
+from ..rule import Array, Rule, check
+from ..schedules import Schedule
+
+__all__ = ["SGD"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD(Rule):
+    """Gradient descent, with momentum if asked for.
+
+    Parameters
+    ----------
+    lr : float or callable
+        η, or a schedule.
+    momentum : float
+        μ: the part of the last step that goes on.
+    nesterov : bool
+        θ ← θ + μ v − η g, with the new v: the gradient is that of the point the momentum leads to.
+    """
+
+    lr: float | Schedule = field(default=0.01, kw_only=False)
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check("SGD", "momentum", self.momentum, least=0, below=1)
+        if self.nesterov and self.momentum == 0:
+            raise InputError("SGD: nesterov needs a momentum above 0")
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """v, if there is momentum."""
+        return ("v",) if self.momentum else ()
+
+    @property
+    def fuses(self) -> bool:
+        """Whether the step is θ ← θ − η ∇ℓ and nothing else, so that no gradient is stored."""
+        return self.momentum == 0 and self.plain
+
+    @property
+    def kernel(self) -> Callable[..., None]:
+        """The kernel of one of the three forms."""
+        if not self.momentum:
+            return type(self).step
+        return type(self).step_nesterov if self.nesterov else type(self).step_momentum
+
+    @staticmethod
+    def step(theta: Array, g: Array, eta: float, entries: range) -> None:
+        """theta −= eta g"""
+        zero = theta.dtype.type(0)
+        for i in entries:
+            theta[i] -= eta * g[i]
+            g[i] = zero
+
+    @staticmethod
+    def step_momentum(
+        theta: Array, g: Array, v: Array, eta: float, momentum: float, entries: range
+    ) -> None:
+        """v = momentum v − eta g; theta += v"""
+        zero = theta.dtype.type(0)
+        for i in entries:
+            v[i] = momentum * v[i] - eta * g[i]
+            theta[i] += v[i]
+            g[i] = zero
+
+    @staticmethod
+    def step_nesterov(
+        theta: Array, g: Array, v: Array, eta: float, momentum: float, entries: range
+    ) -> None:
+        """v = momentum v − eta g; theta += momentum v − eta g"""
+        zero = theta.dtype.type(0)
+        for i in entries:
+            push = eta * g[i]
+            v[i] = momentum * v[i] - push
+            theta[i] += momentum * v[i] - push
+            g[i] = zero

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers import numerical_gradient, run_kernel
+from scipy import special
+
+from steepest.errors import InputError
+from steepest.layers import (
+    ELU,
+    GELU,
+    SELU,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
+
+
+def selu(x):
+    return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+
+
+REFERENCES = [
+    (ReLU(), lambda x: np.maximum(x, 0)),
+    (LeakyReLU(), lambda x: np.where(x > 0, x, 0.01 * x)),
+    (LeakyReLU(0.3), lambda x: np.where(x > 0, x, 0.3 * x)),
+    (ELU(), lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
+    (ELU(1.5), lambda x: np.where(x > 0, x, 1.5 * np.expm1(np.minimum(x, 0)))),
+    (SELU(), selu),
+    (GELU(), lambda x: x * special.ndtr(x)),
+    (SiLU(), lambda x: x * special.expit(x)),
+    (Mish(), lambda x: x * np.tanh(np.logaddexp(0, x))),
+    (Tanh(), np.tanh),
+    (Sigmoid(), special.expit),
+    (Softplus(), lambda x: np.logaddexp(0, x)),
+]
+LAYERS = [layer for layer, _ in REFERENCES]
+each_layer = pytest.mark.parametrize("layer", LAYERS, ids=repr)
+each_reference = pytest.mark.parametrize(("layer", "reference"), REFERENCES, ids=repr)
+each_shape = pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1, 5), (3, 37)])
+compiled_or_not = pytest.mark.parametrize("compiled", [False, True])
+
+
+def forward(layer, x, compiled=True, threads=1):
+    y = np.full_like(x, 77)
+    run_kernel(layer.forward, x.dtype.name, compiled, threads, x=x, y=y, **layer.settings())
+    return y
+
+
+def backward(layer, x, dy, compiled=True, threads=1):
+    y, dx = forward(layer, x, compiled), np.full_like(x, 77)
+    run_kernel(
+        layer.backward_x, x.dtype.name, compiled, threads,
+        x=x, y=y, dy=dy, dx=dx, **layer.settings(),
+    )  # fmt: skip
+    return dx
+
+
+def entries(shape, seed=0):
+    x = 2 * np.random.default_rng(seed).normal(size=shape)
+    return np.where(np.abs(x) < 1e-3, 0.5, x)  # away from the kinks
+
+
+@each_reference
+@each_shape
+@compiled_or_not
+def test_forward(layer, reference, shape, compiled):
+    x = entries(shape)
+    np.testing.assert_allclose(forward(layer, x, compiled), reference(x), rtol=2e-15, atol=1e-16)
+
+
+@each_reference
+@compiled_or_not
+def test_forward_float32(layer, reference, compiled):
+    x = entries((5, 19)).astype("float32")
+    y = forward(layer, x, compiled)
+    np.testing.assert_allclose(y, reference(x.astype("float64")), rtol=1e-6, atol=1e-7)
+
+
+@each_layer
+@each_shape
+@compiled_or_not
+def test_gradient(layer, shape, compiled):
+    x, dy = entries(shape), entries(shape, seed=1)
+    expected = numerical_gradient(lambda: float(np.sum(dy * forward(layer, x))), x)
+    dx = backward(layer, x, dy, compiled)
+    np.testing.assert_allclose(dx, expected, rtol=1e-6, atol=1e-8)
+
+
+@each_layer
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_compiled_equals_plain(layer, dtype):
+    x, dy = entries((4, 21)).astype(dtype), entries((4, 21), seed=1).astype(dtype)
+    eps = 8 * np.finfo(dtype).eps
+    for f in (lambda c: forward(layer, x, c), lambda c: backward(layer, x, dy, c)):
+        np.testing.assert_allclose(f(True), f(False), rtol=eps, atol=eps)
+
+
+@each_layer
+def test_threads_share_the_rows(layer):
+    x, dy = entries((7, 5)), entries((7, 5), seed=1)
+    np.testing.assert_array_equal(forward(layer, x, threads=3), forward(layer, x))
+    np.testing.assert_array_equal(backward(layer, x, dy, threads=3), backward(layer, x, dy))
+
+
+@each_reference
+@compiled_or_not
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extremes_and_nan(layer, reference, compiled, dtype):
+    x = np.array([[-1e4, -800, -100, -1e-30, 0, 1e-30, 100, 800, 1e4, np.nan]], dtype)
+    y = forward(layer, x, compiled)
+    with np.errstate(all="ignore"):
+        expected = reference(x.astype("float64"))
+    tight = {"rtol": 1e-6, "atol": 1e-36} if dtype == "float32" else {"rtol": 1e-13, "atol": 1e-300}
+    np.testing.assert_allclose(y, expected, **tight)
+    dx = backward(layer, x, np.ones_like(x), compiled)
+    assert np.isfinite(dx[0, :-1]).all()
+    if layer not in (ReLU(), LeakyReLU(), LeakyReLU(0.3)):
+        assert np.isnan(dx[0, -1])
+    slope = {"GELU": 0, "SiLU": 0, "Mish": 0}.get(type(layer).__name__)
+    if slope is not None:
+        assert dx[0, 0] == slope
+        assert dx[0, -2] == 1
+
+
+def test_derivative_at_0():
+    zero, one = np.zeros((1, 1)), np.ones((1, 1))
+    assert backward(ReLU(), zero, one) == 0
+    assert backward(LeakyReLU(0.25), zero, one) == 0.25
+    assert backward(ELU(0.5), zero, one) == 0.5
+
+
+@pytest.mark.parametrize("layer", [ELU, LeakyReLU])
+@pytest.mark.parametrize("value", [np.nan, np.inf, "1", None, True])
+def test_refuses(layer, value):
+    with pytest.raises(InputError, match=layer.__name__):
+        layer(value)
+
+
+def test_whole_numbers_reach_kernels_as_reals():
+    assert isinstance(ELU(2).settings()["scale"], float)
+    x = entries((2, 3)).astype("float32")
+    np.testing.assert_array_equal(forward(ELU(2), x), forward(ELU(2.0), x))
+
+
+def test_repr():
+    assert [repr(layer) for layer in (ReLU(), ELU(), ELU(2.0))] == ["ReLU()", "ELU()", "ELU(2.0)"]
