@@ -1,0 +1,116 @@
+"""Neural networks trained by stochastic gradient descent and backpropagation.
+
+Compose a `Network` of layers, give a `Trainer` a loss and an update rule, and fit.
+"""
+
+from .errors import DivergenceError, InputError, ModelError, SteepestError, TableError
+from .history import History
+from .layer import Layer, Parameter
+from .layers import (
+    ELU,
+    GELU,
+    SELU,
+    Concat,
+    Dense,
+    Dropout,
+    Embedding,
+    Identity,
+    LayerNorm,
+    LeakyReLU,
+    Mish,
+    Parallel,
+    ReLU,
+    Residual,
+    Scale,
+    Sequential,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from .loss import Loss
+from .losses import (
+    Absolute,
+    Hinge,
+    Huber,
+    Logistic,
+    Poisson,
+    Quantile,
+    SoftmaxCrossEntropy,
+    Squared,
+)
+from .network import Network
+from .rule import Rule
+from .rules import SGD, Adagrad, Adam, AdamW, RMSprop
+from .schedules import (
+    CosLog4,
+    Cosine,
+    Exponential,
+    FlatCosine,
+    InverseScaling,
+    OneCycle,
+    ReduceOnPlateau,
+    Step,
+)
+from .trainer import Progress, Trainer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
+    "SGD",
+    "Absolute",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Concat",
+    "CosLog4",
+    "Cosine",
+    "Dense",
+    "DivergenceError",
+    "Dropout",
+    "Embedding",
+    "Exponential",
+    "FlatCosine",
+    "Hinge",
+    "History",
+    "Huber",
+    "Identity",
+    "InputError",
+    "InverseScaling",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Logistic",
+    "Loss",
+    "Mish",
+    "ModelError",
+    "Network",
+    "OneCycle",
+    "Parallel",
+    "Parameter",
+    "Poisson",
+    "Progress",
+    "Quantile",
+    "RMSprop",
+    "ReLU",
+    "ReduceOnPlateau",
+    "Residual",
+    "Rule",
+    "Scale",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "Softplus",
+    "Squared",
+    "SteepestError",
+    "Step",
+    "TableError",
+    "Tanh",
+    "Trainer",
+]

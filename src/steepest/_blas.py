@@ -1,0 +1,73 @@
+"""Matrix products: the address of BLAS for compiled kernels, its meaning for plain Python."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import threading
+from types import TracebackType
+from typing import Any
+
+__all__ = ["gemm", "gemm_address", "single_threaded"]
+
+
+def gemm(address: int, alpha: float, a: Any, b: Any, beta: float, c: Any) -> None:
+    """C ← α A B + β C, for A (m, k), B (k, n), C (m, n), where C has contiguous rows.
+
+    A and B may be transposed views. Compiled, this calls the ``?gemm`` at ``address``.
+    """
+    c[...] = alpha * (a @ b) + beta * c if beta else alpha * (a @ b)
+
+
+@functools.cache
+def gemm_address(dtype: str) -> int:
+    """Return the address of the BLAS ``sgemm`` or ``dgemm`` that SciPy brings along."""
+    from scipy.linalg import cython_blas
+
+    capsule = cython_blas.__pyx_capi__["sgemm" if dtype == "float32" else "dgemm"]
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype = ctypes.c_char_p
+    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    return int(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))
+
+
+class _SingleThreaded:
+    """Keeps BLAS on one thread while any training or prediction runs in this process.
+
+    The limit belongs to the process, so it is counted: the first to enter sets it, the last to
+    leave lifts it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limits: Any = None
+        self._pools: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                if self._pools is None:
+                    from threadpoolctl import ThreadpoolController
+
+                    gemm_address("float32")  # SciPy's BLAS must be loaded to be found
+                    self._pools = ThreadpoolController()
+                self._limits = self._pools.limit(limits=1, user_api="blas")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limits.restore_original_limits()
+                self._limits = None
+
+
+single_threaded = _SingleThreaded()

@@ -1,0 +1,188 @@
+"""The driver that runs a program, and the threads that run it together.
+
+Every thread runs the whole program, each its share of every kernel, and they meet at barriers,
+which are instructions like any other (SPMD: single program, multiple data). Nothing here knows
+what a kernel computes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from . import _blas
+from ._atomic import call, fetch_add, load, store, yield_core
+from ._kernels import driver_address
+from .program import Instruction, Program, aligned
+
+__all__ = ["Engine", "barrier", "drive"]
+
+_SPINS = 2000  # tries before a waiting thread offers its core to others
+
+
+def barrier(arrivals: int, threads: int) -> None:
+    """Wait for all threads."""
+    ticket = fetch_add(arrivals, 1)
+    target = (ticket // threads + 1) * threads
+    spins = 0
+    # The word after the count says that a thread has failed and will not come.
+    while load(arrivals) < target and load(arrivals + 8) == 0:
+        spins += 1
+        if spins > _SPINS:
+            yield_core()
+
+
+def drive(
+    whole: int,
+    whole_end: int,
+    short: int,
+    short_end: int,
+    per_epoch: int,
+    first: int,
+    steps: int,
+    control: int,
+    thread: int,
+    threads: int,
+) -> int:
+    """Run ``steps`` steps from step ``first``, and return how many were run.
+
+    The rows of a step lie at the addresses from ``whole`` up to ``whole_end``; those for the last,
+    shorter batch of every ``per_epoch`` steps, if there is one, from ``short`` to ``short_end``.
+    ``control`` points to three integers: the count of arrivals at barriers, the stop flag, and the
+    row whose kernel failed.
+    """
+    for k in range(steps):
+        row, end = whole, whole_end
+        if short != 0 and (first + k + 1) % per_epoch == 0:
+            row, end = short, short_end
+        while row < end:
+            status = call(load(row), row, thread, threads)
+            if status != 0:
+                store(control + 16, row)
+                store(control + 8, 1)
+                return k
+            row += 8 * load(row + 8)
+        if load(control + 8) != 0:
+            return k + 1
+    return steps
+
+
+class Control:
+    """The three integers by which the threads of one engine speak to one another."""
+
+    def __init__(self) -> None:
+        self.words = aligned(8, np.int64)
+
+    @property
+    def address(self) -> int:
+        return int(self.words.ctypes.data)
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.words[1])
+
+    def reset(self) -> None:
+        self.words[:] = 0
+
+
+class Engine:
+    """Runs a program of whole batches and one for the last batch of an epoch, in chunks.
+
+    Use it as a context manager: it holds threads, and keeps BLAS on one thread of its own.
+    """
+
+    def __init__(
+        self, whole: Program, short: Program | None, per_epoch: int, control: Control
+    ) -> None:
+        self.whole, self.short, self.per_epoch, self.control = whole, short, per_epoch, control
+        self.threads = whole.threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._driver = _driver()
+
+    def __enter__(self) -> Engine:
+        _blas.single_threaded.__enter__()
+        if self.threads > 1:
+            self._pool = ThreadPoolExecutor(self.threads - 1, "steepest")
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        _blas.single_threaded.__exit__(None, None, None)
+
+    def run(self, first: int, steps: int) -> int:
+        """Run ``steps`` steps from step ``first`` of the fit; return how many were completed.
+
+        Fewer than asked for means that a kernel raised the stop flag.
+        """
+        self.control.reset()
+        arguments = (*_span(self.whole), *_span(self.short), self.per_epoch, first, steps)
+        arguments = (*arguments, self.control.address)
+        others = [
+            self._pool.submit(self._driver, *arguments, thread, self.threads)
+            for thread in range(1, self.threads)
+            if self._pool is not None
+        ]
+        try:
+            done = self._driver(*arguments, 0, self.threads)
+        except BaseException:
+            self.control.words[1] = 1  # lets the other threads out of their barriers
+            raise
+        finally:
+            for other in others:
+                other.result()
+        failed = int(self.control.words[2])
+        if failed:
+            raise RuntimeError(f"a kernel raised an exception: {self._formula(failed)}")
+        return done
+
+    def trace(self, program: Program) -> Iterator[Instruction]:
+        """Run ``program`` once on one thread; yield each instruction when it has been run."""
+        self.control.reset()
+        row = int(program.rows.ctypes.data)
+        for instruction in program.instructions:
+            end = row + 8 * load(row + 8)
+            if instruction.function is not barrier:
+                self._driver(row, end, 0, 0, 1, 0, 1, self.control.address, 0, 1)
+                yield instruction
+            row = end
+
+    def _formula(self, address: int) -> str:
+        """Return the formula of the instruction whose row lies at ``address``."""
+        for program in (self.whole, self.short):
+            if program is not None:
+                row = int(program.rows.ctypes.data)
+                for instruction in program.instructions:
+                    if row == address:
+                        return f"{instruction.layer}: {instruction.formula}"
+                    row += 8 * load(row + 8)
+        return "unknown"
+
+
+def _span(program: Program | None) -> tuple[int, int]:
+    if program is None:
+        return 0, 0
+    start = int(program.rows.ctypes.data)
+    return start, start + program.rows.nbytes
+
+
+@functools.cache
+def _driver() -> Callable[..., int]:
+    # ctypes lets go of Python's lock during the call, so threads run at once.
+    function = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 10)(
+        driver_address(drive, 10)
+    )
+
+    def run(*arguments: int) -> int:
+        result = (ctypes.c_int64 * 2)()  # Numba returns a status, and the value through a pointer
+        at = ctypes.addressof(result)
+        function(at, at + 8, *arguments)
+        return int(result[0])
+
+    return run

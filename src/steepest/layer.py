@@ -1,0 +1,166 @@
+"""The contract of a layer: START HERE.
+
+A network is f = f_h ∘ … ∘ f_1. Layer i owns its parameters θ_i, the map f_i, and Φ_i, which turns
+∇_{y_i}ℓ, already computed, into ∇_{θ_i}ℓ and ∇_{y_{i−1}}ℓ. Nobody else knows how it differentiates.
+
+Notation, the same in every file of `steepest.layers`:
+
+=================  ===============================================================
+n, p, q            rows of the batch, inputs, outputs of the layer
+``x`` (n, p)       input y_{i−1}
+``y`` (n, q)       output y_i
+``dy``, ``dx``     ∂ℓ/∂y (given) and ∂ℓ/∂x (wanted), of the shapes of y and x
+``dA``             ∂ℓ/∂A's target, of the shape of the parameter A
+``alpha``          the factor of the accumulation  target += alpha · ∇_θ ℓ
+``rows``           this thread's share of range(n)
+``inputs``         this thread's share of range(p)
+``units``          this thread's share of range(q)
+``key``, ``step``  for `steepest._random`: what is drawn where
+=================  ===============================================================
+
+A layer's kernels are plain static functions that ask for these by name, and for the layer's own
+fields and parameters by theirs:
+
+``forward``         writes y (all of it, never accumulating)
+``backward_x``      Φ, first half: writes dx
+``backward_theta``  Φ, second half: target += alpha · ∇_θ ℓ, where the target is θ itself (plain
+                    gradient descent: alpha = −η) or a buffer (alpha = 1)
+
+A kernel with none of ``rows``, ``inputs``, ``units`` runs on one thread. One with ``rows`` may
+touch only those rows of x, y, dx and dy. Kernels are compiled by `steepest._compile`; they are
+plain Python in tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .lowering import Lowering
+    from .program import Buffer
+
+__all__ = ["Backward", "Layer", "Parameter"]
+
+Array = NDArray[Any]
+Backward = Callable[["Buffer", bool], "Buffer | None"]
+"""Emits the two halves of Φ: ``(dy, whether dx is wanted) -> dx``."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a layer says of one of its parameters.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    by_columns : bool
+        Stored column after column. Kernels then get the transpose, named with a t: ``At``.
+    decays : bool
+        Whether penalties and weight decay apply to it.
+    """
+
+    shape: tuple[int, ...]
+    by_columns: bool = False
+    decays: bool = False
+
+
+class Layer:
+    """One layer: shapes, parameters, initialisation, forward and the two halves of Φ.
+
+    A subclass is a frozen dataclass whose fields are its settings.
+    """
+
+    forward: ClassVar[Callable[..., None]]
+    backward_x: ClassVar[Callable[..., None]]
+    backward_theta: ClassVar[Callable[..., None]]
+    takes_sparse: ClassVar[bool] = False
+    """Whether ``lower`` can take a `steepest.lowering.SparseBatch`."""
+
+    def outputs(self, p: int) -> int:
+        """Return q, the width of the output for inputs of width ``p``."""
+        return p
+
+    def parameters(self, p: int) -> dict[str, Parameter]:
+        """Return the parameters, in the order in which they are stored."""
+        return {}
+
+    def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of what ``forward`` leaves for the backward pass, by name."""
+        return {}
+
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
+        """Write initial values into the parameters."""
+
+    def children(self, p: int) -> list[tuple[str, Layer, int]]:
+        """Return the layers this one is made of: name, layer, and width of its input."""
+        return []
+
+    def check_inputs(self, X: Array) -> None:
+        """Raise `InputError` if the layer can't take the rows of ``X``."""
+
+    def flops(self, p: int) -> int:
+        """Return the floating-point operations of ``forward`` for one row."""
+        return self.outputs(p)
+
+    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+        """Emit the forward instructions; return y and what emits the backward ones."""
+        n, p = x.shape
+        y = low.array("y", n, self.outputs(p))
+        names: dict[str, Any] = {"x": x, "y": y, **self.settings(), **low.theta(self, p)}
+        for name, shape in self.memory(n, p).items():
+            names[name] = low.array(name, *shape)
+        flops = n * self.flops(p)
+        low.emit(self.forward, names, flops=flops)
+
+        def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
+            names["dy"] = dy
+            dx = None
+            if wants_dx:
+                dx = names["dx"] = low.array("dx", n, p)
+                low.emit(self.backward_x, names, flops=flops)
+            if self.parameters(p):
+                targets = low.targets(self, p)
+                low.emit(self.backward_theta, {**names, **targets}, flops=flops)
+            return dx
+
+        return y, backward
+
+    def settings(self) -> dict[str, Any]:
+        """Return the numbers among the fields, by name; those declared ``float`` as floats."""
+        own: Any = self
+        found: dict[str, Any] = {}
+        for f in fields(own) if is_dataclass(own) else ():
+            value = getattr(self, f.name)
+            if isinstance(value, int | float | np.number):
+                whole = isinstance(value, int | np.integer) and f.type not in ("float", float)
+                found[f.name] = int(value) if whole else float(value)
+        return found
+
+    def __repr__(self) -> str:
+        """Show the fields that differ from their defaults; the first one without its name."""
+        own: Any = self
+        parts = [
+            repr(getattr(self, f.name)) if k == 0 else f"{f.name}={getattr(self, f.name)!r}"
+            for k, f in enumerate(fields(own) if is_dataclass(own) else ())
+            if getattr(self, f.name) != f.default
+        ]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def positive_count(where: str, what: str, value: Any) -> None:
+    """Raise `InputError` unless ``value`` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{where}: {what} must be a whole number of at least 1, got {value!r}")
+
+
+def fraction(where: str, what: str, value: Any) -> None:
+    """Raise `InputError` unless 0 ≤ ``value`` < 1."""
+    if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
+        raise InputError(f"{where}: {what} must be at least 0 and below 1, got {value!r}")

@@ -1,0 +1,83 @@
+"""Kernels of Dense for A stored row after row: A (q, p) with contiguous inputs, for few outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._blas import gemm
+from ..layer import Array
+
+
+def forward(x: Array, A: Array, b: Array, y: Array, blas: int, rows: range) -> None:
+    """y = x Aᵀ + b"""
+    first, last = np.int64(rows.start), np.int64(rows.stop)
+    one = y.dtype.type(1)
+    for i in rows:
+        for j in range(y.shape[1]):
+            y[i, j] = b[j]
+    gemm(blas, one, x[first:last], A.T, one, y[first:last])
+
+
+def backward_x(A: Array, dy: Array, dx: Array, blas: int, rows: range) -> None:
+    """dx = dy A"""
+    first, last = np.int64(rows.start), np.int64(rows.stop)
+    gemm(blas, dx.dtype.type(1), dy[first:last], A, dx.dtype.type(0), dx[first:last])
+
+
+def backward_theta(
+    alpha: float, x: Array, dy: Array, dA: Array, db: Array, blas: int, thread: int, inputs: range
+) -> None:
+    """dA += alpha dyᵀ x, db += alpha Σ_n dy"""
+    first, last = np.int64(inputs.start), np.int64(inputs.stop)
+    gemm(blas, alpha, dy.T, x[:, first:last], x.dtype.type(1), dA[:, first:last])
+    if thread == 0:
+        for i in range(dy.shape[0]):
+            for j in range(dy.shape[1]):
+                db[j] += alpha * dy[i, j]
+
+
+def forward_one(x: Array, A: Array, b: Array, y: Array) -> None:
+    """y = x Aᵀ + b"""
+    for j in range(y.shape[1]):
+        total = b[j]
+        for k in range(x.shape[1]):
+            total += A[j, k] * x[0, k]
+        y[0, j] = total
+
+
+def backward_one(
+    alpha: float, x: Array, dy: Array, A: Array, b: Array, dx: Array, inputs: range
+) -> None:
+    """dx = dy A; A += alpha dyᵀ x, b += alpha dy"""
+    for k in inputs:
+        dx[0, k] = 0
+    for j in range(dy.shape[1]):  # both halves of Φ in one sweep over A
+        d = dy[0, j]
+        step = alpha * d
+        for k in inputs:
+            a = A[j, k]
+            dx[0, k] += d * a
+            A[j, k] = a + step * x[0, k]
+        b[j] += step
+
+
+def backward_x_one(x: Array, A: Array, dy: Array, dx: Array, inputs: range) -> None:
+    """dx = dy A"""
+    for k in inputs:
+        dx[0, k] = 0
+    for j in range(dy.shape[1]):
+        d = dy[0, j]
+        for k in inputs:
+            dx[0, k] += d * A[j, k]
+
+
+def backward_theta_one(
+    alpha: float, x: Array, dy: Array, dA: Array, db: Array, thread: int, inputs: range
+) -> None:
+    """dA += alpha dyᵀ x, db += alpha dy"""
+    for j in range(dy.shape[1]):
+        step = alpha * dy[0, j]
+        for k in inputs:
+            dA[j, k] += step * x[0, k]
+        if thread == 0:
+            db[j] += step

@@ -1,0 +1,121 @@
+"""Dense: y = x Aᵀ + b, the affine map of every row.
+
+This file says what the layer is and which kernels a program gets; the kernels are in
+`_dense_columns` (A stored column after column), `_dense_rows` (row after row, for few outputs) and
+`_dense_sparse` (CSR input).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .._blas import gemm_address
+from ..errors import InputError
+from ..init import INITIALISERS
+from ..layer import Array, Backward, Layer, Parameter, positive_count
+from ..lowering import Lowering, SparseBatch
+from ..program import Buffer
+from . import _dense_columns, _dense_rows, _dense_sparse
+
+__all__ = ["Dense"]
+
+_FEW = 16  # outputs that do not fill a vector: then it is the inputs that loops should run over
+
+
+@dataclass(frozen=True, repr=False)
+class Dense(Layer):
+    """Affine map y = A x + b of p inputs to ``units`` outputs.
+
+    Parameters
+    ----------
+    units : int
+        q, the number of outputs.
+    weights : str or callable
+        How A begins: a name of `steepest.init.INITIALISERS` (``"glorot_uniform"``,
+        ``"he_normal"``, ``"lecun_normal"``, …) or a function ``(rng, (q, p)) -> array``.
+    bias : bool
+        Whether there is a b. It begins at zero.
+
+    Notes
+    -----
+    Φ: dx = dy A; dA = dyᵀ x, db = Σ_n dy.
+    """
+
+    takes_sparse: ClassVar[bool] = True
+
+    units: int
+    weights: str | Callable[..., Any] = "glorot_uniform"
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        positive_count("Dense", "units", self.units)
+        if not callable(self.weights) and self.weights not in INITIALISERS:
+            raise InputError(
+                f"Dense: no initialiser {self.weights!r}; there are {', '.join(INITIALISERS)}, "
+                "or give a function (rng, shape) -> array"
+            )
+
+    def outputs(self, p: int) -> int:
+        return self.units
+
+    def parameters(self, p: int) -> dict[str, Parameter]:
+        by_columns = self.units >= _FEW
+        A = {"A": Parameter((self.units, p), by_columns=by_columns, decays=True)}
+        return A | {"b": Parameter((self.units,))} if self.bias else A
+
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
+        A = theta["A"]
+        draw = self.weights if callable(self.weights) else INITIALISERS[self.weights]
+        drawn = np.asarray(draw(rng, A.shape))
+        if drawn.shape != A.shape:
+            raise InputError(
+                f"Dense: the initialiser must return an array of shape {A.shape}, got {drawn.shape}"
+            )
+        A[...] = drawn
+
+    def flops(self, p: int) -> int:
+        return 2 * p * self.units
+
+    def lower(self, low: Lowering, x: Buffer | SparseBatch) -> tuple[Buffer, Backward]:
+        n, p = x.shape
+        y = low.array("y", n, self.units)
+        names: dict[str, Any] = {"x": x, "y": y, **low.theta(self, p)}
+        names["blas"] = gemm_address(str(low.arena.dtype))
+        if not self.bias:
+            names["b"] = low.array("zero", self.units)
+        flops = n * self.flops(p)
+        by_columns = "At" in names
+        kernels: Any = _dense_columns if by_columns else _dense_rows
+        if isinstance(x, SparseBatch):
+            names |= {"values": x.data, "columns": x.indices, "starts": x.indptr, "i": x.chosen}
+            flops = 2 * x.nonzeros * n * self.units
+            kernels = _dense_sparse
+            low.emit(kernels.forward if by_columns else kernels.forward_rows, names, flops=flops)
+        else:
+            low.emit(kernels.forward_one if n == 1 else kernels.forward, names, flops=flops)
+
+        def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
+            names.update(low.targets(self, p), dy=dy)
+            if not self.bias:
+                names["db"] = low.array("nowhere", self.units)
+            if isinstance(x, SparseBatch):
+                theta = kernels.backward_theta if by_columns else kernels.backward_theta_rows
+                low.emit(theta, names, flops=flops)
+                return None
+            dx = None
+            if wants_dx:
+                dx = names["dx"] = low.array("dx", n, p)
+                if n == 1 and low.fused and low.program.threads == 1:
+                    low.emit(kernels.backward_one, names, flops=2 * flops)
+                    return dx
+                half = kernels.backward_x_one if n == 1 else kernels.backward_x
+                low.emit(half, names, flops=flops)
+            half = kernels.backward_theta_one if n == 1 else kernels.backward_theta
+            low.emit(half, names, flops=flops)
+            return dx
+
+        return y, backward

@@ -1,0 +1,63 @@
+"""Sequential: f = f_h ∘ … ∘ f_1."""
+
+from __future__ import annotations
+
+from ..layer import Array, Backward, Layer
+from ..lowering import Lowering
+from ..program import Buffer
+from ._combinator import Combinator
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Combinator):
+    """Layers one after the other.
+
+    Φ: ∇_{y_h}ℓ goes through the Φ of f_h, then of f_{h−1}, and so on down to f_1.
+
+    Parameters
+    ----------
+    *layers : Layer
+        f_1, …, f_h; at least one. May be nested.
+    """
+
+    takes_sparse = True
+
+    def outputs(self, p: int) -> int:
+        for layer in self.layers:
+            p = layer.outputs(p)
+        return p
+
+    def children(self, p: int) -> list[tuple[str, Layer, int]]:
+        found = []
+        for k, layer in enumerate(self.layers):
+            found.append((str(k), layer, p))
+            p = layer.outputs(p)
+        return found
+
+    def check_inputs(self, X: Array) -> None:
+        self.layers[0].check_inputs(X)
+
+    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+        steps: list[tuple[Backward, bool]] = []
+        learned = False  # whether an earlier layer has parameters, and so needs dx
+        for name, layer, p in self.children(x.shape[1]):
+            x, back = low.child(name, layer, x)
+            steps.append((back, learned))
+            learned = learned or has_parameters(layer, p)
+
+        def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
+            dx: Buffer | None = dy
+            for back, needed in reversed(steps):
+                if dx is None:
+                    break
+                dx = back(dx, wants_dx or needed)
+            return dx
+
+        return x, backward
+
+
+def has_parameters(layer: Layer, p: int) -> bool:
+    """Whether ``layer``, or any layer in it, has parameters."""
+    inside = any(has_parameters(child, width) for _, child, width in layer.children(p))
+    return bool(layer.parameters(p)) or inside

@@ -1,0 +1,110 @@
+"""The contract of a loss.
+
+Training minimises (1/n) Σ w_i ℓ(z_i, y_i), where z_i = f(x_i; θ) is the output of the network, y_i
+the target and w_i the weight of example i (all 1 unless given; weights are scaled to a mean of 1
+over the training set). A loss owns ℓ, ∇_z ℓ, and what its targets look like. The output activation
+is not part of it: where z is a logit, the loss works on the logit, and `Loss.mean` is the inverse
+link that turns z into what z predicts.
+
+Notation, the same in every file of `steepest.losses`:
+
+============  =====================================================================
+``z`` (n, q)  outputs of the network
+``y``         targets, (n, k) real, or (n,) int64 where they are classes
+``w`` (n,)    weights of the examples
+``loss``      (n,) receives w_i ℓ(z_i, y_i)
+``dz``        (n, q) receives scale · w_i ∇_z ℓ(z_i, y_i)
+``scale``     1/n: the gradient is that of the batch's average
+``rows``      this thread's share of range(n)
+============  =====================================================================
+
+A loss has two kernels, plain static functions that ask for these by name and for the loss's own
+fields by theirs: ``value`` writes ``loss``, ``gradient`` writes both ``loss`` and ``dz``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+__all__ = ["Loss"]
+
+Array = NDArray[Any]
+
+
+class Loss:
+    """One loss. A subclass is a frozen dataclass whose fields are its settings."""
+
+    value: ClassVar[Callable[..., None]]
+    gradient: ClassVar[Callable[..., None]]
+
+    def targets(self, y: Array, q: int, dtype: str) -> Array:
+        """Return targets as the kernels want them: C-contiguous, (n, k) of ``dtype``.
+
+        Parameters
+        ----------
+        y : array
+            As the user gave them, (n,) or (n, k).
+        q : int
+            The width of the network's output.
+        dtype : {"float32", "float64"}
+
+        Raises
+        ------
+        InputError
+            If the targets don't fit the network or the loss.
+        """
+        y = real_targets(self, y, dtype)
+        if y.shape[1] != q:
+            raise InputError(
+                f"{type(self).__name__}: targets of shape {y.shape} need a network with "
+                f"{y.shape[1]} outputs; this one has {q}"
+            )
+        return y
+
+    def kernels(self, y: Array) -> tuple[Callable[..., None], Callable[..., None]]:
+        """Return (``value``, ``gradient``) for prepared targets ``y``."""
+        return type(self).value, type(self).gradient
+
+    def outputs(self, y: Array) -> int:
+        """Return the width of network that targets ``y``, as the user gave them, ask for."""
+        return 1 if np.ndim(y) == 1 else int(np.shape(y)[1])
+
+    def mean(self, z: Array) -> Array:
+        """Return what outputs ``z`` predict, on the scale of the targets (the inverse link)."""
+        return z
+
+    def settings(self) -> dict[str, Any]:
+        """Return the numbers among the fields, by name; those declared ``float`` as floats."""
+        own: Any = self
+        found: dict[str, Any] = {}
+        for f in fields(own) if is_dataclass(own) else ():
+            value = getattr(self, f.name)
+            if isinstance(value, int | float | np.number):
+                whole = isinstance(value, int | np.integer) and f.type not in ("float", float)
+                found[f.name] = int(value) if whole else float(value)
+        return found
+
+
+def real_targets(loss: Loss, y: Array, dtype: str) -> Array:
+    """Return ``y`` as (n, k) of ``dtype``; raise `InputError` if it is not of finite numbers."""
+    try:
+        real = np.ascontiguousarray(y, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{type(loss).__name__}: targets must be numbers, got {np.asarray(y).dtype}"
+        ) from error
+    if real.ndim == 1:
+        real = real[:, None]
+    if real.ndim != 2:
+        raise InputError(f"{type(loss).__name__}: targets must be (n,) or (n, k), got {real.shape}")
+    if not np.isfinite(real).all():
+        row = int(np.flatnonzero(~np.isfinite(real).all(axis=1))[0])
+        raise InputError(f"{type(loss).__name__}: the target of row {row} is not finite")
+    return real

@@ -1,0 +1,348 @@
+"""Lowering: from layers to instructions.
+
+`Lowering` is what a layer sees while it emits its instructions. The whole programs are written in
+`steepest.prediction` and `steepest.training`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import engine
+from ._random import key_of
+from .errors import InputError
+from .layer import Backward, Layer
+from .program import Arena, Buffer, Cell, Constant, Instruction, Program, Share, Special
+
+if TYPE_CHECKING:
+    from .network import Network
+
+__all__ = ["Lowering", "SparseBatch"]
+
+
+@dataclass(frozen=True)
+class SparseBatch:
+    """The input of a first layer whose data are in CSR form: rows ``chosen`` of the matrix."""
+
+    data: Cell
+    indices: Cell
+    indptr: Cell
+    chosen: Buffer
+    shape: tuple[int, int]
+    nonzeros: int  # in a batch, on average: for the count of FLOPs
+
+    name = "X[i]"
+
+
+class Source:
+    """The data of a run, (n, p) real or in CSR form, as instructions see them."""
+
+    def __init__(self, sparse: bool) -> None:
+        self.sparse = sparse
+        if sparse:
+            self._cells = Cell("X", "f", 1), Cell("columns", "j", 1), Cell("starts", "i", 1)
+        else:
+            self._cells = (Cell("X", "f", 2),)
+        self._nonzeros = 0
+
+    def set(self, X: Any) -> None:
+        """Put data in, as `steepest.data.as_inputs` returns them."""
+        if self.sparse:
+            values, columns, starts = self._cells
+            values.set(np.ascontiguousarray(X.data))
+            columns.set(np.ascontiguousarray(X.indices, np.int32))
+            starts.set(np.ascontiguousarray(X.indptr, np.int64))
+            self._nonzeros = -(-X.nnz // max(1, X.shape[0]))
+        else:
+            self._cells[0].set(X)
+
+    def lower(self, low: Lowering, p: int, chosen: Buffer) -> Any:
+        """Emit what fetches the rows ``chosen``; return the input of the first layer."""
+        n = chosen.shape[0]
+        if self.sparse:
+            return SparseBatch(*self._cells, chosen, (n, p), self._nonzeros)
+        x = low.arena.array("x", n, p)
+        nbytes = 2 * x.size * low.arena.dtype.itemsize
+        low.emit(gather, {"source": self._cells[0], "i": chosen, "batch": x}, nbytes=nbytes)
+        return x
+
+
+class Targets:
+    """The targets of a run, and the weights of its examples, as instructions see them."""
+
+    def __init__(self, like: NDArray[Any], weighted: bool) -> None:
+        self._classes = like.ndim == 1
+        self._width = 0 if self._classes else like.shape[1]
+        self._y = Cell("Y", "i", 1) if self._classes else Cell("Y", "f", 2)
+        self._w = Cell("W", "f", 1) if weighted else None
+
+    def set(self, y: NDArray[Any], w: NDArray[Any] | None) -> None:
+        """Put data in: prepared targets, and weights if there are any."""
+        self._y.set(y)
+        if self._w is not None:
+            assert w is not None
+            self._w.set(w)
+
+    def lower(self, low: Lowering, chosen: Buffer) -> dict[str, Buffer]:
+        """Emit what fetches the rows ``chosen``; return the operands ``y`` and ``w`` of a loss."""
+        n = chosen.shape[0]
+        w = low.arena.array("w", n)
+        if self._w is None:
+            low.arena.fill(w, 1.0)
+        else:
+            low.emit(gather_items, {"source": self._w, "i": chosen, "batch": w}, nbytes=2 * n * 8)
+        if self._classes:
+            y = low.arena.array("y", n, kind="i")
+            low.emit(gather_items, {"source": self._y, "i": chosen, "batch": y}, nbytes=2 * n * 8)
+        else:
+            y = low.arena.array("y", n, self._width)
+            nbytes = 2 * y.size * low.arena.dtype.itemsize
+            low.emit(gather, {"source": self._y, "i": chosen, "batch": y}, nbytes=nbytes)
+        return {"y": y, "w": w}
+
+
+def gather(source, i, batch, rows):  # type: ignore[no-untyped-def]
+    """batch = source[i]"""
+    for r in rows:
+        row = i[r]
+        for j in range(batch.shape[1]):
+            batch[r, j] = source[row, j]
+
+
+def gather_items(source, i, batch, rows):  # type: ignore[no-untyped-def]
+    """batch = source[i]"""
+    for r in rows:
+        batch[r] = source[i[r]]
+
+
+def put(batch, i, out, rows):  # type: ignore[no-untyped-def]
+    """out[i] = batch"""
+    for r in rows:
+        row = i[r]
+        for j in range(batch.shape[1]):
+            out[row, j] = batch[r, j]
+
+
+def put_items(batch, i, out, rows):  # type: ignore[no-untyped-def]
+    """out[i] = batch"""
+    for r in rows:
+        out[i[r]] = batch[r]
+
+
+@dataclass
+class Target:
+    """Where the parameter half of Φ accumulates, and with which factor."""
+
+    theta: dict[str, Buffer]
+    alpha: Buffer | Constant
+
+
+class Lowering:
+    """Collects the instructions of one program.
+
+    Parameters
+    ----------
+    program : Program
+        Receives the instructions.
+    arena : Arena
+        Gives memory.
+    network : Network
+        Its parameters are operands.
+    control : engine.Control
+        For barriers.
+    step : Buffer
+        Where the number of the current step lies.
+    training : bool
+        Whether this is a program that trains; dropout asks.
+    seed : int
+        Of everything that is drawn at random.
+    target : Target, optional
+        Needed for backward passes.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        arena: Arena,
+        network: Network,
+        control: engine.Control,
+        step: Buffer,
+        *,
+        training: bool,
+        seed: int = 0,
+        target: Target | None = None,
+    ) -> None:
+        self.program, self.arena, self.training = program, arena, training
+        self._network, self._control, self._step = network, control, step
+        self._seed, self._target = seed, target
+        self._path: tuple[str, ...] = ()
+        self._layer = ""
+        self._last: object = _BARRIER  # every step ends in one
+        self._keys = 0
+
+    @property
+    def n(self) -> int:
+        """Rows of the batch."""
+        return self.program.batch
+
+    @property
+    def prefix(self) -> str:
+        """The name of the current layer among the parameters, like ``2.0``."""
+        return ".".join(self._path)
+
+    def array(self, name: str, *shape: int, kind: str = "f") -> Buffer:
+        """Return memory for an array of the current layer."""
+        return self.arena.array(f"{name}{self.prefix}", *shape, kind=kind)
+
+    def child(self, name: str, layer: Layer, x: Buffer) -> tuple[Buffer, Backward]:
+        """Lower a layer of a layer; return its output and what emits its backward pass."""
+        path, label = (*self._path, name), f"{'.'.join((*self._path, name))} {layer!r}"
+        if isinstance(x, SparseBatch) and not layer.takes_sparse:
+            raise InputError(
+                f"{label}: can't take CSR input; begin the network with Dense, or give a dense X"
+            )
+        with _Scope(self, path, label):
+            y, backward = layer.lower(self, x)
+
+        def scoped(dy: Buffer, wants_dx: bool) -> Buffer | None:
+            with _Scope(self, path, label):
+                return backward(dy, wants_dx)
+
+        return y, scoped
+
+    def theta(self, layer: Layer, p: int) -> dict[str, Buffer]:
+        """Return the parameters of the current layer, by the names its kernels use."""
+        return self._named(layer, p, "", self._network.buffers)
+
+    def targets(self, layer: Layer, p: int) -> dict[str, Buffer]:
+        """Return where ∇_θ ℓ of the current layer accumulates, by the names its kernels use."""
+        assert self._target is not None
+        return self._named(layer, p, "d", self._target.theta)
+
+    def _named(self, layer: Layer, p: int, d: str, buffers: dict[str, Buffer]) -> dict[str, Buffer]:
+        return {
+            f"{d}{name}{'t' if parameter.by_columns else ''}": buffers[
+                ".".join((*self._path, name))
+            ]
+            for name, parameter in layer.parameters(p).items()
+        }
+
+    @property
+    def fused(self) -> bool:
+        """Whether the parameter half of Φ is the gradient step itself."""
+        return self._target is not None and self._target.theta is self._network.buffers
+
+    def share(self, extent: int, grain: int = 1) -> Share:
+        """Return each thread's part of ``range(extent)``."""
+        return Share(extent, grain, alone=self.program.threads == 1)
+
+    def key(self) -> Constant:
+        """Return a key for random numbers that no other instruction has."""
+        self._keys += 1
+        return Constant(key_of(self._seed, self._keys))
+
+    def emit(
+        self,
+        function: Callable[..., None],
+        names: Mapping[str, Any],
+        *,
+        flops: int = 0,
+        nbytes: int | None = None,
+    ) -> None:
+        """Append one instruction: ``function``, its arguments taken by name from ``names``.
+
+        The names of `steepest.layer` that are not in ``names`` (shares, ``alpha``, ``key``,
+        ``step``) are filled in.
+        """
+        operands: dict[str, Any] = {}
+        for name in inspect.signature(function).parameters:
+            operands[name] = self._operand(name, names)
+        if nbytes is None:
+            sizes = (o.size * _itemsize(o, self.arena) for o in operands.values() if _big(o))
+            nbytes = sum(sizes)
+        self._meet(operands)
+        self.program.instructions.append(
+            Instruction(function, operands, self._layer, flops, nbytes)
+        )
+
+    def _operand(self, name: str, names: Mapping[str, Any]) -> Any:
+        value = names.get(name)
+        if isinstance(value, np.ndarray):
+            return Buffer.of(name, np.ascontiguousarray(value, self.arena.dtype))
+        if isinstance(value, Buffer | Cell | Constant | Share | Special):
+            return value
+        if value is not None:
+            return Constant(value)
+        if name == "rows":
+            return self.share(self.n)
+        if name == "units":
+            return self.share(names["y"].shape[1], 16)
+        if name == "inputs":
+            return self.share(names["x"].shape[1], 16)
+        if name in ("thread", "threads"):
+            return Special(name)
+        if name == "step":
+            return self._step
+        if name == "key":
+            return self.key()
+        if name == "alpha":
+            assert self._target is not None
+            return self._target.alpha
+        raise TypeError(f"{self._layer}: a kernel asks for {name!r}, which nobody provides")
+
+    def _meet(self, operands: Mapping[str, Any]) -> None:
+        """Put a barrier before an instruction that may read what another thread wrote.
+
+        Work on one thread only, and work on the same rows, may follow its like without one.
+        """
+        if self.program.threads == 1:
+            return
+        kind: object = "alone"
+        if "rows" in operands:
+            kind = operands["rows"]
+        elif any(isinstance(o, Share | Special) for o in operands.values()):
+            kind = None
+        if kind is None or kind != self._last:
+            self.barrier()
+        self._last = kind
+
+    def barrier(self) -> None:
+        """Emit a barrier, if there are threads to meet."""
+        if self.program.threads > 1 and self._last is not _BARRIER:
+            operands = {
+                "arrivals": Constant(self._control.address),
+                "threads": Special("threads"),
+            }
+            self.program.instructions.append(Instruction(engine.barrier, dict(operands), "barrier"))
+            self._last = _BARRIER
+
+
+_BARRIER = object()
+
+
+class _Scope:
+    """Sets the current layer of a lowering, and puts the former one back."""
+
+    def __init__(self, low: Lowering, path: tuple[str, ...], label: str) -> None:
+        self._low, self._new = low, (path, label)
+
+    def __enter__(self) -> None:
+        self._old = (self._low._path, self._low._layer)
+        self._low._path, self._low._layer = self._new
+
+    def __exit__(self, *exception: Any) -> None:
+        self._low._path, self._low._layer = self._old
+
+
+def _big(operand: Any) -> bool:
+    return isinstance(operand, Buffer) and bool(operand.shape)
+
+
+def _itemsize(buffer: Buffer, arena: Arena) -> int:
+    return {"i": 8, "j": 4}.get(buffer.kind, arena.dtype.itemsize)

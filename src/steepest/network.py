@@ -1,0 +1,201 @@
+"""A network: layers, and the numbers they have learned."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import as_inputs
+from .errors import InputError
+from .layer import Layer, Parameter
+from .layers.sequential import Sequential
+from .prediction import Predictor
+from .program import Block, Buffer, Program, aligned
+
+__all__ = ["Network"]
+
+Array = NDArray[Any]
+
+
+class Network:
+    """f = f_h ∘ … ∘ f_1 with its parameters θ.
+
+    Parameters
+    ----------
+    *layers : Layer
+        f_1, …, f_h.
+    inputs : int, optional
+        Width of the input. If it is not given, the first data that the network meets tell.
+    seed : int
+        Of the initial parameters.
+    dtype : {"float32", "float64"}
+
+    Attributes
+    ----------
+    theta : ndarray
+        All parameters in one aligned vector.
+    parameters : mapping of str to ndarray
+        The parameters by name, like ``"0.A"`` of shape (q, p): views into ``theta``, to be read
+        and written.
+
+    Examples
+    --------
+    >>> from steepest import Dense, Network, ReLU
+    >>> network = Network(Dense(8), ReLU(), Dense(1), inputs=3)
+    >>> {name: view.shape for name, view in network.parameters.items()}
+    {'0.A': (8, 3), '0.b': (8,), '2.A': (1, 8), '2.b': (1,)}
+    """
+
+    def __init__(
+        self, *layers: Layer, inputs: int | None = None, seed: int = 0, dtype: str = "float32"
+    ) -> None:
+        if str(np.dtype(dtype)) not in ("float32", "float64"):
+            raise InputError(f"Network: dtype must be float32 or float64, got {dtype!r}")
+        self.layer = Sequential(*layers)
+        self.seed, self.dtype = seed, str(np.dtype(dtype))
+        self.inputs: int | None = None
+        self._local = threading.local()
+        if inputs is not None:
+            self.build(inputs)
+
+    def build(self, inputs: int) -> None:
+        """Fix the width of the input, and draw the initial parameters.
+
+        Does nothing if it was done for this width.
+
+        Raises
+        ------
+        InputError
+            If the network was built for another width, or a layer can't take its input.
+        """
+        if inputs == self.inputs:
+            return
+        if self.inputs is not None:
+            raise InputError(
+                f"Network: built for {self.inputs} inputs, got {inputs}; give it the columns it "
+                "was trained on"
+            )
+        if isinstance(inputs, bool) or inputs < 1:
+            raise InputError(f"Network: inputs must be at least 1, got {inputs!r}")
+        self.outputs = self.layer.outputs(inputs)
+        leaves = list(_leaves(self.layer, inputs))
+        size = sum(int(np.prod(p.shape)) for *_, ps in leaves for p in ps.values())
+        self.theta: Array = aligned(size, self.dtype)
+        block = Block("f", size, self.theta)
+        self.buffers: dict[str, Buffer] = {}
+        self.declared: dict[str, Parameter] = {}
+        start = 0
+        for path, _, parameters in leaves:
+            for name, parameter in parameters.items():
+                stored = parameter.shape[::-1] if parameter.by_columns else parameter.shape
+                label = name + path + ("ᵀ" if parameter.by_columns else "")
+                full = f"{path}.{name}"
+                self.buffers[full] = Buffer(label, stored, "f", block, start)
+                self.declared[full] = parameter
+                start += int(np.prod(stored))
+        self.inputs = inputs
+        self.parameters: Mapping[str, Array] = {
+            name: buffer.array.T if self.declared[name].by_columns else buffer.array
+            for name, buffer in self.buffers.items()
+        }
+        rng = np.random.default_rng(self.seed)
+        for path, layer, parameters in leaves:
+            layer.init(rng, {name: self.parameters[f"{path}.{name}"] for name in parameters})
+
+    def predict(self, X: Any, *, batch: int = 256, threads: int | None = None) -> Array:
+        """Return f(x; θ) for every row of ``X``.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix, (n, p)
+        batch : int
+            Rows that go through the network at once.
+        threads : int, optional
+            By default one, or all cores where the work is large enough to share.
+
+        Returns
+        -------
+        ndarray, (n, q)
+            The outputs: logits where the loss works on logits (`steepest.loss.Loss.mean` turns
+            them into probabilities).
+        """
+        data = as_inputs(X, self.dtype, "predict")
+        self.build(data.shape[1])
+        self.layer.check_inputs(data)
+        return self._predictor(batch, threads).outputs(data)
+
+    def _predictor(self, batch: int, threads: int | None) -> Predictor:
+        # One a Python thread: several may predict with one network at once.
+        cached: dict[Any, Predictor] = self._local.__dict__.setdefault("predictors", {})
+        key = batch, threads
+        if key not in cached:
+            cached[key] = Predictor(self, batch, threads)
+        return cached[key]
+
+    def program(self, batch: int = 1) -> Program:
+        """Return the program that predicts ``batch`` rows; print it to read it."""
+        self._needs_build("program")
+        assert self.inputs is not None
+        X = np.zeros((batch, self.inputs), self.dtype)
+        return Predictor(self, batch, 1).lower(X).whole
+
+    def __str__(self) -> str:
+        if self.inputs is None:
+            return repr(self)
+        rows = [("layer", "", "inputs", "outputs", "parameters")]
+        for path, layer, p in _walk(self.layer, self.inputs):
+            count = sum(int(np.prod(parameter.shape)) for parameter in layer.parameters(p).values())
+            rows.append((path, repr(layer), str(p), str(layer.outputs(p)), f"{count:,}"))
+        rows.append(("", "", "", "", f"{self.theta.size:,}"))
+        widths = [max(len(row[c]) for row in rows) for c in range(5)]
+        return "\n".join(
+            "  ".join(
+                cell.ljust(w) if c < 2 else cell.rjust(w)
+                for c, (cell, w) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        )
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layer.layers))
+        return f"Network({layers}, inputs={self.inputs}, dtype={self.dtype!r})"
+
+    def _needs_build(self, what: str) -> None:
+        if self.inputs is None:
+            raise InputError(f"Network.{what}: the width of the input is not known yet; build it")
+
+    def __getstate__(self) -> dict[str, Any]:
+        built = self.inputs is not None
+        return {
+            "layer": self.layer,
+            "seed": self.seed,
+            "dtype": self.dtype,
+            "inputs": self.inputs,
+            "theta": np.array(self.theta) if built else None,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(  # type: ignore[misc]
+            *state["layer"].layers, inputs=state["inputs"], seed=state["seed"], dtype=state["dtype"]
+        )
+        if state["theta"] is not None:
+            self.theta[:] = state["theta"]
+
+
+def _walk(layer: Layer, p: int, path: str = "") -> Iterator[tuple[str, Layer, int]]:
+    """Yield every layer inside ``layer``, with its path and the width of its input."""
+    for name, child, width in layer.children(p):
+        inner = f"{path}.{name}" if path else name
+        yield inner, child, width
+        yield from _walk(child, width, inner)
+
+
+def _leaves(layer: Layer, p: int) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
+    for path, child, width in _walk(layer, p):
+        parameters = child.parameters(width)
+        if parameters:
+            yield path, child, parameters

@@ -1,0 +1,136 @@
+"""The contract of an update rule.
+
+A rule turns the gradient of the batch, and what it remembers, into a step of the parameters. Its
+kernel is a plain static function ``step`` that asks by name for
+
+============  =====================================================================
+``theta``     (m,) parameters, updated in place
+``g``         (m,) the gradient; the rule leaves zeros, ready for the next step
+``eta``       the learning rate of this step, η_t times the factor of the parameters
+``t``         the number of this step, from 1
+``entries``   this thread's share of range(m)
+============  =====================================================================
+
+for its slots (arrays like ``theta``, zero at first) and for its own fields by their names.
+
+Clipping comes first, then the penalties l1 and l2, which belong to the objective
+(1/n) Σ ℓ + l1 ‖θ‖₁ + l2/2 ‖θ‖² and to the loss that is reported, then decoupled weight decay
+θ ← θ − η·decay·θ (Loshchilov & Hutter 2019, arXiv:1711.05101), then the step. Penalties and decay
+apply to the parameters that declare it: the matrices of dense layers, and no biases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .schedules import Schedule
+
+__all__ = ["Rule"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One update rule. A subclass is a frozen dataclass whose fields are its settings.
+
+    Parameters
+    ----------
+    lr : float or callable
+        η, or a schedule (`steepest.schedules`): a function from an array of steps, counted from 0,
+        to the learning rates.
+    l1, l2 : float
+        Strength of the penalties in the objective.
+    weight_decay : float
+        Strength of decoupled weight decay.
+    clip_norm : float, optional
+        Scale the gradient down to this Euclidean norm if it is longer
+        (Pascanu et al. 2013, arXiv:1211.5063).
+    clip_value : float, optional
+        Clip each entry of the gradient to ± this.
+    factors : mapping of str to float
+        Factors of the learning rate by the names of parameters; patterns as of a shell, like
+        ``{"*.b": 0.1}``. The first that fits counts.
+    penalty_over_batch : bool
+        Divide the penalties of a step by the rows of its batch, as scikit-learn's MLP does.
+    """
+
+    step: ClassVar[Callable[..., None]]
+
+    lr: float | Schedule = field(default=0.001, kw_only=False)
+    l1: float = 0.0
+    l2: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    factors: Mapping[str, float] = field(default_factory=dict)
+    penalty_over_batch: bool = False
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        if not callable(self.lr):
+            check(name, "lr", self.lr, above=0)
+        for what in ("l1", "l2", "weight_decay"):
+            check(name, what, getattr(self, what), least=0)
+        for what in ("clip_norm", "clip_value"):
+            if getattr(self, what) is not None:
+                check(name, what, getattr(self, what), above=0)
+        for pattern, factor in self.factors.items():
+            check(name, f"factor of {pattern!r}", factor, least=0)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of what the rule remembers: arrays like ``theta``, zero at first."""
+        return ()
+
+    @property
+    def kernel(self) -> Callable[..., None]:
+        """The kernel of a step; a rule with several forms chooses among them."""
+        return type(self).step
+
+    @property
+    def fuses(self) -> bool:
+        """Whether the step is θ ← θ − η ∇ℓ and nothing else, so that no gradient is stored."""
+        return False
+
+    def settings(self) -> dict[str, float]:
+        """Return the rule's own numbers, by name: what its ``step`` may ask for."""
+        common = {f.name for f in fields(Rule)}
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in common}
+        return {name: float(value) for name, value in own.items()}
+
+    @property
+    def plain(self) -> bool:
+        """Whether no penalty, decay, clipping or factor is asked for."""
+        wanted = (self.l1, self.l2, self.weight_decay, self.clip_norm, self.clip_value)
+        return not any(wanted) and not self.factors
+
+
+def check(
+    where: str,
+    what: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Raise `InputError` unless ``value`` is a finite number within the bounds."""
+    words = [f"above {above}"] if above is not None else []
+    words += [f"at least {least}"] if least is not None else []
+    words += [f"below {below}"] if below is not None else []
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if (
+        not number
+        or not np.isfinite(value)
+        or (above is not None and value <= above)
+        or (least is not None and value < least)
+        or (below is not None and value >= below)
+    ):
+        raise InputError(f"{where}: {what} must be a number {' and '.join(words)}, got {value!r}")

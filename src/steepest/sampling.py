@@ -1,0 +1,138 @@
+"""Which examples a step sees.
+
+A sampler is a few kernels that write the row numbers of the batch. They depend on the step, the
+seed and nothing else, so a fit that is interrupted and resumed sees the same examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ._random import squares, unit
+from .errors import InputError
+from .lowering import Lowering
+from .program import Buffer
+
+__all__ = ["SAMPLERS", "FullBatch", "Sampler", "Sequential", "Shuffled", "Uniform", "sampler_named"]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """What the samplers share: by default, batches are the rows in their order."""
+
+    epochs: ClassVar[bool] = True
+    """Whether every row is seen once an epoch, so that the last batch may be shorter."""
+
+    def lower(
+        self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
+    ) -> None:
+        """Emit what writes the numbers of the rows of the batch into ``chosen``.
+
+        Parameters
+        ----------
+        n : int
+            Rows of the training set.
+        batch : int
+            Rows of a whole batch.
+        per_epoch : int
+            Steps in an epoch.
+        epoch : Buffer
+            (2,): the first step of the fit, and which epoch the order in memory is for.
+        """
+        low.emit(next_rows, {"epoch": epoch, "per_epoch": per_epoch, "batch": batch, "i": chosen})
+
+
+@dataclass(frozen=True)
+class Sequential(Sampler):
+    """The rows in their order, batch after batch."""
+
+
+@dataclass(frozen=True)
+class FullBatch(Sampler):
+    """All rows in every step."""
+
+
+@dataclass(frozen=True)
+class Shuffled(Sampler):
+    """Every row once an epoch, in an order drawn anew each epoch."""
+
+    def lower(
+        self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
+    ) -> None:
+        order = low.array("order", n, kind="i")
+        names = {"epoch": epoch, "per_epoch": per_epoch, "order": order}
+        # The draw belongs to the epoch, not to the program: the shorter batch sees the same order.
+        low.emit(shuffle, names, flops=0, nbytes=0)
+        low.emit(take_rows, {**names, "batch": batch, "i": chosen}, nbytes=8 * batch)
+
+
+@dataclass(frozen=True)
+class Uniform(Sampler):
+    """Every example drawn uniformly at random, with replacement: the textbook's SGD."""
+
+    epochs = False
+
+    def lower(
+        self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
+    ) -> None:
+        low.emit(draw_rows, {"n": n, "i": chosen})
+
+
+SAMPLERS = {
+    "shuffled": Shuffled(),
+    "sequential": Sequential(),
+    "uniform": Uniform(),
+    "full": FullBatch(),
+}
+
+
+def sampler_named(sampling: str | Sampler) -> Sampler:
+    """Return the sampler of this name, or the one given."""
+    if isinstance(sampling, Sampler):
+        return sampling
+    if sampling not in SAMPLERS:
+        raise InputError(f"sampling: there are {', '.join(SAMPLERS)}, got {sampling!r}")
+    return SAMPLERS[sampling]
+
+
+def next_rows(step, epoch, per_epoch, batch, i):  # type: ignore[no-untyped-def]
+    """i ← the next rows"""
+    start = (step - epoch[0]) % per_epoch * batch
+    for k in range(i.shape[0]):
+        i[k] = start + k
+
+
+def take_rows(step, epoch, per_epoch, batch, order, i):  # type: ignore[no-untyped-def]
+    """i ← the next rows of the order"""
+    start = (step - epoch[0]) % per_epoch * batch
+    for k in range(i.shape[0]):
+        i[k] = order[start + k]
+
+
+def shuffle(step, epoch, per_epoch, order, key):  # type: ignore[no-untyped-def]
+    """at the start of an epoch: order ← a random permutation
+
+    Fisher & Yates' shuffle as in Knuth, The Art of Computer Programming 2, algorithm 3.4.2P. The
+    permutation depends on the first step of its epoch only.
+    """
+    begin = step - (step - epoch[0]) % per_epoch
+    if epoch[1] != begin + 1:
+        epoch[1] = begin + 1
+        n = order.shape[0]
+        for k in range(n):
+            order[k] = k
+        own = np.int64(squares(begin, key) | np.uint64(1))
+        for k in range(n - 1, 0, -1):
+            other = np.int64(unit(k, own) * (k + 1))
+            at_k, at_other = order[k], order[other]
+            order[k] = at_other
+            order[other] = at_k
+
+
+def draw_rows(step, n, i, key):  # type: ignore[no-untyped-def]
+    """i ← rows drawn uniformly from range(n)"""
+    for k in range(i.shape[0]):
+        i[k] = np.int64(unit(step * 4294967296 + k, key) * n)

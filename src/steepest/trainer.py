@@ -1,0 +1,463 @@
+"""The trainer: owns the loop around the compiled loop.
+
+Python speaks between chunks of steps only: it fetches the learning rates of the next chunk, keeps
+the history, evaluates the validation set, and lets callbacks have their say.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import as_inputs, as_weights
+from .errors import DivergenceError, InputError
+from .history import History
+from .layer import positive_count
+from .loss import Loss
+from .metrics import GREATER_IS_BETTER, Metric, metrics_named
+from .network import Network
+from .prediction import Predictor
+from .program import Program, aligned
+from .rule import Rule
+from .rules.sgd import SGD
+from .sampling import FullBatch, Sampler, sampler_named
+from .schedules import ReduceOnPlateau
+from .training import CHUNK, TrainingRun
+
+__all__ = ["Progress", "Trainer"]
+
+Array = NDArray[Any]
+
+_CHUNK_SECONDS = 0.05
+
+
+@dataclass
+class Progress:
+    """What a callback is told. Returning True from a callback ends the training.
+
+    Attributes
+    ----------
+    network : Network
+        As it is now.
+    epoch, epochs : int
+        Epochs completed in this fit, of how many.
+    step, steps : int
+        Steps completed in this fit, of how many.
+    epoch_ended : bool
+        Whether an epoch has just been completed; otherwise this is a look in between.
+    loss : float
+        The objective, averaged over the epoch so far.
+    row : dict
+        The epoch's row of the history, if it has ended.
+    examples_per_second : float
+    seconds_left : float
+    """
+
+    network: Network
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    epoch_ended: bool
+    loss: float
+    row: dict[str, float] = field(default_factory=dict)
+    examples_per_second: float = 0.0
+    seconds_left: float = 0.0
+
+
+Callback = Callable[[Progress], object]
+
+
+class Trainer:
+    """Minimises a loss over a network's parameters by gradient steps.
+
+    Parameters
+    ----------
+    network : Network
+    loss : Loss
+    rule : Rule, optional
+        The update rule; by default plain SGD.
+    batch : int
+        Examples a step.
+    sampling : {"shuffled", "sequential", "uniform", "full"} or Sampler
+        Which examples a step sees: all once an epoch in random order; in their order; drawn
+        uniformly at random with replacement; all of them.
+    seed : int
+        Of the order of examples and of dropout.
+    threads : int, optional
+        By default one, or more where a step is large enough to share. Results are the same from
+        run to run for the same number of threads.
+
+    Attributes
+    ----------
+    history : History
+        Of all fits of this trainer.
+    step : int
+        Steps taken so far. A further `fit` goes on from there, momentum included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from steepest import Dense, Network, ReLU, SGD, Squared, Trainer
+    >>> x = np.linspace(-1, 1, 200)[:, None]
+    >>> network = Network(Dense(16), ReLU(), Dense(1))
+    >>> trainer = Trainer(network, Squared(), SGD(lr=0.1), batch=20)
+    >>> history = trainer.fit(x, np.abs(x), epochs=60)
+    >>> bool(history["loss"][-1] < 0.01)
+    True
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        rule: Rule | None = None,
+        *,
+        batch: int = 32,
+        sampling: str | Sampler = "shuffled",
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        positive_count("Trainer", "batch", batch)
+        if threads is not None:
+            positive_count("Trainer", "threads", threads)
+        self.network, self.loss = network, loss
+        self.rule = SGD() if rule is None else rule
+        self.batch, self.sampler = int(batch), sampler_named(sampling)
+        self.seed, self.threads = int(seed), threads
+        self.history = History()
+        self.step = 0
+        self._slots: dict[str, Array] = {}
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        weights: Any = None,
+        epochs: int = 10,
+        validation: float | tuple[Any, ...] | None = None,
+        metrics: Iterable[str | Metric] | Mapping[str, Metric] = (),
+        monitor: str = "validation_loss",
+        patience: int | None = None,
+        callbacks: Iterable[Callback] = (),
+        time_limit: float | None = None,
+    ) -> History:
+        """Train, or train on.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix, (n, p)
+        y : array-like, (n,) or (n, k)
+        weights : array-like, (n,), optional
+            Of the examples.
+        epochs : int
+            How many times n examples are seen.
+        validation : float or tuple, optional
+            A fraction of the rows, drawn with the trainer's seed, or ``(X, y)`` or
+            ``(X, y, weights)``.
+        metrics : iterable of str or callable, or mapping
+            Evaluated on the validation set after every epoch (`steepest.metrics`).
+        monitor : str
+            The column of the history that tells which epoch is best.
+        patience : int, optional
+            Stop after this many epochs without a better one. Whenever there is a validation set
+            and ``patience`` is given, the best epoch's parameters are put back at the end.
+        callbacks : iterable of callable
+            Called with a `Progress` a few times a second and after every epoch; one that returns
+            True ends the training.
+        time_limit : float, optional
+            Seconds after which training stops.
+
+        Returns
+        -------
+        History
+            Of this fit. ``trainer.history`` has that of all fits.
+
+        Raises
+        ------
+        InputError
+            If the data don't fit the network, the loss or one another. Nothing is changed then.
+        DivergenceError
+            If the loss or a parameter stops being finite. The network then holds the last finite
+            parameters.
+        """
+        where = "Trainer.fit"
+        positive_count(where, "epochs", epochs)
+        if patience is not None:
+            positive_count(where, "patience", patience)
+        named = metrics_named(metrics)
+        X = as_inputs(X, self.network.dtype, where)
+        y, n = np.asarray(y), X.shape[0]
+        if n == 0:
+            raise InputError(f"{where}: X has no rows")
+        if y.ndim == 0 or len(y) != n:
+            raise InputError(f"{where}: {n} rows of X, but y has shape {y.shape}")
+        self.network.build(X.shape[1])
+        self.network.layer.check_inputs(X)
+        w = None if weights is None else as_weights(weights, n, self.network.dtype, where)
+        y = self.loss.targets(y, self.network.outputs, self.network.dtype)
+        X, y, w, held_out = self._hold_out(X, y, w, validation)
+        n = X.shape[0]
+        for name in self.rule.slots:
+            if name not in self._slots:
+                self._slots[name] = aligned(self.network.theta.size, self.network.dtype)
+        run = TrainingRun(
+            self.network, self.loss, self.rule, self.sampler, X, y, w,
+            batch=n if isinstance(self.sampler, FullBatch) else min(self.batch, n),
+            threads=self.threads, seed=self.seed, slots=self._slots, step=self.step,
+        )  # fmt: skip
+        steps = epochs * run.per_epoch
+        fit = _Fit(
+            self, run, steps, _rates(self.rule, self.step + steps), held_out, named,
+            monitor, patience, tuple(callbacks), time_limit,
+        )  # fmt: skip
+        try:
+            fit.loop()
+        finally:
+            self.step = run.step
+            self.history.rows.extend(fit.history.rows)
+            fit.put_back_best()
+        return fit.history
+
+    def program(self, X: Any, y: Any) -> Program:
+        """Return the program of one step on data like these; print it to read it."""
+        X = as_inputs(X, self.network.dtype, "Trainer.program")
+        self.network.build(X.shape[1])
+        y = self.loss.targets(np.asarray(y), self.network.outputs, self.network.dtype)
+        size = self.network.theta.size
+        slots = {name: aligned(size, self.network.dtype) for name in self.rule.slots}
+        run = TrainingRun(
+            self.network, self.loss, self.rule, self.sampler, X, y, None,
+            batch=min(self.batch, X.shape[0]), threads=self.threads, seed=self.seed,
+            slots=slots, step=0,
+        )  # fmt: skip
+        return run.whole
+
+    def _hold_out(self, X: Any, y: Array, w: Array | None, validation: Any) -> tuple[Any, ...]:
+        """Return the training data, and the validation data or None."""
+        where, dtype = "Trainer.fit: validation", self.network.dtype
+        if validation is None:
+            return X, y, w, None
+        if isinstance(validation, tuple):
+            if len(validation) not in (2, 3):
+                raise InputError(f"{where}: expected (X, y) or (X, y, weights)")
+            Xv = as_inputs(validation[0], dtype, where)
+            self.network.build(Xv.shape[1])
+            self.network.layer.check_inputs(Xv)
+            yv = self.loss.targets(np.asarray(validation[1]), self.network.outputs, dtype)
+            if len(yv) != Xv.shape[0] or len(yv) == 0:
+                raise InputError(f"{where}: {Xv.shape[0]} rows of X, but {len(yv)} of y")
+            wv = as_weights((*validation, None)[2], len(yv), dtype, where)
+            return X, y, w, (Xv, yv, wv)
+        n = X.shape[0]
+        number = isinstance(validation, float) and 0 < validation < 1
+        held = round(n * validation) if number else 0
+        if not number or held == 0 or held == n:
+            raise InputError(
+                f"{where}: expected a fraction that leaves rows on both sides of the split of {n}, "
+                f"or a tuple (X, y), got {validation!r}"
+            )
+        order = np.random.default_rng(self.seed).permutation(n)
+        out, kept = np.sort(order[:held]), np.sort(order[held:])
+        wv = np.ones(held, dtype) if w is None else w[out]
+        return X[kept], y[kept], None if w is None else w[kept], (X[out], y[out], wv)
+
+
+class _Fit:
+    """One fit while it goes on."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        run: TrainingRun,
+        steps: int,
+        rates: Callable[[Array, list[float]], Array],
+        held_out: tuple[Any, Array, Array] | None,
+        metrics: dict[str, Metric],
+        monitor: str,
+        patience: int | None,
+        callbacks: tuple[Callback, ...],
+        time_limit: float | None,
+    ) -> None:
+        self.network, self.run, self.steps, self.rates = trainer.network, run, steps, rates
+        self.loss, self.plateau = trainer.loss, isinstance(trainer.rule.lr, ReduceOnPlateau)
+        self.held_out, self.metrics, self.callbacks = held_out, metrics, callbacks
+        self.monitor, self.patience, self.time_limit = monitor, patience, time_limit
+        self.predictor = Predictor(self.network, 512, trainer.threads, self.loss)
+        self.history = History()
+        self.best: tuple[float, int, Array] | None = None
+        self.before = trainer.history.rows
+        self.pending: list[float] = []  # losses of the steps of the current epoch
+        self.done = 0
+        self.start = time.perf_counter()
+        self._check_monitor()
+
+    def _check_monitor(self) -> None:
+        known = ["loss", *(["validation_loss", *self.metrics] if self.held_out else [])]
+        if self.metrics and not self.held_out:
+            raise InputError("Trainer.fit: metrics need a validation set; give `validation`")
+        if self.patience is not None and self.monitor not in known:
+            raise InputError(
+                f"Trainer.fit: can't monitor {self.monitor!r}; there are {', '.join(known)}"
+                + ("" if self.held_out else "; early stopping needs `validation`")
+            )
+
+    def loop(self) -> None:
+        """Run chunk after chunk until the steps are done or somebody says stop."""
+        watched = bool(self.held_out or self.callbacks or self.plateau)
+        per_epoch, chunk, stop = self.run.per_epoch, 1, False
+        with self.run.engine:
+            while self.done < self.steps and not stop:
+                size = min(chunk, CHUNK, self.steps - self.done)
+                if watched:  # something happens at the end of every epoch
+                    size = min(size, per_epoch - self.done % per_epoch)
+                began = time.perf_counter()
+                self._advance(size)
+                took = time.perf_counter() - began
+                chunk = max(1, min(4 * size, int(size * _CHUNK_SECONDS / max(took, 1e-9))))
+                ended = self._close_epochs()
+                stop = ended and self._enough()
+                stop = self._tell(ended) or stop
+                if self.time_limit is not None:
+                    stop = stop or time.perf_counter() - self.start > self.time_limit
+
+    def _advance(self, size: int) -> None:
+        """Run ``size`` steps; go back and raise if they diverge."""
+        steps = np.arange(self.run.step, self.run.step + size)
+        rates = self.rates(steps, self._monitored())
+        before = self.run.state()
+        losses = self.run.run(rates)
+        if losses.size < size or not self._finite(losses):
+            self._diverged(before, rates, losses)
+        self.last_rate = float(rates[-1])
+        self.pending.extend(losses.tolist())
+        self.done += size
+
+    def _monitored(self) -> list[float]:
+        name = "validation_loss" if self.held_out else "loss"
+        return [row[name] for row in (*self.before, *self.history.rows) if name in row]
+
+    def _finite(self, losses: Array) -> bool:
+        return bool(np.isfinite(losses[-1:]).all() and np.isfinite(self.network.theta).all())
+
+    def _diverged(self, before: tuple[Array, ...], rates: Array, losses: Array) -> None:
+        """Replay the chunk up to the first step that went wrong; leave the state before it.
+
+        Steps depend on the state, the seed and their numbers only, so a replay is exact.
+        """
+        run = self.run
+        good = losses.size - (0 if np.isfinite(losses[-1]) else 1)
+        run.restore(before)
+        state = before
+        for k in range(good):
+            run.run(rates[k : k + 1])
+            if not np.isfinite(self.network.theta).all():
+                run.restore(state)
+                break
+            state = run.state()
+        run.restore(state)
+        step = run.step
+        rate = float(rates[step - int(before[-1])])
+        where = run.culprit(rate)
+        run.restore(state)
+        raise DivergenceError(
+            f"training diverged at step {step} (learning rate {rate:g}): not finite, first in "
+            f"{where}. The network holds the last finite parameters. Try a smaller learning rate, "
+            "clip_norm, or inputs on a smaller scale.",
+            step,
+            where.split(":")[0],
+        )
+
+    def _close_epochs(self) -> bool:
+        """Write the history of the epochs that have ended; return whether one has."""
+        per_epoch, ended = self.run.per_epoch, False
+        while len(self.pending) >= per_epoch:
+            ended = True
+            losses = np.array(self.pending[:per_epoch])
+            del self.pending[:per_epoch]
+            last = self.done - len(self.pending)  # steps of this fit up to the epoch's end
+            sizes = np.full(per_epoch, self.run.whole.batch, float)
+            if self.run.short is not None:
+                sizes[-1] = self.run.short.batch
+            self.history.append(
+                epoch=self._epoch_before() + len(self.history) + 1,
+                step=self.run.step - self.done + last,
+                loss=float(losses @ sizes / sizes.sum()),
+                lr=self.last_rate,
+                seconds=time.perf_counter() - self.start,
+            )
+        if ended and self.held_out is not None:
+            self.history.rows[-1].update(self._validate(*self.held_out))
+        return ended
+
+    def _epoch_before(self) -> int:
+        return int(self.before[-1]["epoch"]) if self.before else 0
+
+    def _validate(self, X: Any, y: Array, w: Array) -> dict[str, float]:
+        z, loss = self.predictor.evaluate(X, y, w)
+        prediction = self.loss.mean(z)
+        found = {name: float(metric(y, prediction)) for name, metric in self.metrics.items()}
+        return {"validation_loss": loss, **found}
+
+    def _enough(self) -> bool:
+        """Remember the best epoch; return whether patience has run out."""
+        if self.patience is None:
+            return False
+        sign = -1.0 if self.monitor in GREATER_IS_BETTER else 1.0
+        value = sign * self.history.rows[-1][self.monitor]
+        if self.best is None or value < self.best[0]:
+            self.best = value, len(self.history), self.network.theta.copy()
+        return len(self.history) - self.best[1] >= self.patience
+
+    def put_back_best(self) -> None:
+        """Put back the parameters of the best epoch, if one was looked for."""
+        if self.best is not None:
+            self.network.theta[:] = self.best[2]
+
+    def _tell(self, ended: bool) -> bool:
+        """Call the callbacks; return whether one wants to stop."""
+        if not self.callbacks:
+            return False
+        elapsed = time.perf_counter() - self.start
+        per_step = elapsed / self.done
+        progress = Progress(
+            network=self.network,
+            epoch=len(self.history),
+            epochs=self.steps // self.run.per_epoch,
+            step=self.done,
+            steps=self.steps,
+            epoch_ended=ended,
+            loss=float(np.mean(self.pending)) if self.pending else self.history.rows[-1]["loss"],
+            row=self.history.rows[-1] if ended else {},
+            examples_per_second=self.run.whole.batch / per_step,
+            seconds_left=(self.steps - self.done) * per_step,
+        )
+        return any([callback(progress) is True for callback in self.callbacks])
+
+
+def _rates(rule: Rule, total: int) -> Callable[[Array, list[float]], Array]:
+    """Return the learning rates as a function of steps, and of the values monitored so far."""
+    schedule = rule.lr
+    if not callable(schedule):
+        return lambda steps, _: np.full(steps.size, schedule)
+    if hasattr(schedule, "for_steps"):
+        schedule = schedule.for_steps(total)
+
+    def rates(steps: Array, monitored: list[float]) -> Array:
+        found = np.asarray(schedule(steps), np.float64)
+        if isinstance(schedule, ReduceOnPlateau):
+            found = found * schedule.scale(monitored)
+        if found.shape != steps.shape or not np.isfinite(found).all() or (found < 0).any():
+            raise InputError(
+                f"{schedule!r}: a schedule must return one finite rate of at least 0 for each of "
+                f"{steps.size} steps, got {found!r}"
+            )
+        return found
+
+    return rates

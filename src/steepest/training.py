@@ -1,0 +1,307 @@
+"""The training program: what one step of gradient descent consists of.
+
+tick, sample, gather; forward; ℓ and ∇ℓ; backward; the update rule; record. `TrainingRun` lowers
+that once, for whole batches and for the last, shorter one, and runs it in chunks.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._atomic import store
+from .data import is_sparse
+from .engine import Control, Engine
+from .loss import Loss
+from .lowering import Lowering, Source, Target, Targets
+from .network import Network
+from .prediction import advance, threads_for
+from .program import Arena, Buffer, Constant, Program, aligned
+from .rule import Rule
+from .rules.clip import clip_norm, clip_value, square_sums
+from .rules.penalise import decay, penalise
+from .sampling import Sampler
+
+__all__ = ["CHUNK", "TrainingRun"]
+
+Array = NDArray[Any]
+
+CHUNK = 4096
+"""The most steps between which Python looks up."""
+
+
+@dataclass
+class _Segment:
+    """Neighbouring parameters that the rule treats alike."""
+
+    start: int
+    stop: int
+    decays: bool
+    factor: float
+
+
+class TrainingRun:
+    """A network, data, a loss, a rule and a sampler, lowered to programs.
+
+    Parameters
+    ----------
+    network : Network
+        Built. Its parameters are updated in place.
+    loss, rule, sampler
+        What to minimise, how to step, what each step sees.
+    X, y, w
+        Prepared data (`steepest.data`, `Loss.targets`); ``w`` None for weights of 1.
+    batch : int
+    threads : int, optional
+    seed : int
+    slots : dict of str to ndarray
+        What the rule remembers, each like θ; updated in place.
+    step : int
+        The number of the first step.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        rule: Rule,
+        sampler: Sampler,
+        X: Any,
+        y: Array,
+        w: Array | None,
+        *,
+        batch: int,
+        threads: int | None,
+        seed: int,
+        slots: dict[str, Array],
+        step: int,
+    ) -> None:
+        assert network.inputs is not None
+        self.network, self.loss, self.rule, self.sampler = network, loss, rule, sampler
+        n = X.shape[0]
+        self._n, self._batch, self._seed, self._first = n, batch, seed, step
+        self.per_epoch = -(-n // batch)
+        self._control = Control()
+        self._arena = Arena(network.dtype)
+        self._step = Buffer.number("t")
+        self._step.array[()] = step
+        self._begin = Buffer.number("t0")  # the first step of the chunk
+        self._source, self._targets = Source(is_sparse(X)), Targets(y, w is not None)
+        self._source.set(X)
+        self._targets.set(y, w)
+        self._y = y
+        self._rates = self._arena.array("rates", CHUNK)
+        self._sums = self._arena.array("losses", CHUNK)
+        self._epoch = self._arena.array("epoch", 2, kind="i")
+        self.fused = rule.fuses
+        self.slots = slots
+        self._gradient = None if self.fused else aligned(network.theta.size, network.dtype)
+        flops = batch * 3 * network.layer.flops(network.inputs)
+        self.threads = threads_for(batch, flops, threads)
+        rest = n % batch if sampler.epochs else 0
+        self.whole = self._program(batch)
+        self.short = self._program(rest) if rest else None
+        self._arena.allocate()
+        self._epoch.array[0] = step
+        self.whole.assemble()
+        if self.short is not None:
+            self.short.assemble()
+        self.engine = Engine(self.whole, self.short, self.per_epoch, self._control)
+
+    @property
+    def step(self) -> int:
+        """The number of the next step."""
+        return int(self._step.array)
+
+    def rows(self, step: int) -> int:
+        """Return how many examples step number ``step`` sees."""
+        last = (step - self._first + 1) % self.per_epoch == 0
+        return self.short.batch if last and self.short is not None else self.whole.batch
+
+    def run(self, rates: Array) -> Array:
+        """Run as many steps as there are learning rates; return the loss of each.
+
+        The last one is not finite if training stopped at it; those after it were not run.
+        """
+        first = self.step
+        self._begin.array[()] = first
+        self._rates.array[: rates.size] = rates
+        done = self.engine.run(first - self._first, rates.size)
+        return self._sums.array[:done].astype(np.float64)
+
+    def state(self) -> tuple[Array, ...]:
+        """Return copies of all that a step changes and a later one needs."""
+        return tuple(array.copy() for array in self._state())
+
+    def restore(self, state: tuple[Array, ...]) -> None:
+        """Go back to a `state`."""
+        for array, saved in zip(self._state(), state, strict=True):
+            array[...] = saved
+        if self._gradient is not None:
+            self._gradient[:] = 0
+
+    def _state(self) -> list[Array]:
+        return [self.network.theta, *self.slots.values(), self._step.array]
+
+    def culprit(self, rate: float) -> str:
+        """Run one step instruction by instruction; return which was the first to go wrong."""
+        self._begin.array[()] = self.step
+        self._rates.array[0] = rate
+        short = self.rows(self.step) != self.whole.batch
+        program = self.short if short and self.short is not None else self.whole
+        for instruction in self.engine.trace(program):
+            for operand in instruction.operands.values():
+                if isinstance(operand, Buffer) and operand.kind == "f" and operand.shape:
+                    if not np.isfinite(operand.array).all():
+                        return f"{instruction.layer or 'loss'}: {instruction.formula}"
+        return "loss"
+
+    # ------------------------------------------------------------------------------ lowering
+
+    def _program(self, n: int) -> Program:
+        network, arena, rule = self.network, self._arena, self.rule
+        assert network.inputs is not None
+        program = Program("train", n, network.dtype, self.threads)
+        eta, minus_eta = arena.array("η", 1), arena.array("−η", 1)
+        if self.fused:
+            target = Target(network.buffers, Buffer("−η", (), "f", minus_eta.block))
+        else:
+            assert self._gradient is not None
+            target = Target(self._gradients(), Constant(1.0))
+        low = Lowering(
+            program, arena, network, self._control, self._step,
+            training=True, seed=self._seed, target=target,
+        )  # fmt: skip
+        low.emit(
+            tick,
+            {
+                "t0": self._begin,
+                "rates": self._rates,
+                "eta": eta,
+                "minus_eta": minus_eta,
+                "count": arena.array("count", 1, kind="i"),
+            },
+            nbytes=0,
+        )
+        chosen = arena.array("i", n, kind="i")
+        self.sampler.lower(low, self._n, self._batch, self.per_epoch, self._epoch, chosen)
+        x = self._source.lower(low, network.inputs, chosen)
+        names: dict[str, Any] = self._targets.lower(low, chosen)
+        z, backward = network.layer.lower(low, x)
+        losses, dz = arena.array("loss", n), arena.array("dz", *z.shape)
+        names |= {"z": z, "loss": losses, "dz": dz, "scale": 1.0 / n, **self.loss.settings()}
+        low.emit(self.loss.kernels(self._y)[1], names, flops=4 * z.size)
+        backward(dz, False)
+        penalty = arena.array("penalty", 8 * self.threads)
+        if not self.fused:
+            self._update(low, Buffer("η", (), "f", eta.block), penalty)
+        low.emit(
+            record,
+            {
+                "t0": self._begin,
+                "loss": losses,
+                "penalty": penalty,
+                "losses": self._sums,
+                "flag": self._control.address + 8,
+            },
+        )
+        low.emit(advance, {"t": self._step.as_vector()}, nbytes=0)
+        low.barrier()
+        return program
+
+    def _gradients(self) -> dict[str, Buffer]:
+        """Return where ∇_θ ℓ of each parameter lies in the gradient."""
+        assert self._gradient is not None
+        block = Buffer.of("g", self._gradient).block
+        return {
+            name: Buffer("d" + b.name, b.shape, "f", block, b.offset)
+            for name, b in self.network.buffers.items()
+        }
+
+    def _update(self, low: Lowering, eta: Buffer, penalty: Buffer) -> None:
+        """Emit the update rule: clip, penalise, step, decay."""
+        rule, theta = self.rule, self.network.theta
+        assert self._gradient is not None
+        flat = {"theta": theta, "g": self._gradient, **self.slots}
+        whole = {name: Buffer.of(_SHOWN.get(name, name), array) for name, array in flat.items()}
+        entries = low.share(theta.size, 16)
+        if rule.clip_value is not None:
+            low.emit(clip_value, {**whole, "limit": rule.clip_value, "entries": entries})
+        if rule.clip_norm is not None:
+            sums = low.arena.array("squares", 8 * self.threads)
+            names = {**whole, "sums": sums, "limit": rule.clip_norm, "entries": entries}
+            low.emit(square_sums, names, flops=2 * theta.size)
+            low.emit(clip_norm, names, flops=theta.size)
+        for segment in self._segments():
+            size = segment.stop - segment.start
+            part = {
+                name: Buffer(f"{b.name}[{segment.start}:{segment.stop}]", (size,), "f", b.block,
+                             segment.start)
+                if size < theta.size else b
+                for name, b in whole.items()
+            }  # fmt: skip
+            rate = eta
+            if segment.factor != 1.0:
+                rate = low.arena.array(f"{segment.factor:g}η")
+                names = {"eta": eta, "factor": segment.factor, "own": rate.as_vector()}
+                low.emit(scale_rate, names, nbytes=0)
+            names = {**part, "eta": rate, "entries": low.share(size, 16)}
+            if segment.decays and (rule.l1 or rule.l2):
+                share = 1.0 / low.n if rule.penalty_over_batch else 1.0
+                strengths = {"l1": rule.l1 * share, "l2": rule.l2 * share}
+                low.emit(penalise, {**names, **strengths, "penalty": penalty}, flops=4 * size)
+            if segment.decays and rule.weight_decay:
+                low.emit(decay, {**names, "weight_decay": float(rule.weight_decay)}, flops=2 * size)
+            number = {"t": low.arena.array("count", kind="i")} | rule.settings()
+            low.emit(rule.kernel, {**names, **number}, flops=10 * size)
+
+    def _segments(self) -> list[_Segment]:
+        """Return the parameters in runs that the rule treats alike."""
+        rule, network = self.rule, self.network
+        penalised = bool(rule.l1 or rule.l2 or rule.weight_decay)
+        each = [
+            _Segment(
+                buffer.offset,
+                buffer.offset + buffer.size,
+                penalised and network.declared[name].decays,
+                next((f for key, f in rule.factors.items() if fnmatch.fnmatch(name, key)), 1.0),
+            )
+            for name, buffer in network.buffers.items()
+        ]
+        runs = [list(run) for _, run in groupby(each, lambda s: (s.decays, s.factor))]
+        return [_Segment(r[0].start, r[-1].stop, r[0].decays, r[0].factor) for r in runs]
+
+
+_SHOWN = {"theta": "θ", "g": "∇ℓ"}
+
+
+def tick(step, t0, rates, eta, minus_eta, count):  # type: ignore[no-untyped-def]
+    """η ← η_t"""
+    count[0] = step + 1
+    eta[0] = rates[step - t0]
+    minus_eta[0] = -rates[step - t0]
+
+
+def scale_rate(eta, factor, own):  # type: ignore[no-untyped-def]
+    """own ← factor · eta"""
+    own[0] = factor * eta
+
+
+def record(step, t0, loss, penalty, losses, flag):  # type: ignore[no-untyped-def]
+    """losses[t] ← the average of loss, plus penalty; stop if it is not finite"""
+    total = 0.0
+    for i in range(loss.shape[0]):
+        total += loss[i]
+    total /= loss.shape[0]
+    for thread in range(penalty.shape[0]):
+        total += penalty[thread]
+        penalty[thread] = 0
+    losses[step - t0] = total
+    if not math.isfinite(total):
+        store(flag, 1)
