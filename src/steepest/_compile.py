@@ -160,7 +160,7 @@ def _emit(entry: Any, symbol: str) -> bytes:
 
 
 def _pointer(item: Any) -> Any:
-    @intrinsic  # type: ignore[misc]
+    @intrinsic  # type: ignore[untyped-decorator]
     def pointer(typingctx: Any, address: Any) -> Any:
         signature = types.CPointer(item)(types.int64)
 
@@ -175,7 +175,7 @@ def _pointer(item: Any) -> Any:
 def _real(real: Any) -> Any:
     """Return the conversion from the 64 bits of a float64 to the program's dtype."""
 
-    @intrinsic  # type: ignore[misc]
+    @intrinsic  # type: ignore[untyped-decorator]
     def convert(typingctx: Any, bits: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             double = builder.bitcast(arguments[0], ir.DoubleType())
@@ -189,7 +189,7 @@ def _real(real: Any) -> Any:
 # ---------------------------------------------------------------- what kernels may call, compiled
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic  # type: ignore[untyped-decorator]
 def _gemm_call(
     typingctx: Any,
     address: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any,
@@ -222,7 +222,7 @@ def _gemm_call(
     return signature, codegen
 
 
-@overload(_blas.gemm, jit_options=_FLAGS)  # type: ignore[misc]
+@overload(_blas.gemm, jit_options=_FLAGS)
 def _gemm(address, alpha, a, b, beta, c):  # type: ignore[no-untyped-def]
     item = c.dtype.bitwidth // 8
 
@@ -263,7 +263,7 @@ def _gemm(address, alpha, a, b, beta, c):  # type: ignore[no-untyped-def]
 
 
 def _memory_intrinsic(kind: str) -> Any:
-    @intrinsic  # type: ignore[misc]
+    @intrinsic  # type: ignore[untyped-decorator]
     def operation(typingctx: Any, address: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
@@ -284,17 +284,17 @@ _atomic_add, _atomic_load, _atomic_store = (
 )
 
 
-@overload(_atomic.fetch_add)  # type: ignore[misc]
+@overload(_atomic.fetch_add)
 def _fetch_add(address, value):  # type: ignore[no-untyped-def]
     return lambda address, value: _atomic_add(address, value)
 
 
-@overload(_atomic.load)  # type: ignore[misc]
+@overload(_atomic.load)
 def _load(address):  # type: ignore[no-untyped-def]
     return lambda address: _atomic_load(address, 0)
 
 
-@overload(_atomic.store)  # type: ignore[misc]
+@overload(_atomic.store)
 def _store(address, value):  # type: ignore[no-untyped-def]
     def store(address, value):  # type: ignore[no-untyped-def]
         _atomic_store(address, value)
@@ -302,7 +302,7 @@ def _store(address, value):  # type: ignore[no-untyped-def]
     return store
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic  # type: ignore[untyped-decorator]
 def _c_yield(typingctx: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function = cgutils.get_or_insert_function(
@@ -313,12 +313,12 @@ def _c_yield(typingctx: Any) -> Any:
     return types.int32(), codegen
 
 
-@overload(_atomic.yield_core)  # type: ignore[misc]
+@overload(_atomic.yield_core)
 def _yield_core():  # type: ignore[no-untyped-def]
     return lambda: _c_yield()
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic  # type: ignore[untyped-decorator]
 def _call(typingctx: Any, kernel: Any, row: Any, thread: Any, threads: Any) -> Any:
     """Call the kernel at address ``kernel`` with Numba's calling convention; return its status."""
 
@@ -336,12 +336,12 @@ def _call(typingctx: Any, kernel: Any, row: Any, thread: Any, threads: Any) -> A
     return types.int64(*[types.int64] * 4), codegen
 
 
-@overload(_atomic.call)  # type: ignore[misc]
+@overload(_atomic.call)
 def _overload_call(kernel, row, thread, threads):  # type: ignore[no-untyped-def]
     return lambda kernel, row, thread, threads: _call(kernel, row, thread, threads)
 
 
-_OVERLOADED = {
+_OVERLOADED: set[Any] = {
     _blas.gemm,
     _atomic.fetch_add,
     _atomic.load,

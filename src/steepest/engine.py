@@ -122,8 +122,8 @@ class Engine:
         Fewer than asked for means that a kernel raised the stop flag.
         """
         self.control.reset()
-        arguments = (*_span(self.whole), *_span(self.short), self.per_epoch, first, steps)
-        arguments = (*arguments, self.control.address)
+        spans = (*_span(self.whole), *_span(self.short))
+        arguments = (*spans, self.per_epoch, first, steps, self.control.address)
         others = [
             self._pool.submit(self._driver, *arguments, thread, self.threads)
             for thread in range(1, self.threads)

@@ -45,6 +45,7 @@ class Source:
 
     def __init__(self, sparse: bool) -> None:
         self.sparse = sparse
+        self._cells: tuple[Cell, ...]
         if sparse:
             self._cells = Cell("X", "f", 1), Cell("columns", "j", 1), Cell("starts", "i", 1)
         else:
@@ -66,7 +67,8 @@ class Source:
         """Emit what fetches the rows ``chosen``; return the input of the first layer."""
         n = chosen.shape[0]
         if self.sparse:
-            return SparseBatch(*self._cells, chosen, (n, p), self._nonzeros)
+            values, columns, starts = self._cells
+            return SparseBatch(values, columns, starts, chosen, (n, p), self._nonzeros)
         x = low.arena.array("x", n, p)
         nbytes = 2 * x.size * low.arena.dtype.itemsize
         low.emit(gather, {"source": self._cells[0], "i": chosen, "batch": x}, nbytes=nbytes)
@@ -315,11 +317,11 @@ class Lowering:
     def barrier(self) -> None:
         """Emit a barrier, if there are threads to meet."""
         if self.program.threads > 1 and self._last is not _BARRIER:
-            operands = {
+            operands: dict[str, Any] = {
                 "arrivals": Constant(self._control.address),
                 "threads": Special("threads"),
             }
-            self.program.instructions.append(Instruction(engine.barrier, dict(operands), "barrier"))
+            self.program.instructions.append(Instruction(engine.barrier, operands, "barrier"))
             self._last = _BARRIER
 
 

@@ -24,14 +24,14 @@ Metric = Callable[[Array, Array], float]
 def labels(prediction: Array) -> Array:
     """Return the most probable class of each row."""
     if prediction.shape[1] == 1:
-        return (prediction[:, 0] > 0.5).astype(np.int64)
-    return prediction.argmax(axis=1)
+        return np.asarray(prediction[:, 0] > 0.5, np.int64)
+    return np.asarray(prediction.argmax(axis=1))
 
 
 def _classes(y: Array) -> Array:
     """Return targets as class numbers."""
     if y.ndim == 2 and y.shape[1] > 1:
-        return y.argmax(axis=1)
+        return np.asarray(y.argmax(axis=1))
     return np.asarray(y).reshape(len(y)).astype(np.int64)
 
 

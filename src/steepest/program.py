@@ -23,7 +23,7 @@ from ._kernels import kernel_address
 __all__ = ["Arena", "Buffer", "Cell", "Constant", "Instruction", "Program", "Share", "Special"]
 
 _ALIGNMENT = 64  # bytes: a cache line, and a vector of AVX-512
-_INTEGERS = {"i": np.dtype(np.int64), "j": np.dtype(np.int32)}
+_INTEGERS: dict[str, np.dtype[Any]] = {"i": np.dtype(np.int64), "j": np.dtype(np.int32)}
 
 
 class Operand(Protocol):
@@ -203,7 +203,7 @@ class Arena:
     def allocate(self) -> None:
         """Give every block that has none its memory."""
         for kind in ("f", "i", "j"):
-            dtype = _INTEGERS.get(kind, self.dtype)
+            dtype: np.dtype[Any] = _INTEGERS.get(kind, self.dtype)
             blocks = [b for b in self._blocks.values() if b.kind == kind and b.array is None]
             step = _ALIGNMENT // dtype.itemsize
             starts = np.cumsum([0] + [-(-b.size // step) * step for b in blocks])
@@ -271,10 +271,8 @@ class Instruction:
     @property
     def shape(self) -> str:
         """The shape of the largest array it touches."""
-        shapes = [o.shape for o in self.operands.values() if isinstance(o, Buffer) and o.shape]
-        if not shapes:
-            return ""
-        return "×".join(map(str, max(shapes, key=lambda s: int(np.prod(s, dtype=np.int64)))))
+        arrays = [o for o in self.operands.values() if isinstance(o, Buffer) and o.shape]
+        return "×".join(map(str, max(arrays, key=lambda o: o.size).shape)) if arrays else ""
 
     def assemble(self, dtype: str) -> list[int]:
         """Return its row of integers; compiles the kernel if no process did before."""

@@ -438,7 +438,8 @@ class _Fit:
             examples_per_second=self.run.whole.batch / per_step,
             seconds_left=(self.steps - self.done) * per_step,
         )
-        return any([callback(progress) is True for callback in self.callbacks])
+        said = [callback(progress) for callback in self.callbacks]  # everyone is asked
+        return any(answer is True for answer in said)
 
 
 def _rates(rule: Rule, total: int) -> Callable[[Array, list[float]], Array]:

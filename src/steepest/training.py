@@ -157,15 +157,16 @@ class TrainingRun:
         program = self.short if short and self.short is not None else self.whole
         for instruction in self.engine.trace(program):
             for operand in instruction.operands.values():
-                if isinstance(operand, Buffer) and operand.kind == "f" and operand.shape:
-                    if not np.isfinite(operand.array).all():
-                        return f"{instruction.layer or 'loss'}: {instruction.formula}"
+                if not isinstance(operand, Buffer) or operand.kind != "f" or not operand.shape:
+                    continue
+                if not np.isfinite(operand.array).all():
+                    return f"{instruction.layer or 'loss'}: {instruction.formula}"
         return "loss"
 
     # ------------------------------------------------------------------------------ lowering
 
     def _program(self, n: int) -> Program:
-        network, arena, rule = self.network, self._arena, self.rule
+        network, arena = self.network, self._arena
         assert network.inputs is not None
         program = Program("train", n, network.dtype, self.threads)
         eta, minus_eta = arena.array("η", 1), arena.array("−η", 1)

@@ -2,7 +2,8 @@
 
 Targets are 0 and 1, or −1 and 1; (n,) or (n, k). Classes 0, …, q − 1 of shape (n,) for q > 1
 outputs become s_k = 1 for the class and −1 for the others: one against the rest (Rifkin & Klautau,
-"In defense of one-vs-all classification", JMLR 5, 2004). The derivative at the hinge is taken to be 0.
+"In defense of one-vs-all classification", JMLR 5, 2004). The derivative at the hinge is
+taken to be 0.
 """
 
 from __future__ import annotations
