@@ -44,8 +44,8 @@ from .network import Network
 from .rule import Rule
 from .rules import SGD, Adagrad, Adam, AdamW, RMSprop
 from .schedules import (
-    CosLog4,
     Cosine,
+    CosLog4,
     Exponential,
     FlatCosine,
     InverseScaling,

@@ -5,9 +5,10 @@ precision is wanted.
 
 eᵛ = 2ᵏ eʳ with k the integer nearest to v / ln 2. ln 2 = HIGH + LOW, where HIGH has so few bits
 that k·HIGH is exact, so r = v − k·HIGH is exact too (Cody & Waite, "Software Manual for the
-Elementary Functions", 1980, chapter 6); e^(−k·LOW) comes in as a factor, which, unlike the usual
-second subtraction, survives a compiler that may reassociate sums. On |r| ≤ ½ ln 2 a Taylor polynomial
-gives eʳ − 1, and 2ᵏ is added to the exponent's bits. Results below the normal numbers become 0.
+Elementary Functions", 1980, chapter 6). e^(−k·LOW) comes in as a factor, which, unlike the usual
+second subtraction, survives a compiler that may reassociate sums. On |r| ≤ ½ ln 2 a Taylor
+polynomial gives eʳ − 1, and 2ᵏ is added to the exponent's bits. Results below the normal numbers
+become 0.
 """
 
 from __future__ import annotations
