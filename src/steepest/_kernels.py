@@ -21,6 +21,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import llvmlite.binding as llvm
+import numpy as np
 
 __all__ = ["cache_folder", "driver_address", "kernel_address"]
 
@@ -99,11 +100,18 @@ def _fingerprint(function: Callable[..., Any], digest: Any, seen: set[Any]) -> N
     seen.add(function)
     assert isinstance(function, FunctionType)
     names = _digest_code(function.__code__, digest)
-    for name in sorted(names):
-        value = function.__globals__.get(name)
+    reached = {name: function.__globals__.get(name) for name in sorted(names)}
+    cells = function.__closure__ or ()
+    reached |= {
+        name: cell.cell_contents
+        for name, cell in zip(function.__code__.co_freevars, cells, strict=True)
+    }
+    for name, value in reached.items():
         if isinstance(value, FunctionType):
             _fingerprint(value, digest, seen)
-        elif isinstance(value, int | float | str | tuple):
+        elif isinstance(value, np.ndarray):
+            digest.update(f"{name}={value.dtype}{value.shape}".encode() + value.tobytes())
+        elif isinstance(value, int | float | str | tuple | np.generic):
             digest.update(f"{name}={value!r}".encode())
 
 
