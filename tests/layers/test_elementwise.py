@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import numerical_gradient, run_kernel
 from scipy import special
 
+from helpers import numerical_gradient, run_kernel
 from steepest.errors import InputError
 from steepest.layers import (
     ELU,

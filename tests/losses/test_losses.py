@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import special
+
+from helpers import numerical_gradient, run_kernel
+from steepest.errors import InputError
+from steepest.losses import (
+    Absolute,
+    Hinge,
+    Huber,
+    Logistic,
+    Poisson,
+    Quantile,
+    SoftmaxCrossEntropy,
+    Squared,
+)
+
+LEVELS = (0.1, 0.5, 0.8)
+
+
+def huber(z, y, delta):
+    u = np.abs(z - y)
+    return np.where(u <= delta, u * u / 2, delta * (u - delta / 2)).sum(axis=1)
+
+
+def pinball(z, y):
+    u = y[:, :, None] - z.reshape(len(y), y.shape[1], len(LEVELS))
+    level = np.array(LEVELS)
+    return np.maximum(level * u, (level - 1) * u).sum(axis=(1, 2))
+
+
+def cross_entropy(z, y, smoothing=0.0):
+    q = z.shape[1]
+    t = np.eye(q)[y] if y.ndim == 1 else y
+    t = (1 - smoothing) * t + smoothing / q
+    return -(t * special.log_softmax(z, axis=1)).sum(axis=1)
+
+
+def real(rng, n, q):
+    return rng.normal(size=(n, q))
+
+
+def counts(rng, n, q):
+    return rng.poisson(2.0, size=(n, q)).astype(float)
+
+
+def binary(rng, n, q):
+    return rng.integers(2, size=(n, q)).astype(float)
+
+
+def classes(rng, n, q):
+    return rng.integers(q, size=n)
+
+
+def distribution(rng, n, q):
+    return rng.dirichlet(np.ones(q), size=n)
+
+
+REFERENCES = [
+    (Squared(), lambda z, y: 0.5 * ((z - y) ** 2).sum(axis=1), real),
+    (Absolute(), lambda z, y: np.abs(z - y).sum(axis=1), real),
+    (Huber(), lambda z, y: huber(z, y, 1.0), real),
+    (Huber(0.3), lambda z, y: huber(z, y, 0.3), real),
+    (Quantile(LEVELS), pinball, lambda rng, n, q: real(rng, n, q // len(LEVELS))),
+    (Logistic(), lambda z, y: (np.logaddexp(0, z) - y * z).sum(axis=1), binary),
+    (
+        Logistic(),
+        lambda z, y: (np.logaddexp(0, z) - y * z).sum(axis=1),
+        lambda rng, n, q: rng.random((n, q)),
+    ),
+    (SoftmaxCrossEntropy(), cross_entropy, classes),
+    (SoftmaxCrossEntropy(0.2), lambda z, y: cross_entropy(z, y, 0.2), classes),
+    (SoftmaxCrossEntropy(), cross_entropy, distribution),
+    (SoftmaxCrossEntropy(0.2), lambda z, y: cross_entropy(z, y, 0.2), distribution),
+    (Poisson(), lambda z, y: (np.exp(z) - y * z).sum(axis=1), counts),
+    (Hinge(), lambda z, y: np.maximum(0, 1 - (2 * y - 1) * z).sum(axis=1), binary),
+    (
+        Hinge(),
+        lambda z, y: np.maximum(0, 1 - np.where(np.eye(z.shape[1])[y] > 0, 1, -1) * z).sum(axis=1),
+        classes,
+    ),
+]
+each_loss = pytest.mark.parametrize(
+    ("loss", "reference", "draw"), REFERENCES, ids=lambda v: getattr(v, "__name__", repr(v))
+)
+both = pytest.mark.parametrize("compiled", [False, True])
+
+
+def settings(loss, dtype):
+    return {
+        k: v.astype(dtype) if isinstance(v, np.ndarray) else v for k, v in loss.settings().items()
+    }
+
+
+def value(loss, z, t, w, compiled=True, threads=1):
+    out = np.full(len(z), 77, z.dtype)
+    run_kernel(
+        loss.kernels(t)[0], z.dtype.name, compiled, threads,
+        z=z, y=t, w=w, loss=out, **settings(loss, z.dtype),
+    )  # fmt: skip
+    return out
+
+
+def gradient(loss, z, t, w, scale, compiled=True, threads=1):
+    out, dz = np.full(len(z), 77, z.dtype), np.full_like(z, 77)
+    run_kernel(
+        loss.kernels(t)[1], z.dtype.name, compiled, threads,
+        z=z, y=t, w=w, loss=out, dz=dz, scale=scale, **settings(loss, z.dtype),
+    )  # fmt: skip
+    return out, dz
+
+
+def example(draw, n, q, dtype="float64"):
+    rng = np.random.default_rng(n + q)
+    return rng.normal(size=(n, q)).astype(dtype), draw(rng, n, q), rng.random(n).astype(dtype) + 0.5
+
+
+@each_loss
+@both
+@pytest.mark.parametrize(("n", "q"), [(1, 3), (5, 3), (3, 21)])
+def test_value_and_gradient(loss, reference, draw, compiled, n, q):
+    z, y, w = example(draw, n, q)
+    t = loss.targets(y, q, "float64")
+    expected = w * reference(z, y)
+    np.testing.assert_allclose(value(loss, z, t, w, compiled), expected, rtol=1e-13, atol=1e-14)
+    scale = 1 / n
+    out, dz = gradient(loss, z, t, w, scale, compiled, threads=2)
+    np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-14)
+    numeric = numerical_gradient(lambda: scale * float(value(loss, z, t, w).sum()), z)
+    np.testing.assert_allclose(dz, numeric, rtol=1e-6, atol=1e-8)
+
+
+@each_loss
+def test_float32_plain_compiled_and_threads_agree(loss, reference, draw):
+    z, y, w = example(draw, 6, 9, "float32")
+    t = loss.targets(y, 9, "float32")
+    plain = gradient(loss, z, t, w, 0.5, compiled=False)
+    one, many = gradient(loss, z, t, w, 0.5), gradient(loss, z, t, w, 0.5, threads=4)
+    for a, b, c in zip(plain, one, many, strict=True):
+        np.testing.assert_allclose(b, a, rtol=2e-6, atol=1e-6)
+        np.testing.assert_array_equal(c, b)
+    np.testing.assert_allclose(one[0], w * reference(z.astype("float64"), y), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [Logistic(), Hinge()])
+@both
+def test_one_output(loss, compiled):
+    z, y = np.array([[0.3], [-2.0], [1e4], [-1e4], [1e4]]), np.array([0, 1, 1, 0, 0])
+    t, w = loss.targets(y, 1, "float64"), np.ones(5)
+    s = 2 * y[:, None] - 1
+    margin = -s * z
+    expected = np.logaddexp(0, margin) if isinstance(loss, Logistic) else np.maximum(0, 1 + margin)
+    np.testing.assert_allclose(value(loss, z, t, w, compiled), expected[:, 0], rtol=1e-14)
+    assert np.isfinite(gradient(loss, z, t, w, 1.0, compiled)[1]).all()
+
+
+@both
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cross_entropy_of_huge_logits(compiled, smoothing, dtype):
+    loss = SoftmaxCrossEntropy(smoothing)
+    z, w = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 0]], dtype), np.ones(2, dtype)
+    for y in (np.array([0, 0]), np.eye(3)[[0, 0]]):
+        t = loss.targets(y, 3, dtype)
+        out, dz = gradient(loss, z, t, w, 1.0, compiled)
+        np.testing.assert_allclose(out, cross_entropy(z.astype("float64"), y, smoothing), rtol=1e-6)
+        assert np.isfinite(dz).all()
+    z[0, 1] = -np.inf  # a class that is ruled out
+    out = value(SoftmaxCrossEntropy(), z, np.array([0, 0]), w, compiled)
+    np.testing.assert_allclose(out, [0, 2e4])
+
+
+@each_loss
+@both
+def test_weight_0_is_loss_0(loss, reference, draw, compiled):
+    z, y, w = example(draw, 3, 3)
+    w[:] = [0, 1, 0]
+    z[0] = [np.inf, 1, 2]
+    t = loss.targets(y, 3, "float64")
+    with np.errstate(all="ignore"):
+        out = value(loss, z, t, w, compiled)
+    assert out[0] == 0
+    assert out[2] == 0
+
+
+@each_loss
+@both
+def test_nan_is_seen(loss, reference, draw, compiled):
+    z, y, w = example(draw, 2, 3)
+    z[0] = np.nan
+    t = loss.targets(y, 3, "float64")
+    out, dz = gradient(loss, z, t, w, 1.0, compiled)
+    assert np.isnan(out[0])
+    assert np.isnan(dz[0]).all()
+    assert np.isfinite(dz[1]).all()
+
+
+@both
+def test_derivatives_at_kinks(compiled):
+    z = y = np.array([[1.0, 1.0, 1.0]])
+    w = np.ones(1)
+    np.testing.assert_array_equal(gradient(Absolute(), z, y, w, 1.0, compiled)[1], 0)
+    np.testing.assert_array_equal(gradient(Hinge(), z, y, w, 1.0, compiled)[1], 0)
+    np.testing.assert_array_equal(gradient(Quantile(LEVELS), z, y[:, :1], w, 1.0, compiled)[1], 0)
+
+
+@both
+def test_poisson_at_rate_0_and_overflow(compiled):
+    z, y, w = np.array([[-np.inf], [1e4]]), np.array([[0.0], [2.0]]), np.ones(2)
+    np.testing.assert_array_equal(value(Poisson(), z, y, w, compiled), [0, np.inf])
+
+
+def test_minimisers():
+    """The average of the pinball loss is least at the quantile, the others at mean and median."""
+    y = np.random.default_rng(0).exponential(size=(999, 1))
+    grid = np.linspace(0, 4, 201)
+    w = np.ones(999)
+
+    def best(loss):
+        return grid[np.argmin([value(loss, np.full((999, 1), v), y, w).mean() for v in grid])]
+
+    assert abs(best(Squared()) - y.mean()) < 0.02
+    assert abs(best(Absolute()) - np.median(y)) < 0.02
+    assert abs(best(Quantile((0.8,))) - np.quantile(y, 0.8)) < 0.02
+
+
+def test_means():
+    z = np.array([[-1e4, 0.0, 1e4]])
+    np.testing.assert_array_equal(Logistic().mean(z), [[0, 0.5, 1]])
+    np.testing.assert_array_equal(SoftmaxCrossEntropy().mean(z), [[0, 0, 1]])
+    np.testing.assert_array_equal(Poisson().mean(z), [[0, 1, np.inf]])
+    np.testing.assert_array_equal(Hinge().mean(z), [[0, 0, 1]])
+    np.testing.assert_array_equal(Squared().mean(z), z)
+
+
+def test_widths():
+    column, table, labels = np.zeros(4), np.zeros((4, 3)), np.array([0, 2, 1, 2])
+    assert Squared().outputs(column) == 1
+    assert Squared().outputs(table) == 3
+    assert Quantile().outputs(column) == 3
+    assert Quantile((0.1, 0.9)).outputs(table) == 6
+    assert SoftmaxCrossEntropy().outputs(labels) == 3
+    assert SoftmaxCrossEntropy().outputs(np.zeros(4, int)) == 2
+    assert SoftmaxCrossEntropy().outputs(table) == 3
+    assert Hinge().outputs(labels) == 3
+    assert Hinge().outputs(np.array([0, 1])) == 1
+    assert Hinge().outputs(np.array([-1, 1])) == 1
+    assert Hinge().outputs(table) == 3
+
+
+def test_prepared_targets():
+    for y in ([0, 1, 1], [-1, 1, 1]):
+        np.testing.assert_array_equal(
+            Hinge().targets(np.array(y), 1, "float32"), np.array([[-1], [1], [1]], "float32")
+        )
+    t = SoftmaxCrossEntropy().targets(np.array([0.0, 2.0]), 3, "float32")
+    assert t.dtype == np.int64
+    t = Squared().targets(np.arange(3), 1, "float32")
+    assert (t.shape, t.dtype, t.flags.c_contiguous) == ((3, 1), np.float32, True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "q", "words"),
+    [
+        (Squared(), np.zeros((3, 2)), 1, "network with 2 outputs; this one has 1"),
+        (Squared(), np.zeros((3, 2, 2)), 1, "must be"),
+        (Squared(), np.array(["a"]), 1, "must be numbers"),
+        (Squared(), np.array([0, np.nan]), 1, "row 1 is not finite"),
+        (Quantile(), np.zeros(3), 1, "network with 3 outputs"),
+        (Logistic(), np.array([0, 1, 2]), 1, "row 2 has 2"),
+        (Logistic(), np.array([-1, 1]), 1, "row 0 has -1"),
+        (SoftmaxCrossEntropy(), np.array([0, 3]), 3, "row 1 has 3"),
+        (SoftmaxCrossEntropy(), np.array([-1, 0]), 3, "row 0 has -1"),
+        (SoftmaxCrossEntropy(), np.array([0.5, 0]), 3, r"row 0 has 0\.5"),
+        (SoftmaxCrossEntropy(), np.array([[0.5, 0.5], [0.5, 0.6]]), 2, "row 1 .* not a dist"),
+        (SoftmaxCrossEntropy(), np.array([[1.5, -0.5]]), 2, "row 0 .* not a dist"),
+        (Poisson(), np.array([1, -2]), 1, "row 1 has -2"),
+        (Hinge(), np.array([0, 1, -1]), 1, "row 0 has 0"),
+        (Hinge(), np.array([0, 5]), 3, "row 1 has 5"),
+    ],
+)  # fmt: skip
+def test_refused_targets(loss, y, q, words):
+    with pytest.raises(InputError, match=words):
+        loss.targets(y, q, "float64")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Huber(0),
+        lambda: Huber(np.nan),
+        lambda: Quantile(()),
+        lambda: Quantile((0.5, 0.5)),
+        lambda: Quantile((0.5, 1.0)),
+        lambda: Quantile(("a",)),
+        lambda: Quantile((np.nan,)),
+        lambda: SoftmaxCrossEntropy(1.0),
+        lambda: SoftmaxCrossEntropy(-0.1),
+    ],
+)
+def test_refused_settings(make):
+    with pytest.raises(InputError):
+        make()

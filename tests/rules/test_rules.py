@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from helpers import run_kernel
+from steepest.errors import InputError
+from steepest.rules import SGD, Adagrad, Adam, AdamW, RMSprop
+from steepest.rules.clip import clip_norm, clip_value, square_sums
+from steepest.rules.penalise import decay, penalise
+
+both = pytest.mark.parametrize("compiled", [False, True])
+ETA = 0.05
+
+
+def sgd(theta, gradients, rule):
+    v = 0
+    for g in gradients:
+        v = rule.momentum * v - ETA * g
+        theta = theta + (rule.momentum * v - ETA * g if rule.nesterov else v)
+    return theta
+
+
+def adagrad(theta, gradients, rule):
+    s = 0
+    for g in gradients:
+        s = s + g**2
+        theta = theta - ETA * g / (np.sqrt(s) + rule.eps)
+    return theta
+
+
+def rmsprop(theta, gradients, rule):
+    s = 0
+    for g in gradients:
+        s = rule.rho * s + (1 - rule.rho) * g**2
+        theta = theta - ETA * g / (np.sqrt(s) + rule.eps)
+    return theta
+
+
+def adam(theta, gradients, rule):
+    m = v = 0
+    for t, g in enumerate(gradients, 1):
+        m = rule.beta1 * m + (1 - rule.beta1) * g
+        v = rule.beta2 * v + (1 - rule.beta2) * g**2
+        mend_1, mend_2 = 1 - rule.beta1**t, 1 - rule.beta2**t
+        if rule.epsilon_hat:
+            theta = theta - ETA * np.sqrt(mend_2) / mend_1 * m / (np.sqrt(v) + rule.eps)
+        else:
+            theta = theta - ETA * (m / mend_1) / (np.sqrt(v / mend_2) + rule.eps)
+    return theta
+
+
+RULES = [
+    (SGD(), sgd),
+    (SGD(momentum=0.9), sgd),
+    (SGD(momentum=0.8, nesterov=True), sgd),
+    (Adagrad(), adagrad),
+    (RMSprop(rho=0.8, eps=1e-3), rmsprop),
+    (Adam(), adam),
+    (Adam(eps=0.1), adam),
+    (Adam(eps=0.1, epsilon_hat=True), adam),
+    (Adam(beta1=0.0, beta2=0.5), adam),
+    (AdamW(), adam),
+]
+each_rule = pytest.mark.parametrize(
+    ("rule", "reference"), RULES, ids=lambda v: getattr(v, "__name__", type(v).__name__)
+)
+
+
+def run(rule, size, dtype="float64", compiled=True, threads=1, steps=6):
+    rng = np.random.default_rng(size)
+    theta = rng.normal(size=size).astype(dtype)
+    gradients = [rng.normal(size=size).astype(dtype) for _ in range(steps)]
+    start, slots = theta.copy(), {name: np.zeros(size, dtype) for name in rule.slots}
+    for t, gradient in enumerate(gradients, 1):
+        g = gradient.copy()
+        run_kernel(
+            rule.kernel, dtype, compiled, threads,
+            theta=theta, g=g, eta=ETA, t=t, **slots, **rule.settings(),
+        )  # fmt: skip
+        assert not g.any()
+    return theta, start.astype("float64"), [g.astype("float64") for g in gradients]
+
+
+@each_rule
+@both
+@pytest.mark.parametrize("size", [1, 37])
+def test_published_formula(rule, reference, compiled, size):
+    theta, start, gradients = run(rule, size, compiled=compiled)
+    np.testing.assert_allclose(theta, reference(start, gradients, rule), rtol=1e-12, atol=1e-14)
+
+
+@each_rule
+def test_float32_and_threads(rule, reference):
+    theta, start, gradients = run(rule, 67, "float32", steps=20)
+    expected = reference(start, gradients, rule)
+    np.testing.assert_allclose(theta, expected, rtol=1e-5, atol=2e-6)
+    np.testing.assert_array_equal(theta, run(rule, 67, "float32", threads=3, steps=20)[0])
+    plain = run(rule, 67, "float32", compiled=False, steps=20)[0]
+    np.testing.assert_allclose(theta, plain, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", [Adagrad(), RMSprop(), Adam(), Adam(epsilon_hat=True)], ids=repr)
+@both
+def test_no_gradient_no_step(rule, compiled):
+    theta, g = np.ones(5), np.zeros(5)
+    slots = {name: np.zeros(5) for name in rule.slots}
+    run_kernel(
+        rule.kernel, "float64", compiled, theta=theta, g=g, eta=ETA, t=1, **slots, **rule.settings()
+    )
+    np.testing.assert_array_equal(theta, 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_first_step_of_adam_is_the_learning_rate(dtype):
+    theta, start, (g,) = run(Adam(), 37, dtype, steps=1)
+    np.testing.assert_allclose(theta - start, -ETA * np.sign(g), rtol=1e-4)
+
+
+def test_what_sgd_fuses():
+    assert SGD().fuses
+    assert SGD(0.5).lr == 0.5
+    assert not SGD(momentum=0.9).fuses
+    for more in ({"l1": 0.1}, {"clip_norm": 1.0}, {"weight_decay": 0.1}, {"factors": {"*": 0.5}}):
+        assert not SGD(**more).fuses
+    assert not Adam().fuses
+    assert (SGD().slots, SGD(momentum=0.5).slots, Adam().slots) == ((), ("v",), ("m", "v"))
+    assert AdamW().weight_decay == 0.01
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SGD(0.0),
+        lambda: SGD(np.nan),
+        lambda: SGD(momentum=1.0),
+        lambda: SGD(momentum=-0.1),
+        lambda: SGD(nesterov=True),
+        lambda: SGD(l2=-1.0),
+        lambda: SGD(clip_norm=0.0),
+        lambda: Adam(beta1=1.0),
+        lambda: Adam(beta2=np.nan),
+        lambda: AdamW(eps=0.0),
+        lambda: RMSprop(rho=1.0),
+        lambda: Adagrad(eps=-1.0),
+    ],
+)
+def test_refuses(make):
+    with pytest.raises(InputError):
+        make()
+
+
+@both
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_clip_value(compiled, dtype):
+    g = np.array([-3, -0.5, 0, 0.5, 3, np.inf, np.nan], dtype)
+    run_kernel(clip_value, dtype, compiled, 2, g=g, limit=1.0)
+    np.testing.assert_array_equal(g, np.array([-1, -0.5, 0, 0.5, 1, 1, np.nan], dtype))
+
+
+@both
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("limit", [0.5, 1e3])
+@pytest.mark.parametrize("size", [1, 75])
+def test_clip_norm(compiled, threads, limit, size):
+    g = np.random.default_rng(0).normal(size=size) + 1
+    before, sums = g.copy(), np.full(8 * threads, 0.0)
+    sums[:threads] = 77  # of the last step
+    run_kernel(square_sums, "float64", compiled, threads, g=g, sums=sums)
+    run_kernel(clip_norm, "float64", compiled, threads, g=g, sums=sums, limit=limit)
+    norm = np.linalg.norm(before)
+    np.testing.assert_allclose(g, before * min(1, limit / norm), rtol=1e-14)
+
+
+@both
+def test_clip_norm_of_zero_and_of_nan(compiled):
+    for g in (np.zeros(3), np.array([1, np.nan, 2])):
+        after, sums = g.copy(), np.zeros(1)
+        run_kernel(square_sums, "float64", compiled, g=after, sums=sums)
+        run_kernel(clip_norm, "float64", compiled, g=after, sums=sums, limit=1.0)
+        np.testing.assert_array_equal(after, g)
+
+
+@both
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("l1", "l2"), [(0.3, 0.0), (0.0, 0.2), (0.3, 0.2)])
+def test_penalise(compiled, threads, l1, l2):
+    rng = np.random.default_rng(0)
+    theta, g = rng.normal(size=75), rng.normal(size=75)
+    theta[3] = 0
+    before, penalty = g.copy(), np.zeros(threads)
+    names = {"theta": theta, "l1": l1, "l2": l2, "penalty": penalty}
+    run_kernel(penalise, "float64", compiled, threads, g=g, **names)
+    np.testing.assert_allclose(g, before + l1 * np.sign(theta) + l2 * theta, rtol=1e-14)
+    expected = l1 * np.abs(theta).sum() + 0.5 * l2 * (theta**2).sum()
+    np.testing.assert_allclose(penalty.sum(), expected, rtol=1e-13)
+    run_kernel(penalise, "float64", compiled, threads, g=g, **names)
+    np.testing.assert_allclose(penalty.sum(), 2 * expected, rtol=1e-13)
+
+
+@both
+def test_decay(compiled):
+    theta = np.random.default_rng(0).normal(size=35)
+    before = theta.copy()
+    run_kernel(decay, "float64", compiled, 2, theta=theta, eta=0.1, weight_decay=0.5)
+    np.testing.assert_allclose(theta, before - 0.1 * 0.5 * before, rtol=1e-15)
