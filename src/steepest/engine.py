@@ -99,6 +99,7 @@ class Engine:
     def __init__(
         self, whole: Program, short: Program | None, per_epoch: int, control: Control
     ) -> None:
+        assert short is None or short.threads == whole.threads
         self.whole, self.short, self.per_epoch, self.control = whole, short, per_epoch, control
         self.threads = whole.threads
         self._pool: ThreadPoolExecutor | None = None

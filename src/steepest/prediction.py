@@ -117,17 +117,20 @@ class Predictor:
         if len(self._programs) > _KEPT:
             self._programs.clear()
         programs = []
+        flops = batch * self._network.layer.flops(self._network.inputs or 1)
+        threads = threads_for(batch, flops, self._threads)  # the shorter batch runs on the same
         for size in sizes:
-            key = size, sparse, kind
+            key = size, threads, sparse, kind
             if key not in self._programs:
-                self._programs[key] = self._program(size, source, targets, y)
+                self._programs[key] = self._program(size, threads, source, targets, y)
             programs.append(self._programs[key])
         return Forward(programs[0], programs[1] if len(programs) > 1 else None)
 
-    def _program(self, n: int, source: Source, targets: Targets | None, y: Array | None) -> Program:
+    def _program(
+        self, n: int, threads: int, source: Source, targets: Targets | None, y: Array | None
+    ) -> Program:
         network = self._network
         assert network.inputs is not None
-        threads = threads_for(n, n * network.layer.flops(network.inputs), self._threads)
         program = Program("predict", n, network.dtype, threads)
         arena = Arena(network.dtype)
         chosen = arena.array("i", n, kind="i")
