@@ -9,6 +9,7 @@ process whose kernels are all in the store never comes here and never pays for i
 from __future__ import annotations
 
 import builtins
+import functools
 import types as python_types
 from collections.abc import Callable
 from typing import Any
@@ -127,10 +128,16 @@ def _jitable(function: Callable[..., Any]) -> Callable[..., Any]:
     for name in function.__code__.co_names:
         helper = namespace.get(name)
         if isinstance(helper, python_types.FunctionType) and helper not in _OVERLOADED:
-            namespace[name] = numba.njit(_jitable(helper), forceinline=True, **_FLAGS)
+            namespace[name] = _compiled(helper)
     return python_types.FunctionType(
         function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__
     )
+
+
+@functools.cache
+def _compiled(helper: Callable[..., Any]) -> Any:
+    """Return a helper of kernels compiled, once for all kernels that call it."""
+    return numba.njit(_jitable(helper), forceinline=True, **_FLAGS)
 
 
 def _emit(entry: Any, symbol: str) -> bytes:
