@@ -1,0 +1,74 @@
+"""The command line: one file a command.
+
+Wrong usage and bad input end with status 2 and one line on the standard error; Ctrl-C with 130.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ..errors import SteepestError
+from .predict import predict
+from .show import show
+from .train import train
+from .warmup import warmup
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="steepest",
+    help="Train neural networks on tables by stochastic gradient descent, and use them.",
+    epilog="Begin with: steepest train TABLE --target COLUMN -o MODEL",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train)
+app.command()(predict)
+app.command()(show)
+app.command()(warmup)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"steepest {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line, and turn what the user can mend into one line."""
+    try:
+        app()
+    except SteepestError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        # Who read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+    except KeyboardInterrupt:
+        print("steepest: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _fail(cause: str) -> None:
+    print(f"steepest: {' '.join(cause.split())}", file=sys.stderr)
+    sys.exit(2)

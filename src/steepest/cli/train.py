@@ -1,0 +1,252 @@
+"""``steepest train``."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..table_fit import Fit
+    from ..trainer import Progress, Trainer
+
+__all__ = ["train"]
+
+_NET, _OPT, _ROWS = "The network", "The training", "The rows"
+_OPTIONS = ("task", "ignore", "test", "validation", "time_limit", "target")
+
+
+def train(
+    context: typer.Context,
+    table: Annotated[
+        Path, typer.Argument(help="CSV or TSV (also .gz), Parquet, or Arrow.", metavar="TABLE")
+    ],
+    target: Annotated[
+        str | None, typer.Option(help="The column to predict.", metavar="COLUMN")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write the model folder here.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file with any of these options: lr = 0.01, layers = [64, 32] …"),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="classification or regression, instead of what the target suggests.",
+            rich_help_panel=_ROWS,
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(help="A column that is no input; may be repeated.", rich_help_panel=_ROWS),
+    ] = None,
+    test: Annotated[
+        float | None,
+        typer.Option(help="Share of the rows to test on. [default: 0.2]", rich_help_panel=_ROWS),
+    ] = None,
+    validation: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the others to choose the best epoch by. [default: 0.1]",
+            rich_help_panel=_ROWS,
+        ),
+    ] = None,
+    test_table: Annotated[
+        Path | None, typer.Option(help="Test on this table instead.", rich_help_panel=_ROWS)
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Units of the hidden layers, like 256,128; empty for a linear model.",
+            rich_help_panel=_NET,
+        ),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="relu, gelu, silu, tanh, …", rich_help_panel=_NET)
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Share of the units dropped.", rich_help_panel=_NET)
+    ] = None,
+    layer_norm: Annotated[
+        bool | None,
+        typer.Option(
+            "--layer-norm/--no-layer-norm", help="Normalise each layer.", rich_help_panel=_NET
+        ),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="squared, absolute, huber; logistic, softmax, hinge.", rich_help_panel=_OPT
+        ),
+    ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(help="sgd, adagrad, rmsprop, adam, adamw.", rich_help_panel=_OPT),
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="η.", rich_help_panel=_OPT)] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="constant, cosine, coslog4, flatcosine, onecycle, inverse.", rich_help_panel=_OPT
+        ),
+    ] = None,
+    momentum: Annotated[
+        float | None, typer.Option(help="Of the rule sgd.", rich_help_panel=_OPT)
+    ] = None,
+    l2: Annotated[float | None, typer.Option(help="Penalty.", rich_help_panel=_OPT)] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Decoupled weight decay.", rich_help_panel=_OPT)
+    ] = None,
+    clip_norm: Annotated[
+        float | None, typer.Option(help="Longest gradient.", rich_help_panel=_OPT)
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Examples a step.", rich_help_panel=_OPT)
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most.", rich_help_panel=_OPT)] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Stop after so many epochs that are no better.", rich_help_panel=_OPT),
+    ] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds.", rich_help_panel=_OPT)] = None,
+    seed: Annotated[int | None, typer.Option(rich_help_panel=_OPT)] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="By default as many as pay.", rich_help_panel=_OPT)
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32 or float64.", rich_help_panel=_OPT)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the test scores.")] = False,
+) -> None:
+    """Train a network on a table, test it on rows held out, and write the model.
+
+    The task is inferred from the target. Categories, missing values, booleans and dates are taken
+    care of. Rows are split at random; a column called split with the values train, test and
+    validation decides instead, if there is one.
+
+    Example: steepest train data/census_income.parquet --target income -o model
+    """
+    from ..model import check_place
+    from ..recipe import Recipe
+    from ..table_fit import fit_table
+    from ..tables import read_table
+
+    flags = {k: v for k, v in context.params.items() if v is not None}
+    known = (*Recipe.names(), *_OPTIONS)
+    options = (_read_config(config, known) if config else {}) | {
+        k: v for k, v in flags.items() if k in known and v != []
+    }
+    if isinstance(options.get("layers"), str | list):
+        options["layers"] = _units(options["layers"])
+    settings = {k: v for k, v in options.items() if k in Recipe.names()}
+    Recipe(**settings)  # says what is wrong before the table is read
+    if "target" not in options:
+        raise InputError("which column is to be predicted? Give --target COLUMN")
+    if out is not None:
+        check_place(out)
+    say: Callable[[str], None] = (lambda _: None) if quiet else (lambda text: print(text))
+    with _bar(quiet) as callbacks:
+        fit = fit_table(
+            read_table(table),
+            options["target"],
+            settings=settings,
+            kind=options.get("task"),
+            ignore=options.get("ignore", ()),
+            test=options.get("test", 0.2),
+            validation=options.get("validation", 0.1),
+            test_table=None if test_table is None else read_table(test_table),
+            time_limit=options.get("time_limit"),
+            callbacks=callbacks,
+            say=say,
+        )
+    _report(fit)
+    if out is not None:
+        fit.model.about["command"] = " ".join(["steepest", *sys.argv[1:]])
+        fit.model.save(out)
+        say(f"model written to {out}")
+    if fit.interrupted:
+        print("steepest: interrupted; what was learned so far was kept", file=sys.stderr)
+        raise typer.Exit(130)
+
+
+def _read_config(path: Path, known: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        options = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no TOML: {error}") from error
+    options = {name.replace("-", "_"): value for name, value in options.items()}
+    odd = sorted(set(options) - set(known))
+    if odd:
+        raise InputError(
+            f"{path}: no option {', '.join(odd)}; there are {', '.join(sorted(known))}"
+        )
+    return options
+
+
+def _units(text: str | list[Any]) -> tuple[Any, ...]:
+    words = [word for word in text.split(",") if word.strip()] if isinstance(text, str) else text
+    try:
+        return tuple(int(word) for word in words)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"layers must be whole numbers like 256,128, got {text!r}") from error
+
+
+@contextmanager
+def _bar(
+    quiet: bool,
+) -> Iterator[Callable[[Trainer], Iterable[Callable[[Progress], object]]] | None]:
+    """Show a progress bar, if somebody is looking."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}{task.fields[validation]}"),
+        TextColumn("{task.fields[rate]:,.0f} examples/s"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        number = bar.add_task(
+            "", total=None, epoch=0, epochs="?", loss=float("nan"), validation="", rate=0.0
+        )
+
+        def show(progress: Progress) -> None:
+            fields: dict[str, Any] = {}
+            if "validation_loss" in progress.row:
+                fields["validation"] = f", validation {progress.row['validation_loss']:.4f}"
+            bar.update(
+                number,
+                completed=progress.step,
+                total=progress.steps,
+                epoch=progress.epoch,
+                epochs=progress.epochs,
+                loss=progress.loss,
+                rate=progress.examples_per_second,
+                **fields,
+            )
+
+        yield lambda trainer: (show,)
+
+
+def _report(fit: Fit) -> None:
+    if not fit.scores:
+        print("no test rows, so no scores")
+        return
+    width = max(len(name) for name in fit.scores)
+    print(f"{'test':<{width}}  {'model':>10}  trivial ({fit.trivial})")
+    for name, (score, trivial) in fit.scores.items():
+        print(f"{name:<{width}}  {score:>10.5g}  {trivial:.5g}")

@@ -1,0 +1,226 @@
+"""From a table to a trained model and an honest account of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .encode import Counts, Encoder, counts_text
+from .errors import TableError
+from .metrics import METRICS
+from .model import Model
+from .recipe import Recipe
+from .split import split_rows
+from .task import Task, infer_task, task_rows
+from .trainer import Progress, Trainer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Fit", "fit_table"]
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Fit:
+    """A model, and what there is to say of how it came to be.
+
+    Attributes
+    ----------
+    model : Model
+    notes : list of str
+        What was decided and dropped, one line each.
+    scores : dict
+        Metric -> (of the model, of the trivial predictor) on the test rows.
+    trivial : str
+        What the trivial predictor says.
+    interrupted : bool
+        Whether Ctrl-C ended the training early.
+    """
+
+    model: Model
+    notes: list[str]
+    scores: dict[str, tuple[float, float]] = field(default_factory=dict)
+    trivial: str = ""
+    interrupted: bool = False
+
+
+def fit_table(
+    table: pa.Table,
+    target: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    kind: str | None = None,
+    ignore: Iterable[str] = (),
+    test: float = 0.2,
+    validation: float = 0.1,
+    test_table: pa.Table | None = None,
+    time_limit: float | None = None,
+    callbacks: Callable[[Trainer], Iterable[Callable[[Progress], object]]] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Fit:
+    """Infer the task, encode, train, and test on rows that were held out.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    target : str
+        The column to predict.
+    settings : mapping, optional
+        Of the `Recipe`, where they are not its defaults.
+    kind : {"classification", "regression"}, optional
+        Instead of what is inferred.
+    ignore : iterable of str
+        Columns that are no inputs.
+    test, validation : float
+        Fractions of the rows to hold out; a column ``split`` goes before them.
+    test_table : pyarrow.Table, optional
+        Rows to test on, instead of a fraction.
+    time_limit : float, optional
+        Seconds.
+    callbacks : callable, optional
+        Makes the trainer's callbacks.
+    say : callable
+        Gets each note as it comes up.
+
+    Raises
+    ------
+    TableError
+        If the table can't be used for this.
+    InputError
+        If a setting makes no sense.
+    """
+    import pyarrow as pa
+
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        notes.append(text)
+        say(text)
+
+    ignored = list(ignore)
+    for name in (target, *ignored):
+        if name not in table.column_names:
+            raise TableError(
+                f"no column {name!r} in the table; there are {', '.join(table.column_names[:20])}"
+                + (" …" if table.num_columns > 20 else "")
+            )
+    mask = task_rows(table.column(target))
+    if not mask.all():
+        note(f"{int((~mask).sum()):,} rows dropped: their target is missing or not finite")
+        table = table.filter(pa.array(mask))
+    task = infer_task(table.column(target), target, kind)
+    note(task.describe())
+    recipe = Recipe.for_task(task, settings)
+    loss, rule = recipe.make_loss(task), recipe.make_rule()
+    held = 0.0 if test_table is not None else test
+    split = split_rows(table, task, test=held, validation=validation, seed=recipe.seed)
+    if split.column is not None:
+        note(f"column {split.column!r} says which rows train, validate and test; it is no input")
+    inputs = [c for c in table.column_names if c not in (target, split.column, *ignored)]
+
+    def rows(of: NDArray[np.int64]) -> pa.Table:
+        return table.take(pa.array(of))
+
+    odd = Counts()
+    training = rows(split.train)
+    encoder = Encoder.fit(training, inputs, counts=odd)
+    for name, why in encoder.dropped.items():
+        note(f"column {name!r} not used: {why}")
+    X, y = encoder.transform(training, dtype=recipe.dtype), task.encode(training.column(target))
+    for line in counts_text(odd):
+        note(line)
+    checked = rows(split.validation)
+    held_out = None
+    if len(split.validation):
+        Xv = encoder.transform(checked, dtype=recipe.dtype)
+        held_out = (Xv, task.encode(checked.column(target)))
+    network = recipe.network(task, encoder.width)
+    note(
+        f"{len(split.train):,} rows to train, {len(split.validation):,} to validate; "
+        f"{len(inputs) - len(encoder.dropped)} columns become {encoder.width} inputs"
+    )
+    note(
+        f"network {encoder.width}-{'-'.join(map(str, (*recipe.layers, task.outputs)))}, "
+        f"{network.theta.size:,} parameters, {recipe.activation}; {type(loss).__name__} loss, "
+        f"{recipe.rule}, lr {recipe.lr:g} ({recipe.schedule}), batch {recipe.batch}"
+    )
+    trainer = Trainer(network, loss, rule, batch=recipe.batch, seed=recipe.seed,
+                      threads=recipe.threads)  # fmt: skip
+    interrupted = False
+    began = time.perf_counter()
+    try:
+        trainer.fit(
+            X, y,
+            epochs=recipe.epochs,
+            validation=held_out,
+            patience=(recipe.patience or recipe.epochs) if held_out else None,
+            callbacks=callbacks(trainer) if callbacks else (),
+            time_limit=time_limit,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        interrupted = True
+    seconds = time.perf_counter() - began
+    history = trainer.history
+    if interrupted and not len(history):
+        raise KeyboardInterrupt
+    best = ""
+    if held_out and len(history):
+        best = f", best epoch {int(np.argmin(history['validation_loss'])) + 1}"
+    note(f"{len(history)} epochs in {seconds:.1f} s{best}")
+    about = {"history": history.to_dict(), "recipe": _plain(recipe), "seed": recipe.seed}
+    fit = Fit(Model(network, loss, encoder, task, about), notes, interrupted=interrupted)
+    tested = rows(split.test) if test_table is None else _usable(test_table, target, task, note)
+    if tested.num_rows:
+        _score(fit, tested, training.column(target), target)
+        about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
+        about["test_rows"] = tested.num_rows
+    return fit
+
+
+def _usable(table: pa.Table, target: str, task: Task, note: Callable[[str], None]) -> pa.Table:
+    import pyarrow as pa
+
+    if target not in table.column_names:
+        raise TableError(f"no column {target!r} in the test table")
+    mask = task.rows(table.column(target))
+    if not mask.all():
+        note(f"{int((~mask).sum()):,} test rows dropped: no known target")
+        table = table.filter(pa.array(mask))
+    return table
+
+
+def _score(fit: Fit, tested: pa.Table, training: Any, target: str) -> None:
+    """Fill in the scores of the model, and of what knows the training targets only."""
+    model, task = fit.model, fit.model.task
+    prediction = model.outputs(tested)
+    y, known = task.encode(tested.column(target)), task.encode(training)
+    if task.is_regression:
+        trivial = np.full((len(y), 1), known.mean())
+        scale = {"r2": 1.0, "rmse": task.deviation, "mae": task.deviation}
+        fit.trivial = "the mean"
+    else:
+        shares = np.bincount(known, minlength=len(task.classes)) / len(known)
+        trivial = np.tile(shares[1:] if task.outputs == 1 else shares, (len(y), 1))
+        scale = {"accuracy": 1.0}
+        if model.has_probabilities:
+            scale |= {"log_loss": 1.0}
+            if len(np.unique(y)) == len(task.classes):
+                scale |= {"auc": 1.0}
+        fit.trivial = f"always {task.classes[int(shares.argmax())]!r}"
+    for name, factor in scale.items():
+        fit.scores[name] = (
+            METRICS[name](y, prediction) * factor,
+            METRICS[name](y, trivial) * factor,
+        )
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    values = {name: getattr(recipe, name) for name in Recipe.names()}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
