@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from steepest import Dense, Network, ReLU, Squared
 from steepest.data import as_weights
 from steepest.prediction import Predictor, threads_for

@@ -79,7 +79,8 @@ def from_config(record: Any, kind: str) -> Any:
     strange = [repr(k) for k in settings if k not in wanted]
     if strange:
         raise ModelError(
-            f"{name} has no field {', '.join(strange)}; it has {', '.join(sorted(wanted)) or 'none'}"
+            f"{name} has no field {', '.join(strange)}; "
+            f"it has {', '.join(sorted(wanted)) or 'none'}"
         )
     try:
         if made_of_layers:

@@ -1,0 +1,129 @@
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steepest import Dense, Layer, Network, SoftmaxCrossEntropy, Trainer
+from steepest.engine import Control, Engine, barrier
+from steepest.program import Arena, Constant, Instruction, Program, Share, Special
+
+
+def test_barriers_hold_threads_together_also_on_too_few_cores():
+    threads, control = 4, Control()
+    arena = Arena("float64")
+    mine, theirs = arena.array("mine", threads), arena.array("theirs", threads)
+    arena.allocate()
+    meet = Instruction(
+        barrier, {"arrivals": Constant(control.address), "threads": Special("threads")}
+    )
+    write = Instruction(count_up, {"a": mine, "thread": Special("thread")})
+    read = Instruction(add_up, {"a": mine, "b": theirs, "thread": Special("thread")})
+    program = Program("test", 1, "float64", threads, [write, meet, read, meet])
+    program.assemble()
+    with Engine(program, None, 1, control) as engine:
+        assert engine.run(0, 500) == 500
+    # In step k every thread saw all others' k.
+    assert theirs.array.tolist() == [threads * 500 * 501 / 2] * threads
+
+
+def count_up(a, thread):
+    """a += 1"""
+    a[thread] += 1
+
+
+def add_up(a, b, thread):
+    """b += Σ a"""
+    for k in range(a.shape[0]):
+        b[thread] += a[k]
+
+
+def test_shares_cover_a_range_once():
+    for threads in (1, 2, 3):
+        for extent in (0, 1, 15, 16, 17, 100):
+            arena, control = Arena("float64"), Control()
+            marks = arena.array("marks", max(extent, 1))
+            arena.allocate()
+            share = Share(extent, 16, alone=threads == 1)
+            program = Program(
+                "test", 1, "float64", threads,
+                [Instruction(mark, {"marks": marks, "entries": share})],
+            )  # fmt: skip
+            program.assemble()
+            with Engine(program, None, 1, control) as engine:
+                engine.run(0, 1)
+            assert marks.array[:extent].tolist() == [1.0] * extent
+
+
+def mark(marks, entries):
+    """marks += 1"""
+    for k in entries:
+        marks[k] += 1
+
+
+@dataclass(frozen=True, repr=False)
+class Picky(Layer):
+    """Raises when it meets a number above its limit."""
+
+    limit: float = 1.0
+
+    @staticmethod
+    def forward(x, y, limit, rows):
+        """y = x"""
+        for i in rows:
+            if x[i, 0] > limit:
+                raise ValueError("too large")
+            for j in range(x.shape[1]):
+                y[i, j] = x[i, j]
+
+    @staticmethod
+    def backward_x(dy, dx, rows):
+        """dx = dy"""
+        for i in rows:
+            for j in range(dx.shape[1]):
+                dx[i, j] = dy[i, j]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_kernel_that_raises_is_named_and_nobody_hangs(threads):
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    network = Network(Picky(), Dense(2))
+    trainer = Trainer(network, SoftmaxCrossEntropy(), threads=threads)
+    with pytest.raises(RuntimeError, match=r"0 Picky.*y0 = x"):
+        trainer.fit(X, X[:, 0] > 0, epochs=5)
+
+
+PROGRAM = """
+import sys
+import numpy as np
+from steepest import Dense, Network, ReLU, SoftmaxCrossEntropy, Trainer
+X = np.random.default_rng(0).standard_normal((50, 3))
+network = Network(Dense(4), ReLU(), Dense(2))
+Trainer(network, SoftmaxCrossEntropy()).fit(X, X[:, 0] > 0, epochs=1)
+print(sorted({"numba", "sklearn", "pyarrow"} & set(sys.modules)), float(network.theta.sum()))
+"""
+
+
+def test_kernels_are_compiled_by_one_process_and_loaded_by_the_next(tmp_path):
+    def run():
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={"STEEPEST_CACHE": str(tmp_path), "PYTHONPATH": str(SOURCE)},
+            capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    first = run()
+    assert "numba" in first
+    second = run()
+    assert second.startswith("[]")  # nothing was compiled, so Numba was not even imported
+    assert first.split("]")[1] == second.split("]")[1]
+    damaged = sorted(tmp_path.glob("*.o"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    assert "numba" in run()
+    assert run().startswith("[]")
+
+
+SOURCE = Path(__file__).parents[1] / "src"

@@ -1,0 +1,310 @@
+import threading
+
+import numpy as np
+import pytest
+
+from steepest import (
+    SGD,
+    Adam,
+    AdamW,
+    Cosine,
+    Dense,
+    DivergenceError,
+    Dropout,
+    InputError,
+    Network,
+    ReduceOnPlateau,
+    ReLU,
+    SoftmaxCrossEntropy,
+    Squared,
+    Tanh,
+    Trainer,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((103, 6))
+Y = (X @ RNG.standard_normal((6, 3))).argmax(axis=1)
+
+
+def classifier(*, dropout=0.0, dtype="float32", seed=0):
+    layers = (Dense(20), ReLU(), Dropout(dropout), Dense(3))
+    return Network(*layers, inputs=6, dtype=dtype, seed=seed)
+
+
+def trainer(network=None, rule=None, **options):
+    network = classifier() if network is None else network
+    return Trainer(network, SoftmaxCrossEntropy(), rule or SGD(lr=0.1), **options)
+
+
+def test_history_has_a_row_an_epoch():
+    history = trainer(batch=10).fit(X, Y, epochs=4, validation=0.2, metrics=["accuracy", "auc"])
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    assert history["step"].tolist() == [9, 18, 27, 36]  # 82 rows in batches of 10
+    assert {"loss", "lr", "seconds", "validation_loss", "accuracy", "auc"} <= set(history.columns)
+    assert history["loss"][-1] < history["loss"][0]
+
+
+@pytest.mark.parametrize("rule", [SGD(lr=0.1), SGD(lr=0.05, momentum=0.9), Adam(lr=0.01)])
+@pytest.mark.parametrize("sampling", ["shuffled", "uniform"])
+def test_training_on_is_the_same_as_training_longer(rule, sampling):
+    once, twice = classifier(dropout=0.3), classifier(dropout=0.3)
+    trainer(once, rule, batch=10, sampling=sampling).fit(X, Y, epochs=10)
+    same = trainer(twice, rule, batch=10, sampling=sampling)
+    same.fit(X, Y, epochs=5)
+    same.fit(X, Y, epochs=5)
+    assert np.array_equal(once.theta, twice.theta)
+    assert same.history["epoch"].tolist() == list(range(1, 11))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("batch", [1, 7, 32, 1000])
+def test_same_seed_same_bits(batch, threads):
+    found = []
+    for _ in range(3):
+        network = classifier(dropout=0.2)
+        trainer(network, batch=batch, threads=threads, seed=4).fit(X, Y, epochs=3)
+        found.append(network.theta.copy())
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("batch", [1, 7, 32])
+def test_thread_counts_agree_to_rounding(batch):
+    found = []
+    for threads in (1, 2, 4):
+        network = classifier(dtype="float64")
+        trainer(network, Adam(lr=0.01), batch=batch, threads=threads).fit(X, Y, epochs=3)
+        found.append(network.theta.copy())
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-7, atol=1e-9)
+
+
+def test_two_networks_train_in_two_python_threads_at_once():
+    def train(k, found):
+        network = classifier(seed=k)
+        trainer(network, Adam(lr=0.01), threads=2).fit(X, Y, epochs=30)
+        found[k] = network.theta.copy()
+
+    alone, together = {}, {}
+    for k in range(3):
+        train(k, alone)
+    workers = [threading.Thread(target=train, args=(k, together)) for k in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all(np.array_equal(alone[k], together[k]) for k in range(3))
+    assert not [t for t in threading.enumerate() if t.name.startswith("steepest")]
+
+
+def test_early_stopping_puts_the_best_parameters_back():
+    network = classifier()
+    seen = []
+    history = trainer(network, SGD(lr=0.5), batch=8).fit(
+        X[:40],
+        Y[:40],
+        epochs=200,
+        validation=(X[40:], Y[40:]),
+        patience=5,
+        callbacks=[lambda p: seen.append(p.network.theta.copy()) if p.epoch_ended else None],
+    )
+    best = int(history["validation_loss"].argmin())
+    assert len(history) == best + 6
+    assert np.array_equal(network.theta, seen[best])
+
+
+def test_a_callback_can_stop_and_may_fail():
+    stopped = trainer().fit(X, Y, epochs=50, callbacks=[lambda p: p.epoch == 3])
+    assert len(stopped) == 3
+
+    def fail(progress):
+        raise KeyboardInterrupt
+
+    interrupted = trainer()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit(X, Y, epochs=50, callbacks=[fail])
+    assert interrupted.step > 0
+    interrupted.fit(X, Y, epochs=1)  # still in order
+
+
+def test_time_limit_ends_training():
+    history = trainer(batch=1).fit(X, Y, epochs=10**6, time_limit=0.2)
+    assert 0 < len(history) < 10**6
+
+
+def test_full_batch_is_gradient_descent():
+    network = Network(Dense(1), inputs=6, dtype="float64")
+    y = RNG.standard_normal(103)
+    A, b = network.parameters["0.A"].copy(), network.parameters["0.b"].copy()
+    Trainer(network, Squared(), SGD(lr=0.1), sampling="full").fit(X, y, epochs=5)
+    for _ in range(5):
+        dz = (X @ A.T + b - y[:, None]) / 103
+        A, b = A - 0.1 * dz.T @ X, b - 0.1 * dz.sum(axis=0)
+    np.testing.assert_allclose(network.parameters["0.A"], A, rtol=1e-10)
+    np.testing.assert_allclose(network.parameters["0.b"], b, rtol=1e-10)
+
+
+def test_weight_two_is_the_row_twice():
+    weighted, repeated = classifier(dtype="float64"), classifier(dtype="float64")
+    w = np.ones(103)
+    w[:10] = 2
+    trainer(weighted, sampling="full").fit(X, Y, weights=w, epochs=5)
+    twice = np.concatenate([np.arange(103), np.arange(10)])
+    trainer(repeated, sampling="full").fit(X[twice], Y[twice], epochs=5)
+    np.testing.assert_allclose(weighted.theta, repeated.theta, rtol=1e-9, atol=1e-12)
+
+
+def plain_gradient(theta, y):
+    return np.concatenate([(X.T @ (X @ theta[:6] + theta[6] - y)) / 103,
+                           [(X @ theta[:6] + theta[6] - y).mean()]])  # fmt: skip
+
+
+OPTIONS = {
+    "l1": {"l1": 0.1},
+    "l2": {"l2": 0.1},
+    "decay": {"weight_decay": 0.3},
+    "clip_norm": {"clip_norm": 0.05},
+    "clip_value": {"clip_value": 0.02},
+    "factors": {"factors": {"*.b": 0.25}},
+    "all": {"l1": 0.1, "l2": 0.2, "weight_decay": 0.3, "clip_norm": 0.1, "clip_value": 0.04,
+            "factors": {"0.A": 0.5}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_options_of_the_rule_against_numpy(name, threads):
+    options, y = OPTIONS[name], X[:, 0] ** 2
+    network = Network(Dense(1), inputs=6, dtype="float64")
+    theta, loss = network.theta.copy(), []
+    history = Trainer(
+        network, Squared(), SGD(lr=0.1, **options), sampling="full", threads=threads
+    ).fit(X, y, epochs=4)
+    decays = np.array([1.0] * 6 + [0.0])
+    factors = np.ones(7)
+    if "factors" in options:
+        factors = np.array([options["factors"].get("0.A", 1)] * 6
+                           + [options["factors"].get("*.b", 1)])  # fmt: skip
+    for _ in range(4):
+        residual = X @ theta[:6] + theta[6] - y
+        penalty = options.get("l1", 0) * abs(theta[:6]).sum()
+        penalty += options.get("l2", 0) / 2 * (theta[:6] ** 2).sum()
+        loss.append((residual**2).mean() / 2 + penalty)
+        g = plain_gradient(theta, y)
+        if "clip_value" in options:
+            g = g.clip(-options["clip_value"], options["clip_value"])
+        if "clip_norm" in options:
+            g *= min(1, options["clip_norm"] / np.linalg.norm(g))
+        g += decays * (options.get("l1", 0) * np.sign(theta) + options.get("l2", 0) * theta)
+        eta = 0.1 * factors
+        theta = theta * (1 - eta * options.get("weight_decay", 0) * decays) - eta * g
+    np.testing.assert_allclose(network.theta, theta, rtol=1e-9)
+    np.testing.assert_allclose(history["loss"], loss, rtol=1e-9)
+
+
+def test_schedules_are_functions_of_the_step():
+    history = trainer(rule=SGD(lr=Cosine(0.1, None)), batch=103).fit(X, Y, epochs=10)
+    expected = Cosine(0.1, 10)(np.arange(10))
+    np.testing.assert_allclose(
+        trainer(rule=SGD(lr=Cosine(0.1, None)), batch=103).fit(
+            X, Y, epochs=10, callbacks=[lambda p: None]
+        )["lr"],
+        expected,
+    )
+    assert len(history) == 10
+    own = trainer(rule=SGD(lr=lambda steps: 0.1 / (1 + steps)), batch=103)
+    lr = own.fit(X, Y, epochs=3, callbacks=[lambda p: None])["lr"]
+    np.testing.assert_allclose(lr, [0.1, 0.05, 0.1 / 3])
+    with pytest.raises(InputError, match="one finite rate"):
+        trainer(rule=SGD(lr=lambda steps: -steps - 1.0)).fit(X, Y, epochs=1)
+
+
+def test_reduce_on_plateau_reduces():
+    rule = SGD(lr=ReduceOnPlateau(0.1, factor=0.5, patience=1, threshold=10.0))
+    lr = trainer(rule=rule).fit(X, Y, epochs=8)["lr"]
+    assert lr[0] == pytest.approx(0.1)
+    assert lr[-1] < lr[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_divergence_gives_back_the_last_finite_parameters(threads):
+    network, same = Network(Dense(20), Tanh(), Dense(1)), Network(Dense(20), Tanh(), Dense(1))
+    y, rule = X[:, 0], SGD(lr=30.0)
+    with pytest.raises(DivergenceError, match="at step") as caught:
+        Trainer(network, Squared(), rule, batch=8, threads=threads).fit(X, y, epochs=300)
+    step = caught.value.step
+    assert caught.value.layer
+    assert np.isfinite(network.theta).all()
+
+    # Step by step, the parameters before that step are those, and the step is not finite.
+    def stop(progress):
+        return progress.step >= step
+
+    stepwise = Trainer(same, Squared(), rule, batch=8, threads=threads)
+    per_epoch = -(-103 // 8)
+    if step >= per_epoch:
+        stepwise.fit(X, y, epochs=step // per_epoch, callbacks=[stop])
+        assert stepwise.step == step // per_epoch * per_epoch
+    with pytest.raises(DivergenceError) as again:
+        stepwise.fit(X, y, epochs=300)
+    assert again.value.step == step
+    assert np.array_equal(same.theta, network.theta)
+
+
+def test_parameters_that_are_not_finite_are_found_behind_a_finite_loss():
+    network = classifier()
+    network.parameters["3.b"][0] = np.inf
+    with pytest.raises(DivergenceError) as caught:
+        trainer(network).fit(X, Y, epochs=1)
+    assert caught.value.step == 0
+
+
+def test_uniform_sampling_trains():
+    history = trainer(batch=1, sampling="uniform").fit(X, Y, epochs=20)
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": np.where(X > 2, np.nan, X)}, "not finite"),
+        ({"X": X[:50]}, "50 rows of X"),
+        ({"X": X[0]}, "rows, columns"),
+        ({"X": X[:0], "y": Y[:0]}, "no rows"),
+        ({"X": X[:, :5]}, "built for 6 inputs"),
+        ({"X": [["a"] * 6] * 103}, "must be numbers"),
+        ({"y": Y + 1}, "classes must be"),
+        ({"epochs": 0}, "epochs"),
+        ({"patience": 0}, "patience"),
+        ({"validation": 1.5}, "fraction"),
+        ({"metrics": ["accuracy"]}, "need a validation set"),
+        ({"metrics": ["nonsense"], "validation": 0.2}, "metrics"),
+        ({"patience": 3}, "validation"),
+        ({"weights": -np.ones(103)}, "weights"),
+        ({"weights": np.ones(3)}, "one weight"),
+    ],
+)
+def test_bad_input_changes_nothing(change, message):
+    network = classifier()
+    before = network.theta.copy()
+    fitted = trainer(network)
+    with pytest.raises(InputError, match=message):
+        fitted.fit(**({"X": X, "y": Y, "epochs": 2} | change))
+    assert np.array_equal(network.theta, before)
+    assert fitted.step == 0
+
+
+@pytest.mark.parametrize("options", [{"batch": 0}, {"batch": -1}, {"threads": 0}, {"batch": 1.5}])
+def test_bad_options(options):
+    with pytest.raises(InputError, match="whole number"):
+        trainer(**options)
+    with pytest.raises(InputError, match="lr"):
+        AdamW(lr=float("nan"))
+
+
+def test_the_program_reads_as_mathematics():
+    text = str(trainer(batch=10, threads=1).program(X, Y))
+    assert "train: batch 10, float32, 1 thread" in text
+    assert "y0 = x A0ᵀ + b0" in text
+    assert "A0ᵀ += −η xᵀ dx1" in text  # the fused step: θ itself is the target
+    assert " 2,400 " in text  # FLOPs of y0: 2 · 10 · 6 · 20
