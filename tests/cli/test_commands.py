@@ -1,0 +1,144 @@
+"""The commands in real processes."""
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CENSUS = ROOT / "data" / "census_income.parquet"
+
+
+def steepest(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "steepest", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cwd,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model of the census, trained by the command with its defaults."""
+    place = tmp_path_factory.mktemp("census") / "model"
+    done = steepest("train", CENSUS, "--target", "income", "-o", place)
+    assert done.returncode == 0, done.stderr
+    return place, done.stdout
+
+
+def test_census_with_no_other_flag_reaches_its_accuracy(model):
+    place, printed = model
+    accuracy = next(line for line in printed.splitlines() if line.startswith("accuracy"))
+    assert float(accuracy.split()[1]) >= 0.855
+    assert float(accuracy.split()[2]) == pytest.approx(0.7638, abs=1e-3)  # the trivial predictor
+    assert "'split'" in printed
+    assert "\x1b" not in printed
+    assert sorted(path.name for path in place.iterdir()) == ["model.json", "theta.safetensors"]
+
+
+def test_predict_gives_a_row_for_a_row(model, tmp_path):
+    place, _ = model
+    table = pa.parquet.read_table(CENSUS).slice(0, 1001)
+    pa.parquet.write_table(table, tmp_path / "some.parquet")
+    whole = steepest("predict", place, tmp_path / "some.parquet", "--proba")
+    assert whole.returncode == 0, whole.stderr
+    lines = whole.stdout.splitlines()
+    assert lines[0] == "prediction,proba_<=50K,proba_>50K"
+    assert len(lines) == 1002
+    blocks = steepest("predict", place, tmp_path / "some.parquet", "--proba", "--rows", 100)
+    assert blocks.stdout == whole.stdout
+    for name in ("out.parquet", "out.csv.gz", "out.tsv"):
+        done = steepest("predict", place, tmp_path / "some.parquet", "-o", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    assert pa.parquet.read_table(tmp_path / "out.parquet").num_rows == 1001
+    with gzip.open(tmp_path / "out.csv.gz", "rt") as file:
+        assert len(file.readlines()) == 1002
+    assert len((tmp_path / "out.tsv").read_text().splitlines()) == 1002
+
+
+def test_predict_meets_odd_values_and_drops_no_row(model, tmp_path):
+    place, _ = model
+    table = pa.parquet.read_table(CENSUS).slice(0, 3).to_pylist()
+    table[0]["workclass"] = "Never heard of 🦉"
+    table[1]["age"] = "old"
+    table[2]["age"] = None
+    names = list(table[0])
+    rows = [",".join("" if row[n] is None else str(row[n]) for n in names) for row in table]
+    (tmp_path / "odd.csv").write_text("\n".join([",".join(names), *rows]) + "\n")
+    done = steepest("predict", place, tmp_path / "odd.csv", "--keep")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    assert done.stdout.splitlines()[0].endswith("prediction")
+    assert "workclass" in done.stderr
+    assert "age" in done.stderr
+    lacking = pa.parquet.read_table(CENSUS).slice(0, 3).drop_columns(["age"])
+    pa.csv.write_csv(lacking, tmp_path / "lacking.csv")
+    done = steepest("predict", place, tmp_path / "lacking.csv", "-o", tmp_path / "none.csv")
+    assert done.returncode == 2
+    assert "age" in done.stderr
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_show_tells_all(model):
+    done = steepest("show", model[0])
+    assert done.returncode == 0, done.stderr
+    for word in ("binary", "test accuracy", "occupation", "Dense(128", "y0 = x A0ᵀ + b0", "FLOPs"):
+        assert word in done.stdout
+
+
+def test_a_damaged_model_is_told(model, tmp_path):
+    place, _ = model
+    for name in ("model.json", "theta.safetensors"):
+        for what in ("missing", "truncated"):
+            copy = tmp_path / f"{name}-{what}"
+            copy.mkdir()
+            for file in place.iterdir():
+                content = file.read_bytes()
+                if file.name == name and what == "truncated":
+                    content = content[: len(content) // 2]
+                if file.name != name or what == "truncated":
+                    (copy / file.name).write_bytes(content)
+            done = steepest("show", copy)
+            assert done.returncode == 2
+            assert name in done.stderr
+            assert len(done.stderr.splitlines()) == 1
+
+
+def test_settings_from_a_file_and_flags(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(300)
+    pa.csv.write_csv(pa.table({"x": x, "y": 2 * x + 1}), tmp_path / "line.csv")
+    (tmp_path / "settings.toml").write_text(
+        'target = "y"\nlayers = [8]\nepochs = 3\nlr = 0.01\nrule = "sgd"\nschedule = "constant"\n'
+    )
+    done = steepest("train", tmp_path / "line.csv", "--config", tmp_path / "settings.toml",
+                    "--epochs", 7, "--activation", "tanh")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "1-8-1" not in done.stdout  # the column and its rank are two inputs
+    assert "2-8-1" in done.stdout
+    assert "tanh" in done.stdout
+    assert "sgd, lr 0.01 (constant)" in done.stdout
+    assert "7 epochs" in done.stdout
+    (tmp_path / "settings.toml").write_text("leyers = [8]\n")
+    done = steepest("train", tmp_path / "line.csv", "--config", tmp_path / "settings.toml")
+    assert done.returncode == 2
+    assert "leyers" in done.stderr
+    assert "layers" in done.stderr
+
+
+def test_help_and_version():
+    assert "train" in steepest("--help").stdout
+    assert "--target" in steepest("train", "--help").stdout
+    assert steepest("--version").stdout == "steepest 0.1.0\n"
+    assert steepest("nonsense").returncode == 2
