@@ -1,0 +1,56 @@
+"""The benchmarks run; what they measure is not a test."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(name, *arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / name), *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def test_steps_compares_and_prints_a_table(tmp_path):
+    done = run("steps.py", "--quick", "--json", tmp_path / "steps.json")
+    assert done.returncode == 0, done.stderr
+    assert "differ by" in done.stdout
+    assert "20-64-64-2, 32" in done.stdout
+    assert (tmp_path / "steps.json").stat().st_size > 100
+
+
+def test_mnist_on_images_made_up(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (400, 28, 28), dtype=np.uint8)
+    labels = rng.integers(0, 10, 400)
+    np.savez(tmp_path / "m.npz", X_train=images, y_train=labels, X_test=images, y_test=labels)
+    done = run("mnist.py", tmp_path / "m.npz", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("test accuracy") == 2
+    missing = run("mnist.py", tmp_path / "none.npz")
+    assert missing.returncode == 1
+    assert "does not exist" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("startup.py", ["--quick"], "import steepest"),
+        ("profile_program.py", ["20,32,2", 4], "y0 = x A0ᵀ + b0"),
+    ],
+)
+def test_the_others_print_what_they_measure(name, arguments, words):
+    done = run(name, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout

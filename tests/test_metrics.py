@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from sklearn import metrics as peer
+
+from steepest import InputError
+from steepest.metrics import METRICS, metrics_named
+
+RNG = np.random.default_rng(0)
+
+
+def test_two_classes():
+    y, p = RNG.integers(0, 2, 50), RNG.uniform(size=(50, 1))
+    said = p[:, 0] > 0.5
+    assert METRICS["accuracy"](y, p) == peer.accuracy_score(y, said)
+    assert METRICS["f1"](y[:, None], p) == peer.f1_score(y, said)
+    assert METRICS["auc"](y, p) == peer.roc_auc_score(y, p[:, 0])
+    assert METRICS["log_loss"](y, p) == pytest.approx(peer.log_loss(y, p[:, 0]))
+
+
+def test_several_classes():
+    y, p = RNG.integers(0, 3, 50), RNG.dirichlet(np.ones(3), 50)
+    assert METRICS["accuracy"](y, p) == peer.accuracy_score(y, p.argmax(axis=1))
+    assert METRICS["accuracy"](np.eye(3)[y], p) == peer.accuracy_score(y, p.argmax(axis=1))
+    expected = peer.balanced_accuracy_score(y, p.argmax(axis=1))
+    assert METRICS["balanced_accuracy"](y, p) == expected
+    assert METRICS["log_loss"](y, p) == pytest.approx(peer.log_loss(y, p))
+
+
+def test_numbers():
+    y, z = RNG.standard_normal((50, 2)), RNG.standard_normal((50, 2))
+    assert METRICS["r2"](y, z) == peer.r2_score(y, z)
+    assert METRICS["mae"](y, z) == peer.mean_absolute_error(y, z)
+    assert METRICS["rmse"](y, z) == peer.root_mean_squared_error(y, z)
+
+
+def test_names_and_functions():
+    def own(y, prediction):
+        return 1.0
+
+    assert list(metrics_named(["r2", own])) == ["r2", "own"]
+    assert metrics_named({"mine": own}) == {"mine": own}
+    with pytest.raises(InputError, match="accuracy"):
+        metrics_named(["nonsense"])
