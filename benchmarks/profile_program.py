@@ -16,7 +16,7 @@ from steepest import SGD, Dense, Network, ReLU, SoftmaxCrossEntropy
 from steepest.engine import Control, Engine
 from steepest.program import Program
 from steepest.sampling import Shuffled
-from steepest.training import TrainingRun
+from steepest.training import CHUNK, TrainingRun
 
 REPEATS = 100
 
@@ -37,7 +37,7 @@ def main():
         batch=options.batch, threads=1, seed=0, slots={}, step=0,
     )  # fmt: skip
     with run.engine:
-        run.run(np.full(10, 1e-6))
+        run.run(np.full(CHUNK, 1e-6))  # leaves a learning rate wherever it may be looked for
     total = 0.0
     print(f"{'ns':>10}  {'GFLOP/s':>8}  {'GB/s':>6}  instruction")
     for instruction in run.whole.instructions[:-1]:  # the last one counts the steps

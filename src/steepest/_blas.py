@@ -8,7 +8,9 @@ import threading
 from types import TracebackType
 from typing import Any
 
-__all__ = ["gemm", "gemm_address", "single_threaded"]
+from ._kernels import gemm_address as own_gemm_address
+
+__all__ = ["blas_address", "gemm", "gemm_address", "single_threaded"]
 
 
 def gemm(address: int, alpha: float, a: Any, b: Any, beta: float, c: Any) -> None:
@@ -19,8 +21,16 @@ def gemm(address: int, alpha: float, a: Any, b: Any, beta: float, c: Any) -> Non
     c[...] = alpha * (a @ b) + beta * c if beta else alpha * (a @ b)
 
 
+_OURS = 192  # rows of a batch up to which our own product is as quick as BLAS, or quicker
+
+
+def gemm_address(dtype: str, rows: int) -> int:
+    """Return the address of the ``?gemm`` to use for batches of ``rows``: ours, or SciPy's."""
+    return own_gemm_address(dtype) if rows <= _OURS else blas_address(dtype)
+
+
 @functools.cache
-def gemm_address(dtype: str) -> int:
+def blas_address(dtype: str) -> int:
     """Return the address of the BLAS ``sgemm`` or ``dgemm`` that SciPy brings along."""
     from scipy.linalg import cython_blas
 
@@ -53,7 +63,7 @@ class _SingleThreaded:
                 if self._pools is None:
                     from threadpoolctl import ThreadpoolController
 
-                    gemm_address("float32")  # SciPy's BLAS must be loaded to be found
+                    blas_address("float32")  # SciPy's BLAS must be loaded to be found
                     self._pools = ThreadpoolController()
                 self._limits = self._pools.limit(limits=1, user_api="blas")
 

@@ -1,4 +1,4 @@
-"""Make machine code of a kernel: the only place that imports Numba.
+"""Make machine code of a kernel: with `steepest._intrinsics` the only place that imports Numba.
 
 A kernel is a plain function over arrays. Here it gets an entry point that reads its operands from
 one row of a program (see `steepest.program`), is compiled by Numba, and leaves as an object file
@@ -17,16 +17,13 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, overload
 
-from . import _atomic, _blas
+from . import _tiles  # noqa: F401  (registers what stands for the functions of _vectors)
+from ._intrinsics import FLAGS, INSTEAD, pointer, real
 
-# Reassociation lets sums vectorise; NaN and infinity keep their meaning, because training that
-# diverges must be seen.
-_FLAGS = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
+# Of a function that only compiled ones call: no way in from Python or C is made.
+_INNER = {**FLAGS, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _REAL = {"float32": types.float32, "float64": types.float64}
 _ITEM = {"i": types.int64, "j": types.int32}
@@ -43,10 +40,23 @@ def object_code(
 def driver_code(function: Callable[..., Any], n_arguments: int, symbol: str) -> bytes:
     """Compile a function of ``n_arguments`` integers, the driver, in the same way."""
     signature = types.int64(*[types.int64] * n_arguments)
-    entry = numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_FLAGS)(
+    entry = numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(
         _jitable(function)
     )
     return _emit(entry, symbol)
+
+
+def blas_code(function: Callable[..., Any], dtype: str, symbol: str) -> bytes:
+    """Compile ``function(like, *addresses)`` so that it can be called as BLAS ``?gemm`` is."""
+    names = ", ".join(f"a{k}" for k in range(13))
+    namespace: dict[str, Any] = {
+        "kernel": numba.njit(_jitable(function), **_INNER),
+        "like": np.dtype(dtype).type(0),
+    }
+    exec(f"def entry({names}):\n    kernel(like, {names})\n", namespace)
+    signature = types.void(*[types.int64] * 13)
+    entry = numba.njit(signature, no_cpython_wrapper=True, **FLAGS)(namespace["entry"])
+    return _emit(entry, symbol, as_c=True)
 
 
 def start_runtime() -> None:
@@ -56,7 +66,7 @@ def start_runtime() -> None:
     cpu_target.target_context  # noqa: B018  (the first access registers the symbols)
 
 
-def _entry(function: Callable[..., Any], operands: tuple[str, ...], real: Any) -> Any:
+def _entry(function: Callable[..., Any], operands: tuple[str, ...], kind: Any) -> Any:
     """Return the function's entry point: ``(row, thread, threads)`` -> unpack, call."""
     arguments, slot = [], 2  # slots 0 and 1 hold the address and the length of the row
     for operand in operands:
@@ -67,18 +77,18 @@ def _entry(function: Callable[..., Any], operands: tuple[str, ...], real: Any) -
     guard = "if thread == 0: " if alone else ""
     source = f"def entry(row, thread, threads):\n    {guard}kernel({', '.join(arguments)})\n"
     namespace: dict[str, Any] = {
-        "kernel": numba.njit(_jitable(function), forceinline=True, **_FLAGS),
+        "kernel": numba.njit(_jitable(function), **_INNER),
         "carray": numba.carray,
-        "share": numba.njit(_share, forceinline=True),
-        "pointer_f": _pointer(real),
-        "pointer_i": _pointer(types.int64),
-        "pointer_j": _pointer(types.int32),
-        "real": _real(real),
+        "share": numba.njit(_share, **_INNER),
+        "pointer_f": pointer(kind),
+        "pointer_i": pointer(types.int64),
+        "pointer_j": pointer(types.int32),
+        "real": real(kind),
         "uint64": np.uint64,
     }
     exec(source, namespace)
     signature = types.void(types.CPointer(types.int64), types.int64, types.int64)
-    return numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_FLAGS)(
+    return numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(
         namespace["entry"]
     )
 
@@ -121,14 +131,12 @@ def _share(extent: int, grain: int, thread: int, threads: int, end: int) -> int:
 
 def _jitable(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``function`` with the plain functions that it calls replaced by compiled ones."""
-    if function in _OVERLOADED:
-        return function
     assert isinstance(function, python_types.FunctionType)
     namespace = dict(function.__globals__)
     for name in function.__code__.co_names:
         helper = namespace.get(name)
-        if isinstance(helper, python_types.FunctionType) and helper not in _OVERLOADED:
-            namespace[name] = _compiled(helper)
+        if isinstance(helper, python_types.FunctionType):
+            namespace[name] = INSTEAD.get(helper) or _compiled(helper)
     return python_types.FunctionType(
         function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__
     )
@@ -137,15 +145,20 @@ def _jitable(function: Callable[..., Any]) -> Callable[..., Any]:
 @functools.cache
 def _compiled(helper: Callable[..., Any]) -> Any:
     """Return a helper of kernels compiled, once for all kernels that call it."""
-    return numba.njit(_jitable(helper), forceinline=True, **_FLAGS)
+    return numba.njit(_jitable(helper), **_INNER)
 
 
-def _emit(entry: Any, symbol: str) -> bytes:
-    """Return the object file of a compiled function, with ``symbol`` as its only public name."""
+def _emit(entry: Any, symbol: str, *, as_c: bool = False) -> bytes:
+    """Return the object file of a compiled function, with ``symbol`` as its only public name.
+
+    It is called with Numba's calling convention, or ``as_c`` with that of C.
+    """
     (compiled,) = entry.overloads.values()
+    names = compiled.fndesc
+    public = names.llvm_cfunc_wrapper_name if as_c else names.llvm_func_name
     module = llvm.parse_assembly(compiled.library.get_llvm_str())
     for value in builtins.list(module.functions):
-        if value.name == compiled.fndesc.llvm_func_name:
+        if value.name == public:
             value.name = symbol
         elif not value.is_declaration:
             value.linkage = "internal"
@@ -160,199 +173,10 @@ def _emit(entry: Any, symbol: str) -> bytes:
         codemodel="small",
     )
     passes = llvm.create_new_module_pass_manager()
+    if as_c:  # what can't raise needs no code to report it to Python
+        passes.add_ipsccp_pass()
+        passes.add_simplify_cfg_pass()
     passes.add_global_dead_code_eliminate_pass()
     passes.run(module, llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(3)))
     code: bytes = target.emit_object(module)
     return code
-
-
-def _pointer(item: Any) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
-    def pointer(typingctx: Any, address: Any) -> Any:
-        signature = types.CPointer(item)(types.int64)
-
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-        return signature, codegen
-
-    return pointer
-
-
-def _real(real: Any) -> Any:
-    """Return the conversion from the 64 bits of a float64 to the program's dtype."""
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def convert(typingctx: Any, bits: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            double = builder.bitcast(arguments[0], ir.DoubleType())
-            return context.cast(builder, double, types.float64, real)
-
-        return real(types.int64), codegen
-
-    return convert
-
-
-# ---------------------------------------------------------------- what kernels may call, compiled
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _gemm_call(
-    typingctx: Any,
-    address: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any,
-    a: Any, lda: Any, b: Any, ldb: Any, beta: Any, c: Any, ldc: Any,
-) -> Any:  # fmt: skip
-    """Call BLAS ``?gemm`` (column-major, every argument by reference) at ``address``."""
-    real = a.dtype
-    signature = types.void(
-        types.int64, *[types.int32] * 5, real, a, types.int32, b, types.int32, real, c, types.int32
-    )
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        byte = ir.IntType(8).as_pointer()
-
-        def reference(value: Any) -> Any:
-            return builder.bitcast(cgutils.alloca_once_value(builder, value), byte)
-
-        def data(index: int) -> Any:
-            array = context.make_array(signature.args[index])(context, builder, arguments[index])
-            return builder.bitcast(array.data, byte)
-
-        values = [
-            data(index) if index in (7, 9, 12) else reference(arguments[index])
-            for index in range(1, 14)
-        ]
-        function = ir.FunctionType(ir.VoidType(), [byte] * 13).as_pointer()
-        builder.call(builder.inttoptr(arguments[0], function), values)
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@overload(_blas.gemm, jit_options=_FLAGS)
-def _gemm(address, alpha, a, b, beta, c):  # type: ignore[no-untyped-def]
-    item = c.dtype.bitwidth // 8
-
-    def gemm(address, alpha, a, b, beta, c):  # type: ignore[no-untyped-def]
-        # BLAS is column-major: C = A B by rows is Cᵀ = Bᵀ Aᵀ by columns. An operand whose rows
-        # are contiguous goes in as it is ('N' = 78), one whose columns are goes in turned ('T').
-        b_turned = b.strides[1] != item
-        a_turned = a.strides[1] != item
-        # (A matrix of one row may have any stride; BLAS wants one as long as the row.)
-        ldb = (
-            max(b.strides[1] // item, b.shape[0])
-            if b_turned
-            else max(b.strides[0] // item, b.shape[1])
-        )
-        lda = (
-            max(a.strides[1] // item, a.shape[0])
-            if a_turned
-            else max(a.strides[0] // item, a.shape[1])
-        )
-        _gemm_call(
-            address,
-            np.int32(84 if b_turned else 78),
-            np.int32(84 if a_turned else 78),
-            np.int32(c.shape[1]),
-            np.int32(c.shape[0]),
-            np.int32(a.shape[1]),
-            alpha,
-            b,
-            np.int32(ldb),
-            a,
-            np.int32(lda),
-            beta,
-            c,
-            np.int32(max(c.strides[0] // item, c.shape[1], 1)),
-        )
-
-    return gemm
-
-
-def _memory_intrinsic(kind: str) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
-    def operation(typingctx: Any, address: Any, value: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-            if kind == "add":
-                return builder.atomic_rmw("add", pointer, arguments[1], "seq_cst")
-            if kind == "store":
-                builder.store_atomic(arguments[1], pointer, "seq_cst", 8)
-                return arguments[1]
-            return builder.load_atomic(pointer, "seq_cst", 8)
-
-        return types.int64(types.int64, types.int64), codegen
-
-    return operation
-
-
-_atomic_add, _atomic_load, _atomic_store = (
-    _memory_intrinsic(kind) for kind in ("add", "load", "store")
-)
-
-
-@overload(_atomic.fetch_add)
-def _fetch_add(address, value):  # type: ignore[no-untyped-def]
-    return lambda address, value: _atomic_add(address, value)
-
-
-@overload(_atomic.load)
-def _load(address):  # type: ignore[no-untyped-def]
-    return lambda address: _atomic_load(address, 0)
-
-
-@overload(_atomic.store)
-def _store(address, value):  # type: ignore[no-untyped-def]
-    def store(address, value):  # type: ignore[no-untyped-def]
-        _atomic_store(address, value)
-
-    return store
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _c_yield(typingctx: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield"
-        )
-        return builder.call(function, [])
-
-    return types.int32(), codegen
-
-
-@overload(_atomic.yield_core)
-def _yield_core():  # type: ignore[no-untyped-def]
-    return lambda: _c_yield()
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _call(typingctx: Any, kernel: Any, row: Any, thread: Any, threads: Any) -> Any:
-    """Call the kernel at address ``kernel`` with Numba's calling convention; return its status."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word, byte = ir.IntType(64), ir.IntType(8).as_pointer()
-        result = builder.bitcast(cgutils.alloca_once(builder, byte), byte)
-        error = builder.bitcast(cgutils.alloca_once(builder, byte), byte)
-        function = ir.FunctionType(ir.IntType(32), [byte, byte, byte, word, word]).as_pointer()
-        status = builder.call(
-            builder.inttoptr(arguments[0], function),
-            [result, error, builder.inttoptr(arguments[1], byte), arguments[2], arguments[3]],
-        )
-        return builder.sext(status, word)
-
-    return types.int64(*[types.int64] * 4), codegen
-
-
-@overload(_atomic.call)
-def _overload_call(kernel, row, thread, threads):  # type: ignore[no-untyped-def]
-    return lambda kernel, row, thread, threads: _call(kernel, row, thread, threads)
-
-
-_OVERLOADED: set[Any] = {
-    _blas.gemm,
-    _atomic.fetch_add,
-    _atomic.load,
-    _atomic.yield_core,
-    _atomic.call,
-    _atomic.store,
-}

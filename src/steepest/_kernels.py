@@ -23,7 +23,11 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-__all__ = ["cache_folder", "driver_address", "kernel_address"]
+from . import _product
+
+__all__ = ["cache_folder", "driver_address", "gemm_address", "kernel_address"]
+
+_COMPILER = ("_compile", "_intrinsics", "_tiles")  # a change of these makes all kernels anew
 
 _lock = threading.RLock()
 _addresses: dict[Any, int] = {}
@@ -59,6 +63,17 @@ def driver_address(function: Callable[..., Any], n_arguments: int) -> int:
         return _compile.driver_code(function, n_arguments, symbol)
 
     return _address(function, (str(n_arguments),), compile_it)
+
+
+def gemm_address(dtype: str) -> int:
+    """Return the address of our own matrix product, which is called as BLAS ``?gemm`` is."""
+
+    def compile_it(symbol: str) -> bytes:
+        from . import _compile
+
+        return _compile.blas_code(_product.gemm, dtype, symbol)
+
+    return _address(_product.gemm, (dtype,), compile_it)
 
 
 def cache_folder() -> Path:
@@ -129,10 +144,11 @@ def _digest_code(code: CodeType, digest: Any) -> set[str]:
 @functools.cache
 def _machine() -> str:
     """Return what a compiled kernel depends on beside its own code."""
-    compiler = Path(__file__).with_name("_compile.py").read_bytes()
+    here = Path(__file__)
+    compiler = [here.with_name(f"{name}.py").read_bytes() for name in _COMPILER]
     return " ".join(
         [
-            hashlib.sha256(compiler).hexdigest(),
+            hashlib.sha256(b"".join(compiler)).hexdigest(),
             sys.version,
             version("numba"),
             version("llvmlite"),

@@ -84,7 +84,7 @@ class Dense(Layer):
         n, p = x.shape
         y = low.array("y", n, self.units)
         names: dict[str, Any] = {"x": x, "y": y, **low.theta(self, p)}
-        names["blas"] = gemm_address(str(low.arena.dtype))
+        names["blas"] = gemm_address(str(low.arena.dtype), n)
         if not self.bias:
             names["b"] = low.array("zero", self.units)
         flops = n * self.flops(p)

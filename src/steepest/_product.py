@@ -1,0 +1,141 @@
+"""Our own matrix product C ← α A B + β C, for the sizes where BLAS copies more than it computes.
+
+C is made of tiles, a few rows by two vectors, whose sums stay in registers. All rows of A go past
+a panel of B, two vectors wide, that stays in the first cache. B is copied to such a panel only if
+it lies column after column, if it is narrower, or if its rows lie too far apart for that cache.
+
+Source of the blocking: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication",
+ACM Trans. Math. Softw. 34 (2008), sections 4 and 5. A is not copied: that pays only for many rows,
+and there BLAS is as good (`steepest._blas.gemm_address`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._vectors import (
+    PANEL_BYTES,
+    columns,
+    copy_row,
+    item_bytes,
+    lanes,
+    multiply_tile,
+    number,
+    peek,
+    peek_byte,
+    peek_int,
+    poke,
+    scratch,
+    tile_rows,
+    turn_block,
+)
+
+__all__ = ["gemm"]
+
+_BLOCK = 192  # rows of A that stay in the second cache while the panels of B pass by
+
+
+def gemm(
+    like: Any, turn_b: int, turn_a: int, n: int, m: int, k: int, alpha: int, b: int, ldb: int,
+    a: int, lda: int, beta: int, c: int, ldc: int,
+) -> None:  # fmt: skip
+    """C = alpha A B + beta C, called as BLAS ``?gemm`` is: every argument by its address.
+
+    BLAS counts by columns, so what it calls the first matrix is B here: (k, n), or (n, k) where
+    ``turn_b`` points to a T. A is (m, k), or (k, m); C is (m, n). All have contiguous rows.
+    """
+    product(
+        peek_byte(turn_b) == 84, peek_byte(turn_a) == 84, peek_int(n), peek_int(m), peek_int(k),
+        peek(like, alpha), b, peek_int(ldb), a, peek_int(lda), peek(like, beta), c, peek_int(ldc),
+    )  # fmt: skip
+
+
+def product(
+    turned_b: bool, turned_a: bool, n: int, m: int, k: int, alpha: Any, b: int, ldb: int,
+    a: int, lda: int, beta: Any, c: int, ldc: int,
+) -> None:  # fmt: skip
+    """C = alpha A B + beta C, at these addresses; leading dimensions count numbers."""
+    size, wide, most = item_bytes(alpha), columns(alpha), tile_rows(alpha)
+    row_a, step_a = lda * size, size
+    if turned_a:
+        row_a, step_a = step_a, row_a
+    near = not turned_b and (k - 1) * ldb * size <= PANEL_BYTES
+    panel = scratch(alpha)
+    corner = panel + PANEL_BYTES
+    zero, one = number(alpha, 0.0), number(alpha, 1.0)
+    step = wide * size
+    deepest = PANEL_BYTES // step
+    blocks = max(1, (k + deepest - 1) // deepest)
+    for block in range(blocks):
+        k0 = k * block // blocks
+        depth = k * (block + 1) // blocks - k0
+        kept = beta if block == 0 else one
+        for begin in range(0, m, _BLOCK):
+            rows = min(_BLOCK, m - begin)
+            tiles = (rows + most - 1) // most
+            for strip in range((n + wide - 1) // wide):
+                j = strip * wide
+                width = min(wide, n - j)
+                source, step_b = panel, step
+                if turned_b:
+                    turn_panel(alpha, b + (j * ldb + k0) * size, ldb * size, depth, width, panel)
+                elif near and width == wide:
+                    source, step_b = b + (k0 * ldb + j) * size, ldb * size
+                else:
+                    copy_panel(alpha, b + (k0 * ldb + j) * size, ldb * size, depth, width, panel)
+                whole = width == wide
+                for tile in range(tiles):
+                    first = begin + rows * tile // tiles
+                    high = begin + rows * (tile + 1) // tiles - first
+                    at_a = a + first * row_a + k0 * step_a
+                    at_c = c + (first * ldc + j) * size
+                    multiply_tile(
+                        high, depth, alpha, at_a, row_a, step_a, source, step_b,
+                        kept if whole else zero,
+                        at_c if whole else corner, ldc * size if whole else step,
+                    )  # fmt: skip
+                    if not whole:
+                        put_corner(corner, high, width, kept, at_c, ldc * size)
+
+
+def copy_panel(like: Any, b: int, row: int, depth: int, width: int, panel: int) -> None:
+    """panel = B, ``width`` columns of it, and zeros beside them"""
+    size, wide = item_bytes(like), columns(like)
+    for p in range(depth):
+        to = panel + p * wide * size
+        if width == wide:
+            copy_row(like, b + p * row, to)
+        else:
+            for j in range(width):
+                poke(to + j * size, peek(like, b + p * row + j * size))
+            for j in range(width, wide):
+                poke(to + j * size, number(like, 0.0))
+
+
+def turn_panel(like: Any, b: int, row: int, depth: int, width: int, panel: int) -> None:
+    """panel = Bᵀ, ``width`` rows of B as columns, and zeros beside them"""
+    size, wide, side = item_bytes(like), columns(like), lanes(like)
+    step = wide * size
+    across, down = width // side, depth // side
+    for i in range(across):
+        for q in range(down):
+            j, p = i * side, q * side
+            turn_block(like, b + j * row + p * size, row, panel + p * step + j * size, step)
+    for j in range(width):
+        for p in range(down * side if j < across * side else 0, depth):
+            poke(panel + p * step + j * size, peek(like, b + j * row + p * size))
+    for j in range(width, wide):
+        for p in range(depth):
+            poke(panel + p * step + j * size, number(like, 0.0))
+
+
+def put_corner(corner: int, rows: int, width: int, beta: Any, c: int, row: int) -> None:
+    """C = corner + beta C, ``width`` columns of it"""
+    size, wide = item_bytes(beta), columns(beta)
+    for i in range(rows):
+        for j in range(width):
+            at = c + i * row + j * size
+            value = peek(beta, corner + (i * wide + j) * size)
+            if beta != 0:
+                value += beta * peek(beta, at)
+            poke(at, value)

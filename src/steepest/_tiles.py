@@ -1,0 +1,244 @@
+"""Vectors in registers, compiled: what the plain functions of `steepest._vectors` say.
+
+LLVM's own vectoriser keeps no tile of sums in registers, so these write its vector types and
+multiply-adds out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from . import _vectors
+from ._intrinsics import stands_for
+
+_WORD = ir.IntType(64)
+_WIDE = llvm.get_host_cpu_features().get("avx512f", False)
+_VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
+_TILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
+_TILE_VECTORS = 2
+
+
+class _Vectors:
+    """Emits loads, stores and arithmetic of vectors of a real type."""
+
+    def __init__(self, builder: Any, real: Any) -> None:
+        self.builder = builder
+        self.size = real.bitwidth // 8
+        self.lanes = _VECTOR_BYTES // self.size
+        self.real = ir.FloatType() if self.size == 4 else ir.DoubleType()
+        self.vector = ir.VectorType(self.real, self.lanes)
+        self.zero = ir.Constant(self.vector, None)
+
+    def at(self, address: Any, offset: Any) -> Any:
+        offset = ir.Constant(_WORD, offset) if isinstance(offset, int) else offset
+        return self.builder.add(address, offset)
+
+    def load(self, address: Any, kind: Any = None) -> Any:
+        pointer = (kind or self.vector).as_pointer()
+        loaded = self.builder.load(self.builder.inttoptr(address, pointer))
+        loaded.align = self.size
+        return loaded
+
+    def store(self, value: Any, address: Any) -> None:
+        stored = self.builder.store(value, self.builder.inttoptr(address, value.type.as_pointer()))
+        stored.align = self.size
+
+    def shuffle(self, x: Any, y: Any, lanes: list[int]) -> Any:
+        chosen = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)
+        return self.builder.shuffle_vector(x, y, chosen)
+
+    def splat(self, value: Any) -> Any:
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+        return self.shuffle(first, nothing, [0] * self.lanes)
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fma.v{self.lanes}f{8 * self.size}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [x, y, z])
+
+
+def _constant(plain: Callable[..., Any], value: Callable[[int], int]) -> None:
+    """Register a function whose result depends on the bytes of its argument's type alone."""
+
+    @stands_for(plain)
+    def constant(typingctx: Any, like: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return ir.Constant(_WORD, value(like.bitwidth // 8))
+
+        return types.int64(like), codegen
+
+
+_constant(_vectors.item_bytes, lambda size: size)
+_constant(_vectors.lanes, lambda size: _VECTOR_BYTES // size)
+_constant(_vectors.columns, lambda size: _TILE_VECTORS * _VECTOR_BYTES // size)
+_constant(_vectors.tile_rows, lambda size: _TILE_ROWS)
+
+
+@stands_for(_vectors.number)
+def _number(typingctx: Any, like: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.cast(builder, arguments[1], types.float64, like)
+
+    return like(like, types.float64), codegen
+
+
+@stands_for(_vectors.scratch)
+def _scratch(typingctx: Any, like: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        tile = _TILE_ROWS * _TILE_VECTORS * _VECTOR_BYTES
+        with builder.goto_entry_block():
+            memory = builder.alloca(ir.ArrayType(ir.IntType(8), _vectors.PANEL_BYTES + tile))
+            memory.align = 64
+        return builder.ptrtoint(memory, _WORD)
+
+    return types.int64(like), codegen
+
+
+@stands_for(_vectors.peek)
+def _peek(typingctx: Any, like: Any, address: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        item = context.get_value_type(like)
+        return builder.load(builder.inttoptr(arguments[1], item.as_pointer()))
+
+    return like(like, types.int64), codegen
+
+
+def _whole_number(plain: Callable[..., Any], kind: Any) -> None:
+    """Register the reading of an integer of ``kind``."""
+
+    @stands_for(plain)
+    def read(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            item = context.get_value_type(kind)
+            value = builder.load(builder.inttoptr(arguments[0], item.as_pointer()))
+            return context.cast(builder, value, kind, types.int64)
+
+        return types.int64(types.int64), codegen
+
+
+_whole_number(_vectors.peek_int, types.int32)
+_whole_number(_vectors.peek_byte, types.uint8)
+
+
+@stands_for(_vectors.poke)
+def _poke(typingctx: Any, address: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], arguments[1].type.as_pointer())
+        builder.store(arguments[1], pointer)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, value), codegen
+
+
+@stands_for(_vectors.copy_row)
+def _copy_row(typingctx: Any, like: Any, source: Any, to: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        v, (_, source, to) = _Vectors(builder, like), arguments
+        for offset in range(0, _TILE_VECTORS * _VECTOR_BYTES, _VECTOR_BYTES):
+            v.store(v.load(v.at(source, offset)), v.at(to, offset))
+        return context.get_dummy_value()
+
+    return types.void(like, types.int64, types.int64), codegen
+
+
+@stands_for(_vectors.turn_block)
+def _turn_block(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        v, (_, source, row, to, row_to) = _Vectors(builder, like), arguments
+
+        def line(start: Any, distance: Any, i: int) -> Any:
+            return v.at(start, builder.mul(distance, ir.Constant(_WORD, i)))
+
+        rows = [v.load(line(source, row, i)) for i in range(v.lanes)]
+        half = 1
+        while half < v.lanes:  # exchange off-diagonal squares of side 1, then 2, then 4, …
+            low = [i if not i & half else v.lanes + i - half for i in range(v.lanes)]
+            high = [i + half if not i & half else v.lanes + i for i in range(v.lanes)]
+            for i in range(v.lanes):
+                if not i & half:
+                    x, y = rows[i], rows[i + half]
+                    rows[i], rows[i + half] = v.shuffle(x, y, low), v.shuffle(x, y, high)
+            half *= 2
+        for i in range(v.lanes):
+            v.store(rows[i], line(to, row_to, i))
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.int64] * 4), codegen
+
+
+@stands_for(_vectors.multiply_tile)
+def _multiply_tile(
+    typingctx: Any, rows: Any, k: Any, alpha: Any, a: Any, row_a: Any, step_a: Any, b: Any,
+    step_b: Any, beta: Any, c: Any, row_c: Any,
+) -> Any:  # fmt: skip
+    """One loop over k for each number of rows, with all sums in registers."""
+    word = types.int64
+    signature = types.void(word, word, alpha, word, word, word, word, word, alpha, word, word)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        v = _Vectors(builder, alpha)
+        done = builder.append_basic_block("done")
+        choice = builder.switch(arguments[0], done)
+        for rows in range(1, _TILE_ROWS + 1):
+            block = builder.append_basic_block(f"rows{rows}")
+            choice.add_case(ir.Constant(_WORD, rows), block)
+            builder.position_at_end(block)
+            _tile(v, rows, arguments[1:])
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _tile(v: _Vectors, rows: int, arguments: Any) -> None:
+    """Emit the tile of ``rows`` rows: the loop over k, then the sums to memory."""
+    builder = v.builder
+    k, alpha, a, row_a, step_a, b, step_b, beta, c, row_c = arguments
+    below = [builder.mul(row_a, ir.Constant(_WORD, i)) for i in range(rows)]
+    cells = [(i, j) for i in range(rows) for j in range(_TILE_VECTORS)]
+    before = builder.block
+    loop, after = builder.append_basic_block("k"), builder.append_basic_block("sums")
+    empty = builder.icmp_signed("==", k, ir.Constant(_WORD, 0))
+    builder.cbranch(empty, after, loop)
+
+    builder.position_at_end(loop)
+    counter, at_a, at_b = (builder.phi(_WORD) for _ in range(3))
+    sums = {cell: builder.phi(v.vector) for cell in cells}
+    of_b = [v.load(v.at(at_b, j * _VECTOR_BYTES)) for j in range(_TILE_VECTORS)]
+    of_a = [v.splat(v.load(v.at(at_a, below[i]), v.real)) for i in range(rows)]
+    added = {(i, j): v.fma(of_a[i], of_b[j], sums[i, j]) for i, j in cells}
+    left = builder.sub(counter, ir.Constant(_WORD, 1))
+    for phi, start, following in (
+        (counter, k, left),
+        (at_a, a, builder.add(at_a, step_a)),
+        (at_b, b, builder.add(at_b, step_b)),
+        *((sums[cell], v.zero, added[cell]) for cell in cells),
+    ):
+        phi.add_incoming(start, before)
+        phi.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("==", left, ir.Constant(_WORD, 0)), after, loop)
+
+    builder.position_at_end(after)
+    total = {cell: builder.phi(v.vector) for cell in cells}
+    for cell in cells:
+        total[cell].add_incoming(v.zero, before)
+        total[cell].add_incoming(added[cell], loop)
+    factor, kept = v.splat(alpha), v.splat(beta)
+    overwrites = builder.fcmp_ordered("==", beta, ir.Constant(v.real, 0.0))
+    with builder.if_else(overwrites) as (fresh, onto):
+        for branch, keeps in ((fresh, False), (onto, True)):
+            with branch:
+                for i, j in cells:
+                    line = builder.add(c, builder.mul(row_c, ir.Constant(_WORD, i)))
+                    at = v.at(line, j * _VECTOR_BYTES)
+                    value = builder.fmul(factor, total[i, j])
+                    v.store(v.fma(kept, v.load(at), value) if keeps else value, at)

@@ -1,0 +1,113 @@
+"""What `steepest._product` needs of the machine: memory at addresses, and registers of vectors.
+
+Compiled, each of these is a few vector instructions (see `steepest._intrinsics`). The bodies here
+say what they mean; they are what runs when the product is tested as plain Python. ``like`` is a
+real number of the type that lies in memory; addresses and distances count bytes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "columns", "copy_row", "item_bytes", "lanes", "multiply_tile", "number", "peek", "peek_byte",
+    "peek_int", "poke", "scratch", "tile_rows", "turn_block",
+]  # fmt: skip
+
+PANEL_BYTES = 16384
+"""Of the panel in `scratch`: half of a first cache."""
+
+
+def item_bytes(like: Any) -> int:
+    """Bytes of one number."""
+    return int(np.asarray(like).itemsize)
+
+
+def lanes(like: Any) -> int:
+    """Numbers in a vector register."""
+    return 32 // item_bytes(like)
+
+
+def columns(like: Any) -> int:
+    """Columns of a tile: two vectors."""
+    return 2 * lanes(like)
+
+
+def tile_rows(like: Any) -> int:
+    """Rows of the largest tile whose sums fit the registers."""
+    return 6
+
+
+def number(like: Any, value: float) -> Any:
+    """Return ``value`` as a number of this type."""
+    return np.asarray(like).dtype.type(value)
+
+
+_memory: Any = None
+
+
+def scratch(like: Any) -> int:
+    """Address of `PANEL_BYTES` for a panel and, behind it, as much as a tile takes."""
+    global _memory
+    _memory = np.zeros(2 * PANEL_BYTES, np.uint8)
+    return int(_memory.ctypes.data)
+
+
+def peek(like: Any, address: int) -> Any:
+    """Return the real number at ``address``."""
+    return _at(like, address, 1)[0]
+
+
+def poke(address: int, value: Any) -> None:
+    """Write the real number ``value`` to ``address``."""
+    _at(value, address, 1)[0] = value
+
+
+def peek_int(address: int) -> int:
+    """Return the 32-bit integer at ``address``."""
+    return ctypes.c_int32.from_address(address).value
+
+
+def peek_byte(address: int) -> int:
+    """Return the byte at ``address``."""
+    return ctypes.c_uint8.from_address(address).value
+
+
+def copy_row(like: Any, source: int, to: int) -> None:
+    """Copy `columns` numbers."""
+    _at(like, to, columns(like))[:] = _at(like, source, columns(like))
+
+
+def turn_block(like: Any, source: int, row: int, to: int, row_to: int) -> None:
+    """Transpose a square of `lanes` rows: rows ``row`` apart become columns."""
+    n = lanes(like)
+    block = np.stack([_at(like, source + i * row, n) for i in range(n)])
+    for i in range(n):
+        _at(like, to + i * row_to, n)[:] = block[:, i]
+
+
+def multiply_tile(
+    rows: int, k: int, alpha: Any, a: int, row_a: int, step_a: int, b: int, step_b: int, beta: Any,
+    c: int, row_c: int,
+) -> None:  # fmt: skip
+    """C = alpha A B + beta C for ``rows`` (≤ `tile_rows`) rows and `columns` columns of C.
+
+    A has its rows ``row_a`` apart and its columns ``step_a``; the ``k`` rows of B lie ``step_b``
+    apart, those of C ``row_c``. C is not read where beta is 0.
+    """
+    n = columns(alpha)
+    for i in range(rows):
+        total = np.zeros(n, np.asarray(alpha).dtype)
+        for p in range(k):
+            total += peek(alpha, a + i * row_a + p * step_a) * _at(alpha, b + p * step_b, n)
+        out = _at(alpha, c + i * row_c, n)
+        out[:] = alpha * total + beta * out if beta != 0 else alpha * total
+
+
+def _at(like: Any, address: int, size: int) -> NDArray[Any]:
+    kind = ctypes.c_float if item_bytes(like) == 4 else ctypes.c_double
+    return np.ctypeslib.as_array((kind * size).from_address(address))

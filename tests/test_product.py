@@ -1,0 +1,113 @@
+"""Our own matrix product against NumPy's: as plain Python, and compiled, called as BLAS is."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steepest import _kernels, _product
+from steepest._blas import blas_address
+
+SENTINEL = 12345.0
+sizes = st.integers(0, 70)
+
+
+@st.composite
+def products(draw, size=sizes, dtypes=("float32", "float64")):
+    """Return the arguments of a product by name: matrices inside larger ones, full of sentinels."""
+    m, n, k = draw(size), draw(size), draw(size)
+    turned_a, turned_b = draw(st.booleans()), draw(st.booleans())
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(dtypes))
+
+    def matrix(rows, columns):
+        outer = np.full((rows + 2, columns + draw(st.integers(1, 40))), SENTINEL, dtype)
+        outer[1:-1, :columns] = rng.standard_normal((rows, columns))
+        return outer
+
+    return {
+        "a": matrix(*((k, m) if turned_a else (m, k))), "turned_a": turned_a,
+        "b": matrix(*((n, k) if turned_b else (k, n))), "turned_b": turned_b,
+        "c": matrix(m, n), "alpha": draw(st.sampled_from([1.0, -0.25])),
+        "beta": draw(st.sampled_from([0.0, 1.0, 0.5])), "shape": (m, n, k),
+    }  # fmt: skip
+
+
+def expected(p):
+    m, n, k = p["shape"]
+    a = p["a"][1:-1, : m if p["turned_a"] else k].astype(np.float64)
+    b = p["b"][1:-1, : k if p["turned_b"] else n].astype(np.float64)
+    wanted = p["c"].copy()
+    product = (a.T if p["turned_a"] else a) @ (b.T if p["turned_b"] else b)
+    wanted[1:-1, :n] = p["alpha"] * product + p["beta"] * wanted[1:-1, :n]
+    return wanted
+
+
+def as_blas(address, p):
+    """Call the product at ``address`` as BLAS ``?gemm`` is called."""
+    m, n, k = p["shape"]
+    real = ctypes.c_float if p["c"].dtype == np.float32 else ctypes.c_double
+    letters = [ctypes.c_char(b"T" if p[f"turned_{name}"] else b"N") for name in "ba"]
+    counts = [ctypes.c_int(v) for v in (n, m, k)]
+    lead = {name: ctypes.c_int(p[name].shape[1]) for name in "abc"}
+    at = {name: ctypes.c_void_p(p[name][1:].ctypes.data) for name in "abc"}
+    alpha, beta = real(p["alpha"]), real(p["beta"])
+    byref = ctypes.byref
+    ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(address)(
+        *map(byref, letters), *map(byref, counts), byref(alpha), at["b"], byref(lead["b"]),
+        at["a"], byref(lead["a"]), byref(beta), at["c"], byref(lead["c"]),
+    )  # fmt: skip
+
+
+def check(p, wanted):
+    tolerance = 1e-4 if p["c"].dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(p["c"], wanted, rtol=tolerance, atol=tolerance)
+
+
+@settings(deadline=None, derandomize=True)
+@given(products())
+def test_compiled_it_is_numpys_product_and_writes_nothing_else(p):
+    wanted = expected(p)
+    as_blas(_kernels.gemm_address(p["c"].dtype.name), p)
+    check(p, wanted)
+
+
+@settings(deadline=None, derandomize=True, max_examples=15)
+@given(products(size=st.integers(0, 17)))
+def test_plain_python_means_the_same(p):
+    m, n, k = p["shape"]
+    real = p["c"].dtype.type
+    wanted = expected(p)
+    at = {name: p[name][1:].ctypes.data for name in "abc"}
+    lead = {name: p[name].shape[1] for name in "abc"}
+    _product.product(
+        p["turned_b"], p["turned_a"], n, m, k, real(p["alpha"]), at["b"], lead["b"],
+        at["a"], lead["a"], real(p["beta"]), at["c"], lead["c"],
+    )  # fmt: skip
+    check(p, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_more_rows_and_a_deeper_sum_than_one_block(dtype, turned):
+    rng = np.random.default_rng(0)
+    m, n, k = 407, 37, 1100
+    a = rng.standard_normal((m + 2, k)).astype(dtype)
+    b = rng.standard_normal((n + 2, k) if turned else (k + 2, n)).astype(dtype)
+    p = {"a": a, "b": b, "c": np.zeros((m + 2, n), dtype), "turned_a": False, "turned_b": turned,
+         "alpha": 1.0, "beta": 0.0, "shape": (m, n, k)}  # fmt: skip
+    wanted = expected(p)
+    as_blas(_kernels.gemm_address(dtype), p)
+    np.testing.assert_allclose(p["c"], wanted, rtol=1e-3, atol=1e-3 if dtype == "float32" else 0)
+
+
+def test_nan_stays_nan_and_an_overwritten_one_goes():
+    for address in (_kernels.gemm_address("float64"), blas_address("float64")):
+        a, b, c = np.ones((5, 3)), np.ones((5, 4)), np.full((5, 4), np.nan)
+        a[2, 1] = np.nan
+        p = {"a": a, "b": b, "c": c, "turned_a": False, "turned_b": False, "alpha": 1.0,
+             "beta": 0.0, "shape": (3, 4, 3)}  # fmt: skip
+        as_blas(address, p)
+        assert np.isnan(c[1:4]).tolist() == [[False] * 4, [True] * 4, [False] * 4]
