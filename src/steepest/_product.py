@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._vectors import (
+    BLOCK_ROWS,
     PANEL_BYTES,
     columns,
     copy_row,
@@ -26,13 +27,12 @@ from ._vectors import (
     peek_int,
     poke,
     scratch,
+    tile_bytes,
     tile_rows,
     turn_block,
 )
 
 __all__ = ["gemm"]
-
-_BLOCK = 192  # rows of A that stay in the second cache while the panels of B pass by
 
 
 def gemm(
@@ -62,6 +62,8 @@ def product(
     near = not turned_b and (k - 1) * ldb * size <= PANEL_BYTES
     panel = scratch(alpha)
     corner = panel + PANEL_BYTES
+    packed = corner + tile_bytes(alpha)
+    packs = turned_a and n > 4 * wide and lda >= wide
     zero, one = number(alpha, 0.0), number(alpha, 1.0)
     step = wide * size
     deepest = PANEL_BYTES // step
@@ -70,9 +72,15 @@ def product(
         k0 = k * block // blocks
         depth = k * (block + 1) // blocks - k0
         kept = beta if block == 0 else one
-        for begin in range(0, m, _BLOCK):
-            rows = min(_BLOCK, m - begin)
+        for begin in range(0, m, BLOCK_ROWS):
+            rows = min(BLOCK_ROWS, m - begin)
             tiles = (rows + most - 1) // most
+            if packs:
+                for tile in range(tiles):
+                    first = rows * tile // tiles
+                    high = rows * (tile + 1) // tiles - first
+                    source = a + (begin + first) * row_a + k0 * step_a
+                    copy_columns(alpha, source, step_a, depth, high, packed + first * depth * size)
             for strip in range((n + wide - 1) // wide):
                 j = strip * wide
                 width = min(wide, n - j)
@@ -87,10 +95,12 @@ def product(
                 for tile in range(tiles):
                     first = begin + rows * tile // tiles
                     high = begin + rows * (tile + 1) // tiles - first
-                    at_a = a + first * row_a + k0 * step_a
+                    at_a, step_of_a = a + first * row_a + k0 * step_a, step_a
+                    if packs:
+                        at_a, step_of_a = packed + (first - begin) * depth * size, high * size
                     at_c = c + (first * ldc + j) * size
                     multiply_tile(
-                        high, depth, alpha, at_a, row_a, step_a, source, step_b,
+                        high, depth, alpha, at_a, row_a, step_of_a, source, step_b,
                         kept if whole else zero,
                         at_c if whole else corner, ldc * size if whole else step,
                     )  # fmt: skip
@@ -110,6 +120,16 @@ def copy_panel(like: Any, b: int, row: int, depth: int, width: int, panel: int) 
                 poke(to + j * size, peek(like, b + p * row + j * size))
             for j in range(width, wide):
                 poke(to + j * size, number(like, 0.0))
+
+
+def copy_columns(like: Any, a: int, step: int, depth: int, high: int, to: int) -> None:
+    """to = ``high`` columns of A, row after row"""
+    size = item_bytes(like)
+    for p in range(depth - 1):  # what is copied too much, the next row overwrites
+        copy_row(like, a + p * step, to + p * high * size)
+    p = depth - 1
+    for i in range(high):
+        poke(to + (p * high + i) * size, peek(like, a + p * step + i * size))
 
 
 def turn_panel(like: Any, b: int, row: int, depth: int, width: int, panel: int) -> None:

@@ -49,6 +49,14 @@ class _Vectors:
         stored = self.builder.store(value, self.builder.inttoptr(address, value.type.as_pointer()))
         stored.align = self.size
 
+    def prefetch(self, address: Any) -> None:
+        """Ask for the cache line at ``address``, which will be written."""
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        function = self.builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        write, keep, data = (ir.Constant(flag, value) for value in (1, 3, 1))
+        self.builder.call(function, [self.builder.inttoptr(address, byte), write, keep, data])
+
     def shuffle(self, x: Any, y: Any, lanes: list[int]) -> Any:
         chosen = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)
         return self.builder.shuffle_vector(x, y, chosen)
@@ -80,6 +88,7 @@ _constant(_vectors.item_bytes, lambda size: size)
 _constant(_vectors.lanes, lambda size: _VECTOR_BYTES // size)
 _constant(_vectors.columns, lambda size: _TILE_VECTORS * _VECTOR_BYTES // size)
 _constant(_vectors.tile_rows, lambda size: _TILE_ROWS)
+_constant(_vectors.tile_bytes, lambda size: _TILE_ROWS * _TILE_VECTORS * _VECTOR_BYTES)
 
 
 @stands_for(_vectors.number)
@@ -93,9 +102,8 @@ def _number(typingctx: Any, like: Any, value: Any) -> Any:
 @stands_for(_vectors.scratch)
 def _scratch(typingctx: Any, like: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        tile = _TILE_ROWS * _TILE_VECTORS * _VECTOR_BYTES
         with builder.goto_entry_block():
-            memory = builder.alloca(ir.ArrayType(ir.IntType(8), _vectors.PANEL_BYTES + tile))
+            memory = builder.alloca(ir.ArrayType(ir.IntType(8), _vectors.SCRATCH_BYTES))
             memory.align = 64
         return builder.ptrtoint(memory, _WORD)
 
@@ -205,6 +213,9 @@ def _tile(v: _Vectors, rows: int, arguments: Any) -> None:
     k, alpha, a, row_a, step_a, b, step_b, beta, c, row_c = arguments
     below = [builder.mul(row_a, ir.Constant(_WORD, i)) for i in range(rows)]
     cells = [(i, j) for i in range(rows) for j in range(_TILE_VECTORS)]
+    lines = [builder.add(c, builder.mul(row_c, ir.Constant(_WORD, i))) for i in range(rows)]
+    for line in lines:
+        v.prefetch(line)
     before = builder.block
     loop, after = builder.append_basic_block("k"), builder.append_basic_block("sums")
     empty = builder.icmp_signed("==", k, ir.Constant(_WORD, 0))
@@ -238,7 +249,6 @@ def _tile(v: _Vectors, rows: int, arguments: Any) -> None:
         for branch, keeps in ((fresh, False), (onto, True)):
             with branch:
                 for i, j in cells:
-                    line = builder.add(c, builder.mul(row_c, ir.Constant(_WORD, i)))
-                    at = v.at(line, j * _VECTOR_BYTES)
+                    at = v.at(lines[i], j * _VECTOR_BYTES)
                     value = builder.fmul(factor, total[i, j])
                     v.store(v.fma(kept, v.load(at), value) if keeps else value, at)

@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 
 __all__ = [
     "columns", "copy_row", "item_bytes", "lanes", "multiply_tile", "number", "peek", "peek_byte",
-    "peek_int", "poke", "scratch", "tile_rows", "turn_block",
+    "peek_int", "poke", "scratch", "tile_bytes", "tile_rows", "turn_block",
 ]  # fmt: skip
 
 PANEL_BYTES = 16384
 """Of the panel in `scratch`: half of a first cache."""
+
+BLOCK_ROWS = 192
+"""Rows of A that stay in the second cache while the panels of B pass by."""
+
+SCRATCH_BYTES = PANEL_BYTES * (1 + BLOCK_ROWS // 4)
+"""A panel, a tile, and a block of A that is as deep as the panel."""
 
 
 def item_bytes(like: Any) -> int:
@@ -50,10 +56,15 @@ def number(like: Any, value: float) -> Any:
 _memory: Any = None
 
 
+def tile_bytes(like: Any) -> int:
+    """Bytes of a tile."""
+    return tile_rows(like) * columns(like) * item_bytes(like)
+
+
 def scratch(like: Any) -> int:
     """Address of `PANEL_BYTES` for a panel and, behind it, as much as a tile takes."""
     global _memory
-    _memory = np.zeros(2 * PANEL_BYTES, np.uint8)
+    _memory = np.zeros(SCRATCH_BYTES, np.uint8)
     return int(_memory.ctypes.data)
 
 

@@ -187,6 +187,7 @@ class Lowering:
         self._layer = ""
         self._last: object = _BARRIER  # every step ends in one
         self._keys = 0
+        self._waiting: list[Instruction] = []
 
     @property
     def n(self) -> int:
@@ -262,16 +263,45 @@ class Lowering:
         The names of `steepest.layer` that are not in ``names`` (shares, ``alpha``, ``key``,
         ``step``) are filled in.
         """
+        instruction = self._instruction(function, names, flops, nbytes)
+        self._meet(instruction.operands)
+        self.program.instructions.append(instruction)
+
+    def accumulate(
+        self, function: Callable[..., None], names: Mapping[str, Any], *, flops: int, waits: bool
+    ) -> None:
+        """Emit a parameter half of Φ; if it ``waits`` and several threads run, only in `settle`.
+
+        Threads that share rows go through all layers without meeting; then they meet once for all
+        the halves that waited, which need the rows of every thread.
+        """
+        if waits and self.program.threads > 1:
+            self._waiting.append(self._instruction(function, names, flops, None))
+        else:
+            self.emit(function, names, flops=flops)
+
+    def settle(self) -> None:
+        """Emit what waits. The writer of a program calls it behind the backward pass."""
+        if self._waiting:
+            self.barrier()
+            self.program.instructions.extend(self._waiting)
+            self._waiting.clear()
+            self._last = None
+
+    def _instruction(
+        self,
+        function: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int,
+        nbytes: int | None,
+    ) -> Instruction:
         operands: dict[str, Any] = {}
         for name in inspect.signature(function).parameters:
             operands[name] = self._operand(name, names)
         if nbytes is None:
             sizes = (o.size * _itemsize(o, self.arena) for o in operands.values() if _big(o))
             nbytes = sum(sizes)
-        self._meet(operands)
-        self.program.instructions.append(
-            Instruction(function, operands, self._layer, flops, nbytes)
-        )
+        return Instruction(function, operands, self._layer, flops, nbytes)
 
     def _operand(self, name: str, names: Mapping[str, Any]) -> Any:
         value = names.get(name)

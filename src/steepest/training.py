@@ -199,6 +199,7 @@ class TrainingRun:
         names |= {"z": z, "loss": losses, "dz": dz, "scale": 1.0 / n, **self.loss.settings()}
         low.emit(self.loss.kernels(self._y)[1], names, flops=4 * z.size)
         backward(dz, False)
+        low.settle()
         penalty = arena.array("penalty", 8 * self.threads)
         if not self.fused:
             self._update(low, Buffer("η", (), "f", eta.block), penalty)

@@ -1,7 +1,8 @@
 """Kernels of Dense for A stored column after column: At (p, q) with contiguous outputs.
 
-Large products go to BLAS. One example at a time wants no BLAS, but as few sweeps over A as there
-can be.
+Threads share the outputs, so that each keeps its part of A in its own cache; or the rows, where A
+is small and it is y and dx that would travel. One example at a time wants no matrix product, but as
+few sweeps over A as there can be.
 """
 
 from __future__ import annotations
@@ -26,6 +27,22 @@ def backward_x(x: Array, At: Array, dy: Array, dx: Array, blas: int, inputs: ran
     """dx = dy Atᵀ"""
     first, last = np.int64(inputs.start), np.int64(inputs.stop)
     gemm(blas, x.dtype.type(1), dy, At[first:last].T, x.dtype.type(0), dx[:, first:last])
+
+
+def forward_rows(x: Array, At: Array, b: Array, y: Array, blas: int, rows: range) -> None:
+    """y = x At + b"""
+    first, last = np.int64(rows.start), np.int64(rows.stop)
+    one = y.dtype.type(1)
+    for i in rows:
+        for j in range(y.shape[1]):
+            y[i, j] = b[j]
+    gemm(blas, one, x[first:last], At, one, y[first:last])
+
+
+def backward_x_rows(x: Array, At: Array, dy: Array, dx: Array, blas: int, rows: range) -> None:
+    """dx = dy Atᵀ"""
+    first, last = np.int64(rows.start), np.int64(rows.stop)
+    gemm(blas, x.dtype.type(1), dy[first:last], At.T, x.dtype.type(0), dx[first:last])
 
 
 def backward_theta(

@@ -1,6 +1,6 @@
 """Dense: y = x Aᵀ + b, the affine map of every row.
 
-This file says what the layer is and which kernels a program gets; the kernels are in
+This file says what the layer is. `_dense_kernels` chooses its kernels, which are in
 `_dense_columns` (A stored column after column), `_dense_rows` (row after row, for few outputs) and
 `_dense_sparse` (CSR input).
 """
@@ -19,11 +19,9 @@ from ..init import INITIALISERS
 from ..layer import Array, Backward, Layer, Parameter, positive_count
 from ..lowering import Lowering, SparseBatch
 from ..program import Buffer
-from . import _dense_columns, _dense_rows, _dense_sparse
+from ._dense_kernels import FEW_OUTPUTS, kernels_for
 
 __all__ = ["Dense"]
-
-_FEW = 16  # outputs that do not fill a vector: then it is the inputs that loops should run over
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,7 +61,7 @@ class Dense(Layer):
         return self.units
 
     def parameters(self, p: int) -> dict[str, Parameter]:
-        by_columns = self.units >= _FEW
+        by_columns = self.units >= FEW_OUTPUTS
         A = {"A": Parameter((self.units, p), by_columns=by_columns, decays=True)}
         return A | {"b": Parameter((self.units,))} if self.bias else A
 
@@ -88,34 +86,24 @@ class Dense(Layer):
         if not self.bias:
             names["b"] = low.array("zero", self.units)
         flops = n * self.flops(p)
-        by_columns = "At" in names
-        kernels: Any = _dense_columns if by_columns else _dense_rows
+        kernels = kernels_for(n, p, self.units, sparse=isinstance(x, SparseBatch))
         if isinstance(x, SparseBatch):
             names |= {"values": x.data, "columns": x.indices, "starts": x.indptr, "i": x.chosen}
             flops = 2 * x.nonzeros * n * self.units
-            kernels = _dense_sparse
-            low.emit(kernels.forward if by_columns else kernels.forward_rows, names, flops=flops)
-        else:
-            low.emit(kernels.forward_one if n == 1 else kernels.forward, names, flops=flops)
+        low.emit(kernels.forward, names, flops=flops)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             names.update(low.targets(self, p), dy=dy)
             if not self.bias:
                 names["db"] = low.array("nowhere", self.units)
-            if isinstance(x, SparseBatch):
-                theta = kernels.backward_theta if by_columns else kernels.backward_theta_rows
-                low.emit(theta, names, flops=flops)
-                return None
             dx = None
-            if wants_dx:
+            if wants_dx and kernels.backward_x is not None:
                 dx = names["dx"] = low.array("dx", n, p)
-                if n == 1 and low.fused and low.program.threads == 1:
-                    low.emit(kernels.backward_one, names, flops=2 * flops)
+                if kernels.both is not None and low.fused and low.program.threads == 1:
+                    low.emit(kernels.both, names, flops=2 * flops)
                     return dx
-                half = kernels.backward_x_one if n == 1 else kernels.backward_x
-                low.emit(half, names, flops=flops)
-            half = kernels.backward_theta_one if n == 1 else kernels.backward_theta
-            low.emit(half, names, flops=flops)
+                low.emit(kernels.backward_x, names, flops=flops)
+            low.accumulate(kernels.backward_theta, names, flops=flops, waits=kernels.by_rows)
             return dx
 
         return y, backward

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._functions import exp, times
+from .._functions import exp, exp_all, times
 from ..errors import InputError
 from ..layer import fraction
 from ..loss import Array, Loss, real_targets
@@ -100,15 +100,18 @@ class SoftmaxCrossEntropy(Loss):
             top = z[i, 0]
             for k in range(1, q):
                 top = z[i, k] if z[i, k] > top else top
-            total, shifted = z.dtype.type(0), z.dtype.type(0)
+            shifted = z.dtype.type(0)
             for k in range(q):
                 v = z[i, k] - top
-                e = exp(v, z)
-                dz[i, k] = e
-                total += e
+                dz[i, k] = v
                 shifted += v
-            aim = (one - label_smoothing) * (z[i, y[i]] - top) + times(even, shifted)
-            loss[i] = times(w[i], z.dtype.type(math.log(total)) - aim)
+            loss[i] = (one - label_smoothing) * dz[i, y[i]] + times(even, shifted)
+        exp_all(dz, rows)
+        for i in rows:
+            total = z.dtype.type(0)
+            for k in range(q):
+                total += dz[i, k]
+            loss[i] = times(w[i], z.dtype.type(math.log(total)) - loss[i])
             factor = scale * w[i]
             share = one / total
             for k in range(q):
