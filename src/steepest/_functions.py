@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["exp", "exp_all", "expm1", "sigmoid", "tanh"]
+__all__ = ["exp", "expm1", "sigmoid", "tanh"]
 
 _PER_LN2 = 1.4426950408889634
 _HIGH_64, _LOW_64 = 0.6931471805598903, 5.497923018708371e-14  # 42 bits, and the rest
@@ -29,13 +29,6 @@ def exp(v: Any, like: Any) -> Any:
     if like.itemsize == 4:
         return like.dtype.type(_exp_32(np.float32(v), False))
     return like.dtype.type(_exp_64(np.float64(v), False))
-
-
-def exp_all(v: Any, rows: range) -> None:
-    """Replace the entries of these rows, which are one after the other, by eᵛ."""
-    flat, q = v.reshape(-1), v.shape[1]
-    for e in range(rows.start * np.uint64(q), rows.stop * np.uint64(q)):
-        flat[e] = exp(flat[e], flat)
 
 
 def expm1(v: Any, like: Any) -> Any:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._functions import exp, exp_all, times
+from .._functions import exp, times
 from ..errors import InputError
 from ..layer import fraction
 from ..loss import Array, Loss, real_targets
@@ -100,18 +100,15 @@ class SoftmaxCrossEntropy(Loss):
             top = z[i, 0]
             for k in range(1, q):
                 top = z[i, k] if z[i, k] > top else top
-            shifted = z.dtype.type(0)
+            total, shifted = z.dtype.type(0), z.dtype.type(0)
             for k in range(q):
                 v = z[i, k] - top
-                dz[i, k] = v
+                e = exp(v, z)
+                dz[i, k] = e
+                total += e
                 shifted += v
-            loss[i] = (one - label_smoothing) * dz[i, y[i]] + times(even, shifted)
-        exp_all(dz, rows)
-        for i in rows:
-            total = z.dtype.type(0)
-            for k in range(q):
-                total += dz[i, k]
-            loss[i] = times(w[i], z.dtype.type(math.log(total)) - loss[i])
+            aim = (one - label_smoothing) * (z[i, y[i]] - top) + times(even, shifted)
+            loss[i] = times(w[i], z.dtype.type(math.log(total)) - aim)
             factor = scale * w[i]
             share = one / total
             for k in range(q):
