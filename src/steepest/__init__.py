@@ -4,6 +4,16 @@ Compose a `Network` of layers, give a `Trainer` a loss and an update rule, and f
 """
 
 from .errors import DivergenceError, InputError, ModelError, SteepestError, TableError
+from .gradients import (
+    ExampleNorms,
+    Gradient,
+    Gradients,
+    Moments,
+    example_norms,
+    gradient,
+    gradient_moments,
+    per_example_gradients,
+)
 from .history import History
 from .layer import Layer, Parameter
 from .layers import (
@@ -73,8 +83,11 @@ __all__ = [
     "DivergenceError",
     "Dropout",
     "Embedding",
+    "ExampleNorms",
     "Exponential",
     "FlatCosine",
+    "Gradient",
+    "Gradients",
     "Hinge",
     "History",
     "Huber",
@@ -88,6 +101,7 @@ __all__ = [
     "Loss",
     "Mish",
     "ModelError",
+    "Moments",
     "Network",
     "OneCycle",
     "Parallel",
@@ -113,4 +127,8 @@ __all__ = [
     "TableError",
     "Tanh",
     "Trainer",
+    "example_norms",
+    "gradient",
+    "gradient_moments",
+    "per_example_gradients",
 ]

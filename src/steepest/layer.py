@@ -26,6 +26,14 @@ fields and parameters by theirs:
 ``backward_theta``  Φ, second half: target += alpha · ∇_θ ℓ, where the target is θ itself (plain
                     gradient descent: alpha = −η) or a buffer (alpha = 1)
 
+Three more are optional. They tell what the gradients of single examples are like, faster than by
+taking one example after the other, which is what happens without them (`steepest.observers`):
+
+``example_norms``      norms[i] = ‖∇_θ ℓ_i‖², for the rows ``i`` of the data that the batch holds
+``example_gradients``  dA[i] = ∂ℓ_i/∂A, and so on: targets as of ``backward_theta``, with an axis of
+                       rows in front
+``example_squares``    target += alpha · Σ_i (∇_θ ℓ_i)², entry by entry
+
 A kernel with none of ``rows``, ``inputs``, ``units`` runs on one thread. One with ``rows`` may
 touch only those rows of x, y, dx and dy. Kernels are compiled by `steepest._compile`; they are
 plain Python in tests.
@@ -82,6 +90,8 @@ class Layer:
     backward_theta: ClassVar[Callable[..., None]]
     takes_sparse: ClassVar[bool] = False
     """Whether ``lower`` can take a `steepest.lowering.SparseBatch`."""
+    steepest_slope: ClassVar[float | None] = None
+    """Of a function σ of single entries: about its largest slope; tells where it is flat."""
 
     def outputs(self, p: int) -> int:
         """Return q, the width of the output for inputs of width ``p``."""
@@ -126,11 +136,33 @@ class Layer:
                 dx = names["dx"] = low.array("dx", n, p)
                 low.emit(self.backward_x, names, flops=flops)
             if self.parameters(p):
-                targets = low.targets(self, p)
-                low.emit(self.backward_theta, {**names, **targets}, flops=flops)
+                low.backward_theta(self, p, self.backward_theta, names, flops)
             return dx
 
         return y, backward
+
+    def lower_examples(
+        self, low: Lowering, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
+    ) -> bool:
+        """Emit the layer's own way to ``what`` there is to say of single examples.
+
+        Parameters
+        ----------
+        what : {"example_norms", "example_gradients", "example_squares"}
+        kernel : callable
+            The parameter half of Φ for the whole batch.
+        names : mapping
+            The arguments of ``kernel``, the targets of ``what``, and ``i`` (n,).
+
+        Returns
+        -------
+        bool
+            Whether the layer has a way of its own.
+        """
+        own = getattr(self, what, None)
+        if own is not None:
+            low.emit(own, names)
+        return own is not None
 
     def settings(self) -> dict[str, Any]:
         """Return the numbers among the fields, by name; those declared ``float`` as floats."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,9 @@ from .program import Arena, Buffer, Cell, Constant, Instruction, Program, Share,
 
 if TYPE_CHECKING:
     from .network import Network
+    from .observers import Observer
 
-__all__ = ["Lowering", "SparseBatch"]
+__all__ = ["Lowering", "SparseBatch", "Target"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,16 @@ class Target:
     theta: dict[str, Buffer]
     alpha: Buffer | Constant
 
+    @classmethod
+    def gradient(cls, network: Network, flat: NDArray[Any], alpha: Buffer | Constant) -> Target:
+        """Return the target that is a gradient, which lies in ``flat`` as the parameters in θ."""
+        block = Buffer.of("g", flat).block
+        theta = {
+            name: Buffer("d" + b.name, b.shape, "f", block, b.offset)
+            for name, b in network.buffers.items()
+        }
+        return cls(theta, alpha)
+
 
 class Lowering:
     """Collects the instructions of one program.
@@ -165,7 +176,9 @@ class Lowering:
     seed : int
         Of everything that is drawn at random.
     target : Target, optional
-        Needed for backward passes.
+        Where gradients accumulate, in a program that has a backward pass.
+    observers : sequence of Observer
+        See every layer while its backward pass is lowered (`steepest.observers`).
     """
 
     def __init__(
@@ -179,10 +192,11 @@ class Lowering:
         training: bool,
         seed: int = 0,
         target: Target | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.program, self.arena, self.training = program, arena, training
         self._network, self._control, self._step = network, control, step
-        self._seed, self._target = seed, target
+        self._seed, self._target, self.observers = seed, target, observers
         self._path: tuple[str, ...] = ()
         self._layer = ""
         self._last: object = _BARRIER  # every step ends in one
@@ -215,20 +229,62 @@ class Lowering:
 
         def scoped(dy: Buffer, wants_dx: bool) -> Buffer | None:
             with _Scope(self, path, label):
+                for observer in self.observers:
+                    observer.layer(self, layer, x, y, dy)
                 return backward(dy, wants_dx)
 
         return y, scoped
+
+    @property
+    def learning(self) -> set[str]:
+        """The paths of the layers that have parameters."""
+        return {name.rpartition(".")[0] for name in self._network.buffers}
 
     def theta(self, layer: Layer, p: int) -> dict[str, Buffer]:
         """Return the parameters of the current layer, by the names its kernels use."""
         return self._named(layer, p, "", self._network.buffers)
 
-    def targets(self, layer: Layer, p: int) -> dict[str, Buffer]:
-        """Return where ∇_θ ℓ of the current layer accumulates, by the names its kernels use."""
-        assert self._target is not None
-        return self._named(layer, p, "d", self._target.theta)
+    def targets(
+        self, layer: Layer, p: int, buffers: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return where ∇_θ ℓ of the current layer goes, by the names its kernels use.
 
-    def _named(self, layer: Layer, p: int, d: str, buffers: dict[str, Buffer]) -> dict[str, Buffer]:
+        Among ``buffers``, which has one for each parameter of the network; by default where it
+        accumulates.
+        """
+        if buffers is None:
+            assert self._target is not None
+            buffers = self._target.theta
+        return self._named(layer, p, "d", buffers)
+
+    def backward_theta(
+        self, layer: Layer, p: int, kernel: Callable[..., None], names: Mapping[str, Any],
+        flops: int = 0, *, waits: bool = False,
+    ) -> None:  # fmt: skip
+        """Emit the parameter half of Φ of the current layer, and what observers make of it.
+
+        Parameters
+        ----------
+        layer : Layer
+            The current layer; ``p`` inputs.
+        kernel : callable
+            target += alpha · ∇_θ ℓ.
+        names : mapping
+            The kernel's arguments except the targets and alpha.
+        waits : bool
+            Whether it comes only in `settle` where several threads run: threads that share rows go
+            through all layers without meeting, and then meet once for all that needs every row.
+        """
+        if self._target is not None:
+            named = {**names, **self.targets(layer, p)}
+            if waits and self.program.threads > 1:
+                self._waiting.append(self._instruction(kernel, named, flops, None))
+            else:
+                self.emit(kernel, named, flops=flops)
+        for observer in self.observers:
+            observer.theta(self, layer, p, kernel, names, flops)
+
+    def _named(self, layer: Layer, p: int, d: str, buffers: Mapping[str, Any]) -> dict[str, Any]:
         return {
             f"{d}{name}{'t' if parameter.by_columns else ''}": buffers[
                 ".".join((*self._path, name))
@@ -267,21 +323,8 @@ class Lowering:
         self._meet(instruction.operands)
         self.program.instructions.append(instruction)
 
-    def accumulate(
-        self, function: Callable[..., None], names: Mapping[str, Any], *, flops: int, waits: bool
-    ) -> None:
-        """Emit a parameter half of Φ; if it ``waits`` and several threads run, only in `settle`.
-
-        Threads that share rows go through all layers without meeting; then they meet once for all
-        the halves that waited, which need the rows of every thread.
-        """
-        if waits and self.program.threads > 1:
-            self._waiting.append(self._instruction(function, names, flops, None))
-        else:
-            self.emit(function, names, flops=flops)
-
     def settle(self) -> None:
-        """Emit what waits. The writer of a program calls it behind the backward pass."""
+        """Emit what waits, behind the backward pass."""
         if self._waiting:
             self.barrier()
             self.program.instructions.extend(self._waiting)

@@ -21,6 +21,7 @@ from .layer import positive_count
 from .loss import Loss
 from .metrics import GREATER_IS_BETTER, Metric, metrics_named
 from .network import Network
+from .objective import prepare
 from .prediction import Predictor
 from .program import Program, aligned
 from .rule import Rule
@@ -192,16 +193,7 @@ class Trainer:
         if patience is not None:
             positive_count(where, "patience", patience)
         named = metrics_named(metrics)
-        X = as_inputs(X, self.network.dtype, where)
-        y, n = np.asarray(y), X.shape[0]
-        if n == 0:
-            raise InputError(f"{where}: X has no rows")
-        if y.ndim == 0 or len(y) != n:
-            raise InputError(f"{where}: {n} rows of X, but y has shape {y.shape}")
-        self.network.build(X.shape[1])
-        self.network.layer.check_inputs(X)
-        w = None if weights is None else as_weights(weights, n, self.network.dtype, where)
-        y = self.loss.targets(y, self.network.outputs, self.network.dtype)
+        X, y, w = prepare(self.network, self.loss, X, y, weights, where)
         X, y, w, held_out = self._hold_out(X, y, w, validation)
         n = X.shape[0]
         for name in self.rule.slots:

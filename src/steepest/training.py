@@ -19,8 +19,9 @@ from ._atomic import store
 from .data import is_sparse
 from .engine import Control, Engine
 from .loss import Loss
-from .lowering import Lowering, Source, Target, Targets
+from .lowering import Lowering, Target
 from .network import Network
+from .objective import Objective
 from .prediction import advance, threads_for
 from .program import Arena, Buffer, Constant, Program, aligned
 from .rule import Rule
@@ -92,10 +93,8 @@ class TrainingRun:
         self._step = Buffer.number("t")
         self._step.array[()] = step
         self._begin = Buffer.number("t0")  # the first step of the chunk
-        self._source, self._targets = Source(is_sparse(X)), Targets(y, w is not None)
-        self._source.set(X)
-        self._targets.set(y, w)
-        self._y = y
+        self._objective = Objective(loss, is_sparse(X), y, w is not None)
+        self._objective.set(X, y, w)
         self._rates = self._arena.array("rates", CHUNK)
         self._sums = self._arena.array("losses", CHUNK)
         self._epoch = self._arena.array("epoch", 2, kind="i")
@@ -174,7 +173,7 @@ class TrainingRun:
             target = Target(network.buffers, Buffer("−η", (), "f", minus_eta.block))
         else:
             assert self._gradient is not None
-            target = Target(self._gradients(), Constant(1.0))
+            target = Target.gradient(network, self._gradient, Constant(1.0))
         low = Lowering(
             program, arena, network, self._control, self._step,
             training=True, seed=self._seed, target=target,
@@ -192,14 +191,7 @@ class TrainingRun:
         )
         chosen = arena.array("i", n, kind="i")
         self.sampler.lower(low, self._n, self._batch, self.per_epoch, self._epoch, chosen)
-        x = self._source.lower(low, network.inputs, chosen)
-        names: dict[str, Any] = self._targets.lower(low, chosen)
-        z, backward = network.layer.lower(low, x)
-        losses, dz = arena.array("loss", n), arena.array("dz", *z.shape)
-        names |= {"z": z, "loss": losses, "dz": dz, "scale": 1.0 / n, **self.loss.settings()}
-        low.emit(self.loss.kernels(self._y)[1], names, flops=4 * z.size)
-        backward(dz, False)
-        low.settle()
+        losses = self._objective.lower(low, network, chosen, scale=1.0 / n)
         penalty = arena.array("penalty", 8 * self.threads)
         if not self.fused:
             self._update(low, Buffer("η", (), "f", eta.block), penalty)
@@ -216,15 +208,6 @@ class TrainingRun:
         low.emit(advance, {"t": self._step.as_vector()}, nbytes=0)
         low.barrier()
         return program
-
-    def _gradients(self) -> dict[str, Buffer]:
-        """Return where ∇_θ ℓ of each parameter lies in the gradient."""
-        assert self._gradient is not None
-        block = Buffer.of("g", self._gradient).block
-        return {
-            name: Buffer("d" + b.name, b.shape, "f", block, b.offset)
-            for name, b in self.network.buffers.items()
-        }
 
     def _update(self, low: Lowering, eta: Buffer, penalty: Buffer) -> None:
         """Emit the update rule: clip, penalise, step, decay."""

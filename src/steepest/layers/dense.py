@@ -2,7 +2,7 @@
 
 This file says what the layer is. `_dense_kernels` chooses its kernels, which are in
 `_dense_columns` (A stored column after column), `_dense_rows` (row after row, for few outputs) and
-`_dense_sparse` (CSR input).
+`_dense_sparse` (CSR input); `_dense_examples` has those for the gradients of single examples.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..init import INITIALISERS
 from ..layer import Array, Backward, Layer, Parameter, positive_count
 from ..lowering import Lowering, SparseBatch
 from ..program import Buffer
+from . import _dense_examples
 from ._dense_kernels import FEW_OUTPUTS, kernels_for
 
 __all__ = ["Dense"]
@@ -94,7 +95,7 @@ class Dense(Layer):
         low.emit(kernels.forward, names, flops=flops)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
-            names.update(low.targets(self, p), dy=dy)
+            names["dy"] = dy
             if not self.bias:
                 names["db"] = low.array("nowhere", self.units)
             dx = None
@@ -104,7 +105,16 @@ class Dense(Layer):
                     low.emit(kernels.both, names, flops=2 * flops)
                     return dx
                 low.emit(kernels.backward_x, names, flops=flops)
-            low.accumulate(kernels.backward_theta, names, flops=flops, waits=kernels.by_rows)
+            low.backward_theta(
+                self, p, kernels.backward_theta, names, flops, waits=kernels.by_rows
+            )
             return dx
 
         return y, backward
+
+    def lower_examples(
+        self, low: Lowering, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
+    ) -> bool:
+        """Emit the kernels of `_dense_examples`."""
+        _dense_examples.lower(low, what, kernel, {**names, "bias": int(self.bias)})
+        return True

@@ -7,6 +7,7 @@ linear units", ICLR 2016, arXiv:1511.07289, where ``scale`` is called α.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._functions import exp, expm1
 from ..layer import Array, Layer
@@ -24,6 +25,8 @@ class ELU(Layer):
     scale : float
         Minus the limit of y as x goes to −∞.
     """
+
+    steepest_slope: ClassVar[float | None] = 1.0
 
     scale: float = 1.0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._functions import exp
 from ..layer import Array, Layer
@@ -22,6 +23,8 @@ _DENSITY = 0.39894228040143267794  # 1/√(2π)
 @dataclass(frozen=True, repr=False)
 class GELU(Layer):
     """y = x·P(Z ≤ x) for a standard normal Z."""
+
+    steepest_slope: ClassVar[float | None] = 1.13
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:

@@ -107,3 +107,45 @@ class LayerNorm(Layer):
                 d = alpha * dy[i, j]
                 dgamma[j] += d * ((x[i, j] - middle) * factor)
                 dbeta[j] += d
+
+    @staticmethod
+    def example_norms(
+        x: Array, dy: Array, mean: Array, inverse: Array, norms: Array, i: Array, rows: range
+    ) -> None:
+        """norms[i] = ‖dy ⊙ u‖² + ‖dy‖², u = (x − mean) ⊙ inverse"""
+        one = x.dtype.type(1)
+        for r in rows:
+            middle, factor = mean[r], inverse[r]
+            total = x.dtype.type(0)
+            for j in range(x.shape[1]):
+                u = (x[r, j] - middle) * factor
+                d = dy[r, j]
+                total += d * d * (u * u + one)
+            norms[i[r]] = total
+
+    @staticmethod
+    def example_gradients(
+        x: Array, dy: Array, mean: Array, inverse: Array, dgamma: Array, dbeta: Array, i: Array,
+        rows: range,
+    ) -> None:  # fmt: skip
+        """dgamma[i] = dy ⊙ (x − mean) ⊙ inverse, dbeta[i] = dy"""
+        for r in rows:
+            row, middle, factor = i[r], mean[r], inverse[r]
+            for j in range(x.shape[1]):
+                d = dy[r, j]
+                dgamma[row, j] = d * ((x[r, j] - middle) * factor)
+                dbeta[row, j] = d
+
+    @staticmethod
+    def example_squares(
+        x: Array, dy: Array, dgamma: Array, dbeta: Array, mean: Array, inverse: Array,
+        alpha: float, units: range,
+    ) -> None:  # fmt: skip
+        """dgamma += alpha Σ_n (dy ⊙ (x − mean) ⊙ inverse)²; dbeta += alpha Σ_n dy²"""
+        for r in range(x.shape[0]):
+            middle, factor = mean[r], inverse[r]
+            for j in units:
+                u = (x[r, j] - middle) * factor
+                d = alpha * dy[r, j] * dy[r, j]
+                dgamma[j] += d * u * u
+                dbeta[j] += d

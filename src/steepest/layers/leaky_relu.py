@@ -9,6 +9,7 @@ ICML workshop 2013.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..layer import Array, Layer
 from ..rule import check
@@ -25,6 +26,8 @@ class LeakyReLU(Layer):
     slope : float
         The derivative where x ≤ 0.
     """
+
+    steepest_slope: ClassVar[float | None] = 1.0
 
     slope: float = 0.01
 

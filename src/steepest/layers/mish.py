@@ -9,6 +9,7 @@ Source: Misra, "Mish: A self regularized non-monotonic activation function", arX
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._functions import exp
 from ..layer import Array, Layer
@@ -19,6 +20,8 @@ __all__ = ["Mish"]
 @dataclass(frozen=True, repr=False)
 class Mish(Layer):
     """y = x·tanh(log(1 + eˣ))."""
+
+    steepest_slope: ClassVar[float | None] = 1.09
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:

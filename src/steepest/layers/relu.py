@@ -6,6 +6,7 @@ The derivative at 0 is taken to be 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..layer import Array, Layer
 
@@ -15,6 +16,8 @@ __all__ = ["ReLU"]
 @dataclass(frozen=True, repr=False)
 class ReLU(Layer):
     """y = max(x, 0), entry by entry."""
+
+    steepest_slope: ClassVar[float | None] = 1.0
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:

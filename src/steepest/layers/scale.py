@@ -50,3 +50,29 @@ class Scale(Layer):
         for i in range(x.shape[0]):
             for j in units:
                 ds[j] += alpha * dy[i, j] * x[i, j]
+
+    @staticmethod
+    def example_norms(x: Array, dy: Array, norms: Array, i: Array, rows: range) -> None:
+        """norms[i] = ‖dy ⊙ x‖²"""
+        for r in rows:
+            total = x.dtype.type(0)
+            for j in range(x.shape[1]):
+                d = dy[r, j] * x[r, j]
+                total += d * d
+            norms[i[r]] = total
+
+    @staticmethod
+    def example_gradients(x: Array, dy: Array, ds: Array, i: Array, rows: range) -> None:
+        """ds[i] = dy ⊙ x"""
+        for r in rows:
+            row = i[r]
+            for j in range(x.shape[1]):
+                ds[row, j] = dy[r, j] * x[r, j]
+
+    @staticmethod
+    def example_squares(x: Array, dy: Array, ds: Array, alpha: float, units: range) -> None:
+        """ds += alpha Σ_n (dy ⊙ x)²"""
+        for r in range(x.shape[0]):
+            for j in units:
+                d = dy[r, j] * x[r, j]
+                ds[j] += alpha * d * d

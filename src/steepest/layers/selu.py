@@ -9,6 +9,7 @@ arXiv:1706.02515, equation 2 and section 2.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._functions import exp, expm1
 from ..layer import Array, Layer
@@ -22,6 +23,8 @@ _BEND = 1.6732632423543772848
 @dataclass(frozen=True, repr=False)
 class SELU(Layer):
     """y = λ·x where x > 0, λ·α·(eˣ − 1) elsewhere."""
+
+    steepest_slope: ClassVar[float | None] = 1.76
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:

@@ -6,6 +6,7 @@ Its derivative is y·(1 − y).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._functions import sigmoid
 from ..layer import Array, Layer
@@ -16,6 +17,8 @@ __all__ = ["Sigmoid"]
 @dataclass(frozen=True, repr=False)
 class Sigmoid(Layer):
     """y = 1/(1 + e⁻ˣ), entry by entry."""
+
+    steepest_slope: ClassVar[float | None] = 0.25
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:

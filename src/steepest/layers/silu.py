@@ -7,6 +7,7 @@ arXiv:1702.03118.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._functions import sigmoid
 from ..layer import Array, Layer
@@ -17,6 +18,8 @@ __all__ = ["SiLU"]
 @dataclass(frozen=True, repr=False)
 class SiLU(Layer):
     """y = x·σ(x), also called Swish."""
+
+    steepest_slope: ClassVar[float | None] = 1.1
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:

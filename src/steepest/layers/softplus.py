@@ -6,6 +6,7 @@ Computed as max(x, 0) + log(1 + exp(−|x|)), which never overflows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._functions import exp, log1p, sigmoid
 from ..layer import Array, Layer
@@ -16,6 +17,8 @@ __all__ = ["Softplus"]
 @dataclass(frozen=True, repr=False)
 class Softplus(Layer):
     """y = log(1 + eˣ), entry by entry."""
+
+    steepest_slope: ClassVar[float | None] = 1.0
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:

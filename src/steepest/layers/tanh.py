@@ -6,6 +6,7 @@ Its derivative is 1 − y².
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._functions import tanh
 from ..layer import Array, Layer
@@ -16,6 +17,8 @@ __all__ = ["Tanh"]
 @dataclass(frozen=True, repr=False)
 class Tanh(Layer):
     """y = tanh(x), entry by entry."""
+
+    steepest_slope: ClassVar[float | None] = 1.0
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:
