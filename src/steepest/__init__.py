@@ -64,6 +64,7 @@ from .schedules import (
     Step,
 )
 from .trainer import Progress, Trainer
+from .watch import Watch
 
 __version__ = "0.1.0"
 
@@ -127,6 +128,7 @@ __all__ = [
     "TableError",
     "Tanh",
     "Trainer",
+    "Watch",
     "example_norms",
     "gradient",
     "gradient_moments",

@@ -23,8 +23,8 @@ from .errors import InputError
 from .layer import positive_count
 from .network import Network
 from .objective import prepare
-from .observers import EachExample, Flow, Norms, Observer, Squares
-from .program import Cell, Program
+from .observers import EachExample, Flow, Norms, Observer, Squares, arrays_for
+from .program import Program
 from .sweep import Sweep
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Gradients:
         sweep, flow = self._sweep(X, y, "mean")
         n, dtype = X.shape[0], self.network.dtype
         shapes = {path: (n, width) for path, width in flow.widths.items()}
-        ys, dys = _arrays(flow.y, shapes, dtype), _arrays(flow.dy, shapes, dtype)
+        ys, dys = arrays_for(flow.y, shapes, dtype), arrays_for(flow.dy, shapes, dtype)
         dx = None if is_sparse(X) else np.empty(X.shape, dtype)
         if dx is not None:
             flow.dx.set(dx)
@@ -177,7 +177,7 @@ class Gradients:
         X, y, w = self._data(X, y, weights, "example_norms")
         sweep, observer = self._sweep(X, y, "norms")
         n, dtype = X.shape[0], self.network.dtype
-        squares = _arrays(observer.cells, dict.fromkeys(observer.cells, (n,)), dtype)
+        squares = arrays_for(observer.cells, dict.fromkeys(observer.cells, (n,)), dtype)
         losses = sweep.run(X, y, w)
         total = np.sqrt(sum(squares.values(), np.zeros(n, dtype)))
         return ExampleNorms(losses, {path: np.sqrt(s) for path, s in squares.items()}, total)
@@ -248,9 +248,6 @@ class Gradients:
 
     def _data(self, X: Any, y: Any, weights: Any, where: str) -> tuple[Any, Array, Array]:
         X, y, w = prepare(self.network, self.loss, X, y, weights, where)
-        if is_sparse(X) and not X.has_canonical_format:  # the square of a sum is no sum of squares
-            X = X.copy()
-            X.sum_duplicates()
         return X, y, np.ones(X.shape[0], self.network.dtype) if w is None else w
 
     def _sweep(self, X: Any, y: Array, what: str) -> tuple[Sweep, Any]:
@@ -283,16 +280,6 @@ _KINDS: dict[str, tuple[Callable[[Network], Observer], bool]] = {
     "each": (lambda _: EachExample(), False),
 }
 """What observes each kind of sweep, and whether the gradient is added up in it."""
-
-
-def _arrays(
-    cells: Mapping[str, Cell], shapes: Mapping[str, tuple[int, ...]], dtype: str
-) -> dict[str, Array]:
-    """Return an array of zeros for each cell, which now holds it."""
-    arrays = {name: np.zeros(shapes[name], dtype) for name in cells}
-    for name, cell in cells.items():
-        cell.set(arrays[name])
-    return arrays
 
 
 def _fitting(out: Mapping[str, Array], name: str, shape: tuple[int, ...], dtype: str) -> Array:

@@ -16,7 +16,7 @@ from .layers.sequential import Sequential
 from .prediction import Predictor
 from .program import Block, Buffer, Program, aligned
 
-__all__ = ["Network"]
+__all__ = ["Network", "walk"]
 
 Array = NDArray[Any]
 
@@ -184,6 +184,12 @@ class Network:
         )
         if state["theta"] is not None:
             self.theta[:] = state["theta"]
+
+
+def walk(network: Network) -> Iterator[tuple[str, Layer, int]]:
+    """Yield every layer of a network that is built, with its path and the width of its input."""
+    assert network.inputs is not None
+    yield from _walk(network.layer, network.inputs)
 
 
 def _walk(layer: Layer, p: int, path: str = "") -> Iterator[tuple[str, Layer, int]]:

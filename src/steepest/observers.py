@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .errors import InputError
 from .layer import Layer
 from .lowering import Lowering, Target, put
@@ -19,7 +22,7 @@ from .program import Buffer, Cell, Constant, aligned
 if TYPE_CHECKING:
     from .network import Network
 
-__all__ = ["EachExample", "Flow", "Norms", "Observer", "Slopes", "Squares"]
+__all__ = ["EachExample", "Flow", "Norms", "Observer", "Slopes", "Squares", "arrays_for"]
 
 
 class Observer:
@@ -198,6 +201,16 @@ class EachExample(OfExamples):
     def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
         names = {"a": gradient, "out": self.flat[name], "i": self.chosen, "row": row}
         low.emit(put_flat, names)
+
+
+def arrays_for(
+    cells: Mapping[str, Cell], shapes: Mapping[str, tuple[int, ...]], dtype: str
+) -> dict[str, NDArray[Any]]:
+    """Return an array of zeros for each cell, which holds it from now on."""
+    arrays = {name: np.zeros(shapes[name], dtype) for name in cells}
+    for name, cell in cells.items():
+        cell.set(arrays[name])
+    return arrays
 
 
 def _in_rows(layer: Layer, low: Lowering, p: int) -> list[str]:

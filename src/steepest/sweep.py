@@ -90,6 +90,9 @@ class Sweep:
         losses = np.empty(n, self._network.dtype)
         if n == 0:
             return losses
+        if is_sparse(X) and not X.has_canonical_format:  # the square of a sum is no sum of squares
+            X = X.copy()
+            X.sum_duplicates()
         self._objective.set(X, y, w)
         self._losses.set(losses)
         self.gradient[:] = 0

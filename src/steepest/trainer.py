@@ -57,6 +57,10 @@ class Progress:
         The epoch's row of the history, if it has ended.
     examples_per_second : float
     seconds_left : float
+    lr : float
+        η of the last step.
+    run : TrainingRun, optional
+        The programs and data of the fit, for callbacks that look deeper (`Watch`).
     """
 
     network: Network
@@ -69,6 +73,8 @@ class Progress:
     row: dict[str, float] = field(default_factory=dict)
     examples_per_second: float = 0.0
     seconds_left: float = 0.0
+    lr: float = 0.0
+    run: TrainingRun | None = None
 
 
 Callback = Callable[[Progress], object]
@@ -429,6 +435,8 @@ class _Fit:
             row=self.history.rows[-1] if ended else {},
             examples_per_second=self.run.whole.batch / per_step,
             seconds_left=(self.steps - self.done) * per_step,
+            lr=self.last_rate,
+            run=self.run,
         )
         said = [callback(progress) for callback in self.callbacks]  # everyone is asked
         return any(answer is True for answer in said)

@@ -95,6 +95,7 @@ class TrainingRun:
         self._begin = Buffer.number("t0")  # the first step of the chunk
         self._objective = Objective(loss, is_sparse(X), y, w is not None)
         self._objective.set(X, y, w)
+        self.data = X, y, w
         self._rates = self._arena.array("rates", CHUNK)
         self._sums = self._arena.array("losses", CHUNK)
         self._epoch = self._arena.array("epoch", 2, kind="i")
