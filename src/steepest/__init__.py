@@ -14,6 +14,7 @@ from .gradients import (
     gradient_moments,
     per_example_gradients,
 )
+from .hardest import Ranking, hardest_examples
 from .history import History
 from .layer import Layer, Parameter
 from .layers import (
@@ -111,6 +112,7 @@ __all__ = [
     "Progress",
     "Quantile",
     "RMSprop",
+    "Ranking",
     "ReLU",
     "ReduceOnPlateau",
     "Residual",
@@ -132,5 +134,6 @@ __all__ = [
     "example_norms",
     "gradient",
     "gradient_moments",
+    "hardest_examples",
     "per_example_gradients",
 ]
