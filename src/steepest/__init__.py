@@ -16,6 +16,7 @@ from .gradients import (
 )
 from .hardest import Ranking, hardest_examples
 from .history import History
+from .importance import Importance, importance
 from .layer import Layer, Parameter
 from .layers import (
     ELU,
@@ -94,6 +95,7 @@ __all__ = [
     "History",
     "Huber",
     "Identity",
+    "Importance",
     "InputError",
     "InverseScaling",
     "Layer",
@@ -135,5 +137,6 @@ __all__ = [
     "gradient",
     "gradient_moments",
     "hardest_examples",
+    "importance",
     "per_example_gradients",
 ]

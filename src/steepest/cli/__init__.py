@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ..errors import SteepestError
+from .explain import explain
 from .predict import predict
 from .show import show
 from .train import train
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(predict)
 app.command()(show)
+app.command()(explain)
 app.command()(warmup)
 
 

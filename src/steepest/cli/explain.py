@@ -1,0 +1,275 @@
+"""``steepest explain``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from ..errors import InputError, TableError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.table import Table
+
+    from ..model import Model
+
+__all__ = ["explain"]
+
+Array = NDArray[Any]
+
+_SHOWN = 12  # table columns of a row
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_BINS = 15
+_LAYERS, _VALUES = ("<layer", "<", "units"), ("values", "<", "<")
+
+
+def explain(
+    model: Annotated[Path, typer.Argument(help="A folder that train wrote.", metavar="MODEL")],
+    table: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV or TSV (also .gz), Parquet, or Arrow; with the target.", metavar="TABLE"
+        ),
+    ],
+    rows: Annotated[
+        str | None, typer.Option(help="Which rows to follow, from 0, like 0,7,20-22. [default: 0]")
+    ] = None,
+    hardest: Annotated[
+        int | None,
+        typer.Option(help="Follow so many rows with the largest gradients instead.", min=1),
+    ] = None,
+    sample: Annotated[
+        int, typer.Option(help="Rows drawn for the importance of columns; 0 for none.", min=0)
+    ] = 2000,
+    repeats: Annotated[int, typer.Option(help="Shuffles of each column.", min=1)] = 5,
+    seed: Annotated[int, typer.Option()] = 0,
+    threads: Annotated[int | None, typer.Option(min=1)] = None,
+) -> None:
+    """Show what a model computes for some rows, and what it learns from them.
+
+    For each row: the values of every layer, forwards; then the gradient of the loss, layer by
+    layer, in the order in which backpropagation runs, down to the columns of the table. Then how
+    much the loss depends on each column: how much it rises when the column is shuffled, and how
+    much it would change, to first order, with the column at its average.
+
+    Example: steepest explain model data/census_income.parquet --rows 0,3 --hardest 2
+    """
+    from ..model import Model
+    from ..tables import read_table
+
+    loaded = Model.load(model)
+    task, whole = loaded.task, read_table(table)
+    if task.name not in whole.column_names:
+        raise TableError(
+            f"{table} has no column {task.name!r}: a gradient needs the loss, and that the target"
+        )
+    usable = np.flatnonzero(task.rows(whole.column(task.name)))
+    if usable.size == 0:
+        raise TableError(f"{table}: no row has a known target in column {task.name!r}")
+    picked = [] if rows is None and hardest else _rows(rows or "0", whole.num_rows)
+    odd = sorted(set(picked) - set(usable.tolist()))
+    if odd:
+        raise TableError(f"{table}: row {odd[0]} has no known target in column {task.name!r}")
+    if hardest:
+        picked += _hardest(loaded, whole, usable, hardest)
+    page = _Page()
+    _follow(page, loaded, whole, picked, threads)
+    if sample:
+        rng = np.random.default_rng(seed)
+        drawn = np.sort(rng.permutation(usable)[:sample])
+        _importance(page, loaded, _take(whole, drawn), repeats, seed, threads)
+
+
+def _rows(text: str, n: int) -> list[int]:
+    """Return the row numbers that ``text`` lists."""
+    found: list[int] = []
+    for word in text.split(","):
+        first, _, last = word.strip().partition("-")
+        if not first.isdigit() or not (last or first).isdigit():
+            raise InputError(f"--rows must be numbers and ranges like 0,7,20-22, got {text!r}")
+        found += range(int(first), int(last or first) + 1)
+        if found and found[-1] >= n:
+            raise InputError(f"--rows: no row {found[-1]}; the table has {n:,}, from 0")
+    return found
+
+
+def _take(table: pa.Table, rows: Any) -> pa.Table:
+    import pyarrow as pa
+
+    return table.take(pa.array(np.asarray(rows, np.int64)))
+
+
+def _data(model: Model, table: pa.Table) -> tuple[Array, Array]:
+    X = model.encoder.transform(table, dtype=model.network.dtype)
+    return X, model.task.encode(table.column(model.task.name))
+
+
+def _hardest(model: Model, table: pa.Table, usable: Array, top: int) -> list[int]:
+    from ..hardest import hardest_examples
+
+    ranking = hardest_examples(
+        model.network, model.loss, *_data(model, _take(table, usable)), top=top
+    )
+    return [int(usable[row]) for row in ranking.rows]
+
+
+def _spans(model: Model) -> dict[str, slice]:
+    """Return which columns of the matrix each column of the table became."""
+    spans, start = {}, 0
+    for name, kind in model.encoder.columns.items():
+        spans[name] = slice(start, start + len(kind.parts))
+        start += len(kind.parts)
+    return spans
+
+
+# ------------------------------------------------------------------------------------- the rows
+
+
+def _follow(
+    page: _Page, model: Model, table: pa.Table, picked: list[int], threads: int | None
+) -> None:
+    """Show the way of each row, forwards and backwards."""
+    from ..gradients import Gradients
+    from ..network import walk
+
+    part = _take(table, picked)
+    X, y = _data(model, part)
+    gradients = Gradients(model.network, model.loss, threads=threads)
+    flow, norms = gradients.mean(X, y), gradients.norms(X, y)
+    said = model.predict(part, proba=model.has_probabilities)
+    layers = {path: layer for path, layer, _ in walk(model.network)}
+    backwards, n = list(flow.dy), len(picked)
+    for k, row in enumerate(picked):
+        target, prediction = part.column(model.task.name)[k], said.column("prediction")[k].as_py()
+        sure = ""
+        if model.has_probabilities:
+            sure = f" ({said.column(f'proba_{prediction}')[k].as_py():.1%})"
+        page.title(
+            f"row {row}: {model.task.name} is {target.as_py()!r}, predicted {prediction!r}{sure}, "
+            f"loss {flow.losses[k]:.4g}"
+        )
+        forward = page.table("forwards", *_LAYERS, "‖y‖", *_VALUES)
+        for path in reversed(backwards):
+            values = flow.y[path][k]
+            forward.add_row(path, repr(layers[path]), *_numbers(values))
+        forward.add_row("ℓ", repr(model.loss), "", f"{flow.losses[k]:.4g}")
+        page.show(forward)
+        backward = page.table("backwards", *_LAYERS, "‖∇y ℓ‖", *_VALUES, "‖∇θ ℓ‖")
+        for path in backwards:
+            values = n * flow.dy[path][k]
+            learned = f"{norms.layers[path][k]:.4g}" if path in norms.layers else ""
+            backward.add_row(path, repr(layers[path]), *_numbers(values), learned)
+        assert flow.dx is not None
+        backward.add_row("x", f"{len(_spans(model))} columns", *_numbers(n * flow.dx[k]))
+        page.show(backward)
+        _inputs(page, model, part, k, X[k], n * flow.dx[k])
+
+
+def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Array) -> None:
+    """Show what the gradient says of the columns of one row."""
+    pulls = {name: float(x[span] @ dx[span]) for name, span in _spans(model).items()}
+    order = sorted(pulls, key=lambda name: -abs(pulls[name]))
+    longest = max(abs(pulls[order[0]]), 1e-300)
+    inputs = page.table("the input", "<column", "<value", "∇x ℓ · x", "<")
+    for name in order[:_SHOWN]:
+        bar = "█" * round(20 * abs(pulls[name]) / longest)
+        style = "red" if pulls[name] > 0 else "green"
+        value = part.column(name)[k].as_py()
+        shown = "missing" if value is None else str(value)
+        inputs.add_row(name, shown, f"{pulls[name]:+.4g}", f"[{style}]{bar}[/]")
+    page.show(inputs)
+    rest = len(order) - _SHOWN
+    more = f"; {rest} more columns pull less" if rest > 0 else ""
+    page.note(f"∇x ℓ · x above 0: the value makes the loss larger, to first order{more}")
+
+
+def _numbers(values: Array) -> tuple[str, str, str, str, str]:
+    """Return how many values there are, their norm, the least, a histogram, and the largest."""
+    low, high = float(values.min()), float(values.max())
+    counts, _ = np.histogram(values, _BINS, (low, high if high > low else low + 1))
+    heights = np.ceil(counts / counts.max() * (len(_BLOCKS) - 1)).astype(int)
+    drawn = "".join(_BLOCKS[height] for height in heights) if values.size > 1 else ""
+    norm = float(np.linalg.norm(values))
+    return f"{values.size}", f"{norm:.4g}", f"{low:.3g}", drawn, f"{high:.3g}"
+
+
+# ---------------------------------------------------------------------------------- the columns
+
+
+def _importance(
+    page: _Page, model: Model, part: pa.Table, repeats: int, seed: int, threads: int | None
+) -> None:
+    """Show how much the loss depends on each column."""
+    from ..importance import importance
+
+    X, y = _data(model, part)
+    found = importance(
+        model.network, model.loss, X, y, _spans(model), repeats=repeats, seed=seed, threads=threads
+    )
+    page.title(
+        f"the loss on {part.num_rows:,} rows is {found.loss:.4g}; what it owes to each column"
+    )
+    table = page.table("", "<column", "shuffled", "±", "<", "by gradient", "<")
+    top, steep = max(found.permutation.max(), 1e-300), max(found.gradient.max(), 1e-300)
+    for k in np.argsort(-found.permutation, kind="stable"):
+        bars = [
+            "█" * round(16 * max(0.0, float(values[k] / largest)))
+            for values, largest in ((found.permutation, top), (found.gradient, steep))
+        ]
+        table.add_row(
+            found.names[k],
+            f"{found.permutation[k]:+.4f}", f"{found.spread[k]:.4f}", f"[cyan]{bars[0]}[/]",
+            f"{found.gradient[k]:.4f}", f"[cyan]{bars[1]}[/]",
+        )  # fmt: skip
+    page.show(table)
+    page.note(
+        "shuffled: rise of the loss when the column's values go to other rows; by gradient: change "
+        "of an example's loss, to first order, with the column at its average"
+    )
+
+
+class _Page:
+    """Prints with colours and rules on a terminal, plain aligned text into anything else."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._fancy = sys.stdout.isatty()
+        self._console = Console(width=None if self._fancy else 1000, highlight=False)
+
+    def title(self, text: str) -> None:
+        """Print a heading."""
+        from rich.text import Text
+
+        self._console.print()
+        self._console.print(Text(text, "bold"))
+
+    def note(self, text: str) -> None:
+        """Print a remark."""
+        from rich.text import Text
+
+        self._console.print(Text(text, "dim"))
+
+    def table(self, title: str, *columns: str) -> Table:
+        """Return a table; columns named with a "<" stand to the left."""
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+
+        table = Table(box=SIMPLE_HEAD if self._fancy else None, pad_edge=False, title=title or None,
+                      title_justify="left", title_style="italic")  # fmt: skip
+        for column in columns:
+            left = column.startswith("<")
+            table.add_column(column.lstrip("<"), justify="left" if left else "right")
+        return table
+
+    def show(self, table: Table) -> None:
+        """Print a table, without spaces at the ends of lines."""
+        with self._console.capture() as captured:
+            self._console.print(table)
+        lines = [line.rstrip() for line in captured.get().splitlines()]
+        print("\n".join(lines))
