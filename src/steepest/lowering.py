@@ -146,11 +146,13 @@ class Target:
     alpha: Buffer | Constant
 
     @classmethod
-    def gradient(cls, network: Network, flat: NDArray[Any], alpha: Buffer | Constant) -> Target:
-        """Return the target that is a gradient, which lies in ``flat`` as the parameters in θ."""
+    def like_theta(
+        cls, network: Network, flat: NDArray[Any], alpha: Buffer | Constant, d: str = "d"
+    ) -> Target:
+        """Return the target that lies in ``flat`` as the parameters in θ; ``d`` is for people."""
         block = Buffer.of("g", flat).block
         theta = {
-            name: Buffer("d" + b.name, b.shape, "f", block, b.offset)
+            name: Buffer(d + b.name, b.shape, "f", block, b.offset)
             for name, b in network.buffers.items()
         }
         return cls(theta, alpha)

@@ -168,7 +168,7 @@ class Squares(OfExamples):
 
     def __init__(self, network: Network) -> None:
         self.vector = aligned(network.theta.size, network.dtype)
-        self._theta = Target.gradient(network, self.vector, Constant(1.0)).theta
+        self._theta = Target.like_theta(network, self.vector, Constant(1.0), "Σd²").theta
 
     def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
         return low.targets(layer, p, self._theta)

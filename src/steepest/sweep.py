@@ -78,7 +78,7 @@ class Sweep:
         self._target: Target | None = None
         self.gradient = aligned(network.theta.size if gradient else 0, network.dtype)
         if gradient:
-            self._target = Target.gradient(network, self.gradient, self._share)
+            self._target = Target.like_theta(network, self.gradient, self._share)
         self._programs: dict[tuple[int, int], Program] = {}
 
     def run(self, X: Any, y: Array, w: Array) -> Array:

@@ -174,7 +174,7 @@ class TrainingRun:
             target = Target(network.buffers, Buffer("−η", (), "f", minus_eta.block))
         else:
             assert self._gradient is not None
-            target = Target.gradient(network, self._gradient, Constant(1.0))
+            target = Target.like_theta(network, self._gradient, Constant(1.0))
         low = Lowering(
             program, arena, network, self._control, self._step,
             training=True, seed=self._seed, target=target,

@@ -21,22 +21,23 @@ def lower(
 ) -> None:
     """Emit one of the three things that `steepest.layer` lists."""
     own, columns, sparse = dict(names), "dAt" in names, "values" in names
+    (n, p), q = names["x"].shape, names["dy"].shape[1]
     if what == "example_norms":
-        low.emit(norms_sparse if sparse else norms, own)
+        low.emit(norms_sparse if sparse else norms, own, flops=2 * n * (p + q))
     elif what == "example_gradients":
         if not names["bias"]:
-            own["db"] = low.array("nowhere", 1, names["dy"].shape[1])
+            own["db"] = low.array("nowhere", 1, q)
         if sparse:
             low.emit(gradients_sparse if columns else gradients_sparse_rows, own)
         else:
-            low.emit(gradients_columns if columns else gradients_rows, own)
+            low.emit(gradients_columns if columns else gradients_rows, own, flops=n * p * q)
     elif sparse:
         low.emit(squares_sparse if columns else squares_sparse_rows, own)
     else:
         for name in ("x", "dy"):
             own[name] = low.array(f"{name}²", *names[name].shape)
             low.emit(square, {"a": names[name], "squares": own[name]})
-        low.emit(backward_theta, own, flops=2 * own["x"].size * own["dy"].shape[1])
+        low.emit(backward_theta, own, flops=2 * n * p * q)
 
 
 def norms(x: Array, dy: Array, norms: Array, i: Array, bias: int, rows: range) -> None:
