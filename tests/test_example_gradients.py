@@ -229,7 +229,7 @@ def test_programs_are_kept_and_can_be_read():
     [
         ({"X": np.ones((3, 4))}, "5 inputs"),
         ({"y": np.ones((2, 3))}, "3 rows of X"),
-        ({"y": np.ones((3, 2))}, "3 outputs"),
+        ({"y": np.ones((3, 2))}, "with 2 outputs; this one has 3"),
         ({"weights": np.ones(2)}, "one weight"),
         ({"X": np.ones((0, 5)), "y": np.ones((0, 3))}, "no rows"),
         ({"X": np.full((3, 5), np.nan)}, "not finite"),
