@@ -6,8 +6,10 @@ gradients are compared with ours; then all are timed in turns, and medians print
     python benchmarks/gradients.py [--threads 2] [--rounds 15] [--quick] [--json FILE]
 
 - norms: the norm of every example's gradient, by layer
+- gradient and norms: the same, and the gradient of the batch as well
 - mean and variance: of every parameter's gradient over the examples
 - every gradient: all 64 gradients as arrays, into memory that is there (as `out=`), and fresh
+- one look: of the callback `Watch`, at 1,024 examples
 - JAX: jit(vmap(grad)); PyTorch: torch.func.vmap(grad). Both return fresh arrays.
 """
 
@@ -27,8 +29,12 @@ SIZES, BATCH, BATCHES, LR = (784, 128, 10), 64, 64, 1e-3
 
 class Ours:
     def __init__(self, X, y, threads):
-        from steepest import SGD, Dense, Gradients, Network, ReLU, SoftmaxCrossEntropy
+        from steepest import (
+            SGD, Dense, Gradients, Network, Progress, ReLU, SoftmaxCrossEntropy, Watch,
+        )  # fmt: skip
+        from steepest.observers import Norms, arrays_for
         from steepest.sampling import Sequential
+        from steepest.sweep import Sweep
         from steepest.training import TrainingRun
 
         p, q, k = SIZES
@@ -41,6 +47,13 @@ class Ours:
         self.gradients = Gradients(network, loss, batch=BATCH, threads=threads)
         self.X, self.y, self.parameters = X, y, network.parameters
         self.theta = network.theta
+        self.weights, observer = np.ones(len(y), np.float32), Norms()
+        self.both = Sweep(network, loss, X, y, (observer,), gradient=True, batch=BATCH,
+                          threads=threads)  # fmt: skip
+        self.both.program(len(y))
+        arrays_for(observer.cells, dict.fromkeys(observer.cells, (len(y),)), "float32")
+        self.watch = Watch(share=1.0)
+        self.progress = Progress(network, 0, 1, 1, 9, False, 0.0, lr=LR, run=self.run)
         self.rows = X[:BATCH], y[:BATCH]
         self.out = self.gradients.each(*self.rows)
 
@@ -52,6 +65,12 @@ class Ours:
 
     def norms(self):
         return self.gradients.norms(self.X, self.y)
+
+    def gradient_and_norms(self):
+        return self.both.run(self.X, self.y, self.weights)
+
+    def look(self):
+        self.watch(self.progress)
 
     def moments(self):
         return self.gradients.moments(self.X, self.y)
@@ -159,9 +178,11 @@ def main():
     contestants = [
         ("step", ours.step, BATCHES),
         ("norms", ours.norms, BATCHES),
+        ("gradient and norms", ours.gradient_and_norms, BATCHES),
         ("mean and variance", ours.moments, BATCHES),
         ("every gradient", ours.each, 1),
         ("every gradient, fresh", ours.each_fresh, 1),
+        ("one look", ours.look, 1),
         *((peer.name, peer.each, 1) for peer in peers),
     ]
     times = {name: [] for name, *_ in contestants}

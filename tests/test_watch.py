@@ -137,7 +137,8 @@ def test_a_trained_network_has_a_larger_noise_scale_than_an_untrained_one():
         (64, 64.0, "is about right"),
         (64, 4.0, "is large: its examples mostly agree. Of the examples, 17 times"),
         (64, 0.01, "batches of about 1 save"),
-        (64, np.inf, "too small to show"),
+        (64, np.inf, "The batch of 64 is small beside it"),
+        (512, np.inf, "Draw more than the 512"),
     ],
 )
 def test_verdict(batch, scale, words):

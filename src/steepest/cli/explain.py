@@ -15,6 +15,7 @@ from ..errors import InputError, TableError
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.table import Table
+    from rich.text import Text
 
     from ..model import Model
 
@@ -90,7 +91,8 @@ def _rows(text: str, n: int) -> list[int]:
     found: list[int] = []
     for word in text.split(","):
         first, _, last = word.strip().partition("-")
-        if not first.isdigit() or not (last or first).isdigit():
+        numbers = first.isdigit() and (last or first).isdigit()
+        if not numbers or int(last or first) < int(first):
             raise InputError(f"--rows must be numbers and ranges like 0,7,20-22, got {text!r}")
         found += range(int(first), int(last or first) + 1)
         if found and found[-1] >= n:
@@ -177,15 +179,21 @@ def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Arr
     longest = max(abs(pulls[order[0]]), 1e-300)
     inputs = page.table("the input", "<column", "<value", "∇x ℓ · x", "<")
     for name in order[:_SHOWN]:
-        bar = "█" * round(20 * abs(pulls[name]) / longest)
-        style = "red" if pulls[name] > 0 else "green"
+        bar = _bar(abs(pulls[name]) / longest, "red" if pulls[name] > 0 else "green")
         value = part.column(name)[k].as_py()
         shown = "missing" if value is None else str(value)
-        inputs.add_row(name, shown, f"{pulls[name]:+.4g}", f"[{style}]{bar}[/]")
+        inputs.add_row(name, shown, f"{pulls[name]:+.4g}", bar)
     page.show(inputs)
     rest = len(order) - _SHOWN
     more = f"; {rest} more columns pull less" if rest > 0 else ""
     page.note(f"∇x ℓ · x above 0: the value makes the loss larger, to first order{more}")
+
+
+def _bar(share: float, style: str) -> Text:
+    """Return a bar for a share of the longest one."""
+    from rich.text import Text
+
+    return Text("█" * round(20 * max(0.0, float(share))), style)
 
 
 def _numbers(values: Array) -> tuple[str, str, str, str, str]:
@@ -217,14 +225,11 @@ def _importance(
     table = page.table("", "<column", "shuffled", "±", "<", "by gradient", "<")
     top, steep = max(found.permutation.max(), 1e-300), max(found.gradient.max(), 1e-300)
     for k in np.argsort(-found.permutation, kind="stable"):
-        bars = [
-            "█" * round(16 * max(0.0, float(values[k] / largest)))
-            for values, largest in ((found.permutation, top), (found.gradient, steep))
-        ]
         table.add_row(
             found.names[k],
-            f"{found.permutation[k]:+.4f}", f"{found.spread[k]:.4f}", f"[cyan]{bars[0]}[/]",
-            f"{found.gradient[k]:.4f}", f"[cyan]{bars[1]}[/]",
+            f"{found.permutation[k]:+.4f}", f"{found.spread[k]:.4f}",
+            _bar(found.permutation[k] / top, "cyan"),
+            f"{found.gradient[k]:.4f}", _bar(found.gradient[k] / steep, "cyan"),
         )  # fmt: skip
     page.show(table)
     page.note(
@@ -240,7 +245,7 @@ class _Page:
         from rich.console import Console
 
         self._fancy = sys.stdout.isatty()
-        self._console = Console(width=None if self._fancy else 1000, highlight=False)
+        self._console = Console(width=None if self._fancy else 1000, highlight=False, markup=False)
 
     def title(self, text: str) -> None:
         """Print a heading."""

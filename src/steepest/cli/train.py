@@ -125,6 +125,10 @@ def train(
     dtype: Annotated[
         str | None, typer.Option(help="float32 or float64.", rich_help_panel=_OPT)
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Say after each epoch what the gradients of each layer are."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the test scores.")] = False,
 ) -> None:
     """Train a network on a table, test it on rows held out, and write the model.
@@ -155,6 +159,8 @@ def train(
         check_place(out)
     say: Callable[[str], None] = (lambda _: None) if quiet else (lambda text: print(text))
     with _bar(quiet) as callbacks:
+        if watch:
+            callbacks = _watching(callbacks)
         fit = fit_table(
             read_table(table),
             options["target"],
@@ -200,10 +206,17 @@ def _units(text: str | list[Any]) -> tuple[Any, ...]:
         raise InputError(f"layers must be whole numbers like 256,128, got {text!r}") from error
 
 
+Callbacks = Callable[["Trainer"], Iterable[Callable[["Progress"], object]]]
+
+
+def _watching(others: Callbacks | None) -> Callbacks:
+    from ..watch import Watch
+
+    return lambda trainer: (*(others(trainer) if others else ()), Watch(say=print))
+
+
 @contextmanager
-def _bar(
-    quiet: bool,
-) -> Iterator[Callable[[Trainer], Iterable[Callable[[Progress], object]]] | None]:
+def _bar(quiet: bool) -> Iterator[Callbacks | None]:
     """Show a progress bar, if somebody is looking."""
     if quiet or not sys.stderr.isatty():
         yield None
