@@ -24,19 +24,17 @@ from pathlib import Path
 
 import numpy as np
 
+from steepest import SGD, Dense, Gradients, Network, Progress, ReLU, SoftmaxCrossEntropy, Watch
+from steepest.observers import Norms, arrays_for
+from steepest.sampling import Sequential
+from steepest.sweep import Sweep
+from steepest.training import TrainingRun
+
 SIZES, BATCH, BATCHES, LR = (784, 128, 10), 64, 64, 1e-3
 
 
 class Ours:
     def __init__(self, X, y, threads):
-        from steepest import (
-            SGD, Dense, Gradients, Network, Progress, ReLU, SoftmaxCrossEntropy, Watch,
-        )  # fmt: skip
-        from steepest.observers import Norms, arrays_for
-        from steepest.sampling import Sequential
-        from steepest.sweep import Sweep
-        from steepest.training import TrainingRun
-
         p, q, k = SIZES
         network = Network(Dense(q), ReLU(), Dense(k), inputs=p)
         loss = SoftmaxCrossEntropy()

@@ -57,7 +57,7 @@ def test_commands(folder):
     runs = [part for part in parts if part not in setups]
     # Setting up a new environment is what .ci/run does; here it is this one.
     assert len(setups) == 4
-    assert [part.split()[0] for part in runs].count(".venv/bin/steepest") == 3
+    assert [part.split()[0] for part in runs].count(".venv/bin/steepest") == 4
     for command in runs:
         collect = " --collect-only -q tests/test_history.py" if "pytest" in command else ""
         done = run(command + collect, ROOT if collect else folder)
