@@ -232,6 +232,8 @@ class Gradients:
             observer.cells[name].set(memory)
             observer.flat[name].set(memory.reshape(shape[0], -1))
         sweep.run(X, y, w)
+        for cell in (*observer.cells.values(), *observer.flat.values()):
+            cell.release()  # the arrays are large, and the caller's
         return found
 
     def program(self, what: str, X: Any, y: Any) -> Program:

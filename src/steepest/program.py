@@ -170,6 +170,10 @@ class Cell:
         self._array = array
         self._words[:] = (array.ctypes.data, *array.shape)
 
+    def release(self) -> None:
+        """Keep the array alive no longer; the next run needs another `set`."""
+        self._array = None
+
 
 class Arena:
     """One aligned allocation for the real numbers of a program, and one for its integers.
