@@ -8,7 +8,8 @@ gradients are compared with ours; then all are timed in turns, and medians print
 - norms: the norm of every example's gradient, by layer
 - gradient and norms: the same, and the gradient of the batch as well
 - mean and variance: of every parameter's gradient over the examples
-- every gradient: all 64 gradients as arrays, into memory that is there (as `out=`), and fresh
+- every gradient: all 64 gradients as arrays, into memory that is there (as `out=`), and fresh; on
+  one thread always, because it waits for memory
 - one look: of the callback `Watch`, at 1,024 examples
 - JAX: jit(vmap(grad)); PyTorch: torch.func.vmap(grad). Both return fresh arrays.
 """
@@ -53,7 +54,8 @@ class Ours:
         self.watch = Watch(share=1.0)
         self.progress = Progress(network, 0, 1, 1, 9, False, 0.0, lr=LR, run=self.run)
         self.rows = X[:BATCH], y[:BATCH]
-        self.out = self.gradients.each(*self.rows)
+        self.singles = Gradients(network, loss, batch=BATCH)  # on one thread, which is its default
+        self.out = self.singles.each(*self.rows)
 
     def step(self):
         """64 steps; θ stays where it is, so that all compute the same."""
@@ -74,10 +76,10 @@ class Ours:
         return self.gradients.moments(self.X, self.y)
 
     def each(self):
-        return self.gradients.each(*self.rows, out=self.out)
+        return self.singles.each(*self.rows, out=self.out)
 
     def each_fresh(self):
-        return self.gradients.each(*self.rows)
+        return self.singles.each(*self.rows)
 
 
 class Jax:

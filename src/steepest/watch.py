@@ -67,7 +67,7 @@ class Watch:
     Notes
     -----
     Cost: a look takes its examples forwards and backwards, one step of training, and copies of θ
-    and of what the rule remembers; measured at 784-128-10 and batch 64, as long as 20 to 25 steps
+    and of what the rule remembers; measured at 784-128-10 and batch 64, as long as 20 to 45 steps
     (``benchmarks/gradients.py``). However long it takes, looks take at most ``share`` of the time:
     5 % more than a training that nobody watches. Only the first one, which lowers the programs, is
     not counted in. Nothing else changes: the parameters are the same to the last bit.
