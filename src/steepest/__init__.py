@@ -3,7 +3,15 @@
 Compose a `Network` of layers, give a `Trainer` a loss and an update rule, and fit.
 """
 
-from .errors import DivergenceError, InputError, ModelError, SteepestError, TableError
+from .checkpoint import Checkpoint
+from .errors import (
+    CheckpointError,
+    DivergenceError,
+    InputError,
+    ModelError,
+    SteepestError,
+    TableError,
+)
 from .gradients import (
     ExampleNorms,
     Gradient,
@@ -79,6 +87,8 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Checkpoint",
+    "CheckpointError",
     "Concat",
     "CosLog4",
     "Cosine",

@@ -4,12 +4,20 @@ SteepestError
 ├── InputError        an argument, a table or an array is not what was asked for (also ValueError)
 │   └── TableError    a table can't be read or used
 ├── ModelError        a model folder can't be read or written
+├── CheckpointError   a checkpoint can't be read or written
 └── DivergenceError   training met a number that is not finite (also ArithmeticError)
 
 A message says where, what was expected, what came, and what to do.
 """
 
-__all__ = ["DivergenceError", "InputError", "ModelError", "SteepestError", "TableError"]
+__all__ = [
+    "CheckpointError",
+    "DivergenceError",
+    "InputError",
+    "ModelError",
+    "SteepestError",
+    "TableError",
+]
 
 
 class SteepestError(Exception):
@@ -26,6 +34,10 @@ class TableError(InputError):
 
 class ModelError(SteepestError):
     """A model folder can't be read or written."""
+
+
+class CheckpointError(SteepestError):
+    """A checkpoint can't be read or written."""
 
 
 class DivergenceError(SteepestError, ArithmeticError):

@@ -6,6 +6,8 @@ the history, evaluates the validation set, and lets callbacks have their say.
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .checkpoint import Checkpoint, State, fingerprint
 from .data import as_inputs, as_weights
-from .errors import DivergenceError, InputError
+from .errors import CheckpointError, DivergenceError, InputError
 from .history import History
 from .layer import positive_count
 from .loss import Loss
@@ -28,6 +31,7 @@ from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
 from .schedules import ReduceOnPlateau
+from .signals import HeldSignals
 from .training import CHUNK, TrainingRun
 
 __all__ = ["Progress", "Trainer"]
@@ -35,6 +39,7 @@ __all__ = ["Progress", "Trainer"]
 Array = NDArray[Any]
 
 _CHUNK_SECONDS = 0.05
+_VALIDATED = 64 * 512  # rows validated between two looks for Ctrl-C
 
 
 @dataclass
@@ -154,6 +159,8 @@ class Trainer:
         patience: int | None = None,
         callbacks: Iterable[Callback] = (),
         time_limit: float | None = None,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+        resume: bool = False,
     ) -> History:
         """Train, or train on.
 
@@ -180,6 +187,12 @@ class Trainer:
             True ends the training.
         time_limit : float, optional
             Seconds after which training stops.
+        checkpoint : str, path-like or Checkpoint, optional
+            The folder in which the state of the training is kept.
+        resume : bool
+            Go on from the last checkpoint, if there is one: the same call with the same data and
+            settings then ends with the same bits as one that was never stopped. ``epochs``,
+            ``patience``, callbacks and ``time_limit`` may differ.
 
         Returns
         -------
@@ -193,6 +206,11 @@ class Trainer:
         DivergenceError
             If the loss or a parameter stops being finite. The network then holds the last finite
             parameters.
+        CheckpointError
+            If a checkpoint can't be read, or can't be written and that is to stop the training.
+        KeyboardInterrupt
+            After Ctrl-C, when the chunk of steps has ended and a checkpoint is written. The best
+            epoch's parameters are put back then too.
         """
         where = "Trainer.fit"
         positive_count(where, "epochs", epochs)
@@ -202,19 +220,31 @@ class Trainer:
         X, y, w = prepare(self.network, self.loss, X, y, weights, where)
         X, y, w, held_out = self._hold_out(X, y, w, validation)
         n = X.shape[0]
+        kept = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
+        if resume and kept is None:
+            raise InputError(f"{where}: give the folder of the checkpoints to resume from")
+        state = None
+        if kept is not None:
+            data = {"data": fingerprint(X, y, w), "validation data": fingerprint(*held_out or ())}
+            settings = self._settings() | {"monitor": monitor, "metrics": ", ".join(named)} | data
+            state = kept.begin(settings, resume)
         for name in self.rule.slots:
             if name not in self._slots:
                 self._slots[name] = aligned(self.network.theta.size, self.network.dtype)
+        first = self.step if state is None else state.first
         run = TrainingRun(
             self.network, self.loss, self.rule, self.sampler, X, y, w,
             batch=n if isinstance(self.sampler, FullBatch) else min(self.batch, n),
-            threads=self.threads, seed=self.seed, slots=self._slots, step=self.step,
+            threads=self.threads, seed=self.seed, slots=self._slots, first=first,
+            step=self.step if state is None else state.step,
         )  # fmt: skip
         steps = epochs * run.per_epoch
         fit = _Fit(
-            self, run, steps, _rates(self.rule, self.step + steps), held_out, named,
+            self, run, steps, _rates(self.rule, first + steps), held_out, named,
             monitor, patience, tuple(callbacks), time_limit,
         )  # fmt: skip
+        if kept is not None:
+            fit.keep(kept, settings, state)
         try:
             fit.loop()
         finally:
@@ -222,6 +252,13 @@ class Trainer:
             self.history.rows.extend(fit.history.rows)
             fit.put_back_best()
         return fit.history
+
+    def _settings(self) -> dict[str, str]:
+        """Return what must be the same for a training to be the same."""
+        settings = {"network": self.network, "loss": self.loss, "rule": self.rule,
+                    "sampling": self.sampler, "batch": self.batch, "seed": self.seed}  # fmt: skip
+        # A function is known by its name; its address is another in every process.
+        return {name: re.sub(r" at 0x\w+", "", repr(value)) for name, value in settings.items()}
 
     def program(self, X: Any, y: Any) -> Program:
         """Return the program of one step on data like these; print it to read it."""
@@ -291,8 +328,12 @@ class _Fit:
         self.history = History()
         self.best: tuple[float, int, Array] | None = None
         self.before = trainer.history.rows
-        self.pending: list[float] = []  # losses of the steps of the current epoch
+        # The loss and the learning rate of each step of the epochs not closed yet.
+        self.pending: list[tuple[float, float]] = []
         self.done = 0
+        self.checkpoint: Checkpoint | None = None
+        self.settings: dict[str, str] = {}
+        self.signals = HeldSignals()
         self.start = time.perf_counter()
         self._check_monitor()
 
@@ -306,15 +347,55 @@ class _Fit:
                 + ("" if self.held_out else "; early stopping needs `validation`")
             )
 
+    def keep(self, checkpoint: Checkpoint, settings: dict[str, str], state: State | None) -> None:
+        """Keep checkpoints from now on; go back to a state, or write the first."""
+        self.checkpoint, self.settings = checkpoint, settings
+        if state is None:
+            checkpoint.save(self.state(), must=True)  # what can't be written is told before hours
+            return
+        arrays, wanted = state.arrays, {"theta": self.network.theta, **self.run.slots}
+        if state.best is not None:
+            wanted["best"] = self.network.theta
+        for name, like in wanted.items():
+            found = arrays.get(name)
+            if found is None or (found.shape, found.dtype) != (like.shape, like.dtype):
+                raise CheckpointError(f"{checkpoint.folder}: {name} does not fit this training")
+        self.run.restore((*(arrays[n] for n in wanted if n != "best"), np.array(state.step)))
+        self.best = None if state.best is None else (*state.best, arrays["best"])
+        self.pending = [(loss, rate) for loss, rate in arrays["pending"].tolist()]
+        self.before[:], self.history.rows = state.before, state.rows
+        self.done = state.step - state.first
+        self.start -= state.elapsed
+
+    def state(self) -> State:
+        """Return all that is needed to go on from here."""
+        theta, *slots, _ = self.run.state()
+        arrays = {"theta": theta, **dict(zip(self.run.slots, slots, strict=True))}
+        arrays["pending"] = np.array(self.pending, np.float64).reshape(-1, 2)
+        if self.best is not None:
+            arrays["best"] = self.best[2]
+        return State(
+            self.run.step - self.done, self.run.step, time.perf_counter() - self.start, arrays,
+            self.before, self.history.rows, self.best and self.best[:2], self.settings,
+        )  # fmt: skip
+
+    def _save(self) -> None:
+        if self.checkpoint is not None:
+            self.checkpoint.save(self.state())
+
     def loop(self) -> None:
         """Run chunk after chunk until the steps are done or somebody says stop."""
         watched = bool(self.held_out or self.callbacks or self.plateau)
-        per_epoch, chunk, stop = self.run.per_epoch, 1, False
-        with self.run.engine:
-            while self.done < self.steps and not stop:
+        per_epoch, chunk = self.run.per_epoch, 1
+        with self.signals, self.run.engine:
+            stop = self._close_epochs() and self._enough()  # an epoch that Ctrl-C left open
+            while self.done < self.steps and not stop and not self._patience_is_out():
                 size = min(chunk, CHUNK, self.steps - self.done)
                 if watched:  # something happens at the end of every epoch
                     size = min(size, per_epoch - self.done % per_epoch)
+                span = self.checkpoint and self.checkpoint.span(per_epoch)
+                if span:
+                    size = min(size, span - self.done % span)
                 began = time.perf_counter()
                 self._advance(size)
                 took = time.perf_counter() - began
@@ -324,6 +405,16 @@ class _Fit:
                 stop = self._tell(ended) or stop
                 if self.time_limit is not None:
                     stop = stop or time.perf_counter() - self.start > self.time_limit
+                if self.checkpoint is not None and self.checkpoint.due(self.done, per_epoch):
+                    self._save()
+                self._yield_to_signals()
+            self._save()
+
+    def _yield_to_signals(self) -> None:
+        """Let Ctrl-C have its way, now that nothing is half done."""
+        if self.signals:
+            self._save()
+            self.signals.release()
 
     def _advance(self, size: int) -> None:
         """Run ``size`` steps; go back and raise if they diverge."""
@@ -333,8 +424,7 @@ class _Fit:
         losses = self.run.run(rates)
         if losses.size < size or not self._finite(losses):
             self._diverged(before, rates, losses)
-        self.last_rate = float(rates[-1])
-        self.pending.extend(losses.tolist())
+        self.pending.extend(zip(losses.tolist(), rates.tolist(), strict=True))
         self.done += size
 
     def _monitored(self) -> list[float]:
@@ -373,35 +463,45 @@ class _Fit:
         )
 
     def _close_epochs(self) -> bool:
-        """Write the history of the epochs that have ended; return whether one has."""
+        """Write the history of the epochs that have ended; return whether one has.
+
+        An epoch is closed when all of its row is known, and open until then.
+        """
         per_epoch, ended = self.run.per_epoch, False
         while len(self.pending) >= per_epoch:
             ended = True
-            losses = np.array(self.pending[:per_epoch])
-            del self.pending[:per_epoch]
-            last = self.done - len(self.pending)  # steps of this fit up to the epoch's end
+            losses = np.array([loss for loss, _ in self.pending[:per_epoch]])
+            last = self.done - len(self.pending) + per_epoch  # of the epoch's steps in this fit
             sizes = np.full(per_epoch, self.run.whole.batch, float)
             if self.run.short is not None:
                 sizes[-1] = self.run.short.batch
-            self.history.append(
-                epoch=self._epoch_before() + len(self.history) + 1,
-                step=self.run.step - self.done + last,
-                loss=float(losses @ sizes / sizes.sum()),
-                lr=self.last_rate,
-                seconds=time.perf_counter() - self.start,
-            )
-        if ended and self.held_out is not None:
-            self.history.rows[-1].update(self._validate(*self.held_out))
+            row = {
+                "epoch": self._epoch_before() + len(self.history) + 1,
+                "step": self.run.step - self.done + last,
+                "loss": float(losses @ sizes / sizes.sum()),
+                "lr": self.pending[per_epoch - 1][1],
+                "seconds": time.perf_counter() - self.start,
+            }
+            if self.held_out is not None:
+                row |= self._validate(*self.held_out)
+            self.history.append(**row)
+            del self.pending[:per_epoch]
         return ended
 
     def _epoch_before(self) -> int:
         return int(self.before[-1]["epoch"]) if self.before else 0
 
     def _validate(self, X: Any, y: Array, w: Array) -> dict[str, float]:
-        z, loss = self.predictor.evaluate(X, y, w)
-        prediction = self.loss.mean(z)
+        outputs, losses = [], []
+        for start in range(0, len(y), _VALIDATED):
+            part = slice(start, start + _VALIDATED)
+            z, loss = self.predictor.evaluate(X[part], y[part], w[part])
+            outputs.append(z)
+            losses.append(loss * len(z))
+            self._yield_to_signals()
+        prediction = self.loss.mean(np.concatenate(outputs))
         found = {name: float(metric(y, prediction)) for name, metric in self.metrics.items()}
-        return {"validation_loss": loss, **found}
+        return {"validation_loss": sum(losses) / len(y), **found}
 
     def _enough(self) -> bool:
         """Remember the best epoch; return whether patience has run out."""
@@ -411,6 +511,11 @@ class _Fit:
         value = sign * self.history.rows[-1][self.monitor]
         if self.best is None or value < self.best[0]:
             self.best = value, len(self.history), self.network.theta.copy()
+        return self._patience_is_out()
+
+    def _patience_is_out(self) -> bool:
+        if self.patience is None or self.best is None:
+            return False
         return len(self.history) - self.best[1] >= self.patience
 
     def put_back_best(self) -> None:
@@ -431,7 +536,9 @@ class _Fit:
             step=self.done,
             steps=self.steps,
             epoch_ended=ended,
-            loss=float(np.mean(self.pending)) if self.pending else self.history.rows[-1]["loss"],
+            loss=float(np.mean([loss for loss, _ in self.pending]))
+            if self.pending
+            else self.history.rows[-1]["loss"],
             row=self.history.rows[-1] if ended else {},
             examples_per_second=self.run.whole.batch / per_step,
             seconds_left=(self.steps - self.done) * per_step,

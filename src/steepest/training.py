@@ -64,7 +64,9 @@ class TrainingRun:
     slots : dict of str to ndarray
         What the rule remembers, each like θ; updated in place.
     step : int
-        The number of the first step.
+        The number of the next step.
+    first : int, optional
+        The number of the first step of the first epoch, if ``step`` is not that.
     """
 
     def __init__(
@@ -82,11 +84,13 @@ class TrainingRun:
         seed: int,
         slots: dict[str, Array],
         step: int,
+        first: int | None = None,
     ) -> None:
         assert network.inputs is not None
         self.network, self.loss, self.rule, self.sampler = network, loss, rule, sampler
         n = X.shape[0]
-        self._n, self._batch, self._seed, self._first = n, batch, seed, step
+        self._n, self._batch, self._seed = n, batch, seed
+        self._first = step if first is None else first
         self.per_epoch = -(-n // batch)
         self._control = Control()
         self._arena = Arena(network.dtype)
@@ -108,7 +112,7 @@ class TrainingRun:
         self.whole = self._program(batch)
         self.short = self._program(rest) if rest else None
         self._arena.allocate()
-        self._epoch.array[0] = step
+        self._epoch.array[0] = self._first
         self.whole.assemble()
         if self.short is not None:
             self.short.assemble()
