@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -254,3 +255,56 @@ def test_a_folder_that_cannot_be_used_is_told_before_training(tmp_path):
             fitted.fit(X, Y, checkpoint=place)
         assert np.array_equal(fitted.network.theta, before)
         assert fitted.step == 0
+
+
+def test_the_best_epoch_is_remembered(tmp_path):
+    def fit(fitted, stop_at=0, **options):
+        return fitted.fit(
+            X[:40], Y[:40], epochs=100, validation=(X[40:], Y[40:]), patience=6,
+            callbacks=[lambda p: p.epoch_ended and p.epoch == stop_at], **options,
+        )  # fmt: skip
+
+    whole = trainer(rule=SGD(lr=2.0))
+    history = fit(whole)
+    best = int(history["validation_loss"].argmin()) + 1
+    assert len(history) == best + 6
+    fit(trainer(rule=SGD(lr=2.0)), best + 3, checkpoint=tmp_path)
+    resumed = trainer(rule=SGD(lr=2.0))
+    assert len(fit(resumed, checkpoint=tmp_path, resume=True)) == best + 6
+    assert np.array_equal(resumed.network.theta, whole.network.theta)
+    again = trainer(rule=SGD(lr=2.0))  # patience has run out already
+    assert len(fit(again, checkpoint=tmp_path, resume=True)) == best + 6
+    assert np.array_equal(again.network.theta, whole.network.theta)
+
+
+def test_ctrl_c_comes_at_a_whole_step_whenever_it_comes(tmp_path):
+    """Also while a validation set of several blocks is looked at."""
+    big = RNG.standard_normal((70_000, 6)).astype(np.float32)
+    options = {"validation": (big, (big[:, 0] > 0).astype(int)), "patience": 50, "epochs": 12}
+    whole = trainer()
+    expected = whole.fit(X, Y, **options)
+    options |= {"checkpoint": tmp_path, "resume": True}
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    interrupted = 0
+    for moment in (0.0001, 0.0005, 0.001, 0.002, 0.003, 0.005):
+        fitted, armed = trainer(), []
+
+        def arm(progress, moment=moment, armed=armed):
+            if progress.epoch_ended and not armed:
+                armed.append(signal.setitimer(signal.ITIMER_REAL, moment))
+
+        try:
+            fitted.fit(X, Y, **options, callbacks=[arm])
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        state = Checkpoint(tmp_path).load()
+        assert state.step == fitted.step
+        assert np.array_equal(fitted.network.theta, state.arrays.get("best", state.arrays["theta"]))
+    assert interrupted
+    resumed = trainer()
+    history = resumed.fit(X, Y, **options)
+    assert np.array_equal(resumed.network.theta, whole.network.theta)
+    for column in ("loss", "validation_loss", "epoch", "step", "lr"):
+        assert history[column].tolist() == expected[column].tolist()

@@ -42,6 +42,7 @@ KEPT = 2
 
 _FORMAT = "steepest checkpoint"
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(epoch|step|second)s?")
+_DIGITS = 12
 _FAULTS = ("continue", "stop")
 
 Array = NDArray[Any]
@@ -133,6 +134,11 @@ class Checkpoint:
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.folder)!r}, every={self.every!r}, on_fault={self.on_fault!r})"
 
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the checkpoints in the folder, damaged or not, the latest at the end."""
+        return [int(file.stem.removeprefix("step-")) for file in self._files()]
+
     def begin(self, settings: Mapping[str, str], resume: bool) -> State | None:
         """Make the folder ready for a training of these settings; return what to go on from.
 
@@ -197,7 +203,7 @@ class Checkpoint:
 
     def _files(self) -> list[Path]:
         """Return the checkpoints in the folder, the latest at the end."""
-        return sorted(f for f in self.folder.glob("step-*.safetensors") if f.is_file())
+        return sorted(self.folder.glob(f"step-{'[0-9]' * _DIGITS}.safetensors"))
 
     def span(self, per_epoch: int) -> int | None:
         """Return the steps from one to the next; None if time decides."""
@@ -220,7 +226,7 @@ class Checkpoint:
         CheckpointError
             If it can't be written and that is to stop the training, or it ``must`` be written.
         """
-        file = self.folder / f"step-{state.step:012d}.safetensors"
+        file = self.folder / f"step-{state.step:0{_DIGITS}d}.safetensors"
         try:
             write_durably(file, _bytes(state))
             self._good = [*(f for f in self._good if f != file), file][-KEPT:]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .checkpoint import Checkpoint
 from .encode import Counts, Encoder, counts_text
-from .errors import TableError
+from .errors import CheckpointError, TableError
 from .metrics import METRICS
 from .model import Model
 from .recipe import Recipe
@@ -40,15 +41,15 @@ class Fit:
         Metric -> (of the model, of the trivial predictor) on the test rows.
     trivial : str
         What the trivial predictor says.
-    interrupted : bool
-        Whether Ctrl-C ended the training early.
+    ended : KeyboardInterrupt or CheckpointError, optional
+        What ended the training early. There are no scores then.
     """
 
     model: Model
     notes: list[str]
     scores: dict[str, tuple[float, float]] = field(default_factory=dict)
     trivial: str = ""
-    interrupted: bool = False
+    ended: BaseException | None = None
 
 
 def fit_table(
@@ -63,6 +64,8 @@ def fit_table(
     test_table: pa.Table | None = None,
     time_limit: float | None = None,
     callbacks: Callable[[Trainer], Iterable[Callable[[Progress], object]]] | None = None,
+    checkpoint: Checkpoint | None = None,
+    resume: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Fit:
     """Infer the task, encode, train, and test on rows that were held out.
@@ -86,6 +89,10 @@ def fit_table(
         Seconds.
     callbacks : callable, optional
         Makes the trainer's callbacks.
+    checkpoint : Checkpoint, optional
+        Where the state of the training is kept.
+    resume : bool
+        Go on from the last checkpoint, if there is one.
     say : callable
         Gets each note as it comes up.
 
@@ -153,7 +160,7 @@ def fit_table(
     )
     trainer = Trainer(network, loss, rule, batch=recipe.batch, seed=recipe.seed,
                       threads=recipe.threads)  # fmt: skip
-    interrupted = False
+    ended: BaseException | None = None
     began = time.perf_counter()
     try:
         trainer.fit(
@@ -163,19 +170,23 @@ def fit_table(
             patience=(recipe.patience or recipe.epochs) if held_out else None,
             callbacks=callbacks(trainer) if callbacks else (),
             time_limit=time_limit,
+            checkpoint=checkpoint,
+            resume=resume,
         )  # fmt: skip
-    except KeyboardInterrupt:
-        interrupted = True
+    except (KeyboardInterrupt, CheckpointError) as error:
+        if not trainer.step:
+            raise
+        ended = error
     seconds = time.perf_counter() - began
     history = trainer.history
-    if interrupted and not len(history):
-        raise KeyboardInterrupt
     best = ""
     if held_out and len(history):
         best = f", best epoch {int(np.argmin(history['validation_loss'])) + 1}"
     note(f"{len(history)} epochs in {seconds:.1f} s{best}")
     about = {"history": history.to_dict(), "recipe": _plain(recipe), "seed": recipe.seed}
-    fit = Fit(Model(network, loss, encoder, task, about), notes, interrupted=interrupted)
+    fit = Fit(Model(network, loss, encoder, task, about), notes, ended=ended)
+    if ended is not None:  # at once: somebody waits for this process to end
+        return fit
     tested = rows(split.test) if test_table is None else _usable(test_table, target, task, note)
     if tested.num_rows:
         _score(fit, tested, training.column(target), target)

@@ -71,6 +71,9 @@ def test_missing_file_and_unknown_format(tmp_path):
         (["--test", "2"], "test"),
         (["--task", "nope"], "task|kind|classification"),
         (["--ignore", "nope"], "nope"),
+        (["--resume"], "--resume needs the folder"),
+        (["--on-fault", "stop"], "--on-fault needs the folder"),
+        (["--checkpoint", "run", "--every", "5"], "number and a unit"),
     ],
 )
 def test_settings_that_make_no_sense(tmp_path, flags, word):

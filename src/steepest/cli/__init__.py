@@ -1,12 +1,15 @@
 """The command line: one file a command.
 
-Wrong usage and bad input end with status 2 and one line on the standard error; Ctrl-C with 130.
+Wrong usage and bad input end with status 2 and one line on the standard error; Ctrl-C with 130,
+SIGTERM with 143.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -56,6 +59,15 @@ def _options(
 
 def run() -> None:
     """Run the command line, and turn what the user can mend into one line."""
+    stopped: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         app()
     except SteepestError as error:
@@ -66,9 +78,12 @@ def run() -> None:
         sys.exit(1)
     except OSError as error:
         _fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
-    except KeyboardInterrupt:
-        print("steepest: interrupted", file=sys.stderr)
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit):
+        if not stopped:
+            raise
+        name = "interrupted" if stopped[0] == signal.SIGINT else signal.Signals(stopped[0]).name
+        print(f"steepest: {name}", file=sys.stderr)
+        sys.exit(128 + stopped[0])
 
 
 def _fail(cause: str) -> None:

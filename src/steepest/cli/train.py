@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,13 +15,15 @@ import typer
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
     from ..table_fit import Fit
     from ..trainer import Progress, Trainer
 
 __all__ = ["train"]
 
-_NET, _OPT, _ROWS = "The network", "The training", "The rows"
-_OPTIONS = ("task", "ignore", "test", "validation", "time_limit", "target")
+_NET, _OPT, _ROWS, _KEEP = "The network", "The training", "The rows", "Checkpoints"
+_OPTIONS = ("task", "ignore", "test", "validation", "time_limit", "target", "checkpoint", "every",
+            "on_fault")  # fmt: skip
 
 
 def train(
@@ -129,6 +132,34 @@ def train(
         bool,
         typer.Option("--watch", help="Say after each epoch what the gradients of each layer are."),
     ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep the state of the training in this folder.",
+            metavar="FOLDER",
+            rich_help_panel=_KEEP,
+        ),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            help="How often: '2 epochs', '500 steps', '30 seconds'. [default: 30 seconds]",
+            rich_help_panel=_KEEP,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on from the last checkpoint, if any.", rich_help_panel=_KEEP
+        ),
+    ] = False,
+    on_fault: Annotated[
+        str | None,
+        typer.Option(
+            help="continue or stop, when a checkpoint can't be written. [default: continue]",
+            rich_help_panel=_KEEP,
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the test scores.")] = False,
 ) -> None:
     """Train a network on a table, test it on rows held out, and write the model.
@@ -157,7 +188,11 @@ def train(
         raise InputError("which column is to be predicted? Give --target COLUMN")
     if out is not None:
         check_place(out)
+    kept = _checkpoint(options, resume)
     say: Callable[[str], None] = (lambda _: None) if quiet else (lambda text: print(text))
+    if kept is not None and resume:
+        say(f"going on from step {kept.steps[-1]:,}" if kept.steps else
+            f"no checkpoint in {kept.folder} yet: from the beginning")  # fmt: skip
     with _bar(quiet) as callbacks:
         if watch:
             callbacks = _watching(callbacks)
@@ -172,16 +207,42 @@ def train(
             test_table=None if test_table is None else read_table(test_table),
             time_limit=options.get("time_limit"),
             callbacks=callbacks,
+            checkpoint=kept,
+            resume=resume,
             say=say,
         )
-    _report(fit)
+    if fit.ended is None:
+        _report(fit)
     if out is not None:
         fit.model.about["command"] = " ".join(["steepest", *sys.argv[1:]])
         fit.model.save(out)
         say(f"model written to {out}")
-    if fit.interrupted:
-        print("steepest: interrupted; what was learned so far was kept", file=sys.stderr)
-        raise typer.Exit(130)
+    if fit.ended is not None:
+        print(_how_to_go_on(out, kept is not None), file=sys.stderr)
+        raise fit.ended
+
+
+def _checkpoint(options: dict[str, Any], resume: bool) -> Checkpoint | None:
+    from ..checkpoint import Checkpoint
+
+    folder = options.get("checkpoint")
+    settings = {name: options[name] for name in ("every", "on_fault") if name in options}
+    if folder is None:
+        needs = ["--resume"] * resume + [f"--{name.replace('_', '-')}" for name in settings]
+        if needs:
+            raise InputError(f"{needs[0]} needs the folder of the checkpoints: --checkpoint FOLDER")
+        return None
+    return Checkpoint(
+        folder, report=lambda text: print(f"steepest: {text}", file=sys.stderr), **settings
+    )
+
+
+def _how_to_go_on(out: Path | None, kept: bool) -> str:
+    where = "was not kept, for want of -o" if out is None else f"is in {out}"
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    command = shlex.join(["steepest", *words, "--resume"])
+    how = f"go on with: {command}" if kept else "with --checkpoint FOLDER it could go on from here"
+    return f"steepest: the best network so far {where}; {how}"
 
 
 def _read_config(path: Path, known: tuple[str, ...]) -> dict[str, Any]:
