@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 
-__all__ = ["as_inputs", "as_weights", "is_sparse", "rows_of"]
+__all__ = ["as_inputs", "as_weights", "is_sparse", "largest", "rows_of", "too_large"]
 
 
 def is_sparse(X: Any) -> bool:
@@ -27,35 +27,63 @@ def as_inputs(X: Any, dtype: str, where: str) -> Any:
     InputError
         If ``X`` is not two-dimensional, not numbers, empty, or not finite.
     """
-    if is_sparse(X):
-        X = X.tocsr()
-        if X.dtype != np.dtype(dtype):
-            X = X.astype(dtype)
-        values = X.data
-    else:
-        try:
-            X = np.ascontiguousarray(X, dtype=dtype)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{where}: X must be numbers; encode text and categories") from error
-        if X.ndim != 2:
-            hint = "; reshape one row to (1, p)" if X.ndim == 1 else ""
-            raise InputError(f"{where}: X must be (rows, columns), got shape {X.shape}{hint}")
-        values = X
+    given = X
+    with np.errstate(over="ignore"):  # what overflows is named below
+        if is_sparse(X):
+            X = given = X.tocsr()
+            if X.dtype != np.dtype(dtype):
+                X = X.astype(dtype)
+            values = X.data
+        else:
+            try:
+                X = np.ascontiguousarray(X, dtype=dtype)
+            except (TypeError, ValueError) as error:
+                raise InputError(
+                    f"{where}: X must be numbers; encode text and categories"
+                ) from error
+            if X.ndim != 2:
+                hint = "; reshape one row to (1, p)" if X.ndim == 1 else ""
+                raise InputError(f"{where}: X must be (rows, columns), got shape {X.shape}{hint}")
+            values = X
+        total = np.sum(values, dtype=np.float64)
     if X.shape[1] == 0:
         raise InputError(f"{where}: X has no columns")
     # The sum is finite if all are; only when it is not (it may just overflow) look at each.
-    if not np.isfinite(np.sum(values, dtype=np.float64)) and not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(_rows(X)))[0])
+    if not np.isfinite(total) and not np.isfinite(values).all():
+        row, column = _place(X, int(np.flatnonzero(~np.isfinite(values).reshape(-1))[0]))
+        value = float(given[row, column] if is_sparse(given) else np.asarray(given)[row][column])
+        if np.isfinite(value):
+            raise InputError(
+                f"{where}: X in row {row}, column {column} is {too_large(value, dtype)}"
+            )
         raise InputError(
-            f"{where}: X has a value that is not finite, first in row {row}; "
+            f"{where}: X has a value that is not finite, first in row {row}, column {column}; "
             "fill or drop missing values"
         )
     return X
 
 
-def _rows(X: Any) -> NDArray[Any]:
-    with np.errstate(invalid="ignore"):
-        return np.asarray(X.sum(axis=1, dtype=np.float64)).ravel()
+def too_large(value: float, dtype: str) -> str:
+    """Say that a number has no place among those of a dtype."""
+    return (
+        f"{value:g}, too large for {dtype}, which ends at {np.finfo(dtype).max:.3g}; use other "
+        "units, or float64"
+    )
+
+
+def largest(X: Any) -> tuple[float, int, int]:
+    """Return the value of the largest magnitude in a matrix, its row and its column."""
+    values = (X.data if is_sparse(X) else X).reshape(-1)
+    k = int(np.abs(values).argmax()) if values.size else 0
+    return (float(values[k]), *_place(X, k)) if values.size else (0.0, 0, 0)
+
+
+def _place(X: Any, k: int) -> tuple[int, int]:
+    """Return the row and the column of the value number ``k`` of those that are stored."""
+    if is_sparse(X):
+        return int(np.searchsorted(X.indptr, k, side="right")) - 1, int(X.indices[k])
+    row, column = divmod(k, X.shape[1])
+    return row, column
 
 
 def as_weights(weights: Any, n: int, dtype: str, where: str) -> NDArray[Any]:
@@ -65,8 +93,9 @@ def as_weights(weights: Any, n: int, dtype: str, where: str) -> NDArray[Any]:
     w = np.asarray(weights, dtype=np.float64)
     if w.shape != (n,):
         raise InputError(f"{where}: expected one weight for each of {n} rows, got shape {w.shape}")
-    if not np.isfinite(w).all() or (w < 0).any() or w.sum() <= 0:
+    if not np.isfinite(w).all() or (w < 0).any() or not w.any():
         raise InputError(f"{where}: weights must be finite, at least 0, and not all 0")
+    w = w / w.max()  # so that the mean of huge or tiny ones is neither infinite nor 0
     return np.ascontiguousarray(w / w.mean(), dtype=dtype)
 
 

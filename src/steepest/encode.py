@@ -325,7 +325,7 @@ class Number:
                 z = np.clip((values - self.median) / self.spread, -1e6, 1e6)
             out[:, 0] = z / np.sqrt(1 + (z / 3) ** 2)
         if self.knots:
-            out[:, 1] = np.interp(values, self.knots, self.scores)
+            out[:, 1] = _interpolate(values, self.knots, self.scores)
         if self.missing:
             out[:, -1] = gone
 
@@ -543,6 +543,15 @@ def _normal_scores(known: Floats) -> tuple[list[float], list[float]]:
         chosen = np.unique(np.clip(even, 0, len(knots) - 1))
         knots, scores = knots[chosen], scores[chosen]
     return knots.tolist(), np.round(scores, 5).tolist()
+
+
+def _interpolate(x: Floats, knots: Sequence[float], scores: Sequence[float]) -> Floats:
+    """Interpolate, where a slope may overflow: knots may lie as close as 5e-324."""
+    at, to = np.asarray(knots), np.asarray(scores)
+    j = np.clip(np.searchsorted(at, x, side="right") - 1, 0, len(at) - 2)
+    share = np.clip((x - at[j]) / (at[j + 1] - at[j]), 0, 1)
+    scored: Floats = to[j] + share * (to[j + 1] - to[j])
+    return scored
 
 
 def _circle(turn: Floats) -> Floats:

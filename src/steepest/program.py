@@ -187,6 +187,7 @@ class Arena:
         self.dtype = np.dtype(dtype)
         self._blocks: dict[str, Block] = {}
         self._fills: dict[int, float] = {}
+        self._reals: list[NDArray[Any]] = []
 
     def array(self, name: str, *shape: int, kind: str = "f") -> Buffer:
         """Return a buffer of ``shape``; the contents are zero at first."""
@@ -212,10 +213,22 @@ class Arena:
             step = _ALIGNMENT // dtype.itemsize
             starts = np.cumsum([0] + [-(-b.size // step) * step for b in blocks])
             memory = aligned(int(starts[-1]), dtype)
+            if kind == "f":
+                self._reals.append(memory)
             for block, start in zip(blocks, starts[:-1], strict=True):
                 block.array = memory[start : start + block.size]
                 if id(block) in self._fills:
                     block.array[:] = self._fills[id(block)]
+
+    @property
+    def finite(self) -> bool:
+        """Whether all real numbers are finite."""
+        return all(map(is_finite, self._reals))
+
+    def clean(self) -> None:
+        """Put 0 in the place of what is not finite."""
+        for memory in self._reals:
+            np.nan_to_num(memory, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
     @property
     def nbytes(self) -> int:
@@ -223,6 +236,12 @@ class Arena:
         return sum(
             b.size * _INTEGERS.get(b.kind, self.dtype).itemsize for b in self._blocks.values()
         )
+
+
+def is_finite(array: NDArray[Any]) -> bool:
+    """Whether all numbers are finite; quick where they are."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.sum(array)) or np.isfinite(array).all())
 
 
 def aligned(size: int, dtype: Any) -> NDArray[Any]:

@@ -6,9 +6,11 @@ the history, evaluates the validation set, and lets callbacks have their say.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .checkpoint import Checkpoint, State, fingerprint
-from .data import as_inputs, as_weights
+from .data import as_inputs, as_weights, largest
 from .errors import CheckpointError, DivergenceError, InputError
 from .history import History
 from .layer import positive_count
@@ -39,6 +41,8 @@ __all__ = ["Progress", "Trainer"]
 Array = NDArray[Any]
 
 _CHUNK_SECONDS = 0.05
+_LARGE = 1e4  # an input to be named when training diverges
+_LOOK_SECONDS = 0.5
 _VALIDATED = 64 * 512  # rows validated between two looks for Ctrl-C
 
 
@@ -301,6 +305,8 @@ class Trainer:
         order = np.random.default_rng(self.seed).permutation(n)
         out, kept = np.sort(order[:held]), np.sort(order[held:])
         wv = np.ones(held, dtype) if w is None else w[out]
+        if w is not None and not (wv.any() and w[kept].any()):
+            raise InputError(f"{where}: all weights on one side of the split are 0; give a tuple")
         return X[kept], y[kept], None if w is None else w[kept], (X[out], y[out], wv)
 
 
@@ -331,6 +337,7 @@ class _Fit:
         # The loss and the learning rate of each step of the epochs not closed yet.
         self.pending: list[tuple[float, float]] = []
         self.done = 0
+        self.look_again = 0.0  # when, at numbers that only pass through a step
         self.checkpoint: Checkpoint | None = None
         self.settings: dict[str, str] = {}
         self.signals = HeldSignals()
@@ -432,7 +439,10 @@ class _Fit:
         return [row[name] for row in (*self.before, *self.history.rows) if name in row]
 
     def _finite(self, losses: Array) -> bool:
-        return bool(np.isfinite(losses[-1:]).all() and np.isfinite(self.network.theta).all())
+        look = (now := time.perf_counter()) >= self.look_again
+        if look:
+            self.look_again = now + _LOOK_SECONDS
+        return bool(np.isfinite(losses[-1:]).all()) and self.run.finite(hidden=look)
 
     def _diverged(self, before: tuple[Array, ...], rates: Array, losses: Array) -> None:
         """Replay the chunk up to the first step that went wrong; leave the state before it.
@@ -445,7 +455,7 @@ class _Fit:
         state = before
         for k in range(good):
             run.run(rates[k : k + 1])
-            if not np.isfinite(self.network.theta).all():
+            if not run.finite(hidden=True):
                 run.restore(state)
                 break
             state = run.state()
@@ -454,10 +464,12 @@ class _Fit:
         rate = float(rates[step - int(before[-1])])
         where = run.culprit(rate)
         run.restore(state)
+        value, row, column = largest(run.data[0])
+        scale = f"; the largest is {value:g}, in row {row}, column {column}"
         raise DivergenceError(
             f"training diverged at step {step} (learning rate {rate:g}): not finite, first in "
             f"{where}. The network holds the last finite parameters. Try a smaller learning rate, "
-            "clip_norm, or inputs on a smaller scale.",
+            f"clip_norm, or inputs on a smaller scale{scale * (abs(value) > _LARGE)}.",
             step,
             where.split(":")[0],
         )
@@ -499,9 +511,18 @@ class _Fit:
             outputs.append(z)
             losses.append(loss * len(z))
             self._yield_to_signals()
-        prediction = self.loss.mean(np.concatenate(outputs))
+        z, loss = np.concatenate(outputs), sum(losses) / len(y)
+        if not np.isfinite(loss):
+            self._warn_of_overflow(z)
+        prediction = self.loss.mean(z)
         found = {name: float(metric(y, prediction)) for name, metric in self.metrics.items()}
-        return {"validation_loss": sum(losses) / len(y), **found}
+        return {"validation_loss": loss, **found}
+
+    def _warn_of_overflow(self, z: Array) -> None:
+        odd = np.flatnonzero(~np.isfinite(z).all(axis=1))
+        what = f"the outputs for its row {odd[0]} are not" if len(odd) else "the outputs are"
+        text = f"Trainer.fit: the validation loss is not finite; {what}; is the data out of scale?"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
 
     def _enough(self) -> bool:
         """Remember the best epoch; return whether patience has run out."""
@@ -509,6 +530,8 @@ class _Fit:
             return False
         sign = -1.0 if self.monitor in GREATER_IS_BETTER else 1.0
         value = sign * self.history.rows[-1][self.monitor]
+        if math.isnan(value):  # no epoch is worse
+            value = math.inf
         if self.best is None or value < self.best[0]:
             self.best = value, len(self.history), self.network.theta.copy()
         return self._patience_is_out()

@@ -23,7 +23,7 @@ from .lowering import Lowering, Target
 from .network import Network
 from .objective import Objective
 from .prediction import advance, threads_for
-from .program import Arena, Buffer, Constant, Program, aligned
+from .program import Arena, Buffer, Constant, Program, aligned, is_finite
 from .rule import Rule
 from .rules.clip import clip_norm, clip_value, square_sums
 from .rules.penalise import decay, penalise
@@ -149,9 +149,18 @@ class TrainingRun:
             array[...] = saved
         if self._gradient is not None:
             self._gradient[:] = 0
+        self._arena.clean()
 
     def _state(self) -> list[Array]:
         return [self.network.theta, *self.slots.values(), self._step.array]
+
+    def finite(self, *, hidden: bool) -> bool:
+        """Whether all numbers are, in the parameters and in what the rule remembers.
+
+        ``hidden`` asks for all numbers of the last step too: behind a tanh an infinite one is 1.
+        """
+        kept = (self.network.theta, *self.slots.values())
+        return all(map(is_finite, kept)) and (not hidden or self._arena.finite)
 
     def culprit(self, rate: float) -> str:
         """Run one step instruction by instruction; return which was the first to go wrong."""
