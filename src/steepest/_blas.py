@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import threading
 from types import TracebackType
 from typing import Any
@@ -55,6 +56,13 @@ class _SingleThreaded:
         self._users = 0
         self._limits: Any = None
         self._pools: Any = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        """Forget the users in a forked process: their threads are not there."""
+        self._lock, self._users = threading.Lock(), 0
+        self._lift()
 
     def __enter__(self) -> None:
         with self._lock:
@@ -74,10 +82,14 @@ class _SingleThreaded:
         trace: TracebackType | None,
     ) -> None:
         with self._lock:
-            self._users -= 1
+            self._users = max(0, self._users - 1)
             if self._users == 0:
-                self._limits.restore_original_limits()
-                self._limits = None
+                self._lift()
+
+    def _lift(self) -> None:
+        if self._limits is not None:
+            self._limits.restore_original_limits()
+            self._limits = None
 
 
 single_threaded = _SingleThreaded()

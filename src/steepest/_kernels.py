@@ -33,6 +33,16 @@ _lock = threading.RLock()
 _addresses: dict[Any, int] = {}
 
 
+def _new_lock() -> None:
+    """Give a forked process a lock that no thread it lacks can hold."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock)
+
+
 def kernel_address(function: Callable[..., Any], operands: tuple[str, ...], dtype: str) -> int:
     """Return the address of ``function`` compiled for ``operands`` and ``dtype``.
 
