@@ -101,7 +101,7 @@ def train(case: dict[str, Any], folder: Path | None) -> dict[str, Any]:
         "theta": network.theta.tobytes().hex(),
         "step": trainer.step,
         "history": [{k: v for k, v in row.items() if k != "seconds"} for row in history],
-        "slots": {name: slot.tobytes().hex() for name, slot in trainer._slots.items()},
+        "slots": {name: slot.tobytes().hex() for name, slot in trainer.slots.items()},
     }
     # A further fit shows that what is drawn at random goes on as it would have.
     trainer.fit(X, Y, epochs=1)

@@ -211,12 +211,12 @@ class Checkpoint:
             return None
         return int(self._count) * (per_epoch if self._unit == "epoch" else 1)
 
-    def due(self, done: int, per_epoch: int) -> bool:
-        """Whether one is to be written now, ``done`` steps after the fit began."""
+    def due(self, before: int, done: int, per_epoch: int) -> bool:
+        """Whether one is to be written now that a fit has gone on ``before`` → ``done`` steps."""
         span = self.span(per_epoch)
         if span is None:
             return time.perf_counter() - self._saved >= self._count
-        return done % span == 0
+        return done // span > before // span
 
     def save(self, state: State, *, must: bool = False) -> None:
         """Write a checkpoint, and remove all but the last two.

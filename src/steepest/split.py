@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from .errors import InputError, TableError
 from .task import Task
 
-__all__ = ["SPLIT_COLUMN", "Split", "split_rows"]
+__all__ = ["SPLIT_COLUMN", "Split", "read_parts", "split_rows"]
 
 SPLIT_COLUMN = "split"
 _PARTS = {
@@ -103,13 +103,18 @@ def _named_parts(table: pa.Table, task: Task) -> NDArray[Any] | None:
     """Return each row's part, or None if the table does not say."""
     if SPLIT_COLUMN not in table.column_names or task.name == SPLIT_COLUMN:
         return None
-    column = table.column(SPLIT_COLUMN)
+    parts = read_parts(table.column(SPLIT_COLUMN))
+    return None if parts is None or set(parts) <= {"train"} else parts
+
+
+def read_parts(column: Any) -> NDArray[Any] | None:
+    """Return "train", "validation" or "test" for each row; None if there are other words."""
     try:
         words = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.string())))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
     parts = {word: _PARTS.get(word) for word in pc.unique(words).to_pylist()}
-    if None in parts.values() or set(parts.values()) <= {"train"}:
+    if None in parts.values():
         return None
     return np.array([parts[word] for word in words.to_pylist()])
 

@@ -23,7 +23,7 @@ from .trainer import Progress, Trainer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Fit", "fit_table"]
+__all__ = ["Fit", "fit_table", "plain_recipe", "score_fit"]
 
 Array = NDArray[Any]
 
@@ -183,13 +183,13 @@ def fit_table(
     if held_out and len(history):
         best = f", best epoch {int(np.argmin(history['validation_loss'])) + 1}"
     note(f"{len(history)} epochs in {seconds:.1f} s{best}")
-    about = {"history": history.to_dict(), "recipe": _plain(recipe), "seed": recipe.seed}
+    about = {"history": history.to_dict(), "recipe": plain_recipe(recipe), "seed": recipe.seed}
     fit = Fit(Model(network, loss, encoder, task, about), notes, ended=ended)
     if ended is not None:  # at once: somebody waits for this process to end
         return fit
     tested = rows(split.test) if test_table is None else _usable(test_table, target, task, note)
     if tested.num_rows:
-        _score(fit, tested, training.column(target), target)
+        score_fit(fit, tested, training.column(target), target)
         about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
         about["test_rows"] = tested.num_rows
     return fit
@@ -207,7 +207,7 @@ def _usable(table: pa.Table, target: str, task: Task, note: Callable[[str], None
     return table
 
 
-def _score(fit: Fit, tested: pa.Table, training: Any, target: str) -> None:
+def score_fit(fit: Fit, tested: pa.Table, training: Any, target: str) -> None:
     """Fill in the scores of the model, and of what knows the training targets only."""
     model, task = fit.model, fit.model.task
     prediction = model.outputs(tested)
@@ -232,6 +232,7 @@ def _score(fit: Fit, tested: pa.Table, training: Any, target: str) -> None:
         )
 
 
-def _plain(recipe: Recipe) -> dict[str, Any]:
+def plain_recipe(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings of a recipe in plain JSON types."""
     values = {name: getattr(recipe, name) for name in Recipe.names()}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}

@@ -22,6 +22,7 @@ from .checkpoint import Checkpoint, State, fingerprint
 from .data import as_inputs, as_weights, largest
 from .errors import CheckpointError, DivergenceError, InputError
 from .history import History
+from .interrupts import HeldSignals
 from .layer import positive_count
 from .loss import Loss
 from .metrics import GREATER_IS_BETTER, Metric, metrics_named
@@ -33,7 +34,6 @@ from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
 from .schedules import ReduceOnPlateau
-from .signals import HeldSignals
 from .training import CHUNK, TrainingRun
 
 __all__ = ["Progress", "Trainer"]
@@ -115,6 +115,8 @@ class Trainer:
         Of all fits of this trainer.
     step : int
         Steps taken so far. A further `fit` goes on from there, momentum included.
+    slots : dict of str to ndarray
+        What the update rule remembers, each like θ.
 
     Examples
     --------
@@ -148,7 +150,7 @@ class Trainer:
         self.seed, self.threads = int(seed), threads
         self.history = History()
         self.step = 0
-        self._slots: dict[str, Array] = {}
+        self.slots: dict[str, Array] = {}
 
     def fit(
         self,
@@ -230,16 +232,16 @@ class Trainer:
         state = None
         if kept is not None:
             data = {"data": fingerprint(X, y, w), "validation data": fingerprint(*held_out or ())}
-            settings = self._settings() | {"monitor": monitor, "metrics": ", ".join(named)} | data
+            settings = self.settings() | {"monitor": monitor, "metrics": ", ".join(named)} | data
             state = kept.begin(settings, resume)
         for name in self.rule.slots:
-            if name not in self._slots:
-                self._slots[name] = aligned(self.network.theta.size, self.network.dtype)
+            if name not in self.slots:
+                self.slots[name] = aligned(self.network.theta.size, self.network.dtype)
         first = self.step if state is None else state.first
         run = TrainingRun(
             self.network, self.loss, self.rule, self.sampler, X, y, w,
             batch=n if isinstance(self.sampler, FullBatch) else min(self.batch, n),
-            threads=self.threads, seed=self.seed, slots=self._slots, first=first,
+            threads=self.threads, seed=self.seed, slots=self.slots, first=first,
             step=self.step if state is None else state.step,
         )  # fmt: skip
         steps = epochs * run.per_epoch
@@ -257,7 +259,7 @@ class Trainer:
             fit.put_back_best()
         return fit.history
 
-    def _settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, str]:
         """Return what must be the same for a training to be the same."""
         settings = {"network": self.network, "loss": self.loss, "rule": self.rule,
                     "sampling": self.sampler, "batch": self.batch, "seed": self.seed}  # fmt: skip
@@ -412,7 +414,7 @@ class _Fit:
                 stop = self._tell(ended) or stop
                 if self.time_limit is not None:
                     stop = stop or time.perf_counter() - self.start > self.time_limit
-                if self.checkpoint is not None and self.checkpoint.due(self.done, per_epoch):
+                if self.checkpoint and self.checkpoint.due(self.done - size, self.done, per_epoch):
                     self._save()
                 self._yield_to_signals()
             self._save()

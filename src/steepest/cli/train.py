@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import tomllib
@@ -23,7 +24,7 @@ __all__ = ["train"]
 
 _NET, _OPT, _ROWS, _KEEP = "The network", "The training", "The rows", "Checkpoints"
 _OPTIONS = ("task", "ignore", "test", "validation", "time_limit", "target", "checkpoint", "every",
-            "on_fault")  # fmt: skip
+            "on_fault", "memory")  # fmt: skip
 
 
 def train(
@@ -65,6 +66,13 @@ def train(
     ] = None,
     test_table: Annotated[
         Path | None, typer.Option(help="Test on this table instead.", rich_help_panel=_ROWS)
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="Train on a table of any size within so much memory, like 500MB or 2GB.",
+            rich_help_panel=_ROWS,
+        ),
     ] = None,
     layers: Annotated[
         str | None,
@@ -171,6 +179,7 @@ def train(
     Example: steepest train data/census_income.parquet --target income -o model
     """
     from ..model import check_place
+    from ..out_of_core import fit_stream
     from ..recipe import Recipe
     from ..table_fit import fit_table
     from ..tables import read_table
@@ -189,6 +198,9 @@ def train(
     if out is not None:
         check_place(out)
     kept = _checkpoint(options, resume)
+    room = _bytes(options["memory"]) if "memory" in options else None
+    if room is not None and test_table is not None:
+        raise InputError("--memory can't be had with --test-table; give a column called split")
     say: Callable[[str], None] = (lambda _: None) if quiet else (lambda text: print(text))
     if kept is not None and resume:
         say(f"going on from step {kept.steps[-1]:,}" if kept.steps else
@@ -196,21 +208,23 @@ def train(
     with _bar(quiet) as callbacks:
         if watch:
             callbacks = _watching(callbacks)
-        fit = fit_table(
-            read_table(table),
-            options["target"],
-            settings=settings,
-            kind=options.get("task"),
-            ignore=options.get("ignore", ()),
-            test=options.get("test", 0.2),
-            validation=options.get("validation", 0.1),
-            test_table=None if test_table is None else read_table(test_table),
-            time_limit=options.get("time_limit"),
-            callbacks=callbacks,
-            checkpoint=kept,
-            resume=resume,
-            say=say,
-        )
+        common: dict[str, Any] = {
+            "settings": settings,
+            "kind": options.get("task"),
+            "ignore": options.get("ignore", ()),
+            "test": options.get("test", 0.2),
+            "validation": options.get("validation", 0.1),
+            "time_limit": options.get("time_limit"),
+            "callbacks": callbacks,
+            "checkpoint": kept,
+            "resume": resume,
+            "say": say,
+        }
+        if room is not None:
+            fit = fit_stream(table, options["target"], memory=room, **common)
+        else:
+            held = None if test_table is None else read_table(test_table)
+            fit = fit_table(read_table(table), options["target"], test_table=held, **common)
     if fit.ended is None:
         _report(fit)
     if out is not None:
@@ -257,6 +271,13 @@ def _read_config(path: Path, known: tuple[str, ...]) -> dict[str, Any]:
             f"{path}: no option {', '.join(odd)}; there are {', '.join(sorted(known))}"
         )
     return options
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT])B", str(text).strip())
+    if not found or not float(found[1]):
+        raise InputError(f"memory must be a size like 500MB or 2GB, got {text!r}")
+    return int(float(found[1]) * 1000 ** (1 + "kMGT".index(found[2])))
 
 
 def _units(text: str | list[Any]) -> tuple[Any, ...]:
