@@ -49,7 +49,7 @@ def test_two_hundred_models_leave_neither_memory_nor_threads():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     memory, threads, memory_after, threads_after = map(int, done.stdout.split())
-    assert threads_after == threads
+    assert threads_after < threads + 10  # one that has ended may linger; kept, they would be 150
     assert memory_after < memory + 20_000  # kB; kept, 150 models would take 300,000
 
 
