@@ -433,6 +433,7 @@ class _Fit:
         losses = self.run.run(rates)
         if losses.size < size or not self._finite(losses):
             self._diverged(before, rates, losses)
+        self.last_rate = float(rates[-1])
         self.pending.extend(zip(losses.tolist(), rates.tolist(), strict=True))
         self.done += size
 

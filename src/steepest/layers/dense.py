@@ -105,9 +105,7 @@ class Dense(Layer):
                     low.emit(kernels.both, names, flops=2 * flops)
                     return dx
                 low.emit(kernels.backward_x, names, flops=flops)
-            low.backward_theta(
-                self, p, kernels.backward_theta, names, flops, waits=kernels.by_rows
-            )
+            low.backward_theta(self, p, kernels.backward_theta, names, flops, waits=kernels.by_rows)
             return dx
 
         return y, backward
