@@ -2,7 +2,8 @@
 
 ReLU networks, softmax cross-entropy, plain SGD, float32, random data in memory, rows in order.
 First all train the same network on the same rows, and their losses are compared; then they are
-timed in turns, and the medians are printed. A peer that is not installed is left out.
+timed in turns, and the medians are printed. Each is a process of its own, so that nobody's idle
+threads take the cores of another. A peer that is not installed is left out.
 
     python benchmarks/steps.py [--rounds 7] [--quick] [--json FILE]
 """
@@ -10,7 +11,9 @@ timed in turns, and the medians are printed. A peer that is not installed is lef
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import multiprocessing
 import os
 import time
 import warnings
@@ -36,7 +39,7 @@ LR = 0.01
 
 
 class Steepest:
-    name = "steepest"
+    name, module = "steepest", "steepest"
 
     def __init__(self, sizes, batch, X, y, parameters, threads=None):
         layers = [layer for q in sizes[1:-1] for layer in (Dense(q), ReLU())]
@@ -60,14 +63,14 @@ class Steepest:
 
 
 class OneThread(Steepest):
-    name = "1 thread"
+    name, module = "1 thread", "steepest"
 
     def __init__(self, *arguments):
         super().__init__(*arguments, threads=1)
 
 
 class Torch:
-    name = "PyTorch"
+    name, module = "PyTorch", "torch"
 
     def __init__(self, sizes, batch, X, y, parameters):
         import torch
@@ -100,7 +103,7 @@ class Torch:
 
 
 class Jax:
-    name = "JAX scan"
+    name, module = "JAX scan", "jax"
 
     def __init__(self, sizes, batch, X, y, parameters):
         import jax
@@ -137,7 +140,7 @@ class Jax:
 
 
 class ScikitLearn:
-    name = "scikit-learn"
+    name, module = "scikit-learn", "sklearn"
 
     def __init__(self, sizes, batch, X, y, parameters):
         from sklearn.neural_network import MLPClassifier
@@ -184,6 +187,38 @@ def gemm_rate(size):
     return 2 * size**3 / min(times)
 
 
+class Contestant:
+    """One of the above in a process of its own, which sleeps until it is asked to run."""
+
+    def __init__(self, kind, *arguments):
+        self.name = kind.name
+        self.connection, theirs = multiprocessing.get_context("spawn").Pipe()
+        self.process = multiprocessing.get_context("spawn").Process(
+            target=serve, args=(theirs, kind, arguments), daemon=True
+        )
+        self.process.start()
+        self.comparable = self.connection.recv()
+
+    def run(self, steps):
+        """Return the losses, and the seconds it took."""
+        self.connection.send(steps)
+        return self.connection.recv()
+
+    def end(self):
+        self.connection.send(None)
+        self.process.join()
+
+
+def serve(connection, kind, arguments):
+    warnings.simplefilter("ignore")
+    contestant = kind(*arguments)
+    connection.send(getattr(contestant, "comparable", True))
+    while (steps := connection.recv()) is not None:
+        began = time.perf_counter()
+        losses = contestant.run(steps)
+        connection.send((losses, time.perf_counter() - began))
+
+
 def measure(sizes, batch, rounds, seconds):
     rng = np.random.default_rng(0)
     n = batch * max(16, 1024 // batch)
@@ -192,17 +227,17 @@ def measure(sizes, batch, rounds, seconds):
     parameters = start(sizes, rng)
     contestants = []
     for kind in (Steepest, OneThread, Torch, Jax, ScikitLearn):
-        try:
-            contestants.append(kind(sizes, batch, X, y, parameters))
-        except ImportError:
+        if importlib.util.find_spec(kind.module) is None:
             print(f"  {kind.name} is not installed: left out")
+        else:
+            contestants.append(Contestant(kind, sizes, batch, X, y, parameters))
     # One of scikit-learn's fits is a pass over these rows; the others take as many steps.
     steps = n // batch
-    losses = {c.name: c.run(steps) for c in contestants}
+    losses = {c.name: c.run(steps)[0] for c in contestants}
     ours = losses["steepest"]
     for contestant in contestants[1:]:
         theirs = losses[contestant.name]
-        if not getattr(contestant, "comparable", True):
+        if not contestant.comparable:
             print(f"  {contestant.name}: one logistic output, loss not compared")
             continue
         if theirs.size == 1:
@@ -214,20 +249,17 @@ def measure(sizes, batch, rounds, seconds):
     counts = {}
     for contestant in contestants:
         contestant.run(steps)
-        began = time.perf_counter()
-        contestant.run(steps)
-        repeat = max(1, round(seconds / (time.perf_counter() - began)))
+        repeat = max(1, round(seconds / contestant.run(steps)[1]))
         counts[contestant.name] = min(repeat, 50) * steps
         contestant.run(counts[contestant.name])  # JAX compiles for each length
     times = {c.name: [] for c in contestants}
     for _ in range(rounds):
         for contestant in contestants:
             count = counts[contestant.name]
-            time.sleep(0.3)  # the last one's idle threads spin for a while before they sleep
             contestant.run(steps)
-            began = time.perf_counter()
-            contestant.run(count)
-            times[contestant.name].append((time.perf_counter() - began) / count)
+            times[contestant.name].append(contestant.run(count)[1] / count)
+    for contestant in contestants:
+        contestant.end()
     return {name: float(np.median(t)) for name, t in times.items()}
 
 
@@ -237,7 +269,6 @@ def main():
     parser.add_argument("--quick", action="store_true", help="one round of the smallest networks")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    warnings.simplefilter("ignore")
     shapes = [s for s in SHAPES if s[0][-2] < 100] if options.quick else SHAPES
     rounds, seconds = (1, 0.01) if options.quick else (options.rounds, 0.15)
     rate = gemm_rate(256 if options.quick else 2048)
