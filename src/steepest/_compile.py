@@ -25,6 +25,14 @@ from ._intrinsics import FLAGS, INSTEAD, pointer, real
 # Of a function that only compiled ones call: no way in from Python or C is made.
 _INNER = {**FLAGS, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
+# On x86, code finds its constants by whole addresses: by distances it reaches 2 GiB, and the loader
+# may have to put them farther apart where other libraries have cut the address space up.
+_RELOCATION = (
+    {"reloc": "static", "codemodel": "large"}
+    if llvm.get_default_triple().startswith("x86_64")
+    else {"reloc": "pic", "codemodel": "small"}
+)
+
 _REAL = {"float32": types.float32, "float64": types.float64}
 _ITEM = {"i": types.int64, "j": types.int32}
 
@@ -169,8 +177,7 @@ def _emit(entry: Any, symbol: str, *, as_c: bool = False) -> bytes:
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
         opt=3,
-        reloc="pic",
-        codemodel="small",
+        **_RELOCATION,
     )
     passes = llvm.create_new_module_pass_manager()
     if as_c:  # what can't raise needs no code to report it to Python
