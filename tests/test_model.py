@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,9 @@ from steepest.layers import Concat, Dense, Dropout, Embedding, Identity, Paralle
 from steepest.losses import Huber, Quantile
 from steepest.model import Model
 from steepest.table_fit import fit_table
+from steepest.tables import read_table
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 RNG = np.random.default_rng(0)
 TABLE = pa.table(
@@ -36,6 +40,33 @@ def test_a_reloaded_model_predicts_the_same_bits(model, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m"]
 
 
+def test_a_model_of_schema_1_is_read_and_brought_up_to_date(tmp_path):
+    old = Model.load(FIXTURES / "model_schema_1")
+    rows = read_table(FIXTURES / "schema_1_rows.csv")
+    wanted = read_table(FIXTURES / "schema_1_predictions.csv")
+    found = old.predict(rows, proba=True)
+    assert found.column("prediction").to_pylist() == wanted.column("prediction").to_pylist()
+    for name in ("proba_no", "proba_yes"):
+        np.testing.assert_allclose(found.column(name), wanted.column(name), rtol=1e-5)
+    assert old.about["rows"] == {"test": 18}
+    assert old.about["command"].startswith("steepest train")
+    old.save(tmp_path / "m")
+    assert json.loads((tmp_path / "m" / "model.json").read_text())["schema"] == 2
+    again = Model.load(tmp_path / "m")
+    assert again.predict(rows, proba=True).equals(found)
+    assert again.about == old.about
+
+
+def test_numbers_are_kept_to_the_last_bit(tmp_path):
+    days = np.datetime64("2024-01-01") + np.arange(200)
+    wide = TABLE.append_column("when", pa.array(days)).append_column(
+        "tiny", pa.array(np.ldexp(RNG.standard_normal(200), -300))
+    )
+    fitted = fit_table(wide, "y", settings={"layers": (), "epochs": 1}).model
+    fitted.save(tmp_path / "m")
+    assert Model.load(tmp_path / "m").encoder == fitted.encoder
+
+
 def test_something_else_is_never_overwritten(model, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.txt").write_text("years")
@@ -54,6 +85,9 @@ def test_something_else_is_never_overwritten(model, tmp_path):
         ({"task": None}, "damaged"),
         ({"loss": {"type": "os.system"}}, "damaged"),
         ({"network": {"layers": [], "inputs": 4, "dtype": "float32", "seed": 0}}, "damaged"),
+        ({"schema": True}, "its schema is True"),
+        ({"about": {"metrics": {"accuracy": "\x1b[31m"}}}, "metrics"),
+        ({"files": {}}, "damaged"),
     ],
 )
 def test_a_strange_record_is_refused(model, tmp_path, change, words):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError, ModelError
+from .saved.strict import check_fields
 
 __all__ = ["KINDS", "from_config", "known", "to_config"]
 
@@ -85,7 +86,9 @@ def from_config(record: Any, kind: str) -> Any:
     try:
         if made_of_layers:
             return found(*_branches(settings))
-        return found(**{k: _thing(v) for k, v in settings.items()})
+        values = {k: _thing(v) for k, v in settings.items()}
+        check_fields(found, values)
+        return found(**values)
     except (InputError, TypeError, ValueError, KeyError) as error:
         raise ModelError(f"{name} can't be made of {_short(settings)}: {error}") from error
 

@@ -26,6 +26,7 @@ from scipy.special import ndtri
 
 from .casting import is_text, read_numbers, read_seconds, read_texts, read_truths
 from .errors import ModelError, TableError
+from .saved.strict import check_fields, fits
 
 __all__ = ["INFINITE", "UNPARSEABLE", "UNSEEN", "Counts", "Encoder", "counts_text"]
 
@@ -174,6 +175,8 @@ class Encoder:
         """Return the encoder that `to_dict` described."""
         try:
             columns = {name: _load(kind) for name, kind in record["columns"].items()}
+            if not fits(record["dropped"], Mapping[str, str]):
+                raise ModelError("an encoder's dropped columns must be texts")
             return cls(columns, dict(record["dropped"]))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ModelError(f"this does not describe an encoder: {error!r}") from error
@@ -287,6 +290,10 @@ class Number:
     missing: bool
     knots: Sequence[float]
     scores: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.knots) != len(self.scores):
+            raise ModelError(f"{len(self.knots)} knots need as many scores, not {len(self.scores)}")
 
     @classmethod
     def fit(cls, source: Source, rare: int) -> Self:
@@ -517,7 +524,9 @@ def _load(record: Mapping[str, Any]) -> Kind:
     fields = dict(record)
     kind: Any = _KINDS[fields.pop("kind")]
     if kind is Moment:
+        check_fields(Number, fields["time"])
         fields["time"] = Number(**fields["time"])
+    check_fields(kind, fields)
     loaded: Kind = kind(**fields)
     return loaded
 

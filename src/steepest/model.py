@@ -2,30 +2,28 @@
 
     model.json            what it is: layers, loss, task, encoder, and how it was trained
     theta.safetensors     every parameter by name, like "0.A" (q, p), rows first
+    encoder.safetensors   the arrays of the encoder
+    README.md             the model's card, for people
 
-Both are read without running any code from them.
+They are read without running any code from them; `steepest.saved` reads and writes them.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import from_config, to_config
 from .encode import Counts, Encoder
-from .errors import ModelError, SteepestError
+from .errors import ModelError
 from .losses import Hinge
+from .saved.card import card
+from .saved.folder import CARD, check_place, find_folder, mark, write_folder
+from .saved.record import Parts, pack, unpack
 from .task import Task
 
 if TYPE_CHECKING:
@@ -34,13 +32,8 @@ if TYPE_CHECKING:
     from .loss import Loss
     from .network import Network
 
-__all__ = ["SCHEMA", "Model", "check_place"]
+__all__ = ["Model", "check_place"]
 
-SCHEMA = 1
-"""The version of the folder's layout; a reader refuses later ones."""
-
-_FORMAT = "steepest model"
-_RECORD, _THETA = "model.json", "theta.safetensors"
 _BATCH = 256
 
 Array = NDArray[Any]
@@ -60,7 +53,7 @@ class Model:
     encoder : Encoder
     task : Task
     about : dict
-        How it came to be, in plain JSON types: metrics, history, seed, command, versions.
+        How it came to be, in plain JSON types: metrics, rows, history, seed, command, versions.
     """
 
     network: Network
@@ -138,45 +131,28 @@ class Model:
     def save(self, path: Path_) -> None:
         """Write the folder, whole or not at all.
 
-        It is written beside its place and renamed. A model that is there already is replaced.
+        A model that is there already is replaced: whoever reads the folder meanwhile, or after a
+        crash, finds the old model or the new one.
 
         Raises
         ------
         ModelError
             If there is something else in that place, or it can't be written.
         """
-        from safetensors.numpy import save
-
         place = check_place(path)
-        record = {
-            "format": _FORMAT,
-            "schema": SCHEMA,
-            "network": {
-                "layers": to_config(self.network.layer)["layers"],
-                "inputs": self.network.inputs,
-                "dtype": self.network.dtype,
-                "seed": self.network.seed,
-            },
-            "loss": to_config(self.loss),
-            "task": self.task.to_dict(),
-            "encoder": self.encoder.to_dict(),
-            "versions": _versions(),
-            **self.about,
-        }
-        theta = {name: np.ascontiguousarray(v) for name, v in self.network.parameters.items()}
+        parts = Parts(self.network, self.loss, self.encoder, self.task, self.about)
+        contents = {**pack(parts), CARD: card(parts).encode()}
         try:
-            text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise ModelError(f"{place} can't hold this model: {error}") from error
-        contents = {_RECORD: (text + "\n").encode(), _THETA: save(theta)}
-        try:
-            _write_folder(place, contents)
+            write_folder(place, contents)
         except OSError as error:
             raise ModelError(f"can't write {place}: {error.strerror or error}") from error
 
     @classmethod
     def load(cls, path: Path_) -> Self:
-        """Read the folder that `save` wrote.
+        """Read the folder that `save` wrote, in this version or an earlier one.
+
+        It runs no code of the folder, and follows no link in it. What it declares is checked before
+        memory is taken for it.
 
         Raises
         ------
@@ -184,165 +160,10 @@ class Model:
             If the folder or a file of it lacks, is damaged, or is of a later version.
         """
         place = Path(path)
-        record = _read_record(place)
-        try:
-            network = _network(record["network"])
-            model = cls(
-                network,
-                from_config(record["loss"], "loss"),
-                Encoder.from_dict(record["encoder"]),
-                Task.from_dict(record["task"]),
-                {k: v for k, v in record.items() if k not in _OWN},
-            )
-        except KeyError as error:
-            raise ModelError(f"{place / _RECORD} lacks {error}; train the model again") from error
-        except (SteepestError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"{place / _RECORD} is damaged: {error}") from error
-        width, outputs = model.encoder.width, model.task.outputs
-        if (network.inputs, network.outputs) != (width, outputs):
-            raise ModelError(
-                f"{place / _RECORD} is damaged: the network takes {network.inputs} columns and "
-                f"returns {network.outputs}, the encoder makes {width} and the task wants {outputs}"
-            )
-        _read_theta(place / _THETA, network)
-        return model
-
-
-_OWN = ("format", "schema", "network", "loss", "task", "encoder")
-
-
-def check_place(path: Path_) -> Path:
-    """Return where a model will be written; raise `ModelError` if it can't be written there."""
-    place = Path(os.path.realpath(path))
-    if not place.parent.is_dir():
-        raise ModelError(f"{place.parent} does not exist; make the folder first")
-    if not os.access(place.parent, os.W_OK):
-        raise ModelError(f"{place.parent} can't be written to: permission denied")
-    if place.exists() and not _is_replaceable(place):
-        raise ModelError(f"{place} exists and is not a model folder; give another name")
-    return place
-
-
-def _is_replaceable(place: Path) -> bool:
-    """Whether this is an empty folder, or one that holds a model and nothing else."""
-    if not place.is_dir():
-        return False
-    names = {entry.name for entry in place.iterdir()}
-    if not names:
-        return True
-    if _RECORD not in names or not names <= {_RECORD, _THETA}:
-        return False
-    with (place / _RECORD).open("rb") as file:
-        return f'"format": "{_FORMAT}"'.encode() in file.read(200)
-
-
-def _write_folder(place: Path, contents: Mapping[str, bytes]) -> None:
-    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
-    try:
-        for name, content in contents.items():
-            with (part / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        part.chmod(0o777 & ~_umask())
-        old = part.with_suffix(".old")
-        if place.exists():
-            place.rename(old)
-        try:
-            part.rename(place)
-        except OSError:
-            if old.exists():
-                old.rename(place)
-            raise
-        _sync_folder(place.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _read_record(place: Path) -> dict[str, Any]:
-    if not place.exists():
-        raise ModelError(f"{place} does not exist")
-    if not place.is_dir():
-        raise ModelError(f"{place} is no model: expected a folder with {_RECORD} and {_THETA}")
-    for name in (_RECORD, _THETA):
-        if not (place / name).is_file():
-            raise ModelError(f"{place} is no whole model: {name} is missing")
-    file = place / _RECORD
-    try:
-        record = json.loads(file.read_bytes())
-    except OSError as error:
-        raise ModelError(f"{file} can't be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{file} is truncated or damaged: {error}") from error
-    if not isinstance(record, dict) or record.get("format") != _FORMAT:
-        raise ModelError(f"{file} does not describe a Steepest model")
-    schema = record.get("schema")
-    if not isinstance(schema, int) or schema < 1:
-        raise ModelError(f"{file} is damaged: its schema is {schema!r}")
-    if schema > SCHEMA:
-        raise ModelError(
-            f"{file} is of schema {schema}, written by a later Steepest; this one reads up to "
-            f"{SCHEMA}, so upgrade it"
-        )
-    return record
-
-
-def _network(record: Mapping[str, Any]) -> Network:
-    from .network import Network
-
-    layers = [from_config(layer, "layer") for layer in record["layers"]]
-    return Network(
-        *layers, inputs=int(record["inputs"]), dtype=record["dtype"], seed=int(record["seed"])
-    )
-
-
-def _read_theta(file: Path, network: Network) -> None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        theta = load(file.read_bytes())
-    except OSError as error:
-        raise ModelError(f"{file} can't be read: {error.strerror or error}") from error
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelError(f"{file} is truncated or damaged: {error}") from error
-    if set(theta) != set(network.parameters):
-        odd = ", ".join(sorted(set(theta) ^ set(network.parameters))[:5])
-        raise ModelError(f"{file} does not fit {_RECORD}: they differ in {odd}")
-    for name, array in theta.items():
-        view = network.parameters[name]
-        if array.shape != view.shape or array.dtype != view.dtype:
-            raise ModelError(
-                f"{file} does not fit {_RECORD}: {name} is {array.dtype} {array.shape}, expected "
-                f"{view.dtype} {view.shape}"
-            )
-        if not np.isfinite(array).all():
-            raise ModelError(f"{file} is damaged: {name} holds a number that is not finite")
-        view[...] = array
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in ("steepest", "numpy", "numba", "pyarrow", "safetensors"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+        while True:
+            before = mark(place)
+            try:
+                return cls(*unpack(find_folder(place)))
+            except ModelError:
+                if mark(place) == before:  # else a save has just replaced the folder
+                    raise

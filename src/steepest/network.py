@@ -16,7 +16,7 @@ from .layers.sequential import Sequential
 from .prediction import Predictor
 from .program import Block, Buffer, Program, aligned
 
-__all__ = ["Network", "walk"]
+__all__ = ["Network", "leaves", "walk"]
 
 Array = NDArray[Any]
 
@@ -82,14 +82,14 @@ class Network:
         if isinstance(inputs, bool) or inputs < 1:
             raise InputError(f"Network: inputs must be at least 1, got {inputs!r}")
         self.outputs = self.layer.outputs(inputs)
-        leaves = list(_leaves(self.layer, inputs))
-        size = sum(int(np.prod(p.shape)) for *_, ps in leaves for p in ps.values())
+        found = list(leaves(self.layer, inputs))
+        size = sum(int(np.prod(p.shape)) for *_, ps in found for p in ps.values())
         self.theta: Array = aligned(size, self.dtype)
         block = Block("f", size, self.theta)
         self.buffers: dict[str, Buffer] = {}
         self.declared: dict[str, Parameter] = {}
         start = 0
-        for path, _, parameters in leaves:
+        for path, _, parameters in found:
             for name, parameter in parameters.items():
                 stored = parameter.shape[::-1] if parameter.by_columns else parameter.shape
                 label = name + path + ("ᵀ" if parameter.by_columns else "")
@@ -103,7 +103,7 @@ class Network:
             for name, buffer in self.buffers.items()
         }
         rng = np.random.default_rng(self.seed)
-        for path, layer, parameters in leaves:
+        for path, layer, parameters in found:
             layer.init(rng, {name: self.parameters[f"{path}.{name}"] for name in parameters})
 
     def predict(self, X: Any, *, batch: int = 256, threads: int | None = None) -> Array:
@@ -147,7 +147,7 @@ class Network:
         if self.inputs is None:
             return repr(self)
         rows = [("layer", "", "inputs", "outputs", "parameters")]
-        for path, layer, p in _walk(self.layer, self.inputs):
+        for path, layer, p in walk(self.layer, self.inputs):
             count = sum(int(np.prod(parameter.shape)) for parameter in layer.parameters(p).values())
             rows.append((path, repr(layer), str(p), str(layer.outputs(p)), f"{count:,}"))
         rows.append(("", "", "", "", f"{self.theta.size:,}"))
@@ -186,22 +186,17 @@ class Network:
             self.theta[:] = state["theta"]
 
 
-def walk(network: Network) -> Iterator[tuple[str, Layer, int]]:
-    """Yield every layer of a network that is built, with its path and the width of its input."""
-    assert network.inputs is not None
-    yield from _walk(network.layer, network.inputs)
-
-
-def _walk(layer: Layer, p: int, path: str = "") -> Iterator[tuple[str, Layer, int]]:
+def walk(layer: Layer, p: int, path: str = "") -> Iterator[tuple[str, Layer, int]]:
     """Yield every layer inside ``layer``, with its path and the width of its input."""
     for name, child, width in layer.children(p):
         inner = f"{path}.{name}" if path else name
         yield inner, child, width
-        yield from _walk(child, width, inner)
+        yield from walk(child, width, inner)
 
 
-def _leaves(layer: Layer, p: int) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
-    for path, child, width in _walk(layer, p):
+def leaves(layer: Layer, p: int) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
+    """Yield every layer inside ``layer`` that has parameters, with its path and with them."""
+    for path, child, width in walk(layer, p):
         parameters = child.parameters(width)
         if parameters:
             yield path, child, parameters

@@ -183,7 +183,13 @@ def fit_table(
     if held_out and len(history):
         best = f", best epoch {int(np.argmin(history['validation_loss'])) + 1}"
     note(f"{len(history)} epochs in {seconds:.1f} s{best}")
-    about = {"history": history.to_dict(), "recipe": plain_recipe(recipe), "seed": recipe.seed}
+    counted = {"train": len(split.train), "validation": len(split.validation)}
+    about = {
+        "history": history.to_dict(),
+        "recipe": plain_recipe(recipe),
+        "rows": counted,
+        "seed": recipe.seed,
+    }
     fit = Fit(Model(network, loss, encoder, task, about), notes, ended=ended)
     if ended is not None:  # at once: somebody waits for this process to end
         return fit
@@ -191,7 +197,9 @@ def fit_table(
     if tested.num_rows:
         score_fit(fit, tested, training.column(target), target)
         about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
-        about["test_rows"] = tested.num_rows
+        about["trivial"] = {name: score for name, (_, score) in fit.scores.items()}
+        about["trivial_says"] = fit.trivial
+        counted["test"] = tested.num_rows
     return fit
 
 

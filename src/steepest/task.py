@@ -10,6 +10,7 @@ Floats that are all whole count as whole numbers, since a column of integers wit
 written so.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from .casting import plain, read_numbers, read_truths
 from .errors import InputError, ModelError, TableError
+from .saved.strict import check_fields
 
 __all__ = ["Task", "infer_task", "task_rows"]
 
@@ -146,9 +148,21 @@ class Task:
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         """Return the task that `to_dict` described."""
         try:
-            return cls(**{**record, "classes": tuple(record["classes"])})
-        except (KeyError, TypeError) as error:
+            check_fields(cls, record)
+            task = cls(**{**record, "classes": tuple(record["classes"])})
+        except (KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"this does not describe a task: {error!r}") from error
+        counts = {"binary": (2, 2), "multiclass": (2, math.inf), "regression": (0, 0)}
+        least, most = counts.get(task.kind, (1, 0))
+        alike = len({type(label) for label in task.classes}) <= 1
+        if not (least <= len(set(task.classes)) == len(task.classes) <= most and alike):
+            raise ModelError(
+                f"this does not describe a task: kind {task.kind!r} with {len(task.classes)} "
+                "classes; expected different labels of one type"
+            )
+        if not (task.deviation > 0 and task.low <= task.high):
+            raise ModelError("this does not describe a task: its targets have no range")
+        return task
 
     def _codes(self, column: Any) -> NDArray[np.int64]:
         """Return the index of each row's class, −1 if it has none."""

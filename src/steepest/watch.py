@@ -129,7 +129,7 @@ class Watch:
 
     def _add_up(self, progress: Progress, run: TrainingRun) -> None:
         when = {"epoch": progress.epoch, "step": run.step}
-        for path, layer, _ in walk(run.network):
+        for path, layer, _ in walk(run.network.layer, run.network.inputs or 1):
             found = [look.layers[path] for look in self._looks if path in look.layers]
             names = dict.fromkeys(name for values in found for name in values)
             means = {name: float(np.mean([v[name] for v in found])) for name in names}

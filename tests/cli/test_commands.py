@@ -44,7 +44,12 @@ def test_census_with_no_other_flag_reaches_its_accuracy(model):
     assert float(accuracy.split()[2]) == pytest.approx(0.7638, abs=1e-3)  # the trivial predictor
     assert "'split'" in printed
     assert "\x1b" not in printed
-    assert sorted(path.name for path in place.iterdir()) == ["model.json", "theta.safetensors"]
+    assert sorted(path.name for path in place.iterdir()) == [
+        "README.md",
+        "encoder.safetensors",
+        "model.json",
+        "theta.safetensors",
+    ]
 
 
 def test_predict_gives_a_row_for_a_row(model, tmp_path):
@@ -99,7 +104,7 @@ def test_show_tells_all(model):
 
 def test_a_damaged_model_is_told(model, tmp_path):
     place, _ = model
-    for name in ("model.json", "theta.safetensors"):
+    for name in ("model.json", "theta.safetensors", "encoder.safetensors"):
         for what in ("missing", "truncated"):
             copy = tmp_path / f"{name}-{what}"
             copy.mkdir()

@@ -1,0 +1,60 @@
+"""Records of older schemas, brought up to the present one, a step at a time.
+
+A step takes the record of one schema and returns that of the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import ModelError
+
+__all__ = ["SCHEMA", "migrate"]
+
+SCHEMA = 2
+"""The schema that is written; a reader refuses later ones."""
+
+Record = dict[str, Any]
+
+
+def migrate(record: Record) -> Record:
+    """Return the record in the present schema.
+
+    Raises
+    ------
+    ModelError
+        If it is of a later schema, or of none.
+    """
+    schema = record.get("schema")
+    if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
+        raise ModelError(f"its schema is {schema!r}, expected a whole number of at least 1")
+    if schema > SCHEMA:
+        raise ModelError(
+            f"it is of schema {schema}, written by a later Steepest; this one reads up to "
+            f"{SCHEMA}, so upgrade it"
+        )
+    for version in range(schema, SCHEMA):
+        record = {**_STEPS[version](record), "schema": version + 1}
+    return record
+
+
+def _from_1(record: Record) -> Record:
+    """Schema 1: columns by name, their arrays in place, and loose what is now in "about"."""
+    own = ("format", "schema", "network", "loss", "task", "encoder", "versions")
+    about = {key: value for key, value in record.items() if key not in own}
+    if "test_rows" in about:
+        about["rows"] = {"test": about.pop("test_rows")}
+    encoder = record["encoder"]
+    if not isinstance(encoder, Mapping) or not isinstance(encoder.get("columns"), Mapping):
+        raise ModelError("its encoder has no columns")
+    columns = [{"name": name, **kind} for name, kind in encoder["columns"].items()]
+    return {
+        **{key: record[key] for key in own if key in record},
+        "encoder": {**encoder, "columns": columns},
+        "about": about,
+        "files": {},
+    }
+
+
+_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1}

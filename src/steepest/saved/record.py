@@ -1,0 +1,325 @@
+"""A model as the files of a folder, and back.
+
+Reading trusts nothing: what the record declares is checked against the lengths of the files, and
+against what a model may be, before a network is made or an array is read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import from_config, to_config
+from ..encode import Encoder
+from ..errors import ModelError, SteepestError
+from ..layer import Layer
+from ..loss import Loss
+from ..network import Network, leaves, walk
+from ..task import Task
+from .folder import ENCODER, FORMAT, RECORD, THETA, digest, read_file
+from .migrate import SCHEMA, migrate
+from .strict import MOST_BYTES, fits, parse
+
+__all__ = ["Parts", "check_size", "pack", "unpack"]
+
+Array = NDArray[Any]
+
+MOST_LAYERS = 10_000
+MOST_ACTIVATIONS = 1 << 20
+"""The most outputs of all layers together, for one row; a prediction takes 256 rows at once."""
+_HEADER = 1 << 24  # the longest header of a safetensors file
+
+_ABOUT: dict[str, Any] = {
+    "command": str,
+    "history": Mapping[str, Sequence[float | None]],
+    "metrics": Mapping[str, float],
+    "recipe": Mapping[str, Any],
+    "rows": Mapping[str, int],
+    "seed": int,
+    "trivial": Mapping[str, float],
+    "trivial_says": str,
+}
+"""What is said of the training, where it is said; other keys may hold anything."""
+
+
+class Parts(NamedTuple):
+    """What a model is made of."""
+
+    network: Network
+    loss: Loss
+    encoder: Encoder
+    task: Task
+    about: dict[str, Any]
+
+
+def pack(parts: Parts) -> dict[str, bytes]:
+    """Return the files of the folder, except the card.
+
+    Raises
+    ------
+    ModelError
+        If a part can't be written: a user's own class, a function, or a network too large.
+    """
+    from safetensors.numpy import save
+
+    network = parts.network
+    if network.inputs is None:
+        raise ModelError("the network has not met any data yet: train it, or build it, first")
+    check_size(network.layer, network.inputs)
+    encoder, arrays = _pack_encoder(parts.encoder.to_dict())
+    theta = {name: np.ascontiguousarray(view) for name, view in network.parameters.items()}
+    files = {THETA: save(theta), ENCODER: save(arrays)}
+    about = {key: _finite(value) for key, value in parts.about.items() if key != "versions"}
+    record = {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "network": {
+            "layers": to_config(network.layer)["layers"],
+            "inputs": network.inputs,
+            "dtype": network.dtype,
+            "seed": network.seed,
+        },
+        "loss": to_config(parts.loss),
+        "task": parts.task.to_dict(),
+        "encoder": encoder,
+        "about": about,
+        "versions": parts.about.get("versions") or _versions(),
+        "files": {name: digest(content) for name, content in files.items()},
+    }
+    try:
+        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        parse(text)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"this model can't be written: {error}") from error
+    return {RECORD: text, **files}
+
+
+def unpack(place: Path) -> Parts:
+    """Return what the files of a folder describe.
+
+    Raises
+    ------
+    ModelError
+        If a file lacks, is damaged, or is of a later version.
+    """
+    file = place / RECORD
+    record = _read_record(place)
+    try:
+        record = migrate(record)
+        files = record["files"]
+        if not fits(files, Mapping[str, Mapping[str, Any]]):
+            raise ModelError("files must say what it knows of each file")
+        encoder = _unpack_encoder(record["encoder"], place, files)
+        described = record["network"]
+        layers = [from_config(layer, "layer") for layer in described["layers"]]
+        inputs, seed = described["inputs"], described["seed"]
+        if not (fits(inputs, int) and fits(seed, int) and seed >= 0):
+            raise ModelError(f"network: inputs {inputs!r} and seed {seed!r} must be whole numbers")
+        if described["dtype"] not in ("float32", "float64"):
+            raise ModelError(
+                f"network: dtype must be float32 or float64, not {described['dtype']!r}"
+            )
+        network = Network(*layers, dtype=described["dtype"], seed=seed)
+        loss = from_config(record["loss"], "loss")
+        task = Task.from_dict(record["task"])
+        if not fits(record["versions"], Mapping[str, str]):
+            raise ModelError("versions must be texts")
+        about = {**_check_about(record["about"]), "versions": record["versions"]}
+        width, outputs = network.layer.outputs(inputs), task.outputs
+        if (inputs, width) != (encoder.width, outputs):
+            raise ModelError(
+                f"the network takes {inputs} columns and returns {width}, the encoder makes "
+                f"{encoder.width} and the task wants {outputs}"
+            )
+        shapes = check_size(network.layer, inputs)
+    except KeyError as error:
+        raise ModelError(f"{file} is damaged: it lacks {error}") from error
+    except (SteepestError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{file} is damaged: {error}") from error
+    theta = _read_arrays(place, THETA, files, shapes, np.dtype(network.dtype))
+    try:
+        network.build(inputs)
+    except MemoryError as error:
+        raise ModelError(f"{file}: the network does not fit into memory") from error
+    for name, array in theta.items():
+        network.parameters[name][...] = array
+    return Parts(network, loss, encoder, task, about)
+
+
+def check_size(layer: Layer, inputs: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a network's parameters by name, without making any.
+
+    Raises
+    ------
+    ModelError
+        If the network is larger than a model may be.
+    InputError
+        If the layers don't fit together.
+    """
+    activations = inputs
+    for count, (path, inner, width) in enumerate(walk(layer, inputs)):
+        activations += inner.outputs(width)
+        if count >= MOST_LAYERS or activations > MOST_ACTIVATIONS:
+            raise ModelError(
+                f"the network is too large at layer {path}: a model has at most {MOST_LAYERS:,} "
+                f"layers, with at most {MOST_ACTIVATIONS:,} outputs together"
+            )
+    return {
+        f"{path}.{name}": parameter.shape
+        for path, _, parameters in leaves(layer, inputs)
+        for name, parameter in parameters.items()
+    }
+
+
+def _read_record(place: Path) -> dict[str, Any]:
+    if not place.exists():
+        raise ModelError(f"{place} does not exist")
+    if not place.is_dir():
+        raise ModelError(f"{place} is no model: expected a folder with {RECORD} and {THETA}")
+    content = read_file(place, RECORD, MOST_BYTES)
+    try:
+        record = parse(content)
+    except ValueError as error:
+        raise ModelError(f"{place / RECORD} is truncated or damaged: {error}") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise ModelError(f"{place / RECORD} does not describe a Steepest model")
+    return record
+
+
+def _read_arrays(
+    place: Path, name: str, files: Any, shapes: Mapping[str, tuple[int, ...]], dtype: Any
+) -> dict[str, Array]:
+    """Return the arrays of a file, after checking that they are those that are expected."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    file = place / name
+    needed = sum(math.prod(shape) for shape in shapes.values()) * dtype.itemsize
+    if 3 * needed > _memory():
+        raise ModelError(
+            f"{file}: arrays of {needed:,} bytes do not fit into this machine's memory"
+        )
+    content = read_file(place, name, needed + _HEADER)
+    if files and files.get(name) != digest(content):
+        raise ModelError(f"{file} is truncated or damaged: {RECORD} describes other content")
+    try:
+        arrays: dict[str, Array] = load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError, MemoryError) as error:
+        raise ModelError(f"{file} is truncated or damaged: {error}") from error
+    if set(arrays) != set(shapes):
+        odd = ", ".join(sorted(set(arrays) ^ set(shapes))[:5])
+        raise ModelError(f"{file} does not fit {RECORD}: they differ in {odd}")
+    for key, array in arrays.items():
+        if array.shape != shapes[key] or array.dtype != dtype:
+            raise ModelError(
+                f"{file} does not fit {RECORD}: {key} is {array.dtype} {array.shape}, expected "
+                f"{dtype} {shapes[key]}"
+            )
+        if not np.isfinite(array).all():
+            raise ModelError(f"{file} is damaged: {key} holds a number that is not finite")
+    return arrays
+
+
+def _pack_encoder(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Move the lists of floats of an encoder's record into arrays; list its columns."""
+    arrays: dict[str, Array] = {}
+
+    def move(value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            return {key: move(item, f"{name}.{key}") for key, item in value.items()}
+        if not isinstance(value, list) or not value or not isinstance(value[0], float):
+            return value
+        arrays[name] = np.array(value, np.float64)
+        return {"array": name, "length": len(value)}
+
+    columns = [
+        {"name": name, **move(kind, str(k))}
+        for k, (name, kind) in enumerate(record["columns"].items())
+    ]
+    return {**record, "columns": columns}, arrays
+
+
+def _unpack_encoder(record: Any, place: Path, files: Any) -> Encoder:
+    """Return the encoder, with its arrays in their places."""
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def find(value: Any) -> None:
+        for item in value.values():
+            if isinstance(item, Mapping):
+                if not _is_moved(item):
+                    find(item)
+                elif item["array"] in shapes:
+                    raise ModelError(f"encoder: the array {item['array']} is used twice")
+                else:
+                    shapes[item["array"]] = (item["length"],)
+
+    def put(value: Any) -> Any:
+        if _is_moved(value):
+            return arrays[value["array"]].tolist()
+        return {k: put(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+    columns: dict[str, Any] = {}
+    for column in record["columns"]:
+        kind = dict(column)
+        name = kind.pop("name")
+        if not isinstance(name, str) or name in columns:
+            raise ModelError(f"encoder: columns need names of their own, got {name!r}")
+        columns[name] = kind
+    find(columns)
+    arrays = _read_arrays(place, ENCODER, files, shapes, np.dtype("float64")) if files else {}
+    return Encoder.from_dict({**record, "columns": put(columns)})
+
+
+def _is_moved(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) == {"array", "length"}
+        and isinstance(value["array"], str)
+        and fits(value["length"], int)
+        and value["length"] > 0
+    )
+
+
+def _check_about(about: Any) -> dict[str, Any]:
+    if not isinstance(about, Mapping):
+        raise ModelError("about must be an object")
+    for key, hint in _ABOUT.items():
+        if key in about and not fits(about[key], hint):
+            raise ModelError(f"about: {key} is not of the kind it should be")
+    return dict(about)
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with None in the stead of numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _memory() -> float:
+    """Return the bytes of memory of this machine, or infinity if it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in ("steepest", "numpy", "numba", "pyarrow", "safetensors"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found

@@ -1,0 +1,143 @@
+"""Model folders in real processes that die, and folders that are not what they seem."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steepest import ModelError
+from steepest.model import Model
+from steepest.saved import folder
+
+HERE = Path(__file__).parent
+FIXTURE = HERE.parent / "fixtures" / "model_schema_1"
+
+
+@pytest.fixture
+def saved(tmp_path):
+    Model.load(FIXTURE).save(tmp_path / "m")
+    return tmp_path / "m"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes by fork and SIGKILL")
+@pytest.mark.parametrize("mode", ["one-step", "two-steps"])
+def test_a_reader_finds_a_whole_model_whenever_a_save_is_killed(tmp_path, mode):
+    kills = 40
+    place = tmp_path / "m*"  # a name that is also a pattern
+    child = subprocess.Popen(
+        [sys.executable, HERE / "save_in_a_loop.py", FIXTURE, place, str(kills), mode],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1] / "src")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    seen, reads = set(), 0
+    while child.poll() is None:
+        if folder.find_folder(place).exists():
+            model = Model.load(place)
+            assert set(np.unique(model.network.theta)) == {model.about["seed"]}
+            seen.add(model.about["seed"])
+            reads += 1
+        else:
+            assert not seen  # once there is a model, there always is one
+            time.sleep(0.01)
+    assert child.returncode == 0
+    assert len(child.stdout.read().split()) == kills
+    child.stdout.close()
+    assert len(seen) > 5
+    assert reads > 5
+    model = Model.load(place)
+    for left in tmp_path.glob(".*.part"):
+        os.utime(left, (0, 0))
+    model.save(place)
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]
+
+
+def test_what_a_killed_save_put_aside_is_found_and_put_back(saved):
+    saved.rename(saved.with_name(".m.old"))
+    model = Model.load(saved)
+    model.save(saved)
+    assert sorted(path.name for path in saved.parent.iterdir()) == ["m"]
+
+
+def test_a_save_that_fails_leaves_the_old_model(saved, monkeypatch):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    model = Model.load(saved)
+    model.network.theta[:] = 7
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder.os, "fsync", full)
+    with pytest.raises(ModelError, match="No space left"):
+        model.save(saved)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    assert [path.name for path in saved.parent.iterdir()] == ["m"]
+
+
+def test_a_file_beside_the_model_is_not_lost(saved):
+    (saved / "notes.txt").write_text("years")
+    with pytest.raises(ModelError, match="not a model folder"):
+        Model.load(saved).save(saved)
+
+
+@pytest.mark.parametrize("name", ["model.json", "theta.safetensors", "encoder.safetensors"])
+def test_links_and_other_files_are_refused(saved, name):
+    content = (saved / name).read_bytes()
+    (saved / name).unlink()
+    with pytest.raises(ModelError, match="is missing"):
+        Model.load(saved)
+    outside = saved.parent / "outside"
+    outside.write_bytes(content)
+    (saved / name).symlink_to(outside)
+    with pytest.raises(ModelError, match="is a link"):
+        Model.load(saved)
+    (saved / name).unlink()
+    os.mkfifo(saved / name)  # opening it would wait for ever
+    with pytest.raises(ModelError, match="not a plain file"):
+        Model.load(saved)
+
+
+def test_a_flipped_bit_is_found(saved):
+    file = saved / "theta.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match="describes other content"):
+        Model.load(saved)
+
+
+def test_a_file_longer_than_declared_is_not_read(saved):
+    with (saved / "theta.safetensors").open("r+b") as file:
+        file.truncate(1 << 40)  # a terabyte of nothing
+    with pytest.raises(ModelError, match="expected at most"):
+        Model.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ([{"type": "Dense", "units": 10**12}, {"type": "Dense", "units": 1}], "too large"),
+        (
+            [{"type": "Dense", "units": 1_000_000}, {"type": "Dense", "units": 1}],
+            "theta.safetensors",
+        ),
+        ([{"type": "Concat", "layers": [{"type": "Identity"}] * 2}] * 99, "too large|damaged"),
+        ([{"type": "ReLU"}] * 10_001 + [{"type": "Dense", "units": 1}], "too large"),
+        (
+            [{"type": "Embedding", "codes": 2**62, "dim": 1}, {"type": "Dense", "units": 1}],
+            "memory",
+        ),
+    ],
+)
+def test_declared_sizes_are_checked_before_memory_is_taken(saved, layers, words):
+    file = saved / "model.json"
+    record = json.loads(file.read_text())
+    record["network"]["layers"] = layers
+    file.write_text(json.dumps(record))
+    with pytest.raises(ModelError, match=words):
+        Model.load(saved)
