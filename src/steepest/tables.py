@@ -32,6 +32,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from ._memory import physical_memory
 from .casting import plain
 from .errors import TableError
 
@@ -47,7 +48,9 @@ BLOCK_CELLS = 1 << 24
 """A streamed block holds at most about so many values, however many columns there are."""
 
 # What Arrow, gzip and the decoder raise for a file that is not what its name says.
-_UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError, zlib.error, csv.Error)
+_UNREADABLE = (
+    pa.ArrowException, OSError, EOFError, ValueError, MemoryError, zlib.error, csv.Error,
+)  # fmt: skip
 
 Path_ = str | os.PathLike[str]
 
@@ -308,14 +311,18 @@ class _Text:
 class _Parquet:
     def read(self, file: Path) -> pa.Table:
         with pq.ParquetFile(file) as source:
-            return source.read()
+            rows, width = source.metadata.num_rows, source.metadata.num_columns
+            if rows * width > physical_memory():
+                raise ValueError(f"{rows:,} rows of {width:,} columns do not fit into memory")
+            return _sound(source.read())
 
     def stream(
         self, file: Path, schema: Mapping[str, pa.DataType], rows: int
     ) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(file) as source:
             width = max(1, len(source.schema_arrow))
-            yield from source.iter_batches(max(1, min(rows, BLOCK_CELLS // width)))
+            batches = source.iter_batches(max(1, min(rows, BLOCK_CELLS // width)))
+            yield from map(_sound, batches)
 
     def writer(self, sink: IO[bytes], schema: pa.Schema) -> _Writer:
         writer: _Writer = pq.ParquetWriter(sink, schema)
@@ -330,16 +337,17 @@ class _Ipc:
 
     def read(self, file: Path) -> pa.Table:
         with pa.OSFile(str(file)) as source, self._reader(source) as reader:
-            return reader.read_all()
+            return _sound(reader.read_all())
 
     def stream(
         self, file: Path, schema: Mapping[str, pa.DataType], rows: int
     ) -> Iterator[pa.RecordBatch]:
         with pa.OSFile(str(file)) as source, self._reader(source) as reader:
             if isinstance(reader, pa.RecordBatchStreamReader):
-                yield from reader
+                yield from map(_sound, reader)
             else:
-                yield from map(reader.get_batch, range(reader.num_record_batches))
+                for k in range(reader.num_record_batches):
+                    yield _sound(reader.get_batch(k))
 
     def _reader(self, source: Any) -> Any:
         is_file = source.read(len(self.MAGIC)) == self.MAGIC
@@ -454,6 +462,12 @@ def _options(delimiter: str, types: dict[str, pa.DataType] | None = None) -> dic
             column_types=types, null_values=list(MISSING), strings_can_be_null=True
         ),
     }
+
+
+def _sound(data: Any) -> Any:
+    """Return a table or a batch after a look at what Arrow trusts: offsets, indices and texts."""
+    data.validate(full=True)
+    return data
 
 
 def _check_names(file: Path, names: Iterable[str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._memory import physical_memory
 from ..config import from_config, to_config
 from ..encode import Encoder
 from ..errors import ModelError, SteepestError
@@ -204,7 +204,7 @@ def _read_arrays(
 
     file = place / name
     needed = sum(math.prod(shape) for shape in shapes.values()) * dtype.itemsize
-    if 3 * needed > _memory():
+    if 3 * needed > physical_memory():
         raise ModelError(
             f"{file}: arrays of {needed:,} bytes do not fit into this machine's memory"
         )
@@ -305,14 +305,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _memory() -> float:
-    """Return the bytes of memory of this machine, or infinity if it does not say."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return math.inf
 
 
 def _versions() -> dict[str, str]:
