@@ -25,6 +25,7 @@ from .gradients import (
 from .hardest import Ranking, hardest_examples
 from .history import History
 from .importance import Importance, importance
+from .interchange.state_dict import from_state_dict, to_state_dict
 from .layer import Layer, Parameter
 from .layers import (
     ELU,
@@ -144,9 +145,11 @@ __all__ = [
     "Trainer",
     "Watch",
     "example_norms",
+    "from_state_dict",
     "gradient",
     "gradient_moments",
     "hardest_examples",
     "importance",
     "per_example_gradients",
+    "to_state_dict",
 ]

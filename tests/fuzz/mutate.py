@@ -69,7 +69,7 @@ def mutate_json(value, draw: random.Random):
     value = json.loads(json.dumps(value))
     for _ in range(draw.choice((1, 1, 1, 2, 3, 8))):
         places = list(_places(value))
-        if not places:
+        if not 0 < len(places) < 5_000:  # nothing to change, or grown enough
             return value
         holder, key = draw.choice(places)
         _change(holder, key, draw, places)
@@ -103,7 +103,7 @@ def _change(holder, key, draw, places):
     elif kind == 5:
         holder[key] = json.loads(json.dumps(draw.choice(LAYERS)))
     elif kind == 6 and isinstance(old, list):
-        holder[key] = draw.choice((old * 2, old * 300, old[::-1], old[:1], [*old, *LAYERS[:3]]))
+        holder[key] = draw.choice((old * 2, old * 60, old[::-1], old[:1], [*old, *LAYERS[:3]]))
     elif kind == 7:
         for _ in range(draw.choice((1, 30, 70))):
             old = {"type": "Sequential", "layers": [old]} if isinstance(old, dict) else [old]

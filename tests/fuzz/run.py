@@ -37,7 +37,7 @@ class Judge:
 
     def __call__(self, data):
         self.current.write_bytes(data)  # what to look at if the process dies
-        began = time.process_time()
+        began, before = time.process_time(), peak_memory()
         try:
             self.counts[self.target.outcome(data)] += 1
         except Exception as error:
@@ -49,16 +49,22 @@ class Judge:
                 self.keep(data, where, traceback.format_exc())
         if time.process_time() - began > 10:
             self.keep(data, f"slow-{len(data)}", "took more than 10 s of processor time")
+        if peak_memory() - before > 1 << 31:
+            self.keep(data, f"large-{len(data)}", "took more than 2 GiB of memory")
 
     def keep(self, data, where, text):
         (self.out / f"{self.name}-{where}").write_bytes(data)
         (self.out / f"{self.name}-{where}.txt").write_text(text)
 
     def report(self):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_memory() / (1 << 20)
         counts = ", ".join(f"{name} {count:,}" for name, count in sorted(self.counts.items()))
         total = sum(self.counts.values())
         print(f"{self.name}: {total:,} inputs: {counts}; peak memory {peak:,.0f} MiB", flush=True)
+
+
+def peak_memory():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def try_files(judge, number, seed):
@@ -95,7 +101,7 @@ def guide(judge, seconds, seed):
         f"-seed={seed + 1}",
         "-max_len=65536",
         "-rss_limit_mb=0",
-        "-timeout=60",
+        "-timeout=0",
         "-verbosity=0",
     ]
     atheris.Setup([sys.argv[0], *options, str(corpus)], one, custom_mutator=mutator)

@@ -1,0 +1,103 @@
+"""Parameters by the names and in the layout of PyTorch's ``state_dict``.
+
+The layers of a `Network` are counted as those of ``torch.nn.Sequential`` are, and PyTorch stores
+the same arrays under other names: `Dense` is ``torch.nn.Linear`` (weight (q, p), bias (q,)),
+`LayerNorm` has a weight and a bias, `Embedding` a weight (codes, dim). Layers that PyTorch lacks
+keep their own names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..layer import Layer
+from ..layers import Dense, Embedding, LayerNorm
+from ..network import Network, leaves
+
+__all__ = ["from_state_dict", "to_state_dict"]
+
+Array = NDArray[Any]
+
+_NAMES: dict[type[Layer], dict[str, str]] = {
+    Dense: {"A": "weight", "b": "bias"},
+    Embedding: {"E": "weight"},
+    LayerNorm: {"gamma": "weight", "beta": "bias"},
+}
+
+
+def to_state_dict(network: Network) -> dict[str, Array]:
+    """Return copies of the parameters under PyTorch's names.
+
+    ``torch.nn.Sequential(…).load_state_dict({k: torch.from_numpy(v) for k, v in found.items()})``
+    puts them into a module of the same layers.
+
+    Parameters
+    ----------
+    network : Network
+        Must be built: trained, or made with ``inputs``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        C-contiguous, of the network's dtype.
+
+    Raises
+    ------
+    InputError
+        If the network is not built.
+    """
+    return {theirs: np.array(view, order="C") for theirs, view in _pairs(network)}
+
+
+def from_state_dict(network: Network, state: Mapping[str, Any]) -> None:
+    """Write parameters under PyTorch's names into a network of the same layers.
+
+    Parameters
+    ----------
+    network : Network
+        Must be built. Its `Dropout` and activations have no parameters, but count as layers.
+    state : mapping of str to array-like
+        As ``module.state_dict()`` returns it.
+
+    Raises
+    ------
+    InputError
+        If a name lacks or is not known, or an array is of another shape or not of finite numbers;
+        the network is then as it was.
+    """
+    views = dict(_pairs(network))
+    odd = sorted(set(views) ^ set(state))
+    if odd:
+        shown = ", ".join(odd[:5]) + ", …" * (len(odd) > 5)
+        raise InputError(
+            f"state_dict: the network has {', '.join(views) or 'no parameters'}; the names differ "
+            f"in {shown}"
+        )
+    arrays = {}
+    for name, view in views.items():
+        try:
+            array = np.asarray(state[name], network.dtype)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"state_dict: {name} is no array of numbers: {error}") from error
+        if array.shape != view.shape:
+            raise InputError(f"state_dict: {name} is {array.shape}, expected {view.shape}")
+        if not np.isfinite(array).all():
+            raise InputError(f"state_dict: {name} holds a number that is not finite")
+        arrays[name] = array
+    for name, view in views.items():
+        view[...] = arrays[name]
+
+
+def _pairs(network: Network) -> Iterator[tuple[str, Array]]:
+    """Yield PyTorch's name and the view of each parameter."""
+    if network.inputs is None:
+        raise InputError("state_dict: the network is not built; give Network(…, inputs=…)")
+    for path, layer, parameters in leaves(network.layer, network.inputs):
+        names = _NAMES.get(type(layer), {})
+        for own in parameters:
+            yield f"{path}.{names.get(own, own)}", network.parameters[f"{path}.{own}"]

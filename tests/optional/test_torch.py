@@ -1,0 +1,76 @@
+"""Parameters go to PyTorch and come back, and mean the same there."""
+
+import numpy as np
+import torch
+
+from steepest import (
+    ELU,
+    GELU,
+    SELU,
+    Dense,
+    Embedding,
+    LayerNorm,
+    LeakyReLU,
+    Mish,
+    Network,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    from_state_dict,
+    to_state_dict,
+)  # fmt: skip
+
+NN = torch.nn
+PAIRS = [
+    (Dense(24), NN.Linear(6, 24)), (ReLU(), NN.ReLU()),
+    (LayerNorm(eps=1e-3), NN.LayerNorm(24, 1e-3)),
+    (Dense(8, bias=False), NN.Linear(24, 8, bias=False)), (GELU(), NN.GELU()), (SiLU(), NN.SiLU()),
+    (Dense(20), NN.Linear(8, 20)), (Tanh(), NN.Tanh()), (ELU(0.5), NN.ELU(0.5)),
+    (SELU(), NN.SELU()), (LeakyReLU(0.2), NN.LeakyReLU(0.2)), (Mish(), NN.Mish()),
+    (Softplus(), NN.Softplus()), (Sigmoid(), NN.Sigmoid()), (Dense(3), NN.Linear(20, 3)),
+    (Softmax(), NN.Softmax(dim=1)),
+]  # fmt: skip
+X = np.random.default_rng(0).standard_normal((50, 6))
+
+
+def both():
+    torch.manual_seed(0)
+    ours = Network(*(layer for layer, _ in PAIRS), inputs=6, dtype="float64")
+    return ours, NN.Sequential(*(module for _, module in PAIRS)).double()
+
+
+def outputs(theirs):
+    with torch.no_grad():
+        return theirs(torch.from_numpy(X)).numpy()
+
+
+def test_from_pytorch():
+    ours, theirs = both()
+    from_state_dict(ours, theirs.state_dict())
+    np.testing.assert_allclose(ours.predict(X), outputs(theirs), rtol=1e-10)
+
+
+def test_to_pytorch():
+    ours, theirs = both()
+    state = to_state_dict(ours)
+    theirs.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    np.testing.assert_allclose(outputs(theirs), ours.predict(X), rtol=1e-10)
+
+
+def test_embeddings():
+    ours = Network(Embedding(7, 3), inputs=2, dtype="float64")
+    theirs = NN.Sequential(NN.Embedding(7, 3)).double()
+    from_state_dict(ours, theirs.state_dict())
+    codes = np.random.default_rng(1).integers(0, 7, (9, 2))
+    with torch.no_grad():
+        wanted = theirs(torch.from_numpy(codes)).numpy().reshape(9, 6)
+    np.testing.assert_array_equal(ours.predict(codes), wanted)
+
+
+def test_float32_modules():
+    ours = Network(Dense(2), inputs=3)
+    from_state_dict(ours, NN.Sequential(NN.Linear(3, 2)).state_dict())
+    assert ours.theta.dtype == np.float32
