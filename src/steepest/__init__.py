@@ -25,6 +25,7 @@ from .gradients import (
 from .hardest import Ranking, hardest_examples
 from .history import History
 from .importance import Importance, importance
+from .interchange.onnx_export import export_onnx
 from .interchange.state_dict import from_state_dict, to_state_dict
 from .layer import Layer, Parameter
 from .layers import (
@@ -145,6 +146,7 @@ __all__ = [
     "Trainer",
     "Watch",
     "example_norms",
+    "export_onnx",
     "from_state_dict",
     "gradient",
     "gradient_moments",

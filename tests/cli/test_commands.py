@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -93,6 +94,18 @@ def test_predict_meets_odd_values_and_drops_no_row(model, tmp_path):
     assert done.returncode == 2
     assert "age" in done.stderr
     assert not (tmp_path / "none.csv").exists()
+
+
+def test_export_writes_a_file_that_others_run(model, tmp_path):
+    done = steepest("export", model[0], tmp_path / "m.onnx")
+    assert done.returncode == 0, done.stderr
+    assert "13 columns to 'income'" in done.stdout
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    assert len(session.get_inputs()) == 13
+    assert [output.name for output in session.get_outputs()] == ["prediction", "probabilities"]
+    done = steepest("export", model[0], tmp_path / "m.pt")
+    assert done.returncode == 2
+    assert ".onnx" in done.stderr
 
 
 def test_show_tells_all(model):

@@ -68,7 +68,7 @@ def mutate_json(value, draw: random.Random):
     """Return a JSON value with one or a few changes anywhere in it."""
     value = json.loads(json.dumps(value))
     for _ in range(draw.choice((1, 1, 1, 2, 3, 8))):
-        places = list(_places(value))
+        places = list(_places(value, 100))
         if not 0 < len(places) < 5_000:  # nothing to change, or grown enough
             return value
         holder, key = draw.choice(places)
@@ -76,14 +76,15 @@ def mutate_json(value, draw: random.Random):
     return value
 
 
-def _places(value):
-    """Yield every (object or list, key or index) inside."""
+def _places(value, depth):
+    """Yield every (object or list, key or index) inside, down to a depth."""
     keys = (
         value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     )
     for key in keys:
         yield value, key
-        yield from _places(value[key])
+        if depth:
+            yield from _places(value[key], depth - 1)
 
 
 def _change(holder, key, draw, places):

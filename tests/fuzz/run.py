@@ -101,7 +101,7 @@ def guide(judge, seconds, seed):
         f"-seed={seed + 1}",
         "-max_len=65536",
         "-rss_limit_mb=0",
-        "-timeout=0",
+        "-timeout=100000",
         "-verbosity=0",
     ]
     atheris.Setup([sys.argv[0], *options, str(corpus)], one, custom_mutator=mutator)
@@ -165,17 +165,25 @@ def main():
 
 
 def run_child(options, name, what, amount):
-    done = subprocess.run(
-        [sys.executable, __file__, "--child", name, what, str(amount), "--out", options.out,
-         "--seed", str(options.seed), "--gigabytes", str(options.gigabytes)],
-        stderr=subprocess.PIPE, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
+    """Run a child; after one that died, another for what is left of the minutes."""
+    end, tries = time.monotonic() + 60 * amount, 0
+    while True:
+        done = subprocess.run(
+            [sys.executable, __file__, "--child", name, what, str(amount), "--out", options.out,
+             "--seed", str(options.seed + tries), "--gigabytes", str(options.gigabytes)],
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        if not done.returncode:
+            return
+        tries += 1
         text = f"the process ended with {done.returncode}\n{done.stderr[-4000:]}"
         current = options.out / f"{name}.current"
-        (options.out / f"{name}-died").write_bytes(current.read_bytes())
-        (options.out / f"{name}-died.txt").write_text(text)
+        (options.out / f"{name}-died-{tries}").write_bytes(current.read_bytes())
+        (options.out / f"{name}-died-{tries}.txt").write_text(text)
         print(f"{name}: {text}")
+        amount = (end - time.monotonic()) / 60
+        if what == "files" or amount <= 0 or tries == 10:
+            return
 
 
 if __name__ == "__main__":

@@ -85,11 +85,11 @@ def mutate_model(data, draw):
     if draw.random() < 0.2:
         files[name] = mutate_bytes(content, draw)
     elif name == RECORD:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             files[name] = json.dumps(mutate_json(json.loads(content), draw)).encode()
     else:  # the JSON header of a safetensors file
         length = int.from_bytes(content[:8], "little")
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             header = json.dumps(mutate_json(json.loads(content[8 : 8 + length]), draw)).encode()
             files[name] = len(header).to_bytes(8, "little") + header + content[8 + length :]
     if draw.random() < 0.9:
@@ -99,7 +99,7 @@ def mutate_model(data, draw):
 
 def sign(files):
     """Make the checksums right, so that what lies behind them is reached."""
-    with contextlib.suppress(ValueError, AttributeError, TypeError):
+    with contextlib.suppress(ValueError, AttributeError, TypeError, RecursionError):
         record = json.loads(files[RECORD])
         if record.get("files"):
             record["files"] = {name: digest(files[name]) for name in (THETA, ENCODER)}

@@ -16,6 +16,7 @@ import typer
 
 from ..errors import SteepestError
 from .explain import explain
+from .export import export
 from .predict import predict
 from .show import show
 from .train import train
@@ -36,6 +37,7 @@ app.command()(train)
 app.command()(predict)
 app.command()(show)
 app.command()(explain)
+app.command()(export)
 app.command()(warmup)
 
 

@@ -1,0 +1,115 @@
+"""An ONNX graph under construction: values by name, one operator after the other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelError
+
+__all__ = ["Graph", "need_onnx"]
+
+OPSET, ML_OPSET, IR = 20, 3, 9
+"""Gelu came with operator set 20; ONNX Runtime reads it since 1.17."""
+_MOST_BYTES = (1 << 31) - (1 << 16)  # what a protobuf message can hold
+
+Array = NDArray[Any]
+
+
+def need_onnx() -> Any:
+    """Return the package onnx; raise `ModelError` if it is not there."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise ModelError("ONNX needs the package onnx: pip install 'steepest[onnx]'") from error
+    return onnx
+
+
+class Graph:
+    """Collects operators and constants; `save` writes what they make."""
+
+    def __init__(self) -> None:
+        self._onnx = need_onnx()
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+        self._inputs: list[Any] = []
+        self._outputs: list[Any] = []
+        self._bytes = 0
+
+    def input(self, name: str, dtype: Any, width: int) -> str:
+        """Add an input (n, width); return its name."""
+        self._inputs.append(self._value(name, dtype, ("n", width)))
+        return name
+
+    def output(self, value: str, name: str, dtype: Any, *shape: int) -> None:
+        """Make a value an output (n, *shape) of this name."""
+        self._nodes.append(self._onnx.helper.make_node("Identity", [value], [name], name))
+        self._outputs.append(self._value(name, dtype, ("n", *shape)))
+
+    def constant(self, value: Any, dtype: Any = None) -> str:
+        """Add an array of numbers or texts; return its name."""
+        array = np.asarray(value, dtype)
+        name = f"steepest/{len(self._constants)}"
+        self._bytes += array.nbytes
+        if self._bytes > _MOST_BYTES:
+            raise ModelError("an ONNX file holds at most 2 GiB; this network has more parameters")
+        make = self._onnx.helper.make_tensor
+        if array.dtype.kind in "OU":
+            texts = [str(text).encode() for text in array.ravel()]
+            tensor = make(name, self._onnx.TensorProto.STRING, array.shape, texts)
+        else:
+            tensor = self._onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
+        self._constants.append(tensor)
+        return name
+
+    def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Add an operator; return the name of its result."""
+        name = f"steepest/{kind}/{len(self._nodes)}"
+        node = self._onnx.helper.make_node(
+            kind, list(inputs), [name], name, domain=domain, **attributes
+        )
+        self._nodes.append(node)
+        return name
+
+    def cast(self, value: str, dtype: Any) -> str:
+        """Add a change of type."""
+        return self.op("Cast", value, to=self._type(dtype))
+
+    def save(self, path: str | os.PathLike[str], about: str) -> None:
+        """Check the graph and write it, whole or not at all.
+
+        Raises
+        ------
+        ModelError
+            If the file can't be written.
+        """
+        helper = self._onnx.helper
+        graph = helper.make_graph(
+            self._nodes, "steepest", self._inputs, self._outputs, self._constants
+        )
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+        model = helper.make_model(
+            graph, opset_imports=opsets, producer_name="steepest", doc_string=about, ir_version=IR
+        )
+        self._onnx.checker.check_model(model)
+        file = Path(path)
+        part = file.with_name(f".{file.name}.{os.getpid()}.part")
+        try:
+            part.write_bytes(model.SerializeToString())
+            part.replace(file)
+        except OSError as error:
+            raise ModelError(f"can't write {file}: {error.strerror or error}") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _value(self, name: str, dtype: Any, shape: tuple[int | str, ...]) -> Any:
+        return self._onnx.helper.make_tensor_value_info(name, self._type(dtype), shape)
+
+    def _type(self, dtype: Any) -> int:
+        if np.dtype(dtype).kind in "OU":
+            return int(self._onnx.TensorProto.STRING)
+        return int(self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))

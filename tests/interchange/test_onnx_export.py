@@ -1,0 +1,166 @@
+"""Exported files say in ONNX Runtime what the network or the model says."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from ort import columns, run
+
+from steepest import (
+    ELU,
+    GELU,
+    SELU,
+    Concat,
+    Dense,
+    Dropout,
+    Embedding,
+    Identity,
+    LayerNorm,
+    LeakyReLU,
+    Mish,
+    ModelError,
+    Network,
+    Parallel,
+    ReLU,
+    Residual,
+    Scale,
+    Sequential,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    export_onnx,
+)  # fmt: skip
+from steepest import layers as all_layers
+from steepest import losses as all_losses
+from steepest.encode import _KINDS, Encoder
+from steepest.interchange import onnx_encoder, onnx_export, onnx_layers
+from steepest.interchange.graph import Graph
+from steepest.table_fit import fit_table
+from steepest.tables import read_table
+
+ROOT = Path(__file__).parents[2]
+RNG = np.random.default_rng(0)
+LAYERS = [
+    Dense(20), Dense(3, bias=False), Dropout(0.5), ELU(0.7), Embedding(9, 2), GELU(), Identity(),
+    LayerNorm(1e-3), LeakyReLU(0.3), Mish(), ReLU(), SELU(), Scale(), SiLU(), Sigmoid(), Softmax(),
+    Softplus(), Tanh(), Concat(Identity(), Dense(2)), Sequential(Dense(5), Tanh()),
+    Residual(Dense(6), Tanh()), Parallel((2, Embedding(9, 3)), (4, Residual(Dense(4)))),
+]  # fmt: skip
+
+
+def test_every_layer_loss_and_kind_of_column_has_a_form():
+    assert set(onnx_layers.FORMS) == {getattr(all_layers, name) for name in all_layers.__all__}
+    assert set(onnx_export.LINKS) == {getattr(all_losses, name) for name in all_losses.__all__}
+    assert set(onnx_encoder.FORMS) == set(_KINDS.values())
+    assert {type(layer) for layer in LAYERS} == set(onnx_layers.FORMS)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+def test_layers(layer, tmp_path):
+    network = Network(layer, inputs=6)
+    network.theta += RNG.normal(0, 0.3, network.theta.size).astype(np.float32)
+    X = RNG.normal(0, 3, (40, 6)).astype(np.float32)
+    if "Embedding" in repr(layer):
+        X = RNG.integers(0, 9, (40, 6)).astype(np.float32)
+    export_onnx(network, tmp_path / "n.onnx")
+    np.testing.assert_allclose(
+        run(tmp_path / "n.onnx", x=X)["y"], network.predict(X, threads=1), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_what_has_no_form_is_named(tmp_path):
+    class Mine(Identity):
+        pass
+
+    with pytest.raises(ModelError, match=r"layer 1\.0, Mine\(\), has no ONNX form"):
+        export_onnx(Network(Dense(2), Sequential(Mine()), inputs=3), tmp_path / "n.onnx")
+    with pytest.raises(ModelError, match="has not met any data"):
+        export_onnx(Network(Dense(2)), tmp_path / "n.onnx")
+    with pytest.raises(ModelError, match="can't write"):
+        export_onnx(Network(Dense(2), inputs=3), tmp_path / "no" / "n.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("loss", [None, "hinge"])
+def test_census(tmp_path, loss):
+    table = read_table(ROOT / "data" / "census_income.parquet")
+    settings = {"layers": (32,), "epochs": 1, "loss": loss}
+    model = fit_table(table.slice(0, 8000), "income", settings=settings).model
+    rows = table.slice(30000, 5000)
+    export_onnx(model, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", **columns(model.encoder, rows))
+    ours = model.predict(rows, proba=model.has_probabilities, threads=1)
+    sure = np.ones(len(rows), bool)
+    if model.has_probabilities:
+        wanted = np.column_stack([ours.column(f"proba_{c}") for c in model.task.classes])
+        np.testing.assert_allclose(found["probabilities"], wanted, atol=1e-5)
+        sure = np.abs(wanted[:, 0] - 0.5) > 1e-5
+    labels = np.array(ours.column("prediction").to_pylist())
+    assert (found["prediction"] == labels)[sure].all()
+    assert (found["prediction"] != labels).sum() <= 5
+
+
+def test_every_kind_of_column(tmp_path):
+    n = 1000
+    days = np.datetime64("1890-01-01") + RNG.integers(0, 90_000, n)  # leap years, 1900 and 2000
+    days[:4] = [date(1900, 2, 28), date(1900, 3, 1), date(2000, 2, 29), date(2023, 12, 31)]
+
+    def gaps(values, every):
+        return pa.array([None if k % every == 0 else v for k, v in enumerate(values)])
+
+    table = pa.table({
+        "number": gaps(RNG.lognormal(0, 2, n).tolist(), 7),
+        "huge": RNG.normal(1.6e18, 1e9, n),
+        "few": RNG.integers(0, 4, n),
+        "steady": gaps(np.repeat(3.5, n).tolist(), 3),
+        "truth": gaps((RNG.random(n) < 0.3).tolist(), 9),
+        "pair": RNG.choice(["a", "b"], n),
+        "blank": RNG.choice(["", "a", "b"], n),  # where the empty text is a value
+        "text": gaps(RNG.choice(["red", "blue", "é|'\"", "rare"], n, p=[.5, .4, .099, .001])
+                     .tolist(), 11),
+        "day": gaps(days.tolist(), 8),
+        "time": pa.array(days.astype("datetime64[s]") + RNG.integers(0, 86400, n)),
+        "y": RNG.normal(50, 20, n),
+    })  # fmt: skip
+    encoder = Encoder.fit(table, table.column_names[:-1])
+    assert {kind.label for kind in encoder.columns.values()} == set(_KINDS)
+    assert not encoder.dropped
+    graph = Graph()
+    graph.output(onnx_encoder.add_encoder(graph, encoder), "x", np.float32, encoder.width)
+    graph.save(tmp_path / "e.onnx", "")
+    strange = pa.table({
+        **{name: table.column(name) for name in table.column_names},
+        "number": pa.array([np.inf, -np.inf, -1e300, 1e300] * (n // 4)),
+        "text": pa.array(["never seen", "red", "rare", "Red"] * (n // 4)),
+        "blank": pa.array(["", "a", "b", "c"] * (n // 4)),
+        "pair": pa.array(["c", "a", "b", ""] * (n // 4)),
+        "time": pa.array([None, datetime(1, 1, 1, 5), datetime(2999, 3, 1), datetime(2024, 2, 29)]
+                         * (n // 4), pa.timestamp("s")),
+    })  # fmt: skip
+    for rows in (table, strange):
+        found = run(tmp_path / "e.onnx", **columns(encoder, rows))["x"]
+        ours = encoder.transform(rows)
+        for k, name in enumerate(encoder.names):
+            np.testing.assert_allclose(found[:, k], ours[:, k], atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("target", [["u", "v", "w"], [1, 2, 3], [True, False], [0.5, 1.5, 2.25]])
+def test_targets(tmp_path, target):
+    n = 300
+    x = RNG.standard_normal(n)
+    y = np.array(target)[RNG.integers(0, len(target), n)]
+    table = pa.table({"x": x, "y": y})
+    model = fit_table(table, "y", settings={"layers": (4,), "epochs": 1}).model
+    export_onnx(model, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", **columns(model.encoder, table))["prediction"]
+    ours = np.array(model.predict(table, threads=1).column("prediction").to_pylist())
+    assert found.shape == (n,)
+    if model.task.is_regression:
+        np.testing.assert_allclose(found, ours, rtol=1e-5)
+    else:
+        assert found.dtype.kind == ours.dtype.kind or ours.dtype.kind == "U"
+        assert np.mean(found == ours) > 0.99
