@@ -26,6 +26,7 @@ from .hardest import Ranking, hardest_examples
 from .history import History
 from .importance import Importance, importance
 from .interchange.onnx_export import export_onnx
+from .interchange.onnx_import import import_onnx
 from .interchange.state_dict import from_state_dict, to_state_dict
 from .layer import Layer, Parameter
 from .layers import (
@@ -151,6 +152,7 @@ __all__ = [
     "gradient",
     "gradient_moments",
     "hardest_examples",
+    "import_onnx",
     "importance",
     "per_example_gradients",
     "to_state_dict",

@@ -21,21 +21,18 @@ from .._memory import physical_memory
 from ..config import from_config, to_config
 from ..encode import Encoder
 from ..errors import ModelError, SteepestError
-from ..layer import Layer
 from ..loss import Loss
-from ..network import Network, leaves, walk
+from ..network import Network
 from ..task import Task
 from .folder import ENCODER, FORMAT, RECORD, THETA, digest, read_file
 from .migrate import SCHEMA, migrate
+from .size import check_size
 from .strict import MOST_BYTES, fits, parse
 
-__all__ = ["Parts", "check_size", "pack", "unpack"]
+__all__ = ["Parts", "pack", "unpack"]
 
 Array = NDArray[Any]
 
-MOST_LAYERS = 10_000
-MOST_ACTIVATIONS = 1 << 20
-"""The most outputs of all layers together, for one row; a prediction takes 256 rows at once."""
 _HEADER = 1 << 24  # the longest header of a safetensors file
 
 _ABOUT: dict[str, Any] = {
@@ -153,31 +150,6 @@ def unpack(place: Path) -> Parts:
     for name, array in theta.items():
         network.parameters[name][...] = array
     return Parts(network, loss, encoder, task, about)
-
-
-def check_size(layer: Layer, inputs: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of a network's parameters by name, without making any.
-
-    Raises
-    ------
-    ModelError
-        If the network is larger than a model may be.
-    InputError
-        If the layers don't fit together.
-    """
-    activations = inputs
-    for count, (path, inner, width) in enumerate(walk(layer, inputs)):
-        activations += inner.outputs(width)
-        if count >= MOST_LAYERS or activations > MOST_ACTIVATIONS:
-            raise ModelError(
-                f"the network is too large at layer {path}: a model has at most {MOST_LAYERS:,} "
-                f"layers, with at most {MOST_ACTIVATIONS:,} outputs together"
-            )
-    return {
-        f"{path}.{name}": parameter.shape
-        for path, _, parameters in leaves(layer, inputs)
-        for name, parameter in parameters.items()
-    }
 
 
 def _read_record(place: Path) -> dict[str, Any]:

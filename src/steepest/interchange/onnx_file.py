@@ -1,0 +1,152 @@
+"""An ONNX file from anywhere, read with nothing taken for granted."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._memory import physical_memory
+from ..errors import ModelError
+from .graph import Array, need_onnx
+
+__all__ = ["OnnxFile"]
+
+_MOST_NODES = 4_000
+
+
+class OnnxFile:
+    """A graph with one input (n, p) and one output, its nodes by what they make.
+
+    Attributes
+    ----------
+    input, output : str
+        The names of these values.
+    width : int or None
+        p, if the file says it.
+    made_by : dict of str to node
+        The node that makes each value.
+    reals : tuple of int
+        The element types that are real numbers.
+    dtype : str
+        Of the arrays that were read so far: "float64" if one of them was.
+
+    Raises
+    ------
+    ModelError
+        If it is no ONNX file, or its graph is of another kind.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._onnx = need_onnx()
+        self._file = Path(path)
+        types = self._onnx.TensorProto
+        self.reals = (types.FLOAT, types.DOUBLE, types.FLOAT16)
+        graph = self._parse().graph
+        self._tensors = {tensor.name: tensor for tensor in graph.initializer}
+        self.made_by: dict[str, Any] = {}
+        self.dtype = "float32"
+        if len(graph.node) > _MOST_NODES:
+            raise self.error(f"it has {len(graph.node):,} nodes, at most {_MOST_NODES:,} are read")
+        for node in graph.node:
+            if node.op_type == "Constant" and node.output:
+                for item in node.attribute:
+                    if item.name == "value":
+                        self._tensors[node.output[0]] = item.t
+            for name in node.output:
+                if name in self.made_by:
+                    raise self.error(f"two nodes make {name!r}")
+                self.made_by[name] = node
+        inputs = [value for value in graph.input if value.name not in self._tensors]
+        if len(inputs) != 1 or len(graph.output) != 1:
+            raise self.error(
+                f"it has {len(inputs)} inputs and {len(graph.output)} outputs; a network has one "
+                "of each"
+            )
+        self.input, self.output = inputs[0].name, graph.output[0].name
+        self.width = self._width(inputs[0])
+
+    def error(self, why: str) -> ModelError:
+        """Return the error that says why the file can't be used."""
+        return ModelError(f"{self._file} can't be read as a network: {why}")
+
+    def is_constant(self, name: str) -> bool:
+        """Whether a value stands in the file."""
+        return name in self._tensors
+
+    def array(self, name: str) -> Array:
+        """Return a constant array of real numbers.
+
+        Raises
+        ------
+        ModelError
+            If it is none, lies in another file, or its length is not what it declares.
+        """
+        tensor = self._tensors.get(name)
+        types = self._onnx.TensorProto
+        found = {
+            types.FLOAT: (np.float32, "float_data"),
+            types.DOUBLE: (np.float64, "double_data"),
+            types.FLOAT16: (np.float16, ""),
+        }.get(0 if tensor is None else tensor.data_type)
+        if tensor is None or found is None:
+            raise self.error(f"{name!r} is no constant of real numbers")
+        dtype, typed = found
+        if tensor.data_location == types.EXTERNAL or len(tensor.external_data):
+            raise self.error(f"the numbers of {name!r} lie in another file, which is not followed")
+        wanted, shape = math.prod(tensor.dims), tuple(tensor.dims)
+        if tensor.HasField("raw_data"):
+            there = len(tensor.raw_data) / np.dtype(dtype).itemsize
+        else:
+            there = len(getattr(tensor, typed)) if typed else -1
+        if there != wanted or any(size < 0 for size in shape) or len(shape) > 2:
+            raise self.error(f"{name!r} declares the shape {shape}, but holds {there:g} numbers")
+        if tensor.HasField("raw_data"):
+            array = np.frombuffer(tensor.raw_data, np.dtype(dtype).newbyteorder("<"))
+        else:
+            array = np.array(getattr(tensor, typed), dtype)
+        if not np.isfinite(array).all():
+            raise self.error(f"{name!r} holds a number that is not finite")
+        if dtype is np.float64:
+            self.dtype = "float64"
+        return array.reshape(shape)
+
+    def attributes(self, node: Any) -> Mapping[str, Any]:
+        """Return the numbers and texts among a node's attributes, by name."""
+        kinds = self._onnx.AttributeProto
+        found: dict[str, Any] = {}
+        for item in node.attribute:
+            if item.type == kinds.FLOAT:
+                found[item.name] = float(str(np.float32(item.f)))  # 0.1, not 0.10000000149
+            elif item.type == kinds.INT:
+                found[item.name] = item.i
+            elif item.type == kinds.STRING:
+                found[item.name] = item.s.decode(errors="replace")
+        return found
+
+    def _parse(self) -> Any:
+        from google.protobuf.message import DecodeError
+
+        if not self._file.is_file():
+            raise self.error("there is no such file")
+        try:
+            if 4 * self._file.stat().st_size > physical_memory():
+                raise self.error("it does not fit into this machine's memory")
+            return self._onnx.load_model_from_string(self._file.read_bytes())
+        except OSError as error:
+            raise self.error(error.strerror or str(error)) from error
+        except (DecodeError, ValueError, TypeError) as error:
+            raise self.error(f"it is no ONNX file, or not a whole one ({error})") from error
+
+    def _width(self, value: Any) -> int | None:
+        tensor = value.type.tensor_type
+        if tensor.elem_type not in self.reals:
+            raise self.error(f"its input {value.name!r} is not of real numbers")
+        sizes = [int(dim.dim_value) for dim in tensor.shape.dim]
+        if len(sizes) not in (0, 2):
+            raise self.error(f"its input has {len(sizes)} axes; expected rows and columns")
+        return sizes[1] if sizes and sizes[1] > 0 else None

@@ -1,0 +1,38 @@
+"""How large a network from a file may be, said before any of it is made."""
+
+from __future__ import annotations
+
+from ..errors import ModelError
+from ..layer import Layer
+from ..network import leaves, walk
+
+__all__ = ["MOST_ACTIVATIONS", "MOST_LAYERS", "check_size"]
+
+MOST_LAYERS = 10_000
+MOST_ACTIVATIONS = 1 << 20
+"""The most outputs of all layers together, for one row; a prediction takes 256 rows at once."""
+
+
+def check_size(layer: Layer, inputs: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a network's parameters by name, without making any.
+
+    Raises
+    ------
+    ModelError
+        If the network is larger than a model may be.
+    InputError
+        If the layers don't fit together.
+    """
+    activations = inputs
+    for count, (path, inner, width) in enumerate(walk(layer, inputs)):
+        activations += inner.outputs(width)
+        if count >= MOST_LAYERS or activations > MOST_ACTIVATIONS:
+            raise ModelError(
+                f"the network is too large at layer {path}: a model has at most {MOST_LAYERS:,} "
+                f"layers, with at most {MOST_ACTIVATIONS:,} outputs together"
+            )
+    return {
+        f"{path}.{name}": parameter.shape
+        for path, _, parameters in leaves(layer, inputs)
+        for name, parameter in parameters.items()
+    }

@@ -1,0 +1,177 @@
+"""ONNX files come back as networks that predict the same, or are refused by name."""
+
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from onnx.numpy_helper import from_array
+from ort import run
+
+from steepest import (
+    ELU,
+    GELU,
+    SELU,
+    Concat,
+    Dense,
+    Identity,
+    LayerNorm,
+    LeakyReLU,
+    Mish,
+    ModelError,
+    Network,
+    ReLU,
+    Residual,
+    Scale,
+    Sequential,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    export_onnx,
+    import_onnx,
+)  # fmt: skip
+
+RNG = np.random.default_rng(0)
+
+
+def floats(*shape):
+    return RNG.normal(0, 1, shape).astype(np.float32)
+
+
+def write(path, nodes, constants=(), width=4, kind=TensorProto.FLOAT):
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", kind, ("n", width))],
+        [helper.make_tensor_value_info("y", kind, ("n", None))],
+        [from_array(array, name) for name, array in dict(constants).items()],
+    )  # fmt: skip
+    opsets = [helper.make_opsetid("", 20)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    return path
+
+
+def node(kind, *inputs, to="y", **attributes):
+    return helper.make_node(kind, inputs, [to], f"the {kind}", **attributes)
+
+
+def test_what_was_exported_comes_back(tmp_path):
+    network = Network(
+        Dense(20), LayerNorm(1e-3), ReLU(), Residual(Dense(8, bias=False), GELU(), Dense(20)),
+        Concat(Identity(), Sequential(Dense(3), SiLU()), Residual(Dense(20), Residual(Mish()))),
+        Dense(5), ELU(0.5), Scale(), SELU(), LeakyReLU(0.2), Softplus(), Tanh(), Sigmoid(),
+        Softmax(), inputs=6,
+    )  # fmt: skip
+    network.theta += floats(network.theta.size) / 5
+    export_onnx(network, tmp_path / "n.onnx")
+    again = import_onnx(tmp_path / "n.onnx")
+    assert repr(again) == repr(network)
+    X = floats(30, 6)
+    np.testing.assert_allclose(again.predict(X), network.predict(X), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "layers"),
+    [
+        ([node("Gemm", "x", "B")], {"B": floats(4, 3)}, "Dense(3, bias=False)"),
+        ([node("Gemm", "x", "B", "c", alpha=0.5, beta=2.0)], {"B": floats(4, 3), "c": floats(1)},
+         "Dense(3)"),
+        ([node("MatMul", "x", "B", to="h"), node("Add", "b", "h")],
+         {"B": floats(4, 3), "b": floats(1, 3)}, "Dense(3)"),
+        ([node("MatMul", "x", "B")], {"B": floats(4, 3)}, "Dense(3, bias=False)"),
+        ([node("LayerNormalization", "x", "g", axis=1)], {"g": floats(4)}, "LayerNorm()"),
+        ([node("Mul", "s", "x")], {"s": floats(4)}, "Scale()"),
+        ([node("Softplus", "x", to="a"), node("Tanh", "a", to="b"), node("Mul", "b", "x")], {},
+         "Mish()"),
+        ([node("Flatten", "x", to="a"), node("Dropout", "a", to="b"), node("Elu", "b")], {},
+         "Dropout(0.5), ELU()"),
+        ([node("Sigmoid", "x", to="a"), node("Add", "a", "x")], {}, "Residual(Sigmoid())"),
+    ],
+)  # fmt: skip
+def test_forms_that_others_write(tmp_path, nodes, constants, layers):
+    path = write(tmp_path / "n.onnx", nodes, constants)
+    network = import_onnx(path)
+    assert repr(network) == f"Network({layers}, inputs=4, dtype='float32')"
+    X = floats(10, 4)
+    np.testing.assert_allclose(network.predict(X), run(path, x=X)["y"], rtol=1e-5, atol=1e-6)
+
+
+def test_float64_stays(tmp_path):
+    path = write(tmp_path / "n.onnx", [node("Gemm", "x", "B")], {"B": floats(4, 3).astype(float)},
+                 kind=TensorProto.DOUBLE)  # fmt: skip
+    network = import_onnx(path)
+    X = RNG.normal(0, 1, (5, 4))
+    assert network.dtype == "float64"
+    np.testing.assert_allclose(network.predict(X), run(path, x=X)["y"], rtol=1e-12)
+
+
+def test_the_width_may_be_left_open(tmp_path):
+    path = write(tmp_path / "n.onnx", [node("Gemm", "x", "B")], {"B": floats(4, 3)}, width=None)
+    assert import_onnx(path).inputs == 4
+    with pytest.raises(ModelError, match="width of its input is not known"):
+        import_onnx(write(tmp_path / "n.onnx", [node("Relu", "x")], width=None))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "words"),
+    [
+        ([node("Conv", "x", "B")], {"B": floats(4, 3)}, "Conv 'the Conv' is no layer"),
+        ([node("Gemm", "x", "B", transA=1)], {"B": floats(4, 3)}, "transposes its input"),
+        ([node("Gemm", "x", "B")], {"B": floats(5, 3)}, r"0.A is \(3, 5\), expected \(3, 4\)"),
+        ([node("Gemm", "x", "B")], {"B": np.full((4, 3), np.inf, np.float32)}, "not finite"),
+        ([node("Gelu", "x", approximate="tanh")], {}, "approximate 'tanh'"),
+        ([node("Selu", "x", alpha=2.0)], {}, "alpha 2.0"),
+        ([node("Softmax", "x", axis=0)], {}, "columns"),
+        ([node("Dropout", "x", "r")], {"r": np.float32(1.5)}, "rate must be"),
+        ([node("Add", "x", "b")], {"b": floats(4)}, "adds a constant"),
+        ([node("Tanh", "x", to="a"), node("Relu", "x", to="b"), node("Add", "a", "b")], {},
+         "adds two branches"),
+        ([node("Tanh", "x", to="a"), node("Mul", "a", "x")], {}, "multiplies two branches"),
+        ([node("Relu", "y")], {}, "no path leads"),
+        ([node("Relu", "z")], {}, "no path leads"),
+        ([node("Identity", "x")], {}, "no layers"),
+        ([node("Cast", "x", to="a", **{}), node("Relu", "a")], {}, "real numbers"),
+        ([node("Relu", "x"), node("Tanh", "x")], {}, "two nodes make 'y'"),
+    ],
+)  # fmt: skip
+def test_what_is_no_network_is_refused_by_name(tmp_path, nodes, constants, words):
+    with pytest.raises(ModelError, match=words):
+        import_onnx(write(tmp_path / "n.onnx", nodes, constants))
+
+
+def test_hostile_tensors(tmp_path):
+    def load(change):
+        path = write(tmp_path / "n.onnx", [node("Gemm", "x", "B")], {"B": floats(4, 3)})
+        model = onnx.load(path)
+        change(model.graph.initializer[0])
+        path.write_bytes(model.SerializeToString())
+        import_onnx(path)
+
+    with pytest.raises(ModelError, match="holds 12 numbers"):
+        load(lambda tensor: tensor.dims.__setitem__(0, 10**12))
+    with pytest.raises(ModelError, match="holds 12 numbers"):
+        load(lambda tensor: tensor.dims.extend([-1, -1]))
+
+    def outside(tensor):
+        onnx.external_data_helper.set_external_data(tensor, "../../../etc/passwd")
+        tensor.ClearField("raw_data")
+
+    with pytest.raises(ModelError, match="another file"):
+        load(outside)
+    (tmp_path / "n.onnx").write_bytes(b"\x08\xff" * 50)
+    with pytest.raises(ModelError, match="no ONNX file"):
+        import_onnx(tmp_path / "n.onnx")
+    with pytest.raises(ModelError, match="no such file"):
+        import_onnx(tmp_path / "gone.onnx")
+
+
+def test_without_the_package_the_error_says_what_to_install():
+    code = (
+        "import sys; sys.modules['onnx'] = None; import steepest\n"
+        "try: steepest.import_onnx('n.onnx')\n"
+        "except steepest.ModelError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'steepest[onnx]'" in done.stdout
