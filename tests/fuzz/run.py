@@ -22,7 +22,7 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LOADERS = ("casting", "config", "encode", "model", "saved", "tables", "task")
+LOADERS = ("casting", "config", "encode", "interchange", "model", "saved", "tables", "task")
 """The modules of which the fuzzer sees what is reached. It can't be those with kernels."""
 
 
@@ -83,11 +83,14 @@ def guide(judge, seconds, seed):
 
     corpus = judge.out / f"{judge.name}.corpus"
     corpus.mkdir(exist_ok=True)
-    for k, data in enumerate(judge.target.seeds()):
+    seeds = judge.target.seeds()
+    for k, data in enumerate(seeds):
         (corpus / f"seed{k}").write_bytes(data)
 
     def mutator(data, most, number):
-        return judge.target.mutate(bytes(data), random.Random(number))[:most]
+        draw = random.Random(number)
+        start = bytes(data) if draw.random() < 0.7 else draw.choice(seeds)
+        return judge.target.mutate(start, draw)[:most]
 
     end = time.monotonic() + seconds
 

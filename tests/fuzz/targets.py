@@ -12,11 +12,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pyarrow as pa
-from mutate import mutate_bytes, mutate_json
+from mutate import NUMBERS, mutate_bytes, mutate_json
 
+from steepest import (
+    ELU,
+    GELU,
+    SELU,
+    Concat,
+    Dense,
+    Identity,
+    LayerNorm,
+    LeakyReLU,
+    Mish,
+    Network,
+    Residual,
+    Scale,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    export_onnx,
+    import_onnx,
+)  # fmt: skip
 from steepest.encode import Encoder
 from steepest.errors import SteepestError
+from steepest.interchange.onnx_import import RULES
 from steepest.model import Model
 from steepest.saved.folder import CARD, ENCODER, RECORD, THETA, digest
 from steepest.tables import TableWriter, read_table, stream_table
@@ -181,6 +205,89 @@ def run_table(suffix):
     return run
 
 
-TARGETS = {"model": Target(model_seeds, mutate_model, run_model)}
+# ONNX files.
+
+NETWORKS = (
+    Network(Dense(3), LayerNorm(), GELU(), Dense(2, bias=False), Softmax(), inputs=4),
+    Network(Concat(Identity(), Residual(SiLU(), Dense(2), Mish(), Dense(4))), Scale(), inputs=4),
+    Network(ELU(0.5), SELU(), LeakyReLU(), Softplus(), Residual(Tanh()), Sigmoid(), inputs=4),
+)
+
+
+def onnx_seeds():
+    seeds = []
+    with tempfile.TemporaryDirectory() as folder:
+        for network in NETWORKS:
+            export_onnx(network, Path(folder) / "n.onnx")
+            seeds.append((Path(folder) / "n.onnx").read_bytes())
+    return seeds
+
+
+def mutate_onnx(data, draw):
+    if draw.random() < 0.2:
+        return mutate_bytes(data, draw)
+    try:
+        model = onnx.load_model_from_string(data)
+    except Exception:  # the fuzzer's own damage
+        return mutate_bytes(data, draw)
+    graph = model.graph
+    with contextlib.suppress(ValueError, TypeError, IndexError):  # a change that can't be
+        for _ in range(draw.choice((1, 1, 2, 3))):
+            if draw.random() < 0.5 and graph.node:
+                mutate_node(graph, draw.choice(graph.node), draw)
+            elif graph.initializer:
+                mutate_tensor(draw.choice(graph.initializer), draw)
+    return model.SerializeToString()
+
+
+def mutate_node(graph, node, draw):
+    kind = draw.randrange(6)
+    if kind == 0:
+        node.op_type = draw.choice([*RULES, "Conv", "If", "Constant", ""])
+    elif kind == 1 and node.input:
+        names = [n for other in graph.node for n in (*other.input, *other.output)]
+        node.input[draw.randrange(len(node.input))] = draw.choice([*names, "", "x", "y"])
+    elif kind == 2:
+        graph.node.remove(node)
+    elif kind == 3:
+        del node.input[draw.randrange(len(node.input) + 1) :]
+    elif kind == 4 and node.attribute:
+        attribute = draw.choice(node.attribute)
+        number = draw.choice(NUMBERS)
+        attribute.CopyFrom(onnx.helper.make_attribute(attribute.name, number))
+    else:
+        graph.node.add().CopyFrom(node)
+
+
+def mutate_tensor(tensor, draw):
+    kind = draw.randrange(5)
+    if kind == 0 and tensor.dims:
+        number = draw.choice([n for n in NUMBERS if isinstance(n, int) and abs(n) < 2**63])
+        tensor.dims[draw.randrange(len(tensor.dims))] = number
+    elif kind == 1:
+        tensor.data_type = draw.randrange(25)
+    elif kind == 2:
+        tensor.raw_data = mutate_bytes(tensor.raw_data, draw)
+    elif kind == 3:
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="../../../etc/passwd")
+    else:
+        tensor.name = draw.choice(("x", "y", "", tensor.name + "x"))
+
+
+def run_onnx(data, folder):
+    path = folder / "in"
+    path.write_bytes(data)
+    network = import_onnx(path)
+    network.predict(ROWS_4 if network.inputs == 4 else np.ones((3, network.inputs)), threads=1)
+    export_onnx(network, folder / "out")
+    import_onnx(folder / "out")
+
+
+ROWS_4 = np.random.default_rng(0).standard_normal((7, 4))
+TARGETS = {
+    "model": Target(model_seeds, mutate_model, run_model),
+    "onnx": Target(onnx_seeds, mutate_onnx, run_onnx),
+}
 for _suffix in (".csv", ".tsv", ".csv.gz", ".parquet", ".arrow"):
     TARGETS[_suffix[1:]] = Target(table_seeds(_suffix), mutate_table(_suffix), run_table(_suffix))

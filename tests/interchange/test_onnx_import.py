@@ -54,7 +54,8 @@ def write(path, nodes, constants=(), width=4, kind=TensorProto.FLOAT):
 
 
 def node(kind, *inputs, to="y", **attributes):
-    return helper.make_node(kind, inputs, [to], f"the {kind}", **attributes)
+    name = f"the {kind}" if to == "y" else f"the {kind} {to}"
+    return helper.make_node(kind, inputs, [to], name, **attributes)
 
 
 def test_what_was_exported_comes_back(tmp_path):
@@ -85,6 +86,9 @@ def test_what_was_exported_comes_back(tmp_path):
         ([node("Mul", "s", "x")], {"s": floats(4)}, "Scale()"),
         ([node("Softplus", "x", to="a"), node("Tanh", "a", to="b"), node("Mul", "b", "x")], {},
          "Mish()"),
+        ([node("Div", "x", "r", to="a"), node("Erf", "a", to="b"), node("Add", "b", "1", to="c"),
+          node("Mul", "x", "c", to="d"), node("Mul", "d", "h")],
+         {"r": np.float32(2**0.5), "1": np.float32(1), "h": np.float32(0.5)}, "GELU()"),
         ([node("Flatten", "x", to="a"), node("Dropout", "a", to="b"), node("Elu", "b")], {},
          "Dropout(0.5), ELU()"),
         ([node("Sigmoid", "x", to="a"), node("Add", "a", "x")], {}, "Residual(Sigmoid())"),

@@ -157,6 +157,21 @@ class Tracer:
             value = str(node.input[0])
         return value
 
+    def pairs(self, value: str, kind: str) -> list[tuple[str, str]]:
+        """Return the two inputs of what makes a value in both orders, if it is of a kind."""
+        node = self.file.made_by.get(value)
+        if node is None or node.op_type != kind or len(node.input) != 2:
+            return []
+        first, second = map(str, node.input)
+        return [(first, second), (second, first)]
+
+    def is_near(self, name: str, number: float) -> bool:
+        """Whether a value is a constant, and this number."""
+        if not self.file.is_constant(name):
+            return False
+        array = self.file.array(name)
+        return array.size == 1 and abs(float(array.reshape(-1)[0]) - number) < 1e-5
+
     def origin(self, values: list[str]) -> str:
         """Return the last value that all of these are made of, or are."""
         made_of = [self._made_of(value) for value in values]
@@ -280,15 +295,28 @@ def _add(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
 
 
 def _mul(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-    first, second = tracer.input(node), tracer.input(node, 1)
-    for k, (one, other) in enumerate(((first, second), (second, first))):
+    for k, (one, other) in enumerate(tracer.pairs(str(node.output[0]), "Mul")):
         if tracer.file.is_constant(one):
+            x = _gelu(tracer, other) if tracer.is_near(one, 0.5) else None
+            if x is not None:
+                return Piece(own.GELU()), x
             return Piece(own.Scale(), {"s": tracer.vector(node, k)}), other
         if tracer.reads(one, "Sigmoid") == other:
             return Piece(own.SiLU()), other
         if tracer.reads(one, "Tanh", "Softplus") == other:
             return Piece(own.Mish()), other
-    raise tracer.error(node, "multiplies two branches; only x·σ(x) and Mish are known")
+    raise tracer.error(node, "multiplies two branches; only x·σ(x), GELU and Mish are known")
+
+
+def _gelu(tracer: Tracer, product: str) -> str | None:
+    """Return x if the product is x·(1 + erf(x/√2)), as PyTorch writes twice the GELU."""
+    for x, total in tracer.pairs(product, "Mul"):
+        for one, erf in tracer.pairs(total, "Add"):
+            quotient = tracer.reads(erf, "Erf") or ""
+            for top, root in tracer.pairs(quotient, "Div")[:1]:
+                if top == x and tracer.is_near(one, 1.0) and tracer.is_near(root, 2**0.5):
+                    return x
+    return None
 
 
 def _layer_norm(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
