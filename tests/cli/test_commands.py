@@ -99,9 +99,9 @@ def test_predict_meets_odd_values_and_drops_no_row(model, tmp_path):
 def test_export_writes_a_file_that_others_run(model, tmp_path):
     done = steepest("export", model[0], tmp_path / "m.onnx")
     assert done.returncode == 0, done.stderr
-    assert "13 columns to 'income'" in done.stdout
+    assert "14 columns to 'income'" in done.stdout
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
-    assert len(session.get_inputs()) == 13
+    assert len(session.get_inputs()) == 14
     assert [output.name for output in session.get_outputs()] == ["prediction", "probabilities"]
     done = steepest("export", model[0], tmp_path / "m.pt")
     assert done.returncode == 2
