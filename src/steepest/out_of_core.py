@@ -116,9 +116,10 @@ def fit_stream(
                 encoder.transform(checked, dtype=recipe.dtype),
                 loss.targets(task.encode(checked.column(target)), network.outputs, recipe.dtype),
             )
+        held_rows = 0 if held_out is None else len(held_out[1])
         note(
             f"{int(scratch.rows.sum()):,} rows to train in {blocks} shuffled blocks on disk, "
-            f"{0 if held_out is None else len(held_out[1]):,} to validate; "
+            f"{held_rows:,} to validate; "
             f"{len(encoder.columns)} columns become {encoder.width} inputs"
         )
         sizes = scratch.rows[scratch.rows > 0]
@@ -144,11 +145,14 @@ def fit_stream(
     note(f"{len(training.rows)} epochs in {training.elapsed:.1f} s")
     columns = dict.fromkeys(name for row in training.rows for name in row)
     history = {name: [row[name] for row in training.rows] for name in columns}
-    about = {"history": history, "recipe": plain_recipe(recipe), "seed": recipe.seed}
+    about = {
+        "history": history,
+        "recipe": plain_recipe(recipe),
+        "rows": {"train": int(sizes.sum()), "validation": held_rows},
+        "seed": recipe.seed,
+    }
     fit = Fit(Model(network, loss, encoder, task, about), notes, ended=ended)
     tested = survey.test.table()
     if tested is not None and ended is None:
         score_fit(fit, tested, survey.typed.column(target), target)
-        about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
-        about["test_rows"] = tested.num_rows
     return fit

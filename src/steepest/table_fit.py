@@ -183,11 +183,10 @@ def fit_table(
     if held_out and len(history):
         best = f", best epoch {int(np.argmin(history['validation_loss'])) + 1}"
     note(f"{len(history)} epochs in {seconds:.1f} s{best}")
-    counted = {"train": len(split.train), "validation": len(split.validation)}
     about = {
         "history": history.to_dict(),
         "recipe": plain_recipe(recipe),
-        "rows": counted,
+        "rows": {"train": len(split.train), "validation": len(split.validation)},
         "seed": recipe.seed,
     }
     fit = Fit(Model(network, loss, encoder, task, about), notes, ended=ended)
@@ -196,10 +195,6 @@ def fit_table(
     tested = rows(split.test) if test_table is None else _usable(test_table, target, task, note)
     if tested.num_rows:
         score_fit(fit, tested, training.column(target), target)
-        about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
-        about["trivial"] = {name: score for name, (_, score) in fit.scores.items()}
-        about["trivial_says"] = fit.trivial
-        counted["test"] = tested.num_rows
     return fit
 
 
@@ -216,7 +211,7 @@ def _usable(table: pa.Table, target: str, task: Task, note: Callable[[str], None
 
 
 def score_fit(fit: Fit, tested: pa.Table, training: Any, target: str) -> None:
-    """Fill in the scores of the model, and of what knows the training targets only."""
+    """Note how the model scores, and what knows the training targets only."""
     model, task = fit.model, fit.model.task
     prediction = model.outputs(tested)
     y, known = task.encode(tested.column(target)), task.encode(training)
@@ -238,6 +233,11 @@ def score_fit(fit: Fit, tested: pa.Table, training: Any, target: str) -> None:
             METRICS[name](y, prediction) * factor,
             METRICS[name](y, trivial) * factor,
         )
+    about = model.about
+    about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
+    about["trivial"] = {name: score for name, (_, score) in fit.scores.items()}
+    about["trivial_says"] = fit.trivial
+    about["rows"]["test"] = tested.num_rows
 
 
 def plain_recipe(recipe: Recipe) -> dict[str, Any]:

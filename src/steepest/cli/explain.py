@@ -144,7 +144,9 @@ def _follow(
     gradients = Gradients(model.network, model.loss, threads=threads)
     flow, norms = gradients.mean(X, y), gradients.norms(X, y)
     said = model.predict(part, proba=model.has_probabilities)
-    layers = {path: layer for path, layer, _ in walk(model.network.layer, model.network.inputs or 1)}
+    layers = {
+        path: layer for path, layer, _ in walk(model.network.layer, model.network.inputs or 1)
+    }
     backwards, n = list(flow.dy), len(picked)
     for k, row in enumerate(picked):
         target, prediction = part.column(model.task.name)[k], said.column("prediction")[k].as_py()
