@@ -3,6 +3,8 @@
 Compose a `Network` of layers, give a `Trainer` a loss and an update rule, and fit.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .checkpoint import Checkpoint
 from .errors import (
     CheckpointError,
@@ -79,6 +81,9 @@ from .schedules import (
 from .trainer import Progress, Trainer
 from .watch import Watch
 
+if TYPE_CHECKING:
+    from .estimators import MLPClassifier, MLPRegressor
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -116,6 +121,8 @@ __all__ = [
     "LeakyReLU",
     "Logistic",
     "Loss",
+    "MLPClassifier",
+    "MLPRegressor",
     "Mish",
     "ModelError",
     "Moments",
@@ -157,3 +164,16 @@ __all__ = [
     "per_example_gradients",
     "to_state_dict",
 ]
+
+_LAZY = {"MLPClassifier": ".estimators", "MLPRegressor": ".estimators"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs scikit-learn when it is first asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_LAZY[name], __name__), name)
+    globals()[name] = value
+    return value

@@ -20,7 +20,7 @@ from ._atomic import call, fetch_add, load, store, yield_core
 from ._kernels import driver_address
 from .program import Instruction, Program, aligned
 
-__all__ = ["Engine", "barrier", "drive"]
+__all__ = ["Engine", "barrier", "drive", "straight"]
 
 _SPINS = 2000  # tries before a waiting thread offers its core to others
 
@@ -140,7 +140,7 @@ class Engine:
                 other.result()
         failed = int(self.control.words[2])
         if failed:
-            raise RuntimeError(f"a kernel raised an exception: {self._formula(failed)}")
+            raise RuntimeError(_exception_in(failed, self.whole, self.short))
         return done
 
     def trace(self, program: Program) -> Iterator[Instruction]:
@@ -154,16 +154,18 @@ class Engine:
                 yield instruction
             row = end
 
-    def _formula(self, address: int) -> str:
-        """Return the formula of the instruction whose row lies at ``address``."""
-        for program in (self.whole, self.short):
-            if program is not None:
-                row = int(program.rows.ctypes.data)
-                for instruction in program.instructions:
-                    if row == address:
-                        return f"{instruction.layer}: {instruction.formula}"
-                    row += 8 * load(row + 8)
-        return "unknown"
+
+def _exception_in(address: int, *programs: Program | None) -> str:
+    """Return a message that names the instruction whose row lies at ``address``."""
+    for program in programs:
+        if program is not None:
+            row = int(program.rows.ctypes.data)
+            for instruction in program.instructions:
+                if row == address:
+                    at = f"{instruction.layer}: {instruction.formula}"
+                    return f"a kernel raised an exception: {at}"
+                row += 8 * load(row + 8)
+    return "a kernel raised an exception"
 
 
 def _span(program: Program | None) -> tuple[int, int]:
@@ -173,12 +175,39 @@ def _span(program: Program | None) -> tuple[int, int]:
     return start, start + program.rows.nbytes
 
 
+def straight(program: Program) -> Callable[[], None]:
+    """Return a function that runs ``program`` once, on this thread, with no more than one call.
+
+    For programs of one thread that meet at no barrier. The function keeps the program alive, and is
+    not safe to call from two threads at once.
+    """
+    control, result = Control(), (ctypes.c_int64 * 2)()
+    at, (start, end) = ctypes.addressof(result), _span(program)
+    numbers = (at, at + 8, start, end, 0, 0, 1, 0, 1, control.address, 0, 1)
+    function = _entry()
+    arguments = [kind(number) for kind, number in zip(function.argtypes, numbers, strict=True)]
+
+    def run() -> None:
+        function(*arguments)
+        if result[0] != 1:
+            failed = int(control.words[2])
+            control.reset()
+            raise RuntimeError(_exception_in(failed, program))
+
+    return run
+
+
 @functools.cache
-def _driver() -> Callable[..., int]:
+def _entry() -> Any:
     # ctypes lets go of Python's lock during the call, so threads run at once.
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 10)(
+    return ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 10)(
         driver_address(drive, 10)
     )
+
+
+@functools.cache
+def _driver() -> Callable[..., int]:
+    function = _entry()
 
     def run(*arguments: int) -> int:
         result = (ctypes.c_int64 * 2)()  # Numba returns a status, and the value through a pointer

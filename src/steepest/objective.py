@@ -46,7 +46,7 @@ class Objective:
 
     def lower(
         self, low: Lowering, network: Network, chosen: Buffer, *, scale: float,
-        wants_dx: bool = False,
+        wants_dx: bool = False, weight: Buffer | None = None,
     ) -> Buffer:  # fmt: skip
         """Emit forward, ℓ and backward for the rows ``chosen``; return their losses.
 
@@ -56,10 +56,14 @@ class Objective:
             The gradient is that of scale · Σ_i w_i ℓ_i.
         wants_dx : bool
             Whether to go back as far as the input, if it is dense.
+        weight : Buffer, optional
+            Receives Σ_i w_i; each w_i is then divided by their mean.
         """
         assert network.inputs is not None
         x = self._source.lower(low, network.inputs, chosen)
         names: dict[str, Any] = self._targets.lower(low, chosen)
+        if weight is not None:
+            low.emit(share_out, {"w": names["w"], "total": weight})
         for observer in low.observers:
             observer.begin(chosen)
         z, backward = network.layer.lower(low, x)
@@ -106,3 +110,14 @@ def prepare(
     network.layer.check_inputs(X)
     w = None if weights is None else as_weights(weights, n, network.dtype, where)
     return X, loss.targets(y, network.outputs, network.dtype), w
+
+
+def share_out(w, total):  # type: ignore[no-untyped-def]
+    """total ← Σ w; w ← w n / total"""
+    n, found = w.shape[0], w.dtype.type(0)
+    for i in range(n):
+        found += w[i]
+    total[0] = found
+    scale = w.dtype.type(n) / found if found > 0 else found
+    for i in range(n):
+        w[i] *= scale

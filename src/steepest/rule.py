@@ -120,11 +120,13 @@ def check(
     above: float | None = None,
     least: float | None = None,
     below: float | None = None,
+    most: float | None = None,
 ) -> None:
     """Raise `InputError` unless ``value`` is a finite number within the bounds."""
     words = [f"above {above}"] if above is not None else []
     words += [f"at least {least}"] if least is not None else []
     words += [f"below {below}"] if below is not None else []
+    words += [f"at most {most}"] if most is not None else []
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if (
         not number
@@ -132,5 +134,6 @@ def check(
         or (above is not None and value <= above)
         or (least is not None and value < least)
         or (below is not None and value >= below)
+        or (most is not None and value > most)
     ):
         raise InputError(f"{where}: {what} must be a number {' and '.join(words)}, got {value!r}")

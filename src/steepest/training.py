@@ -67,6 +67,9 @@ class TrainingRun:
         The number of the next step.
     first : int, optional
         The number of the first step of the first epoch, if ``step`` is not that.
+    per_weight : bool
+        Divide the sums of a batch by its weights, not by its rows, and so the penalties of a rule
+        with ``penalty_over_batch``. Weights then need no common scale.
     """
 
     def __init__(
@@ -85,12 +88,14 @@ class TrainingRun:
         slots: dict[str, Array],
         step: int,
         first: int | None = None,
+        per_weight: bool = False,
     ) -> None:
         assert network.inputs is not None
         self.network, self.loss, self.rule, self.sampler = network, loss, rule, sampler
         n = X.shape[0]
         self._n, self._batch, self._seed = n, batch, seed
         self._first = step if first is None else first
+        self._per_weight = per_weight
         self.per_epoch = -(-n // batch)
         self._control = Control()
         self._arena = Arena(network.dtype)
@@ -98,8 +103,7 @@ class TrainingRun:
         self._step.array[()] = step
         self._begin = Buffer.number("t0")  # the first step of the chunk
         self._objective = Objective(loss, is_sparse(X), y, w is not None)
-        self._objective.set(X, y, w)
-        self.data = X, y, w
+        self.exchange(X, y, w)
         self._rates = self._arena.array("rates", CHUNK)
         self._sums = self._arena.array("losses", CHUNK)
         self._epoch = self._arena.array("epoch", 2, kind="i")
@@ -117,6 +121,12 @@ class TrainingRun:
         if self.short is not None:
             self.short.assemble()
         self.engine = Engine(self.whole, self.short, self.per_epoch, self._control)
+
+    def exchange(self, X: Any, y: Array, w: Array | None) -> None:
+        """Put other data in, as many rows and of the same kind."""
+        assert X.shape[0] == self._n
+        self._objective.set(X, y, w)
+        self.data = X, y, w
 
     @property
     def step(self) -> int:
@@ -205,10 +215,11 @@ class TrainingRun:
         )
         chosen = arena.array("i", n, kind="i")
         self.sampler.lower(low, self._n, self._batch, self.per_epoch, self._epoch, chosen)
-        losses = self._objective.lower(low, network, chosen, scale=1.0 / n)
+        weight = arena.array("Σw", 1) if self._per_weight else None
+        losses = self._objective.lower(low, network, chosen, scale=1.0 / n, weight=weight)
         penalty = arena.array("penalty", 8 * self.threads)
         if not self.fused:
-            self._update(low, Buffer("η", (), "f", eta.block), penalty)
+            self._update(low, Buffer("η", (), "f", eta.block), penalty, weight)
         low.emit(
             record,
             {
@@ -223,7 +234,7 @@ class TrainingRun:
         low.barrier()
         return program
 
-    def _update(self, low: Lowering, eta: Buffer, penalty: Buffer) -> None:
+    def _update(self, low: Lowering, eta: Buffer, penalty: Buffer, weight: Buffer | None) -> None:
         """Emit the update rule: clip, penalise, step, decay."""
         rule, theta = self.rule, self.network.theta
         assert self._gradient is not None
@@ -237,6 +248,7 @@ class TrainingRun:
             names = {**whole, "sums": sums, "limit": rule.clip_norm, "entries": entries}
             low.emit(square_sums, names, flops=2 * theta.size)
             low.emit(clip_norm, names, flops=theta.size)
+        strengths = self._strengths(low, weight)
         for segment in self._segments():
             size = segment.stop - segment.start
             part = {
@@ -252,13 +264,25 @@ class TrainingRun:
                 low.emit(scale_rate, names, nbytes=0)
             names = {**part, "eta": rate, "entries": low.share(size, 16)}
             if segment.decays and (rule.l1 or rule.l2):
-                share = 1.0 / low.n if rule.penalty_over_batch else 1.0
-                strengths = {"l1": rule.l1 * share, "l2": rule.l2 * share}
                 low.emit(penalise, {**names, **strengths, "penalty": penalty}, flops=4 * size)
             if segment.decays and rule.weight_decay:
                 low.emit(decay, {**names, "weight_decay": float(rule.weight_decay)}, flops=2 * size)
             number = {"t": low.arena.array("count", kind="i")} | rule.settings()
             low.emit(rule.kernel, {**names, **number}, flops=10 * size)
+
+    def _strengths(self, low: Lowering, weight: Buffer | None) -> dict[str, Any]:
+        """Return l1 and l2 as the penalties of a batch want them."""
+        rule = self.rule
+        own = {"l1": rule.l1, "l2": rule.l2}
+        if not rule.penalty_over_batch:
+            return own
+        if weight is None or not (rule.l1 or rule.l2):
+            return {name: value / low.n for name, value in own.items()}
+        divided = {name: low.arena.array(f"{name}/Σw") for name in own}
+        for name, buffer in divided.items():
+            names = {"strength": own[name], "total": weight, "own": buffer.as_vector()}
+            low.emit(divide, names, nbytes=0)
+        return divided
 
     def _segments(self) -> list[_Segment]:
         """Return the parameters in runs that the rule treats alike."""
@@ -290,6 +314,11 @@ def tick(step, t0, rates, eta, minus_eta, count):  # type: ignore[no-untyped-def
 def scale_rate(eta, factor, own):  # type: ignore[no-untyped-def]
     """own ← factor · eta"""
     own[0] = factor * eta
+
+
+def divide(strength, total, own):  # type: ignore[no-untyped-def]
+    """own ← strength / total"""
+    own[0] = strength / total[0] if total[0] > 0 else total[0]
 
 
 def record(step, t0, loss, penalty, losses, flag):  # type: ignore[no-untyped-def]

@@ -40,7 +40,7 @@ class SGD(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check("SGD", "momentum", self.momentum, least=0, below=1)
+        check("SGD", "momentum", self.momentum, least=0, most=1)
         if self.nesterov and self.momentum == 0:
             raise InputError("SGD: nesterov needs a momentum above 0")
 

@@ -1,0 +1,321 @@
+"""What the classifier and the regressor share: parameters, fitting, and the state between fits.
+
+The interface is that of scikit-learn's MLP. ``coefs_`` and ``intercepts_`` show the network, which
+``network_`` holds. With the same ``random_state``, a fit gives scikit-learn's numbers up to
+rounding.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from copy import deepcopy
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ..errors import InputError
+from ..layer import Layer
+from ..loss import Loss
+from ..network import Network
+from ..rule import Rule
+from .architecture import ACTIVATIONS, begin, build
+from .callbacks import CallbackSupportMixin, with_callbacks
+from .compiled import Compiled
+from .held_out import hold_out
+from .lbfgs import fit_lbfgs
+from .rows import Rows
+from .stochastic import fit_stochastic
+from .weights import Weights
+
+__all__ = ["FRACTION", "BaseMLP", "is_stochastic", "with_callbacks"]
+
+Array = NDArray[Any]
+
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+FRACTION = Interval(Real, 0, 1, closed="left")
+_COUNT = Interval(Integral, 1, None, closed="left")
+
+
+def is_stochastic(model: BaseMLP) -> bool:
+    """Return True if ``model`` takes gradient steps; say that it does not as hasattr hears it."""
+    if isinstance(model.solver, str) and model.solver == "lbfgs":
+        raise AttributeError("partial_fit takes gradient steps: use solver 'sgd', 'adam' or a Rule")
+    return True
+
+
+class BaseMLP(CallbackSupportMixin, BaseEstimator):
+    """A multi-layer perceptron. `MLPClassifier` and `MLPRegressor` derive from it."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "hidden_layer_sizes": ["array-like", _COUNT],
+        "activation": [StrOptions(set(ACTIVATIONS)), list, tuple, Layer],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"}), Rule],
+        "alpha": [_NOT_NEGATIVE],
+        "batch_size": [StrOptions({"auto"}), _COUNT],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), callable],
+        "learning_rate_init": [_POSITIVE],
+        "power_t": [_NOT_NEGATIVE],
+        "max_iter": [_COUNT],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [_NOT_NEGATIVE],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [FRACTION, HasMethods(["split"])],
+        "beta_1": [FRACTION],
+        "beta_2": [FRACTION],
+        "epsilon": [_POSITIVE],
+        "n_iter_no_change": [_COUNT, Options(Real, {np.inf})],
+        "max_fun": [_COUNT],
+        "network": [Network, Layer, None],
+        "dropout": [FRACTION, list, tuple],
+        "layer_norm": ["boolean"],
+        "residual": ["boolean"],
+        "clip_norm": [_POSITIVE, None],
+        "clip_value": [_POSITIVE, None],
+        "metrics": ["array-like", dict, None],
+        "callbacks": ["array-like", None],
+        "progress_bar": ["boolean"],
+        "time_limit": [_POSITIVE, None],
+        "n_threads": [_COUNT, None],
+        "dtype": [StrOptions({"float32", "float64"}), None],
+    }
+
+    _seed = 0  # of the layers' own draws
+
+    def _set(self, parameters: dict[str, Any]) -> None:
+        """Keep the arguments of the constructor, as they are."""
+        for name in self._get_param_names():
+            setattr(self, name, parameters[name])
+
+    # ------------------------------------------------------------------ what the two differ in
+
+    @abstractmethod
+    def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array, Array]:
+        """Return X, what a stratified split goes by, and encoded targets."""
+
+    @abstractmethod
+    def _choose_loss(self, y: Array) -> tuple[Loss, int]:
+        """Return the loss, and the width of the network's output for encoded targets ``y``."""
+
+    @abstractmethod
+    def _targets(self, y: Array) -> Array:
+        """Return encoded targets as the loss wants them."""
+
+    @abstractmethod
+    def _stratify(self, strata: Array) -> Array | None:
+        """Return what the split for early stopping is stratified by, if by anything."""
+
+    @abstractmethod
+    def _out_activation(self) -> str:
+        """Return the name of the function that turns outputs into predictions."""
+
+    @abstractmethod
+    def _score_outputs(self, z: Array, y: Array, w: Array | None, loss: float) -> float:
+        """Return the score of outputs ``z`` for encoded targets; the greater, the better."""
+
+    # ------------------------------------------------------------------ fitting
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: Any = None) -> Any:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix, (n, p)
+        y : array-like, (n,) or (n, k)
+        sample_weight : array-like, (n,), optional
+        eval_set : tuple, optional
+            ``(X, y)`` or ``(X, y, sample_weight)``: rows that are scored after every epoch. With
+            ``early_stopping`` they take the place of the fraction that is held out otherwise.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, eval_set, incremental=False)
+
+    @available_if(is_stochastic)
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Take one epoch of steps on these rows, from where the last fit ended.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix, (n, p)
+        y : array-like, (n,) or (n, k)
+        sample_weight : array-like, (n,), optional
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, None, incremental=True)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> Any:
+        watched = X, y, sample_weight
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        X, strata, y = self._validate(X, y, incremental, reset=first)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X)
+        rows = Rows(X, y, self._weigh(strata, sample_weight))
+        self._random_state = check_random_state(self.random_state)
+        self._loss, outputs = self._choose_loss(y)
+        if first:
+            self._begin(X, outputs)
+        else:
+            self._go_on(X, outputs)
+        rows.X = self._prepared(rows.X)
+        if self.solver == "lbfgs":
+            self._refuse(eval_set is not None, "eval_set")
+            self._refuse(bool(np.any(self.dropout)), "dropout")
+            fit_lbfgs(self, rows, watched)
+        else:
+            if self.early_stopping and incremental:
+                raise InputError("partial_fit does not support early_stopping=True")
+            rows, held_out = hold_out(self, rows, strata, eval_set)
+            fit_stochastic(self, rows, held_out, watched, incremental)
+        if not np.isfinite(self.network_.theta).all():
+            raise InputError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed. A smaller learning rate or clip_norm may "
+                "help, too."
+            )
+        return self
+
+    def _weigh(self, strata: Array, sample_weight: Array | None) -> Array | None:
+        """Return the weights of the examples."""
+        return sample_weight
+
+    def _refuse(self, given: bool, what: str) -> None:
+        if given:
+            raise InputError(f"{what} needs gradient steps: use solver 'sgd', 'adam' or a Rule")
+
+    def _begin(self, X: Any, outputs: int) -> None:
+        """Build the network, and forget what earlier fits left."""
+        plain = self.network is None
+        # The seed of layers' own draws; none is taken where only scikit-learn's draws are made.
+        own = not plain or np.any(self.dropout)
+        self._seed = int(self._random_state.randint(2**31 - 1)) if own else 0
+        network = build(self, X.shape[1], outputs, self._dtype_of(X), self._seed)
+        if plain:
+            begin(network, self.activation, self._random_state)
+        self.network_, self._weights = network, Weights(network)
+        self._show()
+        self.n_iter_ = self.t_ = 0
+        if self.solver == "lbfgs":
+            return
+        self.loss_curve_: list[float] = []
+        self._no_improvement_count = 0
+        self._best_theta = network.theta.copy()
+        self.validation_scores_: Any = [] if self.early_stopping else None
+        self.best_validation_score_ = -np.inf if self.early_stopping else None
+        self.best_loss_ = None if self.early_stopping else np.inf
+
+    def _go_on(self, X: Any, outputs: int) -> None:
+        """Take up the network where it was left, with the values of ``coefs_`` and so on."""
+        if not hasattr(self, "network_"):  # they were put there by hand
+            self.network_ = build(self, X.shape[1], outputs, self._dtype_of(X), self._seed)
+            self._weights = Weights(self.network_)
+        self._weights.pull(self.coefs_, self.intercepts_)
+        self._show()
+
+    def _show(self) -> None:
+        """Set the attributes that show the network."""
+        self.coefs_, self.intercepts_ = list(self._weights.coefs), list(self._weights.intercepts)
+        self.n_outputs_, self.n_layers_ = self.network_.outputs, len(self.coefs_) + 1
+        self.out_activation_ = self._out_activation()
+
+    def _dtype_of(self, X: Any) -> str:
+        """Return the dtype to train in: X's, unless `dtype` says otherwise."""
+        if self.dtype is not None:
+            return str(self.dtype)
+        # The line search of L-BFGS compares losses that differ little.
+        return "float32" if X.dtype == np.float32 and self.solver != "lbfgs" else "float64"
+
+    def _prepared(self, X: Any) -> Any:
+        """Return checked inputs as the network takes them: C-contiguous, or CSR."""
+        dtype = self.network_.dtype
+        if hasattr(X, "tocsr"):
+            return X.tocsr().astype(dtype, copy=False)
+        return np.ascontiguousarray(X, dtype)
+
+    # ------------------------------------------------------------------ predicting
+
+    def _outputs(self, X: Any) -> Array:
+        """Return the network's outputs for rows as a user gives them."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        self._weights.pull(self.coefs_, self.intercepts_)
+        return self.network_.predict(self._prepared(X), threads=self.n_threads)
+
+    def compiled(self) -> Compiled:
+        """Return a function of one row that predicts without any check, in microseconds.
+
+        It holds the weights of this moment's network: it follows further training of the same
+        network, and is not safe to call from two threads at once.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from steepest import MLPRegressor
+        >>> X = np.arange(40.0).reshape(20, 2) / 40
+        >>> model = MLPRegressor(random_state=0, solver="lbfgs").fit(X, X.sum(axis=1))
+        >>> predict = model.compiled()
+        >>> bool(np.isclose(predict(X[3]), model.predict(X[3:4])[0]))
+        True
+        """
+        check_is_fitted(self)
+        self._weights.pull(self.coefs_, self.intercepts_)
+        return Compiled(self.network_, self._read)
+
+    @abstractmethod
+    def _read(self, z: Array) -> Any:
+        """Return what one row of outputs predicts."""
+
+    # ------------------------------------------------------------------ state
+
+    def _reconstruction_attributes(self) -> dict[str, Any]:
+        """Return what a copy of the model needs to predict as of now, for callbacks."""
+        network = deepcopy(self.network_)
+        weights = Weights(network)
+        return {
+            "network_": network,
+            "_weights": weights,
+            "coefs_": list(weights.coefs),
+            "intercepts_": list(weights.intercepts),
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_session", None)
+        if "network_" in state:
+            self._weights.pull(self.coefs_, self.intercepts_)
+            for view in ("_weights", "coefs_", "intercepts_"):
+                del state[view]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state:
+            self._weights = Weights(self.network_)
+            self.coefs_ = list(self._weights.coefs)
+            self.intercepts_ = list(self._weights.intercepts)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

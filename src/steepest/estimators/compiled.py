@@ -1,0 +1,55 @@
+"""One row at a time, as fast as Python calls: the program for one row, and nothing around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..engine import Control, straight
+from ..lowering import Lowering
+from ..network import Network
+from ..program import Arena, Buffer, Program
+
+__all__ = ["Compiled"]
+
+Array = NDArray[Any]
+
+
+class Compiled:
+    """A network as a function of one row.
+
+    Parameters
+    ----------
+    network : Network
+        Built. Its parameters are read where they lie, so further training is followed.
+    read : callable
+        Turns the outputs (q,) into the prediction.
+
+    Attributes
+    ----------
+    x : ndarray, (p,)
+        Where the row is put.
+    z : ndarray, (q,)
+        Where the outputs are found.
+    """
+
+    def __init__(self, network: Network, read: Callable[[Array], Any]) -> None:
+        assert network.inputs is not None
+        program = Program("predict", 1, network.dtype, 1)
+        arena = Arena(network.dtype)
+        low = Lowering(program, arena, network, Control(), Buffer.number("t"), training=False)
+        x = arena.array("x", 1, network.inputs)
+        z, _ = network.layer.lower(low, x)
+        arena.allocate()
+        program.assemble()
+        self._network, self._read = network, read  # the program reads the network's memory
+        self.x, self.z = x.array[0], z.array[0]
+        self._run = straight(program)
+
+    def __call__(self, row: Any) -> Any:
+        """Return what ``row`` (p,) predicts: a number, a class, or (k,) of them."""
+        self.x[:] = row
+        self._run()
+        return self._read(self.z)

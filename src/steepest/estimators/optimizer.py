@@ -1,0 +1,68 @@
+"""From an estimator's parameters to an update rule, its pace, and what both remember."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..program import aligned
+from ..rule import Rule
+from ..rules import SGD, Adam
+from .pace import Adaptive, InverseScaling, Pace, Scheduled
+
+__all__ = ["Optimizer"]
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Optimizer:
+    """A rule and its pace, with the state that a later `partial_fit` goes on from."""
+
+    rule: Rule
+    pace: Pace
+    slots: dict[str, Array] = field(default_factory=dict)
+    step: int = 0
+
+    @classmethod
+    def of(cls, model: Any, size: int, dtype: str) -> Optimizer:
+        """Return a new one as ``model``'s parameters ask, for ``size`` parameters."""
+        rule = model.solver if isinstance(model.solver, Rule) else _named_rule(model)
+        clips = {what: getattr(model, what) for what in ("clip_norm", "clip_value")}
+        rule = replace(rule, **{what: limit for what, limit in clips.items() if limit is not None})
+        slots = {name: aligned(size, dtype) for name in rule.slots}
+        return cls(rule, _pace(model, rule), slots)
+
+    @property
+    def learning_rate(self) -> float:
+        """The current one."""
+        return self.pace.learning_rate
+
+
+def _named_rule(model: Any) -> Rule:
+    """Return scikit-learn's SGD or Adam; its penalty is ½ alpha ‖A‖²/(rows of the batch)."""
+    penalty: dict[str, Any] = {"l2": float(model.alpha), "penalty_over_batch": True}
+    lr = float(model.learning_rate_init)
+    if model.solver == "sgd":
+        momentum = float(model.momentum)
+        nesterov = bool(model.nesterovs_momentum and momentum)
+        return SGD(lr, momentum=momentum, nesterov=nesterov, **penalty)
+    return Adam(
+        lr, beta1=model.beta_1, beta2=model.beta_2, eps=model.epsilon, epsilon_hat=True, **penalty
+    )
+
+
+def _pace(model: Any, rule: Rule) -> Pace:
+    schedule = model.learning_rate
+    if isinstance(model.solver, Rule):
+        schedule = rule.lr if callable(rule.lr) else "constant"
+    if callable(schedule):
+        return Scheduled(schedule)
+    assert not callable(rule.lr)
+    if model.solver == "sgd" and schedule == "invscaling":
+        return InverseScaling(rule.lr, model.power_t)
+    if model.solver == "sgd" and schedule == "adaptive":
+        return Adaptive(rule.lr)
+    return Pace(rule.lr)
