@@ -231,8 +231,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         q = self.network_.outputs
         if not isinstance(self._loss, Logistic):
             return y
-        y = y if y.ndim == 2 or q == 1 else (y[:, None] == np.arange(q)).astype(np.float64)
-        return y * (1 - self.label_smoothing) + self.label_smoothing / 2
+        if y.ndim == 1 and q > 1:
+            y = np.equal(y[:, None], np.arange(q))
+        smooth: Array = y * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return smooth
 
     def _stratify(self, strata: Array) -> Array | None:
         if self.network_.outputs != 1:

@@ -40,6 +40,13 @@ class Optimizer:
         """The current one."""
         return self.pace.learning_rate
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        # What comes from a file may be mapped from it, and read-only; kernels write to the slots.
+        for name, stored in self.slots.items():
+            self.slots[name] = aligned(stored.size, stored.dtype)
+            self.slots[name][:] = stored
+
 
 def _named_rule(model: Any) -> Rule:
     """Return scikit-learn's SGD or Adam; its penalty is ½ alpha ‖A‖²/(rows of the batch)."""
