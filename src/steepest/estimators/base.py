@@ -280,11 +280,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._weights.pull(self.coefs_, self.intercepts_)
-        return Compiled(self.network_, self._read)
+        return Compiled(self.network_, self._read, self._means)
 
     @abstractmethod
     def _read(self, z: Array) -> Any:
         """Return what one row of outputs predicts."""
+
+    def _means(self, z: Array) -> Array:
+        """Return what outputs (n, q) say on the scale of the targets."""
+        return self._loss.mean(z)
 
     # ------------------------------------------------------------------ state
 

@@ -162,14 +162,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray, (n, n_classes)
         """
-        z = self._outputs(X)
-        p = self._loss.mean(z)
-        if p.shape[1] == 1:
-            return np.hstack([1 - p, p])
-        if self._multilabel or isinstance(self._loss, SoftmaxCrossEntropy):
-            return p
-        one_against_rest: Array = p / p.sum(axis=1, keepdims=True)
-        return one_against_rest
+        return self._means(self._outputs(X))
 
     @available_if(_gives_probabilities)
     def predict_log_proba(self, X: Any) -> Array:
@@ -244,6 +237,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _out_activation(self) -> str:
         return "softmax" if isinstance(self._loss, SoftmaxCrossEntropy) else "logistic"
 
+    def _means(self, z: Array) -> Array:
+        p = super()._means(z)
+        if p.shape[1] == 1:
+            return np.hstack([1 - p, p])
+        if self._multilabel or isinstance(self._loss, SoftmaxCrossEntropy):
+            return p
+        one_against_rest: Array = p / p.sum(axis=1, keepdims=True)
+        return one_against_rest
+
     def _labels(self, z: Array) -> Array:
         if self._multilabel:
             found: Array = self._label_binarizer.inverse_transform(self._loss.mean(z))
@@ -265,7 +267,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return float(np.average(right, weights=w))
 
     def _read(self, z: Array) -> Any:
-        return self._labels(z[None])[0]
+        if self._multilabel:
+            return self._labels(z[None])[0]
+        if len(z) > 1:
+            return self.classes_[z.argmax()]
+        return self.classes_[-1 if z[0] > 0 else 0]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

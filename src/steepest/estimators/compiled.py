@@ -26,6 +26,8 @@ class Compiled:
         Built. Its parameters are read where they lie, so further training is followed.
     read : callable
         Turns the outputs (q,) into the prediction.
+    mean : callable
+        Turns the outputs (1, q) into probabilities, or into means.
 
     Attributes
     ----------
@@ -35,7 +37,9 @@ class Compiled:
         Where the outputs are found.
     """
 
-    def __init__(self, network: Network, read: Callable[[Array], Any]) -> None:
+    def __init__(
+        self, network: Network, read: Callable[[Array], Any], mean: Callable[[Array], Array]
+    ) -> None:
         assert network.inputs is not None
         program = Program("predict", 1, network.dtype, 1)
         arena = Arena(network.dtype)
@@ -44,7 +48,11 @@ class Compiled:
         z, _ = network.layer.lower(low, x)
         arena.allocate()
         program.assemble()
-        self._network, self._read = network, read  # the program reads the network's memory
+        self._network, self._read, self._mean = (
+            network,
+            read,
+            mean,
+        )  # the program reads the network's memory
         self.x, self.z = x.array[0], z.array[0]
         self._run = straight(program)
 
@@ -53,3 +61,9 @@ class Compiled:
         self.x[:] = row
         self._run()
         return self._read(self.z)
+
+    def proba(self, row: Any) -> Array:
+        """Return the probabilities of the classes for ``row`` (p,), or of the labels."""
+        self.x[:] = row
+        self._run()
+        return self._mean(self.z[None])[0].copy()

@@ -167,4 +167,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return float(r2_score(y, self._loss.mean(z), sample_weight=w))
 
     def _read(self, z: Array) -> Any:
-        return self._values(z[None])[0]
+        if len(z) == 1 and self.out_activation_ == "identity":
+            return z[0]
+        return np.array(self._values(z[None])[0])  # not a view: the next row is written over it
