@@ -14,9 +14,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from estimators import TABLES, table
 from sklearn.model_selection import train_test_split
 
+from estimators import TABLES, table
 from steepest import MLPRegressor
 
 MISS = 0.1

@@ -52,7 +52,64 @@ def is_stochastic(model: BaseMLP) -> bool:
 
 
 class BaseMLP(CallbackSupportMixin, BaseEstimator):
-    """A multi-layer perceptron. `MLPClassifier` and `MLPRegressor` derive from it."""
+    """A multi-layer perceptron. `MLPClassifier` and `MLPRegressor` derive from it.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Widths of the hidden layers; ``()`` makes a linear model.
+    activation : str, Layer, or a sequence of them
+        ``"identity"``, ``"logistic"``, ``"tanh"``, ``"relu"``, and others (`ACTIVATIONS`).
+    solver : {"lbfgs", "sgd", "adam"} or Rule
+        A rule is used as it is: alpha and the learning-rate parameters do not apply.
+    alpha : float
+        Strength of the penalty ½ alpha ‖A‖², divided by the rows (or weight) of a batch.
+    batch_size : int or "auto"
+        ``"auto"``: 200, or all rows if there are fewer.
+    learning_rate : {"constant", "invscaling", "adaptive"} or schedule
+        The names apply to ``"sgd"``; a schedule takes the place of ``learning_rate_init``.
+    learning_rate_init, power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon
+        Of the update rules ``"sgd"`` and ``"adam"``.
+    max_iter, tol, n_iter_no_change, max_fun
+        When to stop: epochs at most; after more than ``n_iter_no_change`` without progress by
+        ``tol``; evaluations of the objective at most, for ``"lbfgs"``.
+    shuffle, random_state, verbose, warm_start
+        As everywhere in scikit-learn.
+    early_stopping : bool
+        Score held-out rows after every epoch, and keep the best epoch's weights.
+    validation_fraction : float or splitter
+        Which rows are held out.
+    network : Network or Layer, optional
+        The network, or a layer in place of the hidden layers.
+    dropout : float or sequence of float
+        After the hidden layers' activations.
+    layer_norm, residual : bool
+        Normalise before activations; connect past hidden layers that keep the width.
+    clip_norm, clip_value : float, optional
+        Limits of the gradient.
+    metrics : sequence or dict, optional
+        Evaluated on the held-out rows after every epoch.
+    callbacks : sequence of callable, optional
+        Called with a `Progress`; one that returns True ends the training.
+    progress_bar : bool
+    time_limit : float, optional
+        Seconds.
+    n_threads : int, optional
+    dtype : {"float32", "float64"}, optional
+        By default that of X.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Views of the network's dense layers.
+    network_ : Network
+    history_ : History
+        A row an epoch of the last fit.
+    loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_
+        How training went.
+    n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
+        As in scikit-learn.
+    """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", _COUNT],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..engine import Control, straight
@@ -66,4 +67,4 @@ class Compiled:
         """Return the probabilities of the classes for ``row`` (p,), or of the labels."""
         self.x[:] = row
         self._run()
-        return self._mean(self.z[None])[0].copy()
+        return np.array(self._mean(self.z[None])[0])
