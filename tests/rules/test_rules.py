@@ -133,7 +133,7 @@ def test_what_sgd_fuses():
     [
         lambda: SGD(0.0),
         lambda: SGD(np.nan),
-        lambda: SGD(momentum=1.0),
+        lambda: SGD(momentum=1.1),
         lambda: SGD(momentum=-0.1),
         lambda: SGD(nesterov=True),
         lambda: SGD(l2=-1.0),
