@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,8 @@ class Pace:
     def begin(self, total: int) -> None:
         """Prepare for a fit of ``total`` steps at most."""
 
-    def rates(self, steps: Array, monitored: Sequence[float]) -> Array:
-        """Return the learning rates of ``steps``; ``monitored`` has the epochs' values so far."""
+    def rates(self, steps: Array, monitored: Callable[[], Sequence[float]]) -> Array:
+        """Return the learning rates of ``steps``; ``monitored`` gives the epochs' values so far."""
         return np.full(steps.size, self.learning_rate)
 
     def epoch_ended(self, seen: int) -> None:
@@ -77,9 +77,9 @@ class Scheduled(Pace):
     def begin(self, total: int) -> None:
         self._schedule = for_steps(self._given, total)
 
-    def rates(self, steps: Array, monitored: Sequence[float]) -> Array:
+    def rates(self, steps: Array, monitored: Callable[[], Sequence[float]]) -> Array:
         found = np.asarray(self._schedule(steps), np.float64)
         if isinstance(self._schedule, ReduceOnPlateau):
-            found = found * self._schedule.scale(monitored)
+            found = found * self._schedule.scale(monitored())
         self.learning_rate = float(found[-1])
         return found

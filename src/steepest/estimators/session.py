@@ -68,7 +68,7 @@ class Session:
     def epoch(
         self,
         shuffle: Shuffle | None,
-        monitored: Sequence[float],
+        monitored: Callable[[], Sequence[float]],
         look: Callable[[float], bool],
     ) -> float | None:
         """See every example once.
@@ -77,8 +77,8 @@ class Session:
         ----------
         shuffle : Shuffle, optional
             Gives the order; needed if the session shuffles.
-        monitored : sequence of float
-            For schedules that ask how training goes.
+        monitored : callable
+            Gives the epochs' values so far, to schedules that ask how training goes.
         look : callable
             Called between chunks with the average loss so far; True ends the epoch early.
 

@@ -78,7 +78,7 @@ def _loop(
     for epoch in range(epochs):
         watch.begin_epoch()
         look = partial(_look, watch, epoch, session)
-        monitored = _monitored(model)
+        monitored = partial(_monitored, model)
         loss = session.epoch(shuffle, monitored, look)
         diverged = loss is None
         row = _close_epoch(model, session, loss, validation, watch)
