@@ -105,6 +105,19 @@ def test_fused_and_buffered_gradients_agree_closely():
     np.testing.assert_allclose(fused, buffered, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.parametrize("name", ["many units", "no bias", "few after many"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_fused_and_buffered_steps_lead_the_same_way(name, threads):
+    layers, (X, y, w) = NETWORKS[name], data(4)
+    ends = []
+    for rule in (SGD(lr=0.05), SGD(lr=0.05, clip_norm=1e9)):
+        network = Network(*layers, inputs=5, dtype="float64")
+        trainer = Trainer(network, Squared(), rule, batch=1, threads=threads)
+        trainer.fit(X, y, weights=w, epochs=3)
+        ends.append(network.theta)
+    np.testing.assert_allclose(*ends, rtol=1e-10, atol=1e-13)
+
+
 @pytest.mark.parametrize("units", [4, 20])
 @pytest.mark.parametrize("n", [1, 6])
 def test_csr_input_is_the_same_as_dense_input(units, n):

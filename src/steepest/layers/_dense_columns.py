@@ -72,9 +72,9 @@ def forward_one(x: Array, At: Array, b: Array, y: Array, units: range) -> None:
 
 
 def backward_one(
-    alpha: float, x: Array, dy: Array, At: Array, b: Array, dx: Array, inputs: range
+    alpha: float, x: Array, dy: Array, At: Array, db: Array, dx: Array, inputs: range
 ) -> None:
-    """dx = dy Atᵀ; At += alpha xᵀ dy, b += alpha dy"""
+    """dx = dy Atᵀ; At += alpha xᵀ dy, db += alpha dy"""
     q = dy.shape[1]
     for k in inputs:  # both halves of Φ in one sweep over A
         step = alpha * x[0, k]
@@ -85,7 +85,7 @@ def backward_one(
             At[k, j] = a + step * dy[0, j]
         dx[0, k] = total
     for j in range(q):
-        b[j] += alpha * dy[0, j]
+        db[j] += alpha * dy[0, j]
 
 
 def backward_x_one(x: Array, At: Array, dy: Array, dx: Array, inputs: range) -> None:

@@ -83,9 +83,9 @@ def backward_theta_few(
 
 
 def backward_one(
-    alpha: float, x: Array, dy: Array, A: Array, b: Array, dx: Array, inputs: range
+    alpha: float, x: Array, dy: Array, A: Array, db: Array, dx: Array, inputs: range
 ) -> None:
-    """dx = dy A; A += alpha dyᵀ x, b += alpha dy"""
+    """dx = dy A; A += alpha dyᵀ x, db += alpha dy"""
     for k in inputs:
         dx[0, k] = 0
     for j in range(dy.shape[1]):  # both halves of Φ in one sweep over A
@@ -95,4 +95,4 @@ def backward_one(
             a = A[j, k]
             dx[0, k] += d * a
             A[j, k] = a + step * x[0, k]
-        b[j] += step
+        db[j] += step

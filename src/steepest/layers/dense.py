@@ -102,7 +102,7 @@ class Dense(Layer):
             if wants_dx and kernels.backward_x is not None:
                 dx = names["dx"] = low.array("dx", n, p)
                 if kernels.both is not None and low.fused and low.program.threads == 1:
-                    low.emit(kernels.both, names, flops=2 * flops)
+                    low.emit(kernels.both, {**names, **low.targets(self, p)}, flops=2 * flops)
                     return dx
                 low.emit(kernels.backward_x, names, flops=flops)
             low.backward_theta(self, p, kernels.backward_theta, names, flops, waits=kernels.by_rows)
