@@ -140,5 +140,5 @@ def log1p(v: Any, like: Any) -> Any:
 
 
 def times(weight: Any, v: Any) -> Any:
-    """Return weight·v, and 0 where the weight is 0, even if v is infinite."""
+    """Return weight·v, and 0 where the weight is 0, even if v is infinite or NaN."""
     return weight * v if weight != 0 else weight

@@ -174,15 +174,19 @@ def test_cross_entropy_of_huge_logits(compiled, smoothing, dtype):
 
 @each_loss
 @both
-def test_weight_0_is_loss_0(loss, reference, draw, compiled):
+@pytest.mark.parametrize("output", [np.inf, -np.inf, np.nan])
+def test_weight_0_counts_for_nothing(loss, reference, draw, compiled, output):
     z, y, w = example(draw, 3, 3)
     w[:] = [0, 1, 0]
-    z[0] = [np.inf, 1, 2]
+    z[0] = [output, 1, 2]
+    z[2] = output
     t = loss.targets(y, 3, "float64")
     with np.errstate(all="ignore"):
-        out = value(loss, z, t, w, compiled)
-    assert out[0] == 0
-    assert out[2] == 0
+        losses, (same, dz) = value(loss, z, t, w, compiled), gradient(loss, z, t, w, 1.0, compiled)
+    np.testing.assert_array_equal(losses[[0, 2]], 0)
+    np.testing.assert_array_equal(same[[0, 2]], 0)
+    np.testing.assert_array_equal(dz[[0, 2]], 0)
+    assert np.abs(dz[1]).max() > 0
 
 
 @each_loss

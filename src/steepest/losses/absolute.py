@@ -31,7 +31,7 @@ class Absolute(Loss):
         z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float, rows: range
     ) -> None:
         """dz = scale w sign(z − y); loss = w Σ_k |z − y|"""
-        zero = z.dtype.type(0)
+        zero, one = z.dtype.type(0), z.dtype.type(1)
         for i in rows:
             factor = scale * w[i]
             total = zero
@@ -39,5 +39,6 @@ class Absolute(Loss):
                 u = z[i, k] - y[i, k]
                 total += abs(u)
                 tie = zero * u  # 0, or NaN
-                dz[i, k] = factor if u > zero else (-factor if u < zero else tie)
+                sign = one if u > zero else (-one if u < zero else tie)
+                dz[i, k] = times(factor, sign)
             loss[i] = times(w[i], total)

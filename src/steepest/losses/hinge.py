@@ -73,7 +73,6 @@ class Hinge(Loss):
                 s = y[i, k]
                 short = one - s * z[i, k]
                 total += zero if short < zero else short
-                push = -factor * s
                 still = zero if short <= zero else short  # 0, or NaN
-                dz[i, k] = push if short > zero else still
+                dz[i, k] = times(factor, -s if short > zero else still)
             loss[i] = times(w[i], total)

@@ -58,5 +58,5 @@ class Huber(Loss):
                 cut = delta if u > delta else u
                 cut = -delta if cut < -delta else cut
                 total += cut * (u - half * cut)
-                dz[i, k] = factor * cut
+                dz[i, k] = times(factor, cut)
             loss[i] = times(w[i], total)

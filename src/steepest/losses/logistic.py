@@ -64,5 +64,5 @@ class Logistic(Loss):
                 v, t = z[i, k], y[i, k]
                 wrong = times(t, -v) if v < zero else times(one - t, v)
                 total += wrong + log1p(exp(-abs(v), z), z)
-                dz[i, k] = factor * (sigmoid(v, z) - t)
+                dz[i, k] = times(factor, sigmoid(v, z) - t)
             loss[i] = times(w[i], total)

@@ -90,5 +90,5 @@ class Quantile(Loss):
                     total += level * u if u > zero else (level - one) * u
                     tie = zero * u  # 0, or NaN
                     slope = -level if u > zero else (one - level if u < zero else tie)
-                    dz[i, k * n_levels + m] = factor * slope
+                    dz[i, k * n_levels + m] = times(factor, slope)
             loss[i] = times(w[i], total)

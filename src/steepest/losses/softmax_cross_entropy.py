@@ -112,7 +112,7 @@ class SoftmaxCrossEntropy(Loss):
             factor = scale * w[i]
             share = one / total
             for k in range(q):
-                dz[i, k] = factor * (dz[i, k] * share - even)
+                dz[i, k] = times(factor, dz[i, k] * share - even)
             dz[i, y[i]] -= factor * (one - label_smoothing)
 
     @staticmethod
@@ -157,7 +157,7 @@ class SoftmaxCrossEntropy(Loss):
             share = one / total
             for k in range(q):
                 t = (one - label_smoothing) * y[i, k] + even
-                dz[i, k] = factor * (dz[i, k] * share - t)
+                dz[i, k] = times(factor, dz[i, k] * share - t)
 
 
 def class_targets(loss: Loss, y: Array, q: int) -> Array:

@@ -37,5 +37,5 @@ class Squared(Loss):
             for k in range(z.shape[1]):
                 u = z[i, k] - y[i, k]
                 total += u * u
-                dz[i, k] = factor * u
+                dz[i, k] = times(factor, u)
             loss[i] = times(w[i], half * total)
