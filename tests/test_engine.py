@@ -8,6 +8,7 @@ import pytest
 
 from steepest import Dense, Layer, Network, SoftmaxCrossEntropy, Trainer
 from steepest.engine import Control, Engine, barrier
+from steepest.errors import KernelError, SteepestError
 from steepest.program import Arena, Constant, Instruction, Program, Share, Special
 
 
@@ -91,8 +92,13 @@ def test_a_kernel_that_raises_is_named_and_nobody_hangs(threads):
     X = np.random.default_rng(0).standard_normal((40, 3))
     network = Network(Picky(), Dense(2))
     trainer = Trainer(network, SoftmaxCrossEntropy(), threads=threads)
-    with pytest.raises(RuntimeError, match=r"0 Picky.*y0 = x"):
+    with pytest.raises(KernelError, match=r"0 Picky.*y0 = x") as caught:
         trainer.fit(X, X[:, 0] > 0, epochs=5)
+    assert caught.value.layer == "0 Picky()"
+    assert caught.value.formula == "y0 = x"
+    assert isinstance(caught.value, SteepestError)
+    with pytest.raises(KernelError, match="0 Picky"):
+        network.predict(X, threads=threads)
 
 
 PROGRAM = """

@@ -18,6 +18,7 @@ import numpy as np
 from . import _blas
 from ._atomic import call, fetch_add, load, store, yield_core
 from ._kernels import driver_address
+from .errors import KernelError
 from .program import Instruction, Program, aligned
 
 __all__ = ["Engine", "barrier", "drive", "straight"]
@@ -140,7 +141,7 @@ class Engine:
                 other.result()
         failed = int(self.control.words[2])
         if failed:
-            raise RuntimeError(_exception_in(failed, self.whole, self.short))
+            raise _exception_in(failed, self.whole, self.short)
         return done
 
     def trace(self, program: Program) -> Iterator[Instruction]:
@@ -155,17 +156,16 @@ class Engine:
             row = end
 
 
-def _exception_in(address: int, *programs: Program | None) -> str:
-    """Return a message that names the instruction whose row lies at ``address``."""
+def _exception_in(address: int, *programs: Program | None) -> KernelError:
+    """Return an error that names the instruction whose row lies at ``address``."""
     for program in programs:
         if program is not None:
             row = int(program.rows.ctypes.data)
             for instruction in program.instructions:
                 if row == address:
-                    at = f"{instruction.layer}: {instruction.formula}"
-                    return f"a kernel raised an exception: {at}"
+                    return KernelError(instruction.layer, instruction.formula)
                 row += 8 * load(row + 8)
-    return "a kernel raised an exception"
+    raise AssertionError(f"no row at {address}")
 
 
 def _span(program: Program | None) -> tuple[int, int]:
@@ -192,7 +192,7 @@ def straight(program: Program) -> Callable[[], None]:
         if result[0] != 1:
             failed = int(control.words[2])
             control.reset()
-            raise RuntimeError(_exception_in(failed, program))
+            raise _exception_in(failed, program)
 
     return run
 

@@ -5,6 +5,7 @@ SteepestError
 │   └── TableError    a table can't be read or used
 ├── ModelError        a model folder can't be read or written
 ├── CheckpointError   a checkpoint can't be read or written
+├── KernelError       a kernel of a layer, a loss or a rule raised an exception
 └── DivergenceError   training met a number that is not finite (also ArithmeticError)
 
 A message says where, what was expected, what came, and what to do.
@@ -14,6 +15,7 @@ __all__ = [
     "CheckpointError",
     "DivergenceError",
     "InputError",
+    "KernelError",
     "ModelError",
     "SteepestError",
     "TableError",
@@ -38,6 +40,29 @@ class ModelError(SteepestError):
 
 class CheckpointError(SteepestError):
     """A checkpoint can't be read or written."""
+
+
+class KernelError(SteepestError, RuntimeError):
+    """A kernel raised an exception.
+
+    Compiled code can't say which, nor at which line; run as plain Python, the kernel does.
+
+    Attributes
+    ----------
+    layer : str
+        What the kernel belongs to: a layer with its path, like "2.0 ReLU()"; empty for what belongs
+        to none, such as the loss.
+    formula : str
+        The kernel's formula, with the names of its arrays.
+    """
+
+    def __init__(self, layer: str, formula: str) -> None:
+        super().__init__(
+            f"{layer or 'loss, rule or sampling'}: a kernel raised an exception while computing "
+            f"{formula}; call it as plain Python on the same arrays to see which"
+        )
+        self.layer = layer
+        self.formula = formula
 
 
 class DivergenceError(SteepestError, ArithmeticError):
