@@ -1,0 +1,436 @@
+"""Every kernel against a naive reference, on shapes that fill vectors and shapes that don't."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse, special
+
+from lab import Lab
+from steepest import layers as L
+from steepest import losses, rules
+from steepest.layers._columns import add_columns, copy_columns, sum_of
+from steepest.lowering import Source, gather, gather_items, put, put_items
+from steepest.network import Network
+from steepest.program import Cell
+from steepest.rules.clip import clip_norm, clip_value, square_sums
+from steepest.rules.penalise import decay, penalise
+
+sizes = st.one_of(st.sampled_from((1, 2, 15, 16, 17, 31, 32, 33, 64)), st.integers(1, 70))
+threads = st.integers(1, 3)
+dtypes = st.sampled_from(("float32", "float64"))
+seeds = st.integers(0, 2**32 - 1)
+few = settings(max_examples=40, derandomize=True, deadline=None, database=None)
+many = settings(few, max_examples=120)
+
+
+def close(found, expected, dtype, slack=1.0):
+    """Assert that the arrays agree to the precision of ``dtype``, at the scale of the largest."""
+    unit = slack * {"float32": 1e-5, "float64": 1e-13}[dtype]
+    scale = max(1.0, float(np.abs(expected).max(initial=0)))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=unit * scale)
+
+
+# ------------------------------------------------------------------------------------- layers
+
+
+def dense(P, x, dy):
+    A, b = P["A"], P.get("b", 0)
+    return x @ A.T + b, dy @ A, {"A": dy.T @ x, "b": dy.sum(axis=0)}
+
+
+def scale(P, x, dy):
+    return P["s"] * x, P["s"] * dy, {"s": (dy * x).sum(axis=0)}
+
+
+def layer_norm(P, x, dy):
+    inverse = 1 / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
+    u, d = (x - x.mean(axis=1, keepdims=True)) * inverse, P["gamma"] * dy
+    along = d.mean(axis=1, keepdims=True), (d * u).mean(axis=1, keepdims=True)
+    dx = inverse * (d - along[0] - u * along[1])
+    return P["gamma"] * u + P["beta"], dx, {"gamma": (dy * u).sum(axis=0), "beta": dy.sum(axis=0)}
+
+
+def softmax(P, x, dy):
+    y = special.softmax(x, axis=1)
+    return y, y * (dy - (dy * y).sum(axis=1, keepdims=True)), {}
+
+
+def embedding(P, x, dy):
+    E, codes = P["E"], x.astype(int)
+    dE = np.zeros_like(E)
+    np.add.at(dE, codes, dy.reshape(*codes.shape, -1))
+    return E[codes].reshape(len(x), -1), np.zeros_like(x), {"E": dE}
+
+
+def entrywise(f, slope):
+    return lambda P, x, dy: (f(x), dy * slope(x), {})
+
+
+def bent(high, low):
+    """Return the naive form of y = high·x where x > 0, low·(eˣ − 1) elsewhere."""
+    return entrywise(
+        lambda x: np.where(x > 0, high * x, low * np.expm1(x)),
+        lambda x: np.where(x > 0, high, low * np.exp(x)),
+    )
+
+
+def mish_slope(x):
+    t = np.tanh(np.logaddexp(x, 0))
+    return t + x * (1 - t**2) * special.expit(x)
+
+
+density = lambda x: np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)  # noqa: E731
+sigma = special.expit
+LAYERS = {
+    "Dense": (lambda q: L.Dense(q), dense),
+    "Dense without b": (lambda q: L.Dense(q, bias=False), dense),
+    "Scale": (lambda q: L.Scale(), scale),
+    "LayerNorm": (lambda q: L.LayerNorm(), layer_norm),
+    "Softmax": (lambda q: L.Softmax(), softmax),
+    "Embedding": (lambda q: L.Embedding(q, 3), embedding),
+    "ReLU": (lambda q: L.ReLU(), entrywise(lambda x: np.maximum(x, 0), lambda x: x > 0)),
+    "LeakyReLU": (
+        lambda q: L.LeakyReLU(0.1),
+        entrywise(lambda x: np.where(x > 0, x, 0.1 * x), lambda x: np.where(x > 0, 1, 0.1)),
+    ),
+    "ELU": (lambda q: L.ELU(0.7), bent(1, 0.7)),
+    "SELU": (lambda q: L.SELU(), bent(1.0507009873554805, 1.0507009873554805 * 1.6732632423543772)),
+    "GELU": (
+        lambda q: L.GELU(),
+        entrywise(lambda x: x * special.ndtr(x), lambda x: special.ndtr(x) + x * density(x)),
+    ),
+    "SiLU": (
+        lambda q: L.SiLU(),
+        entrywise(lambda x: x * sigma(x), lambda x: sigma(x) * (1 + x * (1 - sigma(x)))),
+    ),
+    "Mish": (lambda q: L.Mish(), entrywise(lambda x: x * np.tanh(np.logaddexp(x, 0)), mish_slope)),
+    "Tanh": (lambda q: L.Tanh(), entrywise(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
+    "Sigmoid": (lambda q: L.Sigmoid(), entrywise(sigma, lambda x: sigma(x) * (1 - sigma(x)))),
+    "Softplus": (lambda q: L.Softplus(), entrywise(lambda x: np.logaddexp(x, 0), sigma)),
+    "Identity": (lambda q: L.Identity(), entrywise(lambda x: x, np.ones_like)),
+}
+
+
+def test_every_layer_with_a_kernel_of_its_own_is_here():
+    elsewhere = {"Dropout", "Sequential", "Residual", "Concat", "Parallel"}  # random, or layers'
+    assert {name.split()[0] for name in LAYERS} | elsewhere == set(L.__all__)
+
+
+def start(layer, p, dtype, rng):
+    """Return a network of one layer, no parameter of which has a special value."""
+    network = Network(layer, inputs=p, dtype=dtype)
+    network.theta[:] = rng.standard_normal(network.theta.size)
+    return network
+
+
+def check_targets(lab, before, gradients, alpha, fused, slack=1.0):
+    """Assert target += alpha · ∇ of every parameter."""
+    assert lab.target is not None
+    for name, found in lab.parameters(lab.target.theta).items():
+        expected = before[name] + alpha * gradients[name.split(".")[1]]
+        close(found, expected, lab.dtype, slack)
+    if not fused:
+        np.testing.assert_array_equal(
+            lab.network.theta, next(iter(lab.network.buffers.values())).block.array
+        )
+
+
+def check_layer(name, n, p, q, dtype, threads, fused, seed):
+    make, naive = LAYERS[name]
+    rng = np.random.default_rng(seed)
+    network = start(make(q), p, dtype, rng)
+    alpha = -0.25 if fused else 0.5
+    lab = Lab(n, dtype, threads, network, alpha, fused, seed)
+    x = rng.integers(q, size=(n, p)) if name == "Embedding" else rng.standard_normal((n, p))
+    x = x.astype(dtype)
+    dy = rng.standard_normal((n, network.outputs)).astype(dtype)
+    P = {k.split(".")[1]: v.astype(float) for k, v in network.parameters.items()}
+    expected_y, expected_dx, gradients = naive(P, x.astype(float), dy.astype(float))
+    given_x, given_dy = lab.given("x", x), lab.given("dy", dy)
+    y, backward = lab.low.child("0", network.layer.layers[0], given_x)
+    dx = backward(given_dy, True)
+    before = lab.parameters(lab.target.theta) if lab.target else {}
+    lab.run()
+    slack = 50 if name == "LayerNorm" else 1  # where a row hardly varies, rounding is magnified
+    close(y.array, expected_y, dtype, slack)
+    close(dx.array, expected_dx, dtype, slack)
+    if lab.target is not None:
+        check_targets(lab, before, gradients, alpha, fused, slack)
+    np.testing.assert_array_equal(given_x.array, x)
+    np.testing.assert_array_equal(given_dy.array, dy)
+
+
+@many
+@given(
+    st.sampled_from(("Dense", "Dense without b")), sizes, sizes, sizes, dtypes, threads,
+    st.booleans(), seeds,
+)  # fmt: skip
+def test_dense(name, n, p, q, dtype, threads, fused, seed):
+    check_layer(name, n, p, q, dtype, threads, fused, seed)
+
+
+@few
+@given(sizes, sizes, dtypes, threads, st.booleans(), seeds)
+def test_dense_one_example_at_a_time(p, q, dtype, threads, fused, seed):
+    check_layer("Dense", 1, p, q, dtype, threads, fused, seed)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if not name.startswith("Dense")])
+@settings(few, max_examples=12)
+@given(sizes, sizes, sizes, threads, seeds)
+def test_layer(name, n, p, q, threads, seed):
+    check_layer(name, n, p, q, "float32", threads, False, seed)
+
+
+@few
+@given(sizes, sizes, sizes, st.floats(0, 0.5), dtypes, threads, st.booleans(), seeds)
+def test_dense_on_csr_rows(n, p, q, density, dtype, threads, fused, seed):
+    rng = np.random.default_rng(seed)
+    rows = n + 3
+    X = (rng.standard_normal((rows, p)) * (rng.random((rows, p)) < density)).astype(dtype)
+    chosen = rng.integers(rows, size=n)
+    network, alpha = start(L.Dense(q), p, dtype, rng), -0.25
+    lab = Lab(n, dtype, threads, network, alpha, fused, seed)
+    source = Source(True)
+    source.set(sparse.csr_matrix(X))
+    x = source.lower(lab.low, p, lab.given("i", chosen))
+    y, backward = lab.low.child("0", network.layer.layers[0], x)
+    dy = rng.standard_normal((n, q)).astype(dtype)
+    assert backward(lab.given("dy", dy), False) is None
+    P = {k.split(".")[1]: v.astype(float) for k, v in network.parameters.items()}
+    expected, _, gradients = dense(P, X[chosen].astype(float), dy.astype(float))
+    before = lab.parameters(lab.target.theta)
+    lab.run()
+    close(y.array, expected, dtype)
+    check_targets(lab, before, gradients, alpha, fused)
+
+
+# -------------------------------------------------------------------------- moving rows and columns
+
+
+def cell(lab, kind, array):
+    found = Cell("data", kind, array.ndim)
+    found.set(lab.guards.copy(array))
+    return found
+
+
+@few
+@given(sizes, sizes, threads, seeds)
+def test_gather_and_put(n, width, threads, seed):
+    rng = np.random.default_rng(seed)
+    X, w = rng.standard_normal((n + 5, width)), rng.standard_normal(n + 5)
+    classes, i = rng.integers(9, size=n + 5), rng.permutation(n + 5)[:n]
+    lab = Lab(n, "float64", threads)
+    chosen = lab.given("i", i)
+    found = {
+        "rows": (gather, cell(lab, "f", X), lab.low.array("rows", n, width), X[i]),
+        "reals": (gather_items, cell(lab, "f", w), lab.low.array("w", n), w[i]),
+        "classes": (gather_items, cell(lab, "i", classes), lab.low.array("c", n, kind="i"),
+                    classes[i]),
+    }  # fmt: skip
+    for kernel, source, batch, _ in found.values():
+        lab.low.emit(kernel, {"source": source, "i": chosen, "batch": batch})
+    out, losses_out = cell(lab, "f", np.zeros_like(X)), cell(lab, "f", np.zeros(n + 5))
+    lab.low.emit(put, {"batch": found["rows"][2], "i": chosen, "out": out})
+    lab.low.emit(put_items, {"batch": found["reals"][2], "i": chosen, "out": losses_out})
+    lab.run()
+    for _, _, batch, expected in found.values():
+        np.testing.assert_array_equal(batch.array, expected)
+    for target, source in ((out._array, X), (losses_out._array, w)):
+        expected = np.full_like(source, 77)
+        expected[i] = source[i]
+        np.testing.assert_array_equal(target, expected)
+
+
+@few
+@given(sizes, sizes, sizes, st.data(), threads, seeds)
+def test_moving_columns(n, p, q, data, threads, seed):
+    width = data.draw(st.integers(1, min(p, q)))
+    start, begin = data.draw(st.integers(0, p - width)), data.draw(st.integers(0, q - width))
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((n, p)), rng.standard_normal((n, q))
+    lab = Lab(n, "float64", threads)
+    source, copied, added = lab.given("x", x), lab.given("c", y), lab.given("a", y)
+    total = lab.low.array("total", n, p)
+    move = {"source": source, "start": start, "begin": begin, "width": width}
+    lab.low.emit(copy_columns, {**move, "target": copied})
+    lab.low.emit(add_columns, {**move, "target": added})
+    lab.low.emit(sum_of, {"first": source, "second": source, "total": total})
+    lab.run()
+    there, here = np.s_[:, begin : begin + width], np.s_[:, start : start + width]
+    expected, more = y.copy(), y.copy()
+    expected[there], more[there] = x[here], y[there] + x[here]
+    np.testing.assert_array_equal(copied.array, expected)
+    np.testing.assert_array_equal(added.array, more)
+    np.testing.assert_array_equal(total.array, 2 * x)
+
+
+# ------------------------------------------------------------------------------------- losses
+
+
+def pinball(z, y):
+    level = np.tile([0.1, 0.7], y.shape[1])
+    u = np.repeat(y, 2, axis=1) - z
+    return np.maximum(level * u, (level - 1) * u), np.where(u > 0, -level, 1 - level)
+
+
+def huber(z, y):
+    u = z - y
+    far = np.abs(u) > 0.5
+    return np.where(far, 0.5 * (np.abs(u) - 0.25), u**2 / 2), np.clip(u, -0.5, 0.5)
+
+
+def cross_entropy(z, y):
+    t = 0.8 * (np.eye(z.shape[1])[y] if y.ndim == 1 else y) + 0.2 / z.shape[1]
+    return -t * special.log_softmax(z, axis=1), special.softmax(z, axis=1) - t
+
+
+def hinge(z, y):
+    s = 2 * y - 1
+    return np.maximum(0, 1 - s * z), np.where(s * z < 1, -s, 0)
+
+
+def reals(rng, n, q):
+    return rng.standard_normal((n, q))
+
+
+LOSSES = {
+    "Squared": (losses.Squared(), lambda z, y: ((z - y) ** 2 / 2, z - y), reals),
+    "Absolute": (losses.Absolute(), lambda z, y: (np.abs(z - y), np.sign(z - y)), reals),
+    "Huber": (losses.Huber(0.5), huber, reals),
+    "Quantile": (losses.Quantile((0.1, 0.7)), pinball, lambda r, n, q: reals(r, n, q // 2)),
+    "Logistic": (
+        losses.Logistic(),
+        lambda z, y: (np.logaddexp(z, 0) - y * z, sigma(z) - y),
+        lambda rng, n, q: rng.random((n, q)),
+    ),
+    "SoftmaxCrossEntropy": (
+        losses.SoftmaxCrossEntropy(0.2), cross_entropy, lambda rng, n, q: rng.integers(q, size=n),
+    ),
+    "SoftmaxCrossEntropy of distributions": (
+        losses.SoftmaxCrossEntropy(0.2), cross_entropy,
+        lambda rng, n, q: rng.dirichlet(np.ones(q), size=n),
+    ),
+    "Poisson": (
+        losses.Poisson(),
+        lambda z, y: (np.exp(z) - y * z, np.exp(z) - y),
+        lambda rng, n, q: rng.poisson(2.0, (n, q)).astype(float),
+    ),
+    "Hinge": (losses.Hinge(), hinge, lambda r, n, q: r.integers(2, size=(n, q)).astype(float)),
+}  # fmt: skip
+
+
+def test_every_loss_is_here():
+    assert {name.split()[0] for name in LOSSES} == set(losses.__all__)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@settings(few, max_examples=12)
+@given(sizes, sizes, threads, seeds)
+def test_loss(name, n, half, threads, seed):
+    loss, naive, draw = LOSSES[name]
+    rng, q = np.random.default_rng(seed), 2 * half
+    z, w = rng.standard_normal((n, q)).astype("float32"), rng.random(n).astype("float32")
+    y = loss.targets(draw(rng, n, q), q, "float32")
+    lab = Lab(n, "float32", threads)
+    names = {
+        "z": lab.given("z", z), "y": lab.given("y_", y), "w": lab.given("w", w), "scale": 0.5,
+        "loss": lab.low.array("loss", n), "dz": lab.low.array("dz", n, q), **loss.settings(),
+    }  # fmt: skip
+    signs = np.where(y > 0, 1.0, 0.0) if name == "Hinge" else y
+    entries, slopes = naive(z.astype(float), signs.astype(float) if y.ndim == 2 else y)
+    value, gradient = loss.kernels(y)
+    lab.low.emit(gradient, names)
+    again = names | {"loss": lab.low.array("again", n)}
+    lab.low.emit(value, again)
+    lab.run()
+    close(names["loss"].array, w * entries.sum(axis=1), "float32")
+    close(again["loss"].array, w * entries.sum(axis=1), "float32")
+    close(names["dz"].array, 0.5 * w[:, None] * slopes, "float32")
+
+
+# -------------------------------------------------------------------------------- update rules
+
+
+def sgd(r, g, eta, t, kept):
+    v = kept["v"] = r.momentum * kept.get("v", 0) - eta * g
+    return r.momentum * v - eta * g if r.nesterov else v
+
+
+def adagrad(r, g, eta, t, kept):
+    s = kept["s"] = kept["s"] + g**2
+    return -eta * g / (np.sqrt(s) + r.eps)
+
+
+def rmsprop(r, g, eta, t, kept):
+    s = kept["s"] = r.rho * kept["s"] + (1 - r.rho) * g**2
+    return -eta * g / (np.sqrt(s) + r.eps)
+
+
+def adam(r, g, eta, t, kept):
+    m = kept["m"] = r.beta1 * kept["m"] + (1 - r.beta1) * g
+    v = kept["v"] = r.beta2 * kept["v"] + (1 - r.beta2) * g**2
+    return -eta * (m / (1 - r.beta1**t)) / (np.sqrt(v / (1 - r.beta2**t)) + r.eps)
+
+
+RULES = {
+    "SGD": (rules.SGD(), sgd),
+    "SGD with momentum": (rules.SGD(momentum=0.9), sgd),
+    "SGD of Nesterov": (rules.SGD(momentum=0.9, nesterov=True), sgd),
+    "Adagrad": (rules.Adagrad(), adagrad),
+    "RMSprop": (rules.RMSprop(), rmsprop),
+    "Adam": (rules.Adam(), adam),
+    "AdamW": (rules.AdamW(), adam),
+}
+
+
+def test_every_rule_is_here():
+    assert {name.split()[0] for name in RULES} == set(rules.__all__)
+
+
+@pytest.mark.parametrize("name", RULES)
+@settings(few, max_examples=12)
+@given(st.integers(1, 200), dtypes, threads, seeds)
+def test_rule(name, m, dtype, threads, seed):
+    rule, naive = RULES[name]
+    rng = np.random.default_rng(seed)
+    theta, g = (rng.standard_normal(m).astype(dtype) for _ in range(2))
+    kept = {slot: rng.random(m).astype(dtype) for slot in rule.slots}
+    lab = Lab(1, dtype, threads)
+    given = {k: lab.given(k, v) for k, v in {"theta": theta, "g": g, **kept}.items()}
+    entries = lab.low.share(m, 16)
+    lab.low.emit(
+        rule.kernel, {**given, "eta": 0.1, "t": 3, "entries": entries, **rule.settings()}
+    )
+    lab.run()
+    wanted = {k: v.astype(float) for k, v in kept.items()}
+    expected = theta + naive(rule, g.astype(float), 0.1, 3, wanted)
+    close(given["theta"].array, expected, dtype)
+    for slot in rule.slots:
+        close(given[slot].array, wanted[slot], dtype)
+    assert not given["g"].array.any()
+
+
+@few
+@given(st.integers(1, 200), dtypes, threads, seeds)
+def test_clip_penalise_and_decay(m, dtype, threads, seed):
+    rng = np.random.default_rng(seed)
+    theta, g = (rng.standard_normal(m).astype(dtype) for _ in range(2))
+    lab = Lab(1, dtype, threads)
+    names = {
+        "theta": lab.given("theta", theta), "g": lab.given("g", g), "limit": 0.8, "l1": 0.1,
+        "l2": 0.2, "eta": 0.5, "weight_decay": 0.1, "entries": lab.low.share(m, 16),
+        "sums": lab.low.array("sums", 8 * threads), "penalty": lab.low.array("penalty", 8 * threads),
+    }  # fmt: skip
+    for kernel in (clip_value, square_sums, clip_norm, penalise, decay):
+        lab.low.emit(kernel, names)
+    lab.run()
+    clipped = np.clip(g.astype(float), -0.8, 0.8)
+    clipped *= min(1, 0.8 / np.linalg.norm(clipped))
+    close(names["g"].array, clipped + 0.1 * np.sign(theta) + 0.2 * theta, dtype)
+    close(names["theta"].array, 0.95 * theta.astype(float), dtype)
+    expected = 0.1 * np.abs(theta).sum() + 0.1 * (theta.astype(float) ** 2).sum()
+    close(names["penalty"].array.sum(), expected, dtype)
