@@ -5,13 +5,16 @@ Compose a `Network` of layers, give a `Trainer` a loss and an update rule, and f
 
 from typing import TYPE_CHECKING, Any
 
+from .checking import Report, check
 from .checkpoint import Checkpoint
 from .errors import (
+    CheckError,
     CheckpointError,
     DivergenceError,
     InputError,
     KernelError,
     ModelError,
+    PluginError,
     SteepestError,
     TableError,
 )
@@ -96,6 +99,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "CheckError",
     "Checkpoint",
     "CheckpointError",
     "Concat",
@@ -132,6 +136,7 @@ __all__ = [
     "OneCycle",
     "Parallel",
     "Parameter",
+    "PluginError",
     "Poisson",
     "Progress",
     "Quantile",
@@ -139,6 +144,7 @@ __all__ = [
     "Ranking",
     "ReLU",
     "ReduceOnPlateau",
+    "Report",
     "Residual",
     "Rule",
     "Scale",
@@ -155,6 +161,7 @@ __all__ = [
     "Tanh",
     "Trainer",
     "Watch",
+    "check",
     "example_norms",
     "export_onnx",
     "from_state_dict",

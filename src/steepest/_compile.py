@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import re
 import types as python_types
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +19,11 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba import types
+from numba.core.errors import NumbaError
 
 from . import _tiles  # noqa: F401  (registers what stands for the functions of _vectors)
 from ._intrinsics import FLAGS, INSTEAD, pointer, real
+from .errors import InputError
 
 # Of a function that only compiled ones call: no way in from Python or C is made.
 _INNER = {**FLAGS, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -41,8 +44,26 @@ def object_code(
     function: Callable[..., Any], operands: tuple[str, ...], dtype: str, symbol: str
 ) -> bytes:
     """Compile ``function`` for ``operands`` and return an object file that defines ``symbol``."""
-    entry = _entry(function, operands, _REAL[dtype])
+    try:
+        entry = _entry(function, operands, _REAL[dtype])
+    except NumbaError as error:
+        name = f"{function.__module__}.{function.__qualname__}"
+        raise InputError(
+            f"{name} can't be compiled: {_cause(error)}. docs/your_own_layer.md says what a kernel "
+            "may do"
+        ) from error
     return _emit(entry, symbol)
+
+
+def _cause(error: NumbaError) -> str:
+    """Return what Numba found wrong, without the story of how it came to look there."""
+    said = str(error).split("During:")[0].split("There are")[0].split("\nFile ")[0]
+    lines = [line.strip(" >") for line in said.splitlines() if not line.startswith("Failed in")]
+    cause = " ".join(" ".join(lines).split())
+    place = re.search(r'File "[^"<]*", line (\d+)', str(error)) or re.search(
+        r"at [^<\n]*\.py \((\d+)\)", str(error)
+    )
+    return cause + (f", in line {place[1]}" if place else "")
 
 
 def driver_code(function: Callable[..., Any], n_arguments: int, symbol: str) -> bytes:
@@ -70,8 +91,9 @@ def blas_code(function: Callable[..., Any], dtype: str, symbol: str) -> bytes:
 def start_runtime() -> None:
     """Make Numba's own run-time functions known, for a kernel that allocates or raises."""
     from numba.core.registry import cpu_target
+    from numba.core.runtime import rtsys
 
-    cpu_target.target_context  # noqa: B018  (the first access registers the symbols)
+    rtsys.initialize(cpu_target.target_context)
 
 
 def _entry(function: Callable[..., Any], operands: tuple[str, ...], kind: Any) -> Any:

@@ -6,17 +6,28 @@ SteepestError
 ├── ModelError        a model folder can't be read or written
 ├── CheckpointError   a checkpoint can't be read or written
 ├── KernelError       a kernel of a layer, a loss or a rule raised an exception
+├── PluginError       a user's file is needed, can't be imported, or holds nothing to use
+├── CheckError        a layer, loss, rule or network computes something else than it should
 └── DivergenceError   training met a number that is not finite (also ArithmeticError)
 
 A message says where, what was expected, what came, and what to do.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .checking.report import Report
+
 __all__ = [
+    "CheckError",
     "CheckpointError",
     "DivergenceError",
     "InputError",
     "KernelError",
     "ModelError",
+    "PluginError",
     "SteepestError",
     "TableError",
 ]
@@ -63,6 +74,28 @@ class KernelError(SteepestError, RuntimeError):
         )
         self.layer = layer
         self.formula = formula
+
+
+class PluginError(SteepestError):
+    """A user's file of layers, losses or rules is needed, can't be imported, or doesn't fit."""
+
+
+class CheckError(SteepestError):
+    """`steepest.check` found something that computes what it should not.
+
+    Attributes
+    ----------
+    layer : str
+        What was checked: the layer, loss or rule, with its place if it stands in a network.
+    array : str
+        The first array that is wrong: ``y``, ``dx``, ``dA``, ….
+    report : Report
+        Everything that was found.
+    """
+
+    def __init__(self, message: str, layer: str, array: str, report: Report) -> None:
+        super().__init__(message)
+        self.layer, self.array, self.report = layer, array, report
 
 
 class DivergenceError(SteepestError, ArithmeticError):

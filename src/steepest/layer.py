@@ -15,7 +15,8 @@ n, p, q            rows of the batch, inputs, outputs of the layer
 ``rows``           this thread's share of range(n)
 ``inputs``         this thread's share of range(p)
 ``units``          this thread's share of range(q)
-``key``, ``step``  for `steepest._random`: what is drawn where
+``key``, ``step``  for `steepest.kernels.squares`: what is drawn where
+``blas``           for `steepest.kernels.gemm`: matrix products
 =================  ===============================================================
 
 A layer's kernels are plain static functions that ask for these by name, and for the layer's own
@@ -36,13 +37,14 @@ taking one example after the other, which is what happens without them (`steepes
 
 A kernel with none of ``rows``, ``inputs``, ``units`` runs on one thread. One with ``rows`` may
 touch only those rows of x, y, dx and dy. Kernels are compiled by `steepest._compile`; they are
-plain Python in tests.
+plain Python in tests. What they may call is in `steepest.kernels`. docs/your_own_layer.md builds
+two layers, and `steepest.check` says whether a layer is right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -92,6 +94,8 @@ class Layer:
     """Whether ``lower`` can take a `steepest.lowering.SparseBatch`."""
     steepest_slope: ClassVar[float | None] = None
     """Of a function σ of single entries: about its largest slope; tells where it is flat."""
+    predicts_alike: ClassVar[bool] = True
+    """Whether predicting computes the same y as training."""
 
     def outputs(self, p: int) -> int:
         """Return q, the width of the output for inputs of width ``p``."""
@@ -177,13 +181,18 @@ class Layer:
 
     def __repr__(self) -> str:
         """Show the fields that differ from their defaults; the first one without its name."""
-        own: Any = self
-        parts = [
-            repr(getattr(self, f.name)) if k == 0 else f"{f.name}={getattr(self, f.name)!r}"
-            for k, f in enumerate(fields(own) if is_dataclass(own) else ())
-            if getattr(self, f.name) != f.default
-        ]
-        return f"{type(self).__name__}({', '.join(parts)})"
+        return described(self)
+
+
+def described(thing: Any) -> str:
+    """Return a layer, loss, rule or schedule as code, without the fields left at their defaults."""
+    shown = []
+    for k, f in enumerate(fields(thing) if is_dataclass(thing) else ()):
+        default = f.default if f.default_factory is MISSING else f.default_factory()
+        value = getattr(thing, f.name)
+        if value != default:
+            shown.append(repr(value) if k == 0 else f"{f.name}={value!r}")
+    return f"{type(thing).__name__}({', '.join(shown)})"
 
 
 def positive_count(where: str, what: str, value: Any) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import engine
+from ._blas import gemm_address
 from ._random import key_of
 from .errors import InputError
 from .layer import Backward, Layer
@@ -318,8 +319,8 @@ class Lowering:
     ) -> None:
         """Append one instruction: ``function``, its arguments taken by name from ``names``.
 
-        The names of `steepest.layer` that are not in ``names`` (shares, ``alpha``, ``key``,
-        ``step``) are filled in.
+        The names of `steepest.layer` that are not in ``names`` (shares, ``alpha``, ``blas``,
+        ``key``, ``step``) are filled in.
         """
         instruction = self._instruction(function, names, flops, nbytes)
         self._meet(instruction.operands)
@@ -342,14 +343,16 @@ class Lowering:
     ) -> Instruction:
         operands: dict[str, Any] = {}
         for name in inspect.signature(function).parameters:
-            operands[name] = self._operand(name, names)
+            operands[name] = self._operand(name, names, function.__name__)
         if nbytes is None:
             sizes = (o.size * _itemsize(o, self.arena) for o in operands.values() if _big(o))
             nbytes = sum(sizes)
         return Instruction(function, operands, self._layer, flops, nbytes)
 
-    def _operand(self, name: str, names: Mapping[str, Any]) -> Any:
+    def _operand(self, name: str, names: Mapping[str, Any], kernel: str) -> Any:
         value = names.get(name)
+        if name in _SHARES and not isinstance(value, Share):
+            value = None  # a layer's own field of that name, like Dense's units, is no share
         if isinstance(value, np.ndarray):
             return Buffer.of(name, np.ascontiguousarray(value, self.arena.dtype))
         if isinstance(value, Buffer | Cell | Constant | Share | Special):
@@ -368,10 +371,15 @@ class Lowering:
             return self._step
         if name == "key":
             return self.key()
+        if name == "blas":
+            return Constant(gemm_address(str(self.arena.dtype), self.n))
         if name == "alpha":
             assert self._target is not None
             return self._target.alpha
-        raise TypeError(f"{self._layer}: a kernel asks for {name!r}, which nobody provides")
+        known = ", ".join(sorted({*names, *_PROVIDED}))
+        raise InputError(
+            f"{self._layer}: {kernel} asks for {name!r}, which nobody provides; there are {known}"
+        )
 
     def _meet(self, operands: Mapping[str, Any]) -> None:
         """Put a barrier before an instruction that may read what another thread wrote.
@@ -401,6 +409,8 @@ class Lowering:
 
 
 _BARRIER = object()
+_SHARES = ("rows", "units", "inputs")
+_PROVIDED = ("alpha", "blas", "inputs", "key", "rows", "step", "thread", "threads", "units")
 
 
 class _Scope:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from helpers import numerical_gradient, run_kernel
+from helpers import run_kernel
 from steepest.errors import InputError
 from steepest.layers import (
     ELU,
@@ -79,32 +79,6 @@ def test_forward_float32(layer, reference, compiled):
     x = entries((5, 19)).astype("float32")
     y = forward(layer, x, compiled)
     np.testing.assert_allclose(y, reference(x.astype("float64")), rtol=1e-6, atol=1e-7)
-
-
-@each_layer
-@each_shape
-@compiled_or_not
-def test_gradient(layer, shape, compiled):
-    x, dy = entries(shape), entries(shape, seed=1)
-    expected = numerical_gradient(lambda: float(np.sum(dy * forward(layer, x))), x)
-    dx = backward(layer, x, dy, compiled)
-    np.testing.assert_allclose(dx, expected, rtol=1e-6, atol=1e-8)
-
-
-@each_layer
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_compiled_equals_plain(layer, dtype):
-    x, dy = entries((4, 21)).astype(dtype), entries((4, 21), seed=1).astype(dtype)
-    eps = 8 * np.finfo(dtype).eps
-    for f in (lambda c: forward(layer, x, c), lambda c: backward(layer, x, dy, c)):
-        np.testing.assert_allclose(f(True), f(False), rtol=eps, atol=eps)
-
-
-@each_layer
-def test_threads_share_the_rows(layer):
-    x, dy = entries((7, 5)), entries((7, 5), seed=1)
-    np.testing.assert_array_equal(forward(layer, x, threads=3), forward(layer, x))
-    np.testing.assert_array_equal(backward(layer, x, dy, threads=3), backward(layer, x, dy))
 
 
 @each_reference

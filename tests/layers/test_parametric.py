@@ -86,20 +86,6 @@ def test_forward_and_both_halves_of_phi(layer, shape, compiled):
         np.testing.assert_allclose(targets[f"d{name}"], expected, rtol=1e-6, atol=1e-8)
 
 
-@each_layer
-def test_float32_plain_compiled_and_threads_agree(layer):
-    case = Case(layer, (6, 21), "float32")
-    y = case.forward(compiled=False)
-    np.testing.assert_allclose(case.forward(threads=4), y, rtol=1e-5, atol=1e-6)
-    dx = case.backward_x(compiled=False)
-    np.testing.assert_allclose(case.backward_x(threads=4), dx, rtol=1e-5, atol=1e-6)
-    plain, one = case.backward_theta(0.3, compiled=False), case.backward_theta(0.3)
-    many = case.backward_theta(0.3, threads=4)
-    for name in plain:
-        np.testing.assert_allclose(one[name], plain[name], rtol=1e-5, atol=1e-6)
-        np.testing.assert_array_equal(many[name], one[name])
-
-
 def test_initial_values():
     rng = np.random.default_rng(0)
     scale, norm, table = {"s": np.zeros(3)}, {"gamma": np.zeros(3), "beta": np.ones(3)}, {}

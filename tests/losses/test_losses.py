@@ -132,18 +132,6 @@ def test_value_and_gradient(loss, reference, draw, compiled, n, q):
     np.testing.assert_allclose(dz, numeric, rtol=1e-6, atol=1e-8)
 
 
-@each_loss
-def test_float32_plain_compiled_and_threads_agree(loss, reference, draw):
-    z, y, w = example(draw, 6, 9, "float32")
-    t = loss.targets(y, 9, "float32")
-    plain = gradient(loss, z, t, w, 0.5, compiled=False)
-    one, many = gradient(loss, z, t, w, 0.5), gradient(loss, z, t, w, 0.5, threads=4)
-    for a, b, c in zip(plain, one, many, strict=True):
-        np.testing.assert_allclose(b, a, rtol=2e-6, atol=1e-6)
-        np.testing.assert_array_equal(c, b)
-    np.testing.assert_allclose(one[0], w * reference(z.astype("float64"), y), rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize("loss", [Logistic(), Hinge()])
 @both
 def test_one_output(loss, compiled):

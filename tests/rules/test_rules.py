@@ -90,16 +90,6 @@ def test_published_formula(rule, reference, compiled, size):
     np.testing.assert_allclose(theta, reference(start, gradients, rule), rtol=1e-12, atol=1e-14)
 
 
-@each_rule
-def test_float32_and_threads(rule, reference):
-    theta, start, gradients = run(rule, 67, "float32", steps=20)
-    expected = reference(start, gradients, rule)
-    np.testing.assert_allclose(theta, expected, rtol=1e-5, atol=2e-6)
-    np.testing.assert_array_equal(theta, run(rule, 67, "float32", threads=3, steps=20)[0])
-    plain = run(rule, 67, "float32", compiled=False, steps=20)[0]
-    np.testing.assert_allclose(theta, plain, rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize("rule", [Adagrad(), RMSprop(), Adam(), Adam(epsilon_hat=True)], ids=repr)
 @both
 def test_no_gradient_no_step(rule, compiled):

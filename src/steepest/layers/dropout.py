@@ -10,7 +10,7 @@ while training ("inverted"), so that a prediction needs no change.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Dropout(Layer):
     rate : float
         At least 0, below 1.
     """
+
+    predicts_alike: ClassVar[bool] = False
 
     rate: float
 

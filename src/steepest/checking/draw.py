@@ -1,0 +1,93 @@
+"""Random data that a layer or a loss can take, found by asking it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..layer import Layer
+from ..loss import Loss
+
+__all__ = ["codes", "inputs", "targets", "width"]
+
+Array = NDArray[Any]
+
+_WIDTHS: tuple[int, ...] = (5, *range(6, 41), *range(1, 5))
+_CODES = (7, 5, 3, 2, 1)
+
+
+def width(layer: Layer) -> int:
+    """Return a number of inputs that ``layer`` takes; 5 if it can."""
+    for p in _WIDTHS:
+        with contextlib.suppress(InputError):
+            layer.outputs(p)
+            return p
+    raise InputError(f"{layer!r} takes no input of 1 to 40 columns; give X")
+
+
+def inputs(layer: Layer, n: int, p: int, rng: np.random.Generator) -> Array:
+    """Return (n, p) normal numbers; whole ones in the columns where ``layer`` wants codes.
+
+    They are rounded to float32, so that a check in float32 sees the same numbers.
+    """
+    X = rng.standard_normal((n, p)).astype(np.float32).astype(np.float64)
+    X[np.abs(X) < 1e-3] = 0.5
+    for column in range(p):
+        if takes(layer, X, column):
+            continue
+        for count in _CODES:
+            X[:, column] = count - 1  # the largest: those below it are all right if it is
+            if takes(layer, X, column):
+                X[:, column] = rng.integers(count, size=n)
+                break
+        else:
+            raise InputError(f"{layer!r} takes neither real numbers nor codes in column {column}")
+    return X
+
+
+def codes(layer: Layer, X: Array) -> NDArray[np.bool_]:
+    """Return which columns hold codes: those where the layer refuses what lies between."""
+    between = X + 0.25
+    return np.array([not takes(layer, between, column) for column in range(X.shape[1])])
+
+
+def takes(layer: Layer, X: Array, column: int) -> bool:
+    """Whether the layer accepts one column of ``X``, beside zeros."""
+    alone = np.zeros_like(X)
+    alone[:, column] = X[:, column]
+    try:
+        layer.check_inputs(alone)
+    except InputError:
+        return False
+    return True
+
+
+def targets(loss: Loss, n: int, rng: np.random.Generator) -> list[tuple[str, Array, int]]:
+    """Return the kinds of targets that ``loss`` takes: what they are, y, and the outputs q."""
+    q = 3
+    kinds = {
+        "numbers": rng.standard_normal((n, q)),
+        "a number": rng.standard_normal((n, 1)),
+        "counts": rng.poisson(2.0, (n, q)).astype(np.float64),
+        "0 and 1": rng.integers(2, size=(n, q)).astype(np.float64),
+        "shares": rng.random((n, q)),
+        "distributions": rng.dirichlet(np.ones(q), n),
+        "classes": rng.integers(q, size=n),
+    }
+    found: list[tuple[str, Array, int]] = []
+    for name, y in kinds.items():
+        y = y if y.dtype == np.int64 else y.astype(np.float32).astype(np.float64)
+        try:
+            loss.targets(y, q, "float64")
+        except InputError:
+            continue
+        found.append((name, y, q))
+        if name in ("numbers", "a number"):
+            break  # then the others are but special cases
+    if not found:
+        raise InputError(f"{loss!r} takes none of {', '.join(kinds)} as targets for {q} outputs")
+    return found

@@ -1,0 +1,222 @@
+"""The check of a layer: both halves of Φ, and everything that its contract promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SteepestError
+from ..layer import Layer
+from . import draw
+from .differences import Settings, compare, compare_slopes, slopes
+from .plain import PlainError
+from .probe import ALPHA, Probe
+from .report import Finding, Report
+
+__all__ = ["check_layer"]
+
+Array = NDArray[Any]
+
+_ROWS = (5, 1)
+_PLAIN = 50_000  # inputs and parameters beyond which plain Python takes too long
+_CLOSE = {"atol": 1e-10, "rtol": 1e-9}  # the same sums in another order
+_SINGLE = {"atol": 1e-5, "rtol": 1e-4}  # in float32
+
+
+def check_layer(
+    layer: Layer,
+    settings: Settings,
+    *,
+    X: Array | None = None,
+    theta: Mapping[str, Array] | None = None,
+    name: str | None = None,
+) -> Report:
+    """Check a layer on rows that are drawn, or given as ``X``.
+
+    Parameters
+    ----------
+    layer : Layer
+    settings : Settings
+    X : ndarray, (n, p), optional
+    theta : mapping of str to ndarray, optional
+        Its parameters; otherwise those of `init` with some noise.
+    name : str, optional
+        What the report calls it.
+    """
+    report = Report(name or repr(layer))
+    rng = np.random.default_rng(settings.seed)
+    try:
+        p = draw.width(layer) if X is None else X.shape[1]
+        for n in _ROWS:
+            rows = draw.inputs(layer, n, p, rng) if X is None else X[:n]
+            _Case(layer, rows, theta, settings, rng, report).check()
+            if not report.ok:
+                break
+    except SteepestError as error:  # a kernel can't be compiled, a shape makes no sense
+        report.findings.append(Finding("y", "its contract", hint=str(error)))
+    return report
+
+
+class _Case:
+    """One layer with given rows, parameters and ∂ℓ/∂y."""
+
+    def __init__(
+        self, layer: Layer, X: Array, theta: Mapping[str, Array] | None, settings: Settings,
+        rng: np.random.Generator, report: Report,
+    ) -> None:  # fmt: skip
+        self.layer, self.X, self.settings, self.report = layer, X, settings, report
+        self.codes = draw.codes(layer, X)
+        n, p = X.shape
+        with Probe(layer, n, p, "float64") as probe:
+            if theta is None:
+                theta = {k: v + 0.1 * rng.standard_normal(v.shape) for k, v in probe.theta.items()}
+            self.theta = {k: _single(v) for k, v in theta.items()}
+            self.starts = {k: _single(rng.standard_normal(v.shape)) for k, v in theta.items()}
+            self.dy = _single(rng.standard_normal(probe.y.shape))
+
+    def check(self) -> None:
+        """Compare everything, until something is too wrong to go on."""
+        n, p = self.X.shape
+        with Probe(self.layer, n, p, "float64") as probe:
+            if self._shapes(probe) and self._plain(probe):
+                y, dx, steps = self._compiled(probe)
+                if self.report.ok:
+                    self._differences(probe, dx, steps)
+                if self.report.ok:
+                    self._elsewhere(y, dx, steps)
+
+    # -------------------------------------------------------------------------------- the parts
+
+    def _shapes(self, probe: Probe) -> bool:
+        n, p = self.X.shape
+        wanted = {"y": (n, self.layer.outputs(p)), "dx": (n, p)}
+        for name, shape in wanted.items():
+            found = getattr(probe, name).shape
+            if found != shape:
+                self._say(name, "its contract", f"is of shape {found}, not {shape}")
+        return self.report.ok
+
+    def _plain(self, probe: Probe) -> bool:
+        """Run uncompiled first: there an index out of bounds is an error, and no accident."""
+        self.fill(probe)
+        self.known: tuple[Array, ...] | None = None
+        if self.X.size + sum(v.size for v in self.theta.values()) > _PLAIN:
+            return True
+        try:
+            probe.run(probe.whole, plain=True)
+        except PlainError as error:
+            self._say(error.array, "plain Python", str(error))
+            return False
+        self.known = (probe.y.copy(), probe.dx.copy())
+        return True
+
+    def _compiled(self, probe: Probe) -> tuple[Array, Array, dict[str, Array]]:
+        self.fill(probe)
+        probe.run(probe.whole)
+        y, dx = probe.y.copy(), probe.dx.copy()
+        for name, array in (("y", y), ("dx", dx)):
+            bad = int(np.sum(~np.isfinite(array)))
+            if bad:
+                self._say(name, "its contract", f"{bad} entries were never written, or are not "
+                                                "finite")  # fmt: skip
+        given = {"x": (self.X, probe.x), "dy": (self.dy, probe.dy)}
+        given |= {k: (v, probe.theta[k]) for k, v in self.theta.items()}
+        for name, (before, after) in given.items():
+            if not np.array_equal(before, after):
+                self._say(name, "its contract", "it is given, and must not be written to")
+        if self.known is not None and self.report.ok:
+            for name, expected, got in zip(("y", "dx"), self.known, (y, dx), strict=True):
+                self._compare(name, "plain Python", expected, got, _CLOSE)
+        steps = {k: probe.targets[k] - self.starts[k] for k in self.theta}
+        return y, dx, steps
+
+    def _differences(self, probe: Probe, dx: Array, steps: dict[str, Array]) -> None:
+        """Compare both halves of Φ with central differences of Σ dy ⊙ y."""
+
+        def terms() -> Array:
+            return self.dy * probe.outputs()
+
+        if not self.codes.all():
+            real = np.broadcast_to(~self.codes, dx.shape)
+            found = slopes(terms, probe.x, self.settings, real)
+            self.report.findings.append(compare_slopes("dx", found, dx, self.settings))
+        if self.codes.any():
+            codes = dx[:, self.codes]
+            self._compare("dx", "0 for codes", np.zeros_like(codes), codes, _CLOSE)
+        for name, step in steps.items():
+            found = slopes(terms, probe.theta[name], self.settings)
+            looks = {
+                "it overwrites its target, and should add to it": (
+                    step + self.starts[name]
+                ) / ALPHA,
+                "alpha is missing": step,
+                "it overwrites its target, and leaves alpha out": step + self.starts[name],
+            }  # fmt: skip
+            self.report.findings.append(
+                compare_slopes(_d(name), found, step / ALPHA, self.settings, looks)
+            )
+
+    def _elsewhere(self, y: Array, dx: Array, steps: dict[str, Array]) -> None:
+        """Compare the other ways in which training and predicting run the layer."""
+        n, p = self.X.shape
+        ways: list[tuple[str, dict[str, Any], dict[str, float]]] = [
+            ("float32, two threads", {"dtype": "float32", "threads": 2}, _SINGLE),
+        ]
+        if self.theta:
+            ways.append(("θ as the target", {"dtype": "float64", "fused": True}, _CLOSE))
+        for against, options, limits in ways:
+            with Probe(self.layer, n, p, **options) as probe:
+                self.fill(probe)
+                probe.run(probe.whole)
+                start = self.theta if probe.fused else self.starts
+                self._compare("y", against, y, probe.y, limits)
+                self._compare("dx", against, dx, probe.dx, limits)
+                for name, step in steps.items():
+                    got = probe.targets[name] - start[name]
+                    self._compare(_d(name), against, step, got, limits)
+        if _alike(self.layer, p):
+            with Probe(self.layer, n, p, "float64", training=False) as probe:
+                self.fill(probe)
+                self._compare("y", "prediction", y, probe.outputs(), _CLOSE)
+
+    # ---------------------------------------------------------------------------------- helpers
+
+    def fill(self, probe: Probe) -> None:
+        """Give the probe its numbers, and spoil what the layer has to write."""
+        for name, values in self.theta.items():
+            probe.theta[name][...] = values
+            if not probe.fused:
+                probe.targets[name][...] = self.starts[name]
+        if probe.training:
+            probe.dy[...] = self.dy
+            probe.spoil()
+        probe.x[...] = self.X
+
+    def _compare(
+        self, array: str, against: str, expected: Array, got: Array, limits: dict[str, float]
+    ) -> None:
+        hint = f"{against} must give the same"
+        self.report.findings.append(compare(array, against, expected, got, hint=hint, **limits))
+
+    def _say(self, array: str, against: str, hint: str) -> None:
+        self.report.findings.append(Finding(array, against, hint=hint))
+
+
+def _alike(layer: Layer, p: int) -> bool:
+    """Whether predicting computes what training does, in the layer and all that are in it."""
+    inside = all(_alike(child, width) for _, child, width in layer.children(p))
+    return layer.predicts_alike and inside
+
+
+def _d(name: str) -> str:
+    """Return the name of a parameter's gradient: A -> dA, 0.A -> 0.dA."""
+    path, _, last = name.rpartition(".")
+    return f"{path}.d{last}" if path else f"d{last}"
+
+
+def _single(values: Array) -> Array:
+    """Return float64 numbers that float32 can hold."""
+    return np.asarray(values, np.float32).astype(np.float64)

@@ -1,0 +1,75 @@
+"""The check of a whole network: each layer on what reaches it, the loss, and all of it together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import as_inputs
+from ..loss import Loss
+from ..network import Network
+from . import draw
+from .differences import Settings
+from .layers import check_layer
+from .losses import check_loss
+from .report import Report
+
+__all__ = ["check_network"]
+
+Array = NDArray[Any]
+
+_ROWS = 5
+
+
+def check_network(
+    network: Network, settings: Settings, *, X: Any = None, y: Any = None, loss: Loss | None = None
+) -> Report:
+    """Check a network at its present parameters, in float64.
+
+    Parameters
+    ----------
+    network : Network
+        Is left as it is. If it was not built yet, ``X`` or the layers tell its width.
+    settings : Settings
+    X : array-like, (n, p), optional
+        Inputs, of which a few rows are used; otherwise they are drawn.
+    y : array-like, optional
+        Targets of these rows, for ``loss``.
+    loss : Loss, optional
+        Checked on the network's outputs.
+    """
+    layers = network.layer.layers
+    report = Report("the whole network")
+    if X is None:
+        p = network.inputs or draw.width(network.layer)
+        X = draw.inputs(network.layer, _ROWS, p, np.random.default_rng(settings.seed))
+    X = as_inputs(X, "float64", "check")[:_ROWS]
+    whole = Network(*layers, inputs=X.shape[1], seed=network.seed, dtype="float64")
+    if network.inputs is not None:
+        for name, value in network.parameters.items():
+            whole.parameters[name][...] = value
+    reaches = X
+    for k, layer in enumerate(layers):
+        prefix = f"{k}."
+        theta = {
+            name.removeprefix(prefix): value
+            for name, value in whole.parameters.items()
+            if name.startswith(prefix)
+        }
+        report.parts.append(
+            check_layer(layer, settings, X=reaches, theta=theta, name=f"{k} {layer!r}")
+        )
+        part = Network(layer, inputs=reaches.shape[1], dtype="float64")
+        for name, value in theta.items():
+            part.parameters[f"0.{name}"][...] = value
+        reaches = part.predict(reaches)
+    if loss is not None:
+        given = {} if y is None else {"z": reaches, "y": np.asarray(y)[:_ROWS]}
+        report.parts.append(check_loss(loss, settings, **given))
+    together = check_layer(
+        whole.layer, settings, X=X, theta=dict(whole.parameters), name=report.name
+    )
+    report.findings = together.findings
+    return report

@@ -1,0 +1,133 @@
+"""Programs run on their own: a layer lowered as training lowers it, with its arrays at hand."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import Control, Engine
+from ..layer import Layer
+from ..lowering import Lowering, Target
+from ..network import Network
+from ..program import Arena, Buffer, Constant, Program, aligned
+from .plain import run_plain
+
+__all__ = ["ALPHA", "Probe", "Runner"]
+
+Array = NDArray[Any]
+
+ALPHA = -0.7
+"""The factor of the accumulation."""
+
+_STEP = 3  # the step of training that is looked at: dropout draws the same mask each time
+
+
+class Runner:
+    """Runs programs, compiled or as plain Python; holds their threads while it is open."""
+
+    def __init__(self) -> None:
+        self.control = Control()
+        self._engines: dict[int, Engine] = {}
+
+    def run(self, program: Program, *, plain: bool = False) -> None:
+        """Run ``program`` once. Its arena must have its memory."""
+        if plain:
+            run_plain(program)
+        elif program.instructions:
+            self._engine(program).run(0, 1)
+
+    def _engine(self, program: Program) -> Engine:
+        engine = self._engines.get(id(program))
+        if engine is None:
+            program.assemble()
+            engine = Engine(program, None, 1, self.control)
+            engine.__enter__()
+            self._engines[id(program)] = engine
+        return engine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        for engine in self._engines.values():
+            engine.__exit__(*exception)
+
+
+class Probe(Runner):
+    """One layer, its input and ∂ℓ/∂y; the programs that go forward, and both ways.
+
+    Parameters
+    ----------
+    layer : Layer
+    n, p : int
+        Rows, inputs.
+    dtype : {"float32", "float64"}
+    threads : int
+    training : bool
+        Whether to lower it for training; else there is no backward pass.
+    fused : bool
+        Whether the parameter half of Φ accumulates in θ itself, as plain SGD has it.
+
+    Attributes
+    ----------
+    x, y, dy, dx : ndarray
+        A probe of a prediction has no backward pass, and no use for the last two.
+    theta, targets : dict of str to ndarray
+        The parameters, and where their gradients accumulate, in the shapes the layer declares.
+    """
+
+    def __init__(
+        self, layer: Layer, n: int, p: int, dtype: str, threads: int = 1, *,
+        training: bool = True, fused: bool = False,
+    ) -> None:  # fmt: skip
+        self.network = Network(layer, inputs=p, dtype=dtype)
+        super().__init__()
+        self.training, self.fused = training, fused
+        arena = Arena(dtype)
+        self.gradient = aligned(self.network.theta.size, dtype)
+        step = Buffer.number("t")
+        step.array[()] = _STEP
+        rate = arena.array("rate", 1)
+        x = arena.array("x", n, p)
+        if fused:
+            target = Target(self.network.buffers, Buffer("rate", (), "f", rate.block))
+        else:
+            target = Target.like_theta(self.network, self.gradient, Constant(ALPHA))
+        self.whole = Program("check", n, dtype, threads)
+        low = Lowering(
+            self.whole, arena, self.network, self.control, step,
+            training=training, target=target,
+        )  # fmt: skip
+        y, backward = low.child("0", layer, x)
+        self.forward = Program("check", n, dtype, threads, self.whole.instructions.copy())
+        dy = arena.array("dy", *y.shape)
+        dx = backward(dy, True) if training else dy
+        low.settle()
+        assert dx is not None, f"{layer!r}: the backward pass returns no dx when it is wanted"
+        arena.allocate()
+        rate.array[:] = ALPHA
+        self.x, self.y, self.dy, self.dx = x.array, y.array, dy.array, dx.array
+        self.theta = self._views(self.network.theta)
+        self.targets = self.theta if fused else self._views(self.gradient)
+
+    def _views(self, vector: Array) -> dict[str, Array]:
+        found = {}
+        for name, b in self.network.buffers.items():
+            view = vector[b.offset : b.offset + b.size].reshape(b.shape)
+            by_columns = self.network.declared[name].by_columns
+            found[name.removeprefix("0.")] = view.T if by_columns else view
+        return found
+
+    def outputs(self) -> Array:
+        """Go forward and return y."""
+        self.run(self.forward)
+        return self.y
+
+    def spoil(self) -> None:
+        """Fill with NaN what the layer is to write: y and dx, unless they are x and dy."""
+        if not np.shares_memory(self.y, self.x):
+            self.y[...] = np.nan
+        if not np.shares_memory(self.dx, self.dy):
+            self.dx[...] = np.nan
