@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from . import plugins
 from .errors import InputError, ModelError
+from .layers._combinator import Combinator
 from .saved.strict import check_fields
 
 __all__ = ["KINDS", "from_config", "known", "to_config"]
@@ -38,15 +40,14 @@ def to_config(thing: Any) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        If it is not one of the package's own, or a field holds a function.
+        If a field holds a function.
+    PluginError
+        If it is neither one of the package's own, nor of a user's file that can be imported.
     """
     name = type(thing).__name__
     if not any(known(kind).get(name) is type(thing) for kind in KINDS):
-        raise ModelError(
-            f"{thing!r} can't be saved: {name} is none of Steepest's own layers, losses, rules or "
-            "schedules"
-        )
-    if not is_dataclass(thing):
+        name = plugins.path_of(thing)
+    if isinstance(thing, Combinator):
         record: dict[str, Any] = {"type": name}
         if hasattr(thing, "widths"):
             record["widths"] = list(thing.widths)
@@ -67,15 +68,17 @@ def from_config(record: Any, kind: str) -> Any:
     ------
     ModelError
         If the name or a field is not known, or a value is not one that the class takes.
+    PluginError
+        If it needs a plugin that was not named.
     """
     if not isinstance(record, Mapping) or not isinstance(record.get("type"), str):
         raise ModelError(f"expected a {kind} with its type, got {_short(record)}")
     name = record["type"]
-    found: Any = known(kind).get(name)
+    found: Any = plugins.find(name, kind) if ":" in name else known(kind).get(name)
     if found is None:
         raise ModelError(f"no {kind} {name!r}; there are {', '.join(known(kind))}")
     settings = {k: v for k, v in record.items() if k != "type"}
-    made_of_layers = not is_dataclass(found)
+    made_of_layers = issubclass(found, Combinator)
     wanted = {"layers", "widths"} if made_of_layers else {f.name for f in fields(found) if f.init}
     strange = [repr(k) for k in settings if k not in wanted]
     if strange:

@@ -11,6 +11,7 @@ They are read without running any code from them; `steepest.saved` reads and wri
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from .encode import Counts, Encoder
 from .errors import ModelError
 from .losses import Hinge
+from .plugins import Plugin, use
 from .saved.card import card
 from .saved.folder import CARD, check_place, find_folder, mark, write_folder
 from .saved.record import Parts, pack, unpack
@@ -148,17 +150,27 @@ class Model:
             raise ModelError(f"can't write {place}: {error.strerror or error}") from error
 
     @classmethod
-    def load(cls, path: Path_) -> Self:
+    def load(cls, path: Path_, *, plugins: Iterable[Plugin] = ()) -> Self:
         """Read the folder that `save` wrote, in this version or an earlier one.
 
         It runs no code of the folder, and follows no link in it. What it declares is checked before
         memory is taken for it.
 
+        Parameters
+        ----------
+        path : str or path
+        plugins : iterable of str, path or module
+            Files or modules of your own with layers or losses that the model is made of. Nothing
+            else is imported.
+
         Raises
         ------
         ModelError
             If the folder or a file of it lacks, is damaged, or is of a later version.
+        PluginError
+            If the model needs a plugin that was not given, or one can't be imported.
         """
+        use(*plugins)
         place = Path(path)
         while True:
             before = mark(place)

@@ -9,7 +9,9 @@ from typing import Any, Self
 
 from . import layers as _layers
 from . import losses as _losses
+from . import plugins
 from . import rules as _rules
+from .config import from_config
 from .errors import InputError
 from .layer import Layer
 from .loss import Loss
@@ -62,7 +64,8 @@ class Recipe:
     than classes, which overfit first.
     """
 
-    layers: tuple[int, ...] = (128, 64)
+    layers: tuple[int | Mapping[str, Any], ...] = (128, 64)
+    """Units of hidden layers, or layers instead of them as `steepest.config` writes them."""
     activation: str = "relu"
     dropout: float = 0.2
     layer_norm: bool = False
@@ -82,13 +85,17 @@ class Recipe:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
+        """Check everything; plugins in use (`steepest.plugins`) add to what can be named."""
         for name in ("batch", "epochs"):
             _whole(name, getattr(self, name))
         for name in ("patience", "threads"):
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name))
         for units in self.layers:
-            _whole("layers", units)
+            if isinstance(units, Mapping):
+                from_config(units, "layer")
+            else:
+                _whole("layers", units)
         for name, least in (("lr", None), ("l2", 0), ("weight_decay", 0), ("dropout", 0)):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not math.isfinite(value):
@@ -96,8 +103,8 @@ class Recipe:
             if (least is None and value <= 0) or value < 0:
                 raise InputError(f"{name} must be {'above' if least is None else 'at least'} 0, "
                                  f"got {value!r}")  # fmt: skip
-        _known("activation", self.activation, ACTIVATIONS)
-        _known("rule", self.rule, RULES)
+        _known("activation", self.activation, plugins.named(Layer) | ACTIVATIONS)
+        _known("rule", self.rule, plugins.named(Rule) | RULES)
         _known("schedule", self.schedule, SCHEDULES)
         _known("dtype", self.dtype, ("float32", "float64"))
         if self.momentum is not None and self.rule != "sgd":
@@ -117,6 +124,11 @@ class Recipe:
         """Return the names of the settings."""
         return tuple(f.name for f in fields(cls))
 
+    @property
+    def sizes(self) -> tuple[Any, ...]:
+        """The units of the hidden layers, or the names of those of another kind."""
+        return tuple(u["type"] if isinstance(u, Mapping) else u for u in self.layers)
+
     def network(self, task: Task, inputs: int) -> Network:
         """Return an untrained network for the task."""
         layers: list[Layer] = []
@@ -124,11 +136,15 @@ class Recipe:
         start = "he_uniform" if relu_like else "glorot_uniform"
         if self.activation == "selu":
             start = "lecun_normal"
+        activation = (plugins.named(Layer) | ACTIVATIONS)[self.activation]
         for units in self.layers:
-            layers.append(_layers.Dense(units, start))
+            if isinstance(units, Mapping):
+                layers.append(from_config(units, "layer"))
+            else:
+                layers.append(_layers.Dense(units, start))
             if self.layer_norm:
                 layers.append(_layers.LayerNorm())
-            layers.append(ACTIVATIONS[self.activation]())
+            layers.append(activation())
             if self.dropout:
                 layers.append(_layers.Dropout(self.dropout))
         layers.append(_layers.Dense(task.outputs))
@@ -136,7 +152,7 @@ class Recipe:
 
     def make_loss(self, task: Task) -> Loss:
         """Return the loss for the task."""
-        known = LOSSES[task.kind]
+        known = LOSSES[task.kind] | plugins.named(Loss)
         name = self.loss or next(iter(known))
         _known(f"loss for {task.kind}", name, known)
         return known[name]()
@@ -144,7 +160,8 @@ class Recipe:
     def make_rule(self) -> Rule:
         """Return the update rule."""
         own: dict[str, Any] = {} if self.momentum is None else {"momentum": self.momentum}
-        return RULES[self.rule](
+        rule = (plugins.named(Rule) | RULES)[self.rule]
+        return rule(
             lr=SCHEDULES[self.schedule](self.lr),
             l2=self.l2,
             weight_decay=self.weight_decay,

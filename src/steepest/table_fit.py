@@ -154,7 +154,7 @@ def fit_table(
         f"{len(inputs) - len(encoder.dropped)} columns become {encoder.width} inputs"
     )
     note(
-        f"network {encoder.width}-{'-'.join(map(str, (*recipe.layers, task.outputs)))}, "
+        f"network {'-'.join(map(str, (encoder.width, *recipe.sizes, task.outputs)))}, "
         f"{network.theta.size:,} parameters, {recipe.activation}; {type(loss).__name__} loss, "
         f"{recipe.rule}, lr {recipe.lr:g} ({recipe.schedule}), batch {recipe.batch}"
     )

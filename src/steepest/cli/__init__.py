@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from ..errors import SteepestError
+from .check import check
 from .explain import explain
 from .export import export
 from .predict import predict
@@ -38,6 +39,7 @@ app.command()(predict)
 app.command()(show)
 app.command()(explain)
 app.command()(export)
+app.command()(check)
 app.command()(warmup)
 
 

@@ -11,6 +11,7 @@ import typer
 from numpy.typing import NDArray
 
 from ..errors import InputError, TableError
+from ._options import PluginOption
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +51,7 @@ def explain(
     repeats: Annotated[int, typer.Option(help="Shuffles of each column.", min=1)] = 5,
     seed: Annotated[int, typer.Option()] = 0,
     threads: Annotated[int | None, typer.Option(min=1)] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Show what a model computes for some rows, and what it learns from them.
 
@@ -63,7 +65,7 @@ def explain(
     from ..model import Model
     from ..tables import read_table
 
-    loaded = Model.load(model)
+    loaded = Model.load(model, plugins=plugin or ())
     task, whole = loaded.task, read_table(table)
     if task.name not in whole.column_names:
         raise TableError(

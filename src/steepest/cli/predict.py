@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ._options import PluginOption
+
 __all__ = ["predict"]
 
 
@@ -30,6 +32,7 @@ def predict(
     ] = False,
     rows: Annotated[int, typer.Option(help="Rows in memory at once.", min=1)] = 65536,
     threads: Annotated[int | None, typer.Option(min=1)] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Predict every row of a table, in its order, one row out for each row in.
 
@@ -42,7 +45,7 @@ def predict(
     from ..model import Model
     from ..tables import TableWriter, stream_table
 
-    loaded = Model.load(model)
+    loaded = Model.load(model, plugins=plugin or ())
     odd = Counts()
     with TableWriter(out) as writer:
         for block in stream_table(table, rows=rows):

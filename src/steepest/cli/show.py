@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
+from ._options import PluginOption
+
 __all__ = ["show"]
 
 
 def show(
     model: Annotated[Path, typer.Argument(help="A folder that train wrote.", metavar="MODEL")],
     batch: Annotated[int, typer.Option(help="Rows of the program shown.", min=1)] = 1,
+    plugin: PluginOption = None,
 ) -> None:
     """Show a model: its task, inputs, layers, scores, and the program that predicts."""
     from ..model import Model
 
-    loaded = Model.load(model)
+    loaded = Model.load(model, plugins=plugin or ())
     print(loaded.task.describe())
     for name, score in loaded.about.get("metrics", {}).items():
         print(f"test {name}: {score:.5g}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ._options import PluginOption
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
@@ -168,6 +169,7 @@ def train(
             rich_help_panel=_KEEP,
         ),
     ] = None,
+    plugin: PluginOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the test scores.")] = False,
 ) -> None:
     """Train a network on a table, test it on rows held out, and write the model.
@@ -178,12 +180,14 @@ def train(
 
     Example: steepest train data/census_income.parquet --target income -o model
     """
+    from .. import plugins
     from ..model import check_place
     from ..out_of_core import fit_stream
     from ..recipe import Recipe
     from ..table_fit import fit_table
     from ..tables import read_table
 
+    plugins.use(*(plugin or ()))
     flags = {k: v for k, v in context.params.items() if v is not None}
     known = (*Recipe.names(), *_OPTIONS)
     options = (_read_config(config, known) if config else {}) | {
@@ -283,9 +287,12 @@ def _bytes(text: str) -> int:
 def _units(text: str | list[Any]) -> tuple[Any, ...]:
     words = [word for word in text.split(",") if word.strip()] if isinstance(text, str) else text
     try:
-        return tuple(int(word) for word in words)
+        return tuple(word if isinstance(word, dict) else int(word) for word in words)
     except (TypeError, ValueError) as error:
-        raise InputError(f"layers must be whole numbers like 256,128, got {text!r}") from error
+        raise InputError(
+            f"layers must be whole numbers like 256,128, got {text!r}; in a TOML file also layers "
+            'like {type = "my_layers:LowRank", units = 64}'
+        ) from error
 
 
 Callbacks = Callable[["Trainer"], Iterable[Callable[["Progress"], object]]]

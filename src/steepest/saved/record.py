@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .._memory import physical_memory
 from ..config import from_config, to_config
 from ..encode import Encoder
-from ..errors import ModelError, SteepestError
+from ..errors import ModelError, PluginError, SteepestError
 from ..loss import Loss
 from ..network import Network
 from ..task import Task
@@ -140,6 +140,8 @@ def unpack(place: Path) -> Parts:
         shapes = check_size(network.layer, inputs)
     except KeyError as error:
         raise ModelError(f"{file} is damaged: it lacks {error}") from error
+    except PluginError:
+        raise
     except (SteepestError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
     theta = _read_arrays(place, THETA, files, shapes, np.dtype(network.dtype))
