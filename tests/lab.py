@@ -85,7 +85,9 @@ class Lab:
                 self.arena.fill(rate, alpha)
                 target = Target(self.network.buffers, Buffer("−η", (), "f", rate.block))
             else:
-                g = self.guards.copy(self.rng.standard_normal(self.network.theta.size).astype(dtype))
+                g = self.guards.copy(
+                    self.rng.standard_normal(self.network.theta.size).astype(dtype)
+                )
                 own = Block("f", g.size, g)
                 target = Target(
                     {k: Buffer("d" + b.name, b.shape, "f", own, b.offset)

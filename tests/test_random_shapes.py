@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse, special
 
 from lab import Lab
-from steepest import layers as L
+from steepest import layers as L  # noqa: N812
 from steepest import losses, rules
 from steepest.layers._columns import add_columns, copy_columns, sum_of
 from steepest.lowering import Source, gather, gather_items, put, put_items
@@ -402,9 +402,7 @@ def test_rule(name, m, dtype, threads, seed):
     lab = Lab(1, dtype, threads)
     given = {k: lab.given(k, v) for k, v in {"theta": theta, "g": g, **kept}.items()}
     entries = lab.low.share(m, 16)
-    lab.low.emit(
-        rule.kernel, {**given, "eta": 0.1, "t": 3, "entries": entries, **rule.settings()}
-    )
+    lab.low.emit(rule.kernel, {**given, "eta": 0.1, "t": 3, "entries": entries, **rule.settings()})
     lab.run()
     wanted = {k: v.astype(float) for k, v in kept.items()}
     expected = theta + naive(rule, g.astype(float), 0.1, 3, wanted)
@@ -423,7 +421,8 @@ def test_clip_penalise_and_decay(m, dtype, threads, seed):
     names = {
         "theta": lab.given("theta", theta), "g": lab.given("g", g), "limit": 0.8, "l1": 0.1,
         "l2": 0.2, "eta": 0.5, "weight_decay": 0.1, "entries": lab.low.share(m, 16),
-        "sums": lab.low.array("sums", 8 * threads), "penalty": lab.low.array("penalty", 8 * threads),
+        "sums": lab.low.array("sums", 8 * threads),
+        "penalty": lab.low.array("penalty", 8 * threads),
     }  # fmt: skip
     for kernel in (clip_value, square_sums, clip_norm, penalise, decay):
         lab.low.emit(kernel, names)
