@@ -54,7 +54,7 @@ def end(process, number):
 
 
 def test_stopped_twice_and_resumed_it_is_the_same_model(table, tmp_path):
-    train = ("train", table, "--target", "y", "--layers", "8", "--batch", "16", "--epochs", "2000",
+    train = ("train", table, "--target", "y", "--layers", "8", "--batch", "16", "--epochs", "4000",
              "--every", "1000 steps", "-o", "model", "--checkpoint")  # fmt: skip
     whole = start(*train, "whole", cwd=tmp_path)
     _, error = whole.communicate(timeout=120)
