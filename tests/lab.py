@@ -119,6 +119,7 @@ class Lab:
 
     def run(self) -> None:
         """Run the program; assert that threads keep apart and to their arrays."""
+        self.low.settle()
         self.arena.allocate()
         for instruction in self.program.instructions:
             if instruction.function is barrier:

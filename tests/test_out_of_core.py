@@ -72,7 +72,7 @@ def test_it_learns_from_a_file_that_is_sorted_by_class(files, name, monkeypatch)
     assert any("shuffled blocks on disk" in note for note in found.notes)
     blocks = int(next(n for n in found.notes if "blocks" in n).split(" train in ")[1].split()[0])
     assert blocks >= 3  # 6,000 rows of 5 or more columns, in 50 kB each
-    assert found.model.about["test_rows"] == 500
+    assert found.model.about["rows"]["test"] == 500
     note = next(n for n in found.notes if "blocks" in n)
     train, validate = (int(word.replace(",", "")) for word in
                        (note.split()[0], note.split("disk, ")[1].split()[0]))  # fmt: skip
@@ -85,7 +85,7 @@ def test_a_column_split_decides(files, tmp_path):
     part = np.where(np.arange(ROWS) % 3 == 0, "test", "train")
     pa.parquet.write_table(TABLE.append_column("split", pa.array(part)), tmp_path / "t.parquet")
     found = fit(tmp_path / "t.parquet", memory=2_000_000)
-    assert found.model.about["test_rows"] == 2000
+    assert found.model.about["rows"]["test"] == 2000
     note = next(n for n in found.notes if "blocks" in n)
     train, validate = (int(word.replace(",", "")) for word in
                        (note.split()[0], note.split("disk, ")[1].split()[0]))  # fmt: skip
