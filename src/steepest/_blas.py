@@ -73,6 +73,7 @@ class _SingleThreaded:
 
                     blas_address("float32")  # SciPy's BLAS must be loaded to be found
                     self._pools = ThreadpoolController()
+                self._let_any_thread_change_it()
                 self._limits = self._pools.limit(limits=1, user_api="blas")
 
     def __exit__(
@@ -88,8 +89,19 @@ class _SingleThreaded:
 
     def _lift(self) -> None:
         if self._limits is not None:
+            self._let_any_thread_change_it()
             self._limits.restore_original_limits()
+            self._let_any_thread_change_it()
             self._limits = None
+
+    def _let_any_thread_change_it(self) -> None:
+        """Undo that threadpoolctl 3.8 obeys only the Python thread that was the first to ask.
+
+        Ours take turns: the last to leave need not be the first to enter.
+        """
+        for library in self._pools.lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread(force=True)
 
 
 single_threaded = _SingleThreaded()
