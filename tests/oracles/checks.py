@@ -1,0 +1,99 @@
+"""Compares Steepest with an oracle on as many problems as Hypothesis is asked for."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from ours import Arrays, Masks, gradient, network_of, parameters, ten_steps
+from problems import Problem, kinds, problems
+
+from steepest import layers, losses, rules
+
+TOLERANCE = 1e-6
+ARCHITECTURES = 200
+EXAMPLES = 320  # some draw the same network twice
+
+
+def difference(found: Arrays, expected: Arrays) -> float:
+    """Return the largest difference of two entries, relative to the largest of their array.
+
+    An array that is far smaller than the others is compared on the scale at which their rounding
+    ends: 1e-8 of the largest.
+    """
+    assert found.keys() == expected.keys()
+    largest = {name: np.abs(value).max(initial=0) for name, value in expected.items()}
+    floor = max(1e-8 * max(largest.values()), np.finfo(float).tiny)
+    return max(
+        float(np.abs(found[name] - expected[name]).max(initial=0) / max(largest[name], floor))
+        for name in expected
+    )
+
+
+class Agreement:
+    """How far Steepest and an oracle have been apart so far."""
+
+    def __init__(self, oracle: ModuleType) -> None:
+        self.oracle = oracle
+        self.worst: dict[str, float] = {}
+        self.seen: set[str] = set()
+        self.architectures: set[str] = set()
+
+    def note(self, what: str, found: Arrays, expected: Arrays) -> None:
+        apart = difference(found, expected)
+        self.worst[what] = max(apart, self.worst.get(what, 0.0))
+        assert apart <= TOLERANCE, f"{what}: {apart:.2g} apart"
+
+    def check(self, problem: Problem) -> None:
+        """Compare loss, all gradients, and ten steps of every rule."""
+        masks, start = Masks(problem), parameters(network_of(problem))
+        oracle = self.oracle.Oracle(problem, start)
+        loss, found, dx = gradient(problem)
+        expected_loss, expected, expected_dx = oracle.gradient(masks.at(0, len(problem.x)))
+        self.note("loss", {"loss": np.array(loss)}, {"loss": np.array(expected_loss)})
+        if dx is not None:
+            found, expected = found | {"x": dx}, expected | {"x": expected_dx}
+        self.note("gradient", found, expected)
+        norm = float(np.sqrt(sum((g**2).sum() for g in expected.values())))
+
+        batches = list(problem.batches())
+        drawn = [masks.at(step, len(rows)) for step, rows in enumerate(batches)]
+        sizes = np.array([len(rows) for rows in batches])
+        per_epoch = -(-len(problem.x) // problem.batch)
+        for rule in problem.rules(norm):
+            if not oracle.knows(rule):
+                continue
+            what = f"ten steps of {type(rule).__name__}"
+            objectives, end = ten_steps(problem, rule)
+            expected_steps, expected_end = oracle.ten_steps(rule, drawn)
+            averages = np.average(
+                np.reshape(expected_steps, (-1, per_epoch)), axis=1, weights=sizes[:per_epoch]
+            )
+            self.note(f"objectives in {what}", {"": objectives}, {"": averages})
+            self.note(what, end, expected_end)
+            self.seen.add(type(rule).__name__)
+        self.seen |= kinds(network_of(problem).layer) | {type(problem.loss).__name__}
+        self.architectures.add(repr(problem.layers))
+
+
+def agree(oracle: ModuleType) -> Agreement:
+    """Compare Steepest and ``oracle``, until everything has been seen often enough."""
+    found = Agreement(oracle)
+
+    # Without shrinking, which would take longer than everything else together.
+    @settings(
+        max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(problems())
+    def check(problem: Problem) -> None:
+        found.check(problem)
+
+    check()
+    print(f"\n{oracle.__name__}: {len(found.architectures)} architectures; furthest apart:")
+    print("\n".join(f"  {apart:.1e}  {what}" for what, apart in found.worst.items()))
+    assert len(found.architectures) >= ARCHITECTURES
+    for kinds_of in (layers, losses, rules):
+        assert found.seen >= set(kinds_of.__all__)
+    return found

@@ -1,0 +1,215 @@
+"""Networks, losses and data as Hypothesis draws them: what Steepest and an oracle both compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from scipy import sparse
+
+from steepest import layers as L
+from steepest import losses, rules
+from steepest.layer import Layer
+from steepest.loss import Loss
+from steepest.rule import Rule
+
+STEPS = 10
+WIDTHS = st.sampled_from((1, 2, 3, 7, 15, 16, 17, 33))  # around a vector, and around Dense's forms
+CODES = 6
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A network with its start, data, and how it is trained."""
+
+    layers: tuple[Layer, ...]
+    loss: Loss
+    x: np.ndarray  # (n, p)
+    csr: bool
+    y: np.ndarray
+    w: np.ndarray | None
+    batch: int
+    threads: int
+    seed: int
+    extras: dict[str, Any]
+
+    @property
+    def X(self) -> Any:
+        return sparse.csr_matrix(self.x) if self.csr else self.x
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The weights as the objective has them: with a mean of 1."""
+        return np.ones(len(self.x)) if self.w is None else self.w / self.w.mean()
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """Yield the rows of every step."""
+        n = len(self.x)
+        starts = range(0, n, self.batch)
+        for step in range(STEPS):
+            start = starts[step % len(starts)]
+            yield np.arange(start, min(start + self.batch, n))
+
+    def rules(self, norm: float) -> Iterator[Rule]:
+        """Yield every update rule, with this problem's penalties, decay, clipping and factors.
+
+        Steps along a gradient of this norm are kept short enough for no network to diverge.
+        """
+        long, lr = 0.01 / (1 + norm), 0.003
+        yield rules.SGD(lr=long)  # fused, where a rule with anything more is not
+        yield rules.SGD(lr=long, **self.extras)
+        yield rules.SGD(lr=long, momentum=0.9, **self.extras)
+        yield rules.SGD(lr=long, momentum=0.8, nesterov=True, **self.extras)
+        yield rules.Adagrad(lr=lr, **self.extras)
+        yield rules.RMSprop(lr=lr, rho=0.8, **self.extras)
+        yield rules.Adam(lr=lr, **self.extras)
+        yield rules.Adam(lr=lr, beta1=0.8, beta2=0.95, epsilon_hat=True, **self.extras)
+        yield rules.AdamW(lr=lr, **({"weight_decay": 0.1} | self.extras))
+
+
+# ------------------------------------------------------------------------------------- layers
+
+SIMPLE: tuple[Layer, ...] = (
+    L.ReLU(), L.LeakyReLU(0.1), L.ELU(), L.ELU(0.5), L.SELU(), L.GELU(), L.SiLU(), L.Mish(),
+    L.Tanh(), L.Sigmoid(), L.Softplus(), L.Identity(), L.Scale(), L.Dropout(0.0), L.Dropout(0.3),
+)  # fmt: skip
+# These are constant on a single column: nothing but rounding would be left of their gradients.
+OF_A_ROW: tuple[Layer, ...] = (L.Softmax(), L.LayerNorm(), L.LayerNorm(0.01))
+
+
+@st.composite
+def dense(draw: Callable[..., Any]) -> Layer:
+    weights = draw(st.sampled_from(("glorot_uniform", "he_normal", "lecun_uniform")))
+    return L.Dense(draw(WIDTHS), weights, bias=draw(st.booleans()))
+
+
+@st.composite
+def chain(draw: Callable[..., Any], p: int, depth: int) -> tuple[Layer, ...]:
+    found: list[Layer] = []
+    for _ in range(draw(st.integers(1, 3))):
+        found.append(draw(layer(p, depth)))
+        p = found[-1].outputs(p)
+    return tuple(found)
+
+
+@st.composite
+def residual(draw: Callable[..., Any], p: int, depth: int) -> Layer:
+    inner = draw(chain(p, depth))
+    return (
+        L.Residual(*inner)
+        if L.Sequential(*inner).outputs(p) == p
+        else L.Residual(*inner, L.Dense(p))
+    )
+
+
+@st.composite
+def parallel(draw: Callable[..., Any], p: int, depth: int) -> Layer:
+    cut = draw(st.integers(1, p - 1))
+    return L.Parallel((cut, draw(layer(cut, depth))), (p - cut, draw(layer(p - cut, depth))))
+
+
+def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
+    """Return a strategy for layers that take ``p`` inputs, with up to ``depth`` levels inside."""
+    kinds: list[st.SearchStrategy[Layer]] = [
+        st.sampled_from(SIMPLE + OF_A_ROW if p > 1 else SIMPLE),
+        dense(),
+    ]
+    if depth:
+        branches = st.lists(layer(p, depth - 1), min_size=1, max_size=3)
+        kinds += [
+            chain(p, depth - 1).map(lambda inner: L.Sequential(*inner)),
+            residual(p, depth - 1),
+            branches.map(lambda inner: L.Concat(*inner)),
+        ]
+        if p > 1:
+            kinds.append(parallel(p, depth - 1))
+    return st.one_of(kinds)
+
+
+# ------------------------------------------------------------------------------------- losses
+
+
+def _distributions(rng: np.random.Generator, n: int, q: int) -> np.ndarray:
+    return rng.dirichlet(np.ones(q), size=n)
+
+
+LOSSES: tuple[tuple[Loss, Callable[[np.random.Generator, int, int], np.ndarray]], ...] = (
+    (losses.Squared(), lambda rng, n, q: rng.normal(size=(n, q))),
+    (losses.Absolute(), lambda rng, n, q: rng.normal(size=(n, q))),
+    (losses.Huber(0.5), lambda rng, n, q: rng.normal(size=(n, q))),
+    (losses.Quantile((0.1, 0.5, 0.8)), lambda rng, n, q: rng.normal(size=(n, q))),
+    (losses.Logistic(), lambda rng, n, q: rng.integers(2, size=(n, q)).astype(float)),
+    (losses.Logistic(), lambda rng, n, q: rng.random((n, q))),
+    (losses.SoftmaxCrossEntropy(), lambda rng, n, q: rng.integers(q, size=n)),
+    (losses.SoftmaxCrossEntropy(0.2), lambda rng, n, q: rng.integers(q, size=n)),
+    (losses.SoftmaxCrossEntropy(), _distributions),
+    (losses.SoftmaxCrossEntropy(0.2), _distributions),
+    (losses.Poisson(), lambda rng, n, q: rng.poisson(2.0, size=(n, q)).astype(float)),
+    (losses.Hinge(), lambda rng, n, q: rng.integers(2, size=(n, q)).astype(float)),
+)
+
+
+# ----------------------------------------------------------------------------------- problems
+
+
+@st.composite
+def inputs(
+    draw: Callable[..., Any], rng: np.random.Generator, n: int, p: int
+) -> tuple[np.ndarray, bool, tuple[Layer, ...]]:
+    """Draw x, whether it is given in CSR form, and the layer it needs in front."""
+    x = rng.normal(size=(n, p))
+    kind = draw(st.sampled_from(("reals", "codes", "both", "csr", "csr branches")))
+    if kind.startswith("csr"):
+        x *= rng.random((n, p)) < 0.3
+        first = draw(dense())
+        return x, True, (first if kind == "csr" else L.Concat(first, L.Sequential(draw(dense()))),)
+    embedding = L.Embedding(CODES, draw(st.integers(1, 3)))
+    if kind == "codes":
+        return rng.integers(CODES, size=(n, p)).astype(float), False, (embedding,)
+    if kind == "both":
+        x[:, 0] = rng.integers(CODES, size=n)
+        rest = ((p - 1, draw(layer(p - 1, 0))),) if p > 1 else ()
+        return x, False, (L.Parallel((1, embedding), *rest),)
+    return x, False, ()
+
+
+@st.composite
+def problems(draw: Callable[..., Any]) -> Problem:
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    n, p = draw(st.sampled_from((1, 2, 5, 8))), draw(WIDTHS)
+    x, csr, first = draw(inputs(rng, n, p))
+    width = first[0].outputs(p) if first else p
+    layers = (*first, *draw(chain(width, depth=2)))
+    loss, targets = draw(st.sampled_from(LOSSES))
+    q = draw(st.integers(2 if isinstance(loss, losses.SoftmaxCrossEntropy) else 1, 4))
+    y = targets(rng, n, q)
+    w = None
+    if draw(st.booleans()):
+        w = rng.uniform(0.5, 2, n)
+        w[1:][rng.random(n - 1) < 0.2] = 0
+    extras = {
+        "l1": draw(st.sampled_from((0.0, 0.01))),
+        "l2": draw(st.sampled_from((0.0, 0.1))),
+        "clip_norm": draw(st.sampled_from((None, 0.5))),
+        "clip_value": draw(st.sampled_from((None, 0.1))),
+        "factors": draw(st.sampled_from(({}, {"*.b": 0.5, "0.*": 0.0}))),
+        "penalty_over_batch": draw(st.booleans()),
+    }
+    if draw(st.booleans()):
+        extras["weight_decay"] = 0.2
+    return Problem(
+        (*layers, L.Dense(q * (3 if isinstance(loss, losses.Quantile) else 1))),
+        loss, x, csr, y, w,
+        batch=draw(st.sampled_from((n, -(-n // 2)))), threads=draw(st.integers(1, 2)),
+        seed=seed, extras=extras,
+    )  # fmt: skip
+
+
+def kinds(layer: Layer) -> set[str]:
+    """Return the names of the layers inside ``layer``, and its own."""
+    inner = getattr(layer, "layers", ())
+    return {type(layer).__name__}.union(*map(kinds, inner))

@@ -1,0 +1,181 @@
+"""PyTorch as the oracle: its functions for the layers and losses, its autograd, its optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatch
+from typing import Any
+
+import numpy as np
+import torch
+from problems import Problem
+from scope import Scope
+from torch.nn import functional as F
+
+from steepest import layers as L
+from steepest import losses, rules
+from steepest.layer import Layer
+from steepest.rule import Rule
+
+Arrays = dict[str, np.ndarray]
+Tensor = torch.Tensor
+torch.set_num_threads(1)  # matrices this small are not worth a second
+
+
+def _sequential(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    for k, inner in enumerate(layer.layers):
+        x = forward(inner, x, s.child(k))
+    return x
+
+
+def _dense(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    return F.linear(x, s["A"], s["b"] if layer.bias else None)
+
+
+def _layer_norm(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    return F.layer_norm(x, x.shape[1:], s["gamma"], s["beta"], layer.eps)
+
+
+def _concat(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    return torch.cat([forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)], 1)
+
+
+def _parallel(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    parts = zip(layer.layers, x.split(layer.widths, 1), strict=True)
+    return torch.cat([forward(g, part, s.child(k)) for k, (g, part) in enumerate(parts)], 1)
+
+
+LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
+    L.Dense: _dense,
+    L.Embedding: lambda _, x, s: F.embedding(x.long(), s["E"]).flatten(1),
+    L.LayerNorm: _layer_norm,
+    L.Scale: lambda _, x, s: x * s["s"],
+    L.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
+    L.ReLU: lambda _, x, s: F.relu(x),
+    L.LeakyReLU: lambda layer, x, s: F.leaky_relu(x, layer.slope),
+    L.ELU: lambda layer, x, s: F.elu(x, layer.scale),
+    L.SELU: lambda _, x, s: F.selu(x),
+    L.GELU: lambda _, x, s: F.gelu(x),
+    L.SiLU: lambda _, x, s: F.silu(x),
+    L.Mish: lambda _, x, s: F.mish(x),
+    L.Tanh: lambda _, x, s: torch.tanh(x),
+    L.Sigmoid: lambda _, x, s: torch.sigmoid(x),
+    L.Softplus: lambda _, x, s: F.softplus(x, threshold=50),
+    L.Softmax: lambda _, x, s: F.softmax(x, 1),
+    L.Identity: lambda _, x, s: x,
+    L.Sequential: _sequential,
+    L.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
+    L.Concat: _concat,
+    L.Parallel: _parallel,
+}
+
+
+def forward(layer: Layer, x: Tensor, s: Scope) -> Tensor:
+    return LAYERS[type(layer)](layer, x, s)
+
+
+def _quantile(loss: Any, z: Tensor, y: Tensor) -> Tensor:
+    level = torch.tensor(loss.levels, dtype=z.dtype)
+    u = y[:, :, None] - z.reshape(*y.shape, len(level))
+    return torch.maximum(level * u, (level - 1) * u).sum((1, 2))
+
+
+LOSSES: dict[type, Callable[[Any, Tensor, Tensor], Tensor]] = {
+    losses.Squared: lambda _, z, y: 0.5 * F.mse_loss(z, y, reduction="none").sum(1),
+    losses.Absolute: lambda _, z, y: F.l1_loss(z, y, reduction="none").sum(1),
+    losses.Huber: lambda loss, z, y: F.huber_loss(z, y, "none", loss.delta).sum(1),
+    losses.Quantile: _quantile,
+    losses.Logistic: lambda _, z, y: F.binary_cross_entropy_with_logits(z, y, reduction="none").sum(
+        1
+    ),
+    losses.SoftmaxCrossEntropy: lambda loss, z, y: F.cross_entropy(
+        z, y, reduction="none", label_smoothing=loss.label_smoothing
+    ),
+    losses.Poisson: lambda _, z, y: F.poisson_nll_loss(z, y, reduction="none").sum(1),
+    losses.Hinge: lambda _, z, y: F.relu(1 - (2 * y - 1) * z).sum(1),
+}
+
+RULES: dict[type[Rule], Callable[[Any, Any], torch.optim.Optimizer]] = {
+    rules.SGD: lambda r, groups: torch.optim.SGD(groups, momentum=r.momentum, nesterov=r.nesterov),
+    rules.Adagrad: lambda r, groups: torch.optim.Adagrad(groups, eps=r.eps),
+    rules.RMSprop: lambda r, groups: torch.optim.RMSprop(groups, alpha=r.rho, eps=r.eps),
+    rules.Adam: lambda r, groups: torch.optim.Adam(groups, betas=(r.beta1, r.beta2), eps=r.eps),
+    rules.AdamW: lambda r, groups: torch.optim.AdamW(groups, betas=(r.beta1, r.beta2), eps=r.eps),
+}
+
+
+class Oracle:
+    """A problem in PyTorch."""
+
+    def __init__(self, problem: Problem, start: Arrays) -> None:
+        self.problem, self.start = problem, start
+        self.x, self.y = torch.tensor(problem.x), torch.tensor(problem.y)
+        self.w = torch.tensor(problem.weights)
+        self.network = L.Sequential(*problem.layers)
+
+    def knows(self, rule: Rule) -> bool:
+        """Whether PyTorch has the rule."""
+        return not getattr(rule, "epsilon_hat", False)
+
+    def objective(self, theta: Any, x: Tensor, rows: Any, masks: Arrays) -> Tensor:
+        """Return the weighted average of the loss over a batch."""
+        scope = Scope(theta, {path: torch.tensor(mask) for path, mask in masks.items()})
+        z = forward(self.network, x, scope)
+        loss = self.problem.loss
+        return (self.w[rows] * LOSSES[type(loss)](loss, z, self.y[rows])).mean()
+
+    def gradient(self, masks: Arrays) -> tuple[float, Arrays, np.ndarray]:
+        """Return the loss of all rows at the start, and its gradient by parameters and input."""
+        theta, x = _leaves(self.start), self.x.clone().requires_grad_()
+        value = self.objective(theta, x, slice(None), masks)
+        *found, dx = torch.autograd.grad(
+            value, [*theta.values(), x], allow_unused=True, materialize_grads=True
+        )
+        gradients = {name: g.numpy() for name, g in zip(theta, found, strict=True)}
+        return value.item(), gradients, dx.numpy()
+
+    def ten_steps(self, rule: Rule, masks: list[Arrays]) -> tuple[list[float], Arrays]:
+        """Return the objective of each step, and the parameters after the last."""
+        theta = _leaves(self.start)
+        optimiser = RULES[type(rule)](rule, [*_groups(rule, theta)])
+        objectives = []
+        for rows, mask in zip(self.problem.batches(), masks, strict=True):
+            value = self.objective(theta, self.x[rows], rows, mask)
+            value.backward()
+            _clip(rule, [t.grad for t in theta.values()])
+            penalty = _penalty(rule, theta) / (len(rows) if rule.penalty_over_batch else 1)
+            penalty.backward()
+            objectives.append((value + penalty).item())
+            if not isinstance(rule, rules.AdamW):  # PyTorch has no decoupled decay for the others
+                for group in optimiser.param_groups:
+                    group["params"][0].data *= 1 - group["lr"] * group["decay"]
+            optimiser.step()
+            optimiser.zero_grad()
+        return objectives, {name: t.detach().numpy() for name, t in theta.items()}
+
+
+def _leaves(start: Arrays) -> dict[str, Tensor]:
+    return {name: torch.tensor(value, requires_grad=True) for name, value in start.items()}
+
+
+def _groups(rule: Rule, theta: dict[str, Tensor]) -> Any:
+    for name, tensor in theta.items():
+        factor = next((f for p, f in rule.factors.items() if fnmatch(name, p)), 1.0)
+        decay = rule.weight_decay if name.endswith(".A") else 0.0
+        own = {"weight_decay": decay} if isinstance(rule, rules.AdamW) else {"decay": decay}
+        yield {"params": [tensor], "lr": rule.lr * factor, **own}
+
+
+def _clip(rule: Rule, gradients: list[Tensor]) -> None:
+    if rule.clip_value is not None:
+        for g in gradients:
+            g.clamp_(-rule.clip_value, rule.clip_value)
+    if rule.clip_norm is not None:  # PyTorch's own adds 1e-6 to the norm
+        norm = torch.cat([g.flatten() for g in gradients]).norm()
+        for g in gradients:
+            g *= torch.clamp(rule.clip_norm / norm, max=1)
+
+
+def _penalty(rule: Rule, theta: dict[str, Tensor]) -> Tensor:
+    matrices = [t for name, t in theta.items() if name.endswith(".A")]
+    return sum(rule.l1 * A.abs().sum() + 0.5 * rule.l2 * A.square().sum() for A in matrices)
