@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ def test_a_kernel_that_raises_is_named_and_nobody_hangs(threads):
     assert caught.value.layer == "0 Picky()"
     assert caught.value.formula == "y0 = x"
     assert isinstance(caught.value, SteepestError)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     with pytest.raises(KernelError, match="0 Picky"):
         network.predict(X, threads=threads)
 

@@ -75,6 +75,9 @@ class KernelError(SteepestError, RuntimeError):
         self.layer = layer
         self.formula = formula
 
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.layer, self.formula)  # it must be able to leave a worker process
+
 
 class PluginError(SteepestError):
     """A user's file of layers, losses or rules is needed, can't be imported, or doesn't fit."""
