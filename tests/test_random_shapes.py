@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse, special
 
 from lab import Lab
-from steepest import layers as L  # noqa: N812
+from steepest import layers as L
 from steepest import losses, rules
 from steepest.layers._columns import add_columns, copy_columns, sum_of
 from steepest.lowering import Source, gather, gather_items, put, put_items
