@@ -33,7 +33,7 @@ def table(tmp_path_factory):
 def start(*arguments, cwd):
     return subprocess.Popen(
         [sys.executable, "-m", "steepest", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
     )  # fmt: skip
 
@@ -93,11 +93,11 @@ def test_stopped_twice_and_resumed_it_is_the_same_model(table, tmp_path):
 
 
 def test_sigterm_without_checkpoints_keeps_the_best_network(table, tmp_path):
-    process = start("train", table, "--target", "y", "--epochs", 10**7, "-o", "model", cwd=tmp_path)
+    train = ("train", table, "--target", "y", "--epochs", 10**7, "-o", "model", "--watch")
+    process = start(*train, cwd=tmp_path)
     for line in process.stdout:
-        if line.startswith("network"):
+        if line.startswith("epoch"):
             break
-    time.sleep(0.5)
     status, error = end(process, signal.SIGTERM)
     assert status == 143, error
     assert error.splitlines()[-1] == "steepest: SIGTERM"
