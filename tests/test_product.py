@@ -90,17 +90,22 @@ def test_plain_python_means_the_same(p):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("turned", [False, True])
-def test_more_rows_and_a_deeper_sum_than_one_block(dtype, turned):
+@pytest.mark.parametrize("turned_a", [False, True])
+@pytest.mark.parametrize("turned_b", [False, True])
+def test_more_rows_and_a_deeper_sum_than_one_block(dtype, turned_a, turned_b):
     rng = np.random.default_rng(0)
-    m, n, k = 407, 37, 1100
-    a = rng.standard_normal((m + 2, k)).astype(dtype)
-    b = rng.standard_normal((n + 2, k) if turned else (k + 2, n)).astype(dtype)
-    p = {"a": a, "b": b, "c": np.zeros((m + 2, n), dtype), "turned_a": False, "turned_b": turned,
-         "alpha": 1.0, "beta": 0.0, "shape": (m, n, k)}  # fmt: skip
+    m, n, k = 407, 150, 1100  # wide enough for A to be copied if it is turned
+    a, b = ((k, m) if turned_a else (m, k)), ((n, k) if turned_b else (k, n))
+    p = {
+        "a": rng.standard_normal((a[0] + 2, a[1])).astype(dtype),
+        "b": rng.standard_normal((b[0] + 2, b[1])).astype(dtype),
+        "c": np.full((m + 2, n), SENTINEL, dtype), "turned_a": turned_a, "turned_b": turned_b,
+        "alpha": 1.0, "beta": 0.0, "shape": (m, n, k),
+    }  # fmt: skip
     wanted = expected(p)
     as_blas(_kernels.gemm_address(dtype), p)
-    np.testing.assert_allclose(p["c"], wanted, rtol=1e-3, atol=1e-3 if dtype == "float32" else 0)
+    tolerance = 1e-3 if dtype == "float32" else 1e-10
+    np.testing.assert_allclose(p["c"], wanted, rtol=tolerance, atol=tolerance)
 
 
 def test_nan_stays_nan_and_an_overwritten_one_goes():

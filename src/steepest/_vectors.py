@@ -8,6 +8,7 @@ real number of the type that lies in memory; addresses and distances count bytes
 from __future__ import annotations
 
 import ctypes
+import functools
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ PANEL_BYTES = 16384
 BLOCK_ROWS = 192
 """Rows of A that stay in the second cache while the panels of B pass by."""
 
-SCRATCH_BYTES = PANEL_BYTES * (1 + BLOCK_ROWS // 4)
-"""A panel, a tile, and a block of A that is as deep as the panel."""
+SCRATCH_BYTES = PANEL_BYTES * (2 + BLOCK_ROWS // 8)
+"""A panel, a tile, and a block of A as deep as a panel of the fewest columns, which are 8."""
 
 
 def item_bytes(like: Any) -> int:
@@ -53,7 +54,9 @@ def number(like: Any, value: float) -> Any:
     return np.asarray(like).dtype.type(value)
 
 
-_memory: Any = None
+@functools.cache
+def _memory() -> NDArray[Any]:
+    return np.zeros(SCRATCH_BYTES, np.uint8)
 
 
 def tile_bytes(like: Any) -> int:
@@ -62,10 +65,8 @@ def tile_bytes(like: Any) -> int:
 
 
 def scratch(like: Any) -> int:
-    """Address of `PANEL_BYTES` for a panel and, behind it, as much as a tile takes."""
-    global _memory
-    _memory = np.zeros(SCRATCH_BYTES, np.uint8)
-    return int(_memory.ctypes.data)
+    """Address of `PANEL_BYTES` for a panel and, behind it, room for a tile and a block of A."""
+    return int(_memory().ctypes.data)
 
 
 def peek(like: Any, address: int) -> Any:
