@@ -8,6 +8,7 @@ time: ``backward_theta`` of that row, into a buffer, which is then read.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -84,7 +85,7 @@ class Slopes(Observer):
         low.emit(put, {"batch": slope, "i": self.chosen, "out": cell})
 
 
-class OfExamples(Observer):
+class OfExamples(Observer, ABC):
     """What is known of the gradients of single examples."""
 
     way: ClassVar[str]
@@ -104,13 +105,13 @@ class OfExamples(Observer):
                 "Lowering.backward_theta, so that its gradients can be seen"
             )
 
+    @abstractmethod
     def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
         """Return the operands into which a layer's own kernel writes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
         """Emit what becomes of one example's ∇ of the parameter ``name``, (size,)."""
-        raise NotImplementedError
 
     def theta(
         self, low: Lowering, layer: Layer, p: int, kernel: Callable[..., None],
