@@ -76,16 +76,14 @@ def driver_code(function: Callable[..., Any], n_arguments: int, symbol: str) -> 
 
 
 def blas_code(function: Callable[..., Any], dtype: str, symbol: str) -> bytes:
-    """Compile ``function(like, *addresses)`` so that it can be called as BLAS ``?gemm`` is."""
-    names = ", ".join(f"a{k}" for k in range(13))
-    namespace: dict[str, Any] = {
-        "kernel": numba.njit(_jitable(function), **_INNER),
-        "like": np.dtype(dtype).type(0),
-    }
-    exec(f"def entry({names}):\n    kernel(like, {names})\n", namespace)
+    """Compile ``function``, of 13 addresses, so that it can be called as BLAS ``?gemm`` is.
+
+    Its global ``LIKE`` becomes a number of ``dtype``.
+    """
+    plain = _jitable(function)
+    plain.__globals__["LIKE"] = np.dtype(dtype).type(0)
     signature = types.void(*[types.int64] * 13)
-    entry = numba.njit(signature, no_cpython_wrapper=True, **FLAGS)(namespace["entry"])
-    return _emit(entry, symbol, as_c=True)
+    return _emit(numba.njit(signature, no_cpython_wrapper=True, **FLAGS)(plain), symbol, as_c=True)
 
 
 def start_runtime() -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ._vectors import (
     BLOCK_ROWS,
     PANEL_BYTES,
@@ -35,26 +37,25 @@ from ._vectors import (
 __all__ = ["gemm"]
 
 
+LIKE = np.float64(0)
+"""A number of the matrices' type. The compiler puts in one of the type that is wanted."""
+
+_T = ord("T")
+
+
 def gemm(
-    like: Any, turn_b: int, turn_a: int, n: int, m: int, k: int, alpha: int, b: int, ldb: int,
-    a: int, lda: int, beta: int, c: int, ldc: int,
+    at_turn_b: int, at_turn_a: int, at_n: int, at_m: int, at_k: int, at_alpha: int, b: int,
+    at_ldb: int, a: int, at_lda: int, at_beta: int, c: int, at_ldc: int,
 ) -> None:  # fmt: skip
     """C = alpha A B + beta C, called as BLAS ``?gemm`` is: every argument by its address.
 
     BLAS counts by columns, so what it calls the first matrix is B here: (k, n), or (n, k) where
-    ``turn_b`` points to a T. A is (m, k), or (k, m); C is (m, n). All have contiguous rows.
+    ``at_turn_b`` points to a T. A is (m, k), or (k, m); C is (m, n). All have contiguous rows.
     """
-    product(
-        peek_byte(turn_b) == 84, peek_byte(turn_a) == 84, peek_int(n), peek_int(m), peek_int(k),
-        peek(like, alpha), b, peek_int(ldb), a, peek_int(lda), peek(like, beta), c, peek_int(ldc),
-    )  # fmt: skip
-
-
-def product(
-    turned_b: bool, turned_a: bool, n: int, m: int, k: int, alpha: Any, b: int, ldb: int,
-    a: int, lda: int, beta: Any, c: int, ldc: int,
-) -> None:  # fmt: skip
-    """C = alpha A B + beta C, at these addresses; leading dimensions count numbers."""
+    turned_b, turned_a = peek_byte(at_turn_b) == _T, peek_byte(at_turn_a) == _T
+    n, m, k = peek_int(at_n), peek_int(at_m), peek_int(at_k)
+    alpha, beta = peek(LIKE, at_alpha), peek(LIKE, at_beta)
+    ldb, lda, ldc = peek_int(at_ldb), peek_int(at_lda), peek_int(at_ldc)
     size, wide, most = item_bytes(alpha), columns(alpha), tile_rows(alpha)
     row_a, step_a = lda * size, size
     if turned_a:
