@@ -114,11 +114,17 @@ def find_folder(path: str | os.PathLike[str]) -> Path:
 
 def mark(place: Path) -> Any:
     """Return what tells a folder from the one that a save puts in its place."""
-    try:
-        found = find_folder(place).stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns
+    aside = _aside(place)
+    # Between finding the folder and looking at it, a save may have put it away.
+    while place.exists() or aside.exists() or place.exists():
+        try:
+            found = find_folder(place).stat()
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_mtime_ns
+    return None
 
 
 def read_file(place: Path, name: str, most: int) -> bytes:
