@@ -142,3 +142,20 @@ def test_declared_sizes_are_checked_before_memory_is_taken(saved, layers, words)
     file.write_text(json.dumps(record))
     with pytest.raises(ModelError, match=words):
         Model.load(saved)
+
+
+def test_a_folder_that_was_only_put_aside_is_read_there(saved, monkeypatch):
+    from steepest import model
+
+    looks = []
+
+    def read_late(place):
+        if not looks:  # between the look and the reading, a save puts the folder aside
+            saved.rename(saved.with_name(".m.old"))
+        looks.append(place)
+        return unpack(place)
+
+    unpack = model.unpack
+    monkeypatch.setattr(model, "unpack", read_late)
+    Model.load(saved)
+    assert looks == [saved, saved.with_name(".m.old")]

@@ -117,13 +117,14 @@ def mark(place: Path) -> Any:
     aside = _aside(place)
     # Between finding the folder and looking at it, a save may have put it away.
     while place.exists() or aside.exists() or place.exists():
+        folder = find_folder(place)
         try:
-            found = find_folder(place).stat()
+            found = folder.stat()
         except FileNotFoundError:
             continue
         except OSError:
             return None
-        return found.st_dev, found.st_ino, found.st_mtime_ns
+        return folder, found.st_dev, found.st_ino, found.st_mtime_ns  # it may only have moved
     return None
 
 
