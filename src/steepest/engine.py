@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -91,6 +92,29 @@ class Control:
         self.words[:] = 0
 
 
+class _Helpers:
+    """Threads beside the caller's own, which wait for the next engine: starting them takes longer
+    than a small program.
+
+    One group of each size waits; what several engines at once need beyond that ends with them.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, ThreadPoolExecutor] = {}
+        if hasattr(os, "register_at_fork"):  # the threads are not there in a forked process
+            os.register_at_fork(after_in_child=self._waiting.clear)
+
+    def take(self, threads: int) -> ThreadPoolExecutor:
+        return self._waiting.pop(threads, None) or ThreadPoolExecutor(threads, "steepest")
+
+    def give_back(self, threads: int, pool: ThreadPoolExecutor) -> None:
+        if self._waiting.setdefault(threads, pool) is not pool:
+            pool.shutdown()
+
+
+_helpers = _Helpers()
+
+
 class Engine:
     """Runs a program of whole batches and one for the last batch of an epoch, in chunks.
 
@@ -109,12 +133,12 @@ class Engine:
     def __enter__(self) -> Engine:
         _blas.single_threaded.__enter__()
         if self.threads > 1:
-            self._pool = ThreadPoolExecutor(self.threads - 1, "steepest")
+            self._pool = _helpers.take(self.threads - 1)
         return self
 
     def __exit__(self, *exception: Any) -> None:
         if self._pool is not None:
-            self._pool.shutdown()
+            _helpers.give_back(self.threads - 1, self._pool)
             self._pool = None
         _blas.single_threaded.__exit__(None, None, None)
 

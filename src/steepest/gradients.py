@@ -114,9 +114,7 @@ class Gradients:
     batch : int
         Rows at once. It changes nothing but the time, and the rounding.
     threads : int, optional
-        By default one, or more where the work is large enough to share; for `each` one, because
-        it waits for memory, and two threads wait longer (1.35 against 1.6 ms for 64 examples of
-        784-128-10).
+        By default one, or more where the work is large enough to share.
 
     Examples
     --------
@@ -262,8 +260,7 @@ class Gradients:
             observer = make(self.network)
             self._sweeps[key] = Sweep(
                 self.network, self.loss, X, y, (observer,), gradient=adds_up,
-                wants_dx=what == "mean", batch=self._batch,
-                threads=self._threads or (1 if what == "each" else None),
+                wants_dx=what == "mean", batch=self._batch, threads=self._threads,
             ), observer  # fmt: skip
         self._sweeps[key][0].program(X.shape[0])
         return self._sweeps[key]
