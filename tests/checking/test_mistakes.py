@@ -229,6 +229,43 @@ def test_in_a_network_the_layer_is_named_by_its_place():
     assert (caught.value.layer, caught.value.array) == ("2 Affine()", "db")
 
 
+def norms_without_bias(x, dy, norms, i, rows):
+    for r in rows:
+        norms[i[r]] = (dy[r] * dy[r]).sum() * (x[r] * x[r]).sum()
+
+
+def rows_of_the_batch(x, dy, dA, db, i, rows):
+    for r in rows:
+        for j in range(dy.shape[1]):
+            db[i[0], j] = dy[r, j]
+            for k in range(x.shape[1]):
+                dA[i[r], j, k] = dy[r, j] * x[r, k]
+
+
+def squares_of_the_sum(x, dy, dA, db, alpha):
+    for j in range(dy.shape[1]):
+        db[j] += alpha * (dy[:, j] * dy[:, j]).sum()
+        for k in range(x.shape[1]):
+            dA[j, k] += alpha * (dy[:, j] * x[:, k]).sum() ** 2
+
+
+@pytest.mark.parametrize(
+    ("kernel", "way", "array"),
+    [
+        (norms_without_bias, "example_norms", "norms"),
+        (rows_of_the_batch, "example_gradients", "db[i]"),
+        (squares_of_the_sum, "example_squares", "dA²"),
+    ],
+    ids=lambda v: getattr(v, "__name__", ""),
+)
+def test_a_mistake_in_what_is_told_of_examples_is_named(kernel, way, array):
+    layer = type("Telling", (Affine,), {way: staticmethod(kernel)})()
+    with pytest.raises(CheckError) as caught:
+        check(layer)
+    assert caught.value.array == array
+    assert way in str(caught.value)
+
+
 def test_a_kink_is_no_mistake():
     X = np.array([[0.0, 1.0, -1.0, 0.0]])
     assert check(ReLU(), X).ok

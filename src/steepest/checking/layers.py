@@ -12,6 +12,7 @@ from ..errors import SteepestError
 from ..layer import Layer
 from . import draw
 from .differences import Settings, compare, compare_slopes, slopes
+from .examples import compare_examples, tells_of_examples
 from .plain import PlainError
 from .probe import ALPHA, Probe
 from .report import Finding, Report
@@ -177,6 +178,10 @@ class _Case:
                 for name, step in steps.items():
                     got = probe.targets[name] - start[name]
                     self._compare(_d(name), against, step, got, limits)
+        if self.theta and tells_of_examples(self.layer):
+            rng = np.random.default_rng(self.settings.seed)
+            findings = compare_examples(self.layer, self.X, self.theta, rng)
+            self.report.findings.extend(findings)
         if _alike(self.layer, p):
             with Probe(self.layer, n, p, "float64", training=False) as probe:
                 self.fill(probe)

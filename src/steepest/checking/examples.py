@@ -1,0 +1,57 @@
+"""The check of what a layer tells of single examples: against one example after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..gradients import Gradients
+from ..layer import Layer
+from ..losses import Squared
+from ..network import Network
+from .differences import compare
+from .report import Finding
+
+__all__ = ["compare_examples", "tells_of_examples"]
+
+Array = NDArray[Any]
+
+_CLOSE = {"atol": 1e-10, "rtol": 1e-9}  # the same sums in another order
+_AGAINST = "single examples"
+
+
+def tells_of_examples(layer: Layer) -> bool:
+    """Whether the layer has a way of its own to tell what gradients of single examples are like."""
+    kernels = ("example_norms", "example_gradients", "example_squares")
+    own = any(getattr(layer, kernel, None) is not None for kernel in kernels)
+    return own or type(layer).lower_examples is not Layer.lower_examples
+
+
+def compare_examples(
+    layer: Layer, X: Array, theta: Mapping[str, Array], rng: np.random.Generator
+) -> Iterator[Finding]:
+    """Compare ‖∇_θ ℓ_i‖, ∇_θ ℓ_i and Σ_i (∇_θ ℓ_i)², for squared loss, with batches of one row."""
+    n, p = X.shape
+    network = Network(layer, inputs=p, dtype="float64")
+    for name, values in theta.items():
+        network.parameters[f"0.{name}"][...] = values
+    y = rng.standard_normal((n, layer.outputs(p)))
+    gradients = Gradients(network, Squared(), batch=n, threads=1)
+    single = [gradients.mean(X[i : i + 1], y[i : i + 1]).theta for i in range(n)]
+    norms, moments, each = gradients.norms(X, y), gradients.moments(X, y), gradients.each(X, y)
+    square = np.zeros(n)
+    for name in theta:
+        known = np.stack([found[f"0.{name}"] for found in single])
+        square += (known * known).reshape(n, -1).sum(axis=1)
+        path, _, last = name.rpartition(".")
+        d = f"{path}.d{last}" if path else f"d{last}"
+        got = each[f"0.{name}"]
+        yield compare(f"{d}[i]", _AGAINST, known, got, hint="see example_gradients", **_CLOSE)
+        mean, variance = moments.mean[f"0.{name}"], moments.variance[f"0.{name}"]
+        known, got = (known * known).mean(axis=0), variance + mean * mean
+        yield compare(f"{d}²", _AGAINST, known, got, hint="see example_squares", **_CLOSE)
+    known = np.sqrt(square)
+    yield compare("norms", _AGAINST, known, norms.total, hint="see example_norms", **_CLOSE)
