@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import run_kernel
-from steepest._functions import exp, expm1, sigmoid, tanh
+from steepest._functions import cosine, exp, expm1, sigmoid, sine, tanh
 
 
 def apply_exp(x, y):
@@ -86,3 +86,29 @@ def test_extremes(kernel, values, dtype, compiled):
     y = np.empty_like(x)
     run_kernel(kernel, dtype, compiled, x=x, y=y)
     np.testing.assert_array_equal(y, np.array(values, dtype))
+
+
+def apply_circle(x, y):
+    """y = sin(2πx), cos(2πx)"""
+    for i in range(x.shape[0]):
+        y[i, 0] = sine(x[i], x)
+        y[i, 1] = cosine(x[i], x)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_sine_and_cosine_of_turns(dtype, compiled):
+    rng = np.random.default_rng(0)
+    n = 100_000 if compiled else 200
+    x = np.concatenate([rng.uniform(-3, 3, n), np.arange(-16, 17) / 8, [2.0**60, 1e4 + 0.25]])
+    x = x.astype(dtype)
+    y = np.empty((len(x), 2), dtype)
+    run_kernel(apply_circle, dtype, compiled, x=x, y=y)
+    turn = 2 * np.pi * np.remainder(x.astype(np.float64), 1)
+    limit = 1e-15 if dtype == "float64" else 3e-7
+    np.testing.assert_allclose(y, np.stack([np.sin(turn), np.cos(turn)], 1), rtol=0, atol=limit)
+    odd = np.array([np.nan, np.inf, -np.inf], dtype)
+    y = np.zeros((3, 2), dtype)
+    with np.errstate(invalid="ignore"):
+        run_kernel(apply_circle, dtype, compiled, x=odd, y=y)
+    assert np.isnan(y).all()

@@ -5,7 +5,9 @@ import pytest
 from scipy import sparse
 
 from steepest import (
+    SELU,
     SGD,
+    Average,
     Concat,
     Dense,
     Dropout,
@@ -14,7 +16,10 @@ from steepest import (
     LayerNorm,
     Network,
     Parallel,
+    Parametric,
+    Periodic,
     Residual,
+    RootScale,
     Scale,
     Sequential,
     SiLU,
@@ -36,6 +41,13 @@ NETWORKS = {
     "no bias": (Dense(20, bias=False), Tanh(), Dense(3, bias=False)),
     "norm and scale": (Scale(), Dense(20), LayerNorm(), Softplus(), Dense(3)),
     "residual": (Dense(6), Residual(Dense(17), Tanh(), Dense(6)), Dense(3)),
+    "ensemble of table networks": (
+        Concat(
+            Sequential(Periodic(5), Scale(), RootScale(), Dense(17), Parametric(SELU()), Dense(3)),
+            Sequential(Periodic(4, 3), Parametric(Parametric(Tanh())), Dense(3)),
+        ),
+        Average(2),
+    ),
     "concat": (Concat(Identity(), Dense(4), Sequential(Dense(18), Tanh())), Dense(3)),
     "parallel": (CODES, Dense(8), Tanh(), Dense(3)),
     "nested": (

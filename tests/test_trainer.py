@@ -11,6 +11,7 @@ from steepest import (
     Dense,
     DivergenceError,
     Dropout,
+    FlatCosine,
     InputError,
     Network,
     ReduceOnPlateau,
@@ -217,6 +218,54 @@ def test_schedules_are_functions_of_the_step():
     np.testing.assert_allclose(lr, [0.1, 0.05, 0.1 / 3])
     with pytest.raises(InputError, match="one finite rate"):
         trainer(rule=SGD(lr=lambda steps: -steps - 1.0)).fit(X, Y, epochs=1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_dropout_and_weight_decay_follow_schedules(threads):
+    # Two epochs with both, two without: the numbers change from one step of a chunk to the next.
+    def fit(rate, decay, epochs, after=None):
+        network = Network(Dense(20), Tanh(), Dropout(rate), Dense(1), inputs=6, seed=1,
+                          dtype="float64")  # fmt: skip
+        rule = SGD(lr=0.01, weight_decay=decay)
+        kept = Trainer(network, Squared(), rule, batch=8, threads=threads)
+        if after is not None:
+            network.theta[:], kept.step = after.network.theta, after.step
+        return kept, kept.fit(X, X[:, :1], epochs=epochs)["loss"]
+
+    def half_way(steps):
+        return np.where(steps < 26, 0.5, 0.0)
+
+    whole, losses = fit(half_way, half_way, 4)
+    first, before = fit(0.5, 0.5, 2)
+    second, after = fit(0.0, 0.0, 2, after=first)
+    np.testing.assert_allclose(losses, [*before, *after], rtol=1e-12)
+    np.testing.assert_allclose(whole.network.theta, second.network.theta, rtol=1e-12)
+    with pytest.raises(InputError, match="one finite rate"):
+        fit(lambda steps: steps - 1.0, 0.0, 1)
+
+
+def test_schedules_of_rates_stretch_over_the_fit():
+    network = Network(Dense(20), Tanh(), Dropout(FlatCosine(0.3)), Dense(1))
+    kept = Trainer(network, Squared(), SGD(lr=0.01, weight_decay=FlatCosine(0.1)), batch=50)
+    kept.fit(X, X[:, :1], epochs=3)
+    text = str(kept.program(X, X[:, :1]))
+    assert "mask(t) / (1 − s0)" in text
+    assert "η s1 θ" in text
+
+
+def test_the_last_among_equally_good_epochs_is_kept():
+    network = Network(Dense(1), inputs=X.shape[1])
+    seen = []
+
+    def constant(y, prediction):
+        return 0.5
+
+    history = Trainer(network, Squared(), SGD(lr=0.001)).fit(
+        X, X[:, :1], epochs=9, validation=0.2, metrics=[constant], monitor="constant", patience=4,
+        callbacks=[lambda p: seen.append(p.network.theta.copy()) if p.epoch_ended else None],
+    )  # fmt: skip
+    assert len(history) == 5  # the first, and four that are no better
+    np.testing.assert_array_equal(network.theta, seen[-1])
 
 
 def test_reduce_on_plateau_reduces():

@@ -1,4 +1,4 @@
-"""exp, expm1, tanh and sigmoid for kernels: without branches or calls, so that loops vectorise.
+"""exp, expm1, tanh, sigmoid, sine, cosine for kernels: no branches or calls, so loops vectorise.
 
 Every function takes the number and any array of the kernel's dtype, ``like``, which says which
 precision is wanted.
@@ -9,6 +9,9 @@ Elementary Functions", 1980, chapter 6). e^(−k·LOW) comes in as a factor, whi
 second subtraction, survives a compiler that may reassociate sums. On |r| ≤ ½ ln 2 a Taylor
 polynomial gives eʳ − 1, and 2ᵏ is added to the exponent's bits. Results below the normal numbers
 become 0.
+
+Angles are in turns: the nearest whole number of turns is subtracted exactly, what is left is folded
+into a quarter of a turn, and there a Taylor polynomial gives the sine.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["exp", "expm1", "sigmoid", "tanh"]
+__all__ = ["cosine", "exp", "expm1", "sigmoid", "sine", "tanh"]
 
 _PER_LN2 = 1.4426950408889634
 _HIGH_64, _LOW_64 = 0.6931471805598903, 5.497923018708371e-14  # 42 bits, and the rest
@@ -137,6 +140,53 @@ def log1p(v: Any, like: Any) -> Any:
     p = p * s + real(1 / 5)
     p = p * s + real(1 / 3)
     return real(2) * (u + u * (s * p))
+
+
+def sine(turns: Any, like: Any) -> Any:
+    """Return sin(2π·turns)."""
+    real = like.dtype.type
+    r = _part_of_turn(real(turns), like)
+    a = abs(r)
+    folded = real(0.5) - a if a > real(0.25) else a
+    s = _quarter_sine(folded, like)
+    return -s if r < 0 else s
+
+
+def cosine(turns: Any, like: Any) -> Any:
+    """Return cos(2π·turns)."""
+    real = like.dtype.type
+    return _quarter_sine(real(0.25) - abs(_part_of_turn(real(turns), like)), like)
+
+
+def _part_of_turn(turns: Any, like: Any) -> Any:
+    """Return turns less the nearest whole number: in [−½, ½]; NaN where it is not finite."""
+    real = like.dtype.type
+    whole = real(8388608 if like.itemsize == 4 else 4503599627370496)  # from there all are whole
+    inside = abs(turns) < whole
+    t = turns if inside else real(0)
+    half = real(0.5) if t > 0 else real(-0.5)
+    nearest = real(np.int32(t + half)) if like.itemsize == 4 else real(np.int64(t + half))
+    return t - nearest if inside else turns - turns
+
+
+def _quarter_sine(r: Any, like: Any) -> Any:
+    """Return sin(2πr) for |r| ≤ ¼."""
+    real = like.dtype.type
+    s = r * r
+    p = real(0)
+    if like.itemsize == 8:
+        p = real(0.0011309237482517954)
+        p = p * s + real(-0.012031585942120619)
+        p = p * s + real(0.10422916220813978)
+        p = p * s + real(-0.7181223017785001)
+    p = p * s + real(3.8199525848482803)
+    p = p * s + real(-15.094642576822984)
+    p = p * s + real(42.058693944897634)
+    p = p * s + real(-76.70585975306136)
+    p = p * s + real(81.60524927607504)
+    p = p * s + real(-41.341702240399755)
+    p = p * s + real(6.283185307179586)
+    return r * p
 
 
 def times(weight: Any, v: Any) -> Any:

@@ -24,6 +24,8 @@ from .program import Arena, Buffer, Cell, Constant, Instruction, Program, Share,
 if TYPE_CHECKING:
     from .network import Network
     from .observers import Observer
+    from .schedules import Schedule
+    from .signals import Signals
 
 __all__ = ["Lowering", "SparseBatch", "Target"]
 
@@ -182,6 +184,8 @@ class Lowering:
         Where gradients accumulate, in a program that has a backward pass.
     observers : sequence of Observer
         See every layer while its backward pass is lowered (`steepest.observers`).
+    signals : Signals, optional
+        Needed for numbers that follow a schedule.
     """
 
     def __init__(
@@ -196,10 +200,13 @@ class Lowering:
         seed: int = 0,
         target: Target | None = None,
         observers: Sequence[Observer] = (),
+        signals: Signals | None = None,
     ) -> None:
         self.program, self.arena, self.training = program, arena, training
         self._network, self._control, self._step = network, control, step
         self._seed, self._target, self.observers = seed, target, observers
+        self._signals = signals
+        self._followed: dict[Schedule, Buffer] = {}
         self._path: tuple[str, ...] = ()
         self._layer = ""
         self._last: object = _BARRIER  # every step ends in one
@@ -299,6 +306,15 @@ class Lowering:
     def fused(self) -> bool:
         """Whether the parameter half of Φ is the gradient step itself."""
         return self._target is not None and self._target.theta is self._network.buffers
+
+    def number(self, value: float | Schedule) -> Constant | Buffer:
+        """Return a number as an operand: constant, or one that follows a schedule step by step."""
+        if not callable(value):
+            return Constant(float(value))
+        if value not in self._followed:
+            assert self._signals is not None
+            self._followed[value] = self._signals.lower(self, value)
+        return self._followed[value]
 
     def share(self, extent: int, grain: int = 1) -> Share:
         """Return each thread's part of ``range(extent)``."""

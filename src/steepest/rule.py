@@ -47,8 +47,8 @@ class Rule:
         to the learning rates.
     l1, l2 : float
         Strength of the penalties in the objective.
-    weight_decay : float
-        Strength of decoupled weight decay.
+    weight_decay : float or callable
+        Strength of decoupled weight decay, or a schedule of it.
     clip_norm : float, optional
         Scale the gradient down to this Euclidean norm if it is longer
         (Pascanu et al. 2013, arXiv:1211.5063).
@@ -66,7 +66,7 @@ class Rule:
     lr: float | Schedule = field(default=0.001, kw_only=False)
     l1: float = 0.0
     l2: float = 0.0
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
     clip_norm: float | None = None
     clip_value: float | None = None
     factors: Mapping[str, float] = field(default_factory=dict)
@@ -76,8 +76,10 @@ class Rule:
         name = type(self).__name__
         if not callable(self.lr):
             check(name, "lr", self.lr, above=0)
-        for what in ("l1", "l2", "weight_decay"):
+        for what in ("l1", "l2"):
             check(name, what, getattr(self, what), least=0)
+        if not callable(self.weight_decay):
+            check(name, "weight_decay", self.weight_decay, least=0)
         for what in ("clip_norm", "clip_value"):
             if getattr(self, what) is not None:
                 check(name, what, getattr(self, what), above=0)

@@ -44,7 +44,8 @@ class Schedule(Protocol):
 
 def for_steps(schedule: Schedule, total: int) -> Schedule:
     """Return ``schedule`` with its ``total``, where it has one that is None, filled in."""
-    return schedule.for_steps(total) if isinstance(schedule, _Schedule) else schedule
+    fill: Any = getattr(schedule, "for_steps", None)
+    return schedule if fill is None else fill(total)
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,10 @@ class CosLog4(_Schedule):
 
 @dataclass(frozen=True)
 class FlatCosine(_Schedule):
-    """η_t = lr for the part ``flat`` of the steps, then half a cosine down to 0."""
+    """η_t = lr for the part ``flat`` of the steps, then half a cosine down to 0.
+
+    Good for other numbers too: ``Dropout(FlatCosine(0.15))``.
+    """
 
     total: int | None = None
     flat: float = 0.5

@@ -33,7 +33,8 @@ from .program import Program, aligned
 from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
-from .schedules import ReduceOnPlateau
+from .schedules import ReduceOnPlateau, for_steps
+from .signals import values_of
 from .training import CHUNK, TrainingRun
 
 __all__ = ["Progress", "Trainer"]
@@ -187,7 +188,8 @@ class Trainer:
             The column of the history that tells which epoch is best.
         patience : int, optional
             Stop after this many epochs without a better one. Whenever there is a validation set
-            and ``patience`` is given, the best epoch's parameters are put back at the end.
+            and ``patience`` is given, the best epoch's parameters are put back at the end: the
+            last one's among equals.
         callbacks : iterable of callable
             Called with a `Progress` a few times a second and after every epoch; one that returns
             True ends the training.
@@ -238,13 +240,13 @@ class Trainer:
             if name not in self.slots:
                 self.slots[name] = aligned(self.network.theta.size, self.network.dtype)
         first = self.step if state is None else state.first
+        batch = n if isinstance(self.sampler, FullBatch) else min(self.batch, n)
+        steps = epochs * -(-n // batch)
         run = TrainingRun(
             self.network, self.loss, self.rule, self.sampler, X, y, w,
-            batch=n if isinstance(self.sampler, FullBatch) else min(self.batch, n),
-            threads=self.threads, seed=self.seed, slots=self.slots, first=first,
-            step=self.step if state is None else state.step,
+            batch=batch, threads=self.threads, seed=self.seed, slots=self.slots, first=first,
+            step=self.step if state is None else state.step, total=first + steps,
         )  # fmt: skip
-        steps = epochs * run.per_epoch
         fit = _Fit(
             self, run, steps, _rates(self.rule, first + steps), held_out, named,
             monitor, patience, tuple(callbacks), time_limit,
@@ -276,7 +278,7 @@ class Trainer:
         run = TrainingRun(
             self.network, self.loss, self.rule, self.sampler, X, y, None,
             batch=min(self.batch, X.shape[0]), threads=self.threads, seed=self.seed,
-            slots=slots, step=0,
+            slots=slots, step=0, total=1,
         )  # fmt: skip
         return run.whole
 
@@ -535,8 +537,10 @@ class _Fit:
         value = sign * self.history.rows[-1][self.monitor]
         if math.isnan(value):  # no epoch is worse
             value = math.inf
-        if self.best is None or value < self.best[0]:
-            self.best = value, len(self.history), self.network.theta.copy()
+        better = self.best is None or value < self.best[0]
+        if self.best is None or better or value == self.best[0]:  # the last among equals is kept
+            since = len(self.history) if self.best is None or better else self.best[1]
+            self.best = value, since, self.network.theta.copy()
         return self._patience_is_out()
 
     def _patience_is_out(self) -> bool:
@@ -580,18 +584,12 @@ def _rates(rule: Rule, total: int) -> Callable[[Array, list[float]], Array]:
     schedule = rule.lr
     if not callable(schedule):
         return lambda steps, _: np.full(steps.size, schedule)
-    if hasattr(schedule, "for_steps"):
-        schedule = schedule.for_steps(total)
+    schedule = for_steps(schedule, total)
 
     def rates(steps: Array, monitored: list[float]) -> Array:
-        found = np.asarray(schedule(steps), np.float64)
+        found = values_of(schedule, steps)
         if isinstance(schedule, ReduceOnPlateau):
             found = found * schedule.scale(monitored)
-        if found.shape != steps.shape or not np.isfinite(found).all() or (found < 0).any():
-            raise InputError(
-                f"{schedule!r}: a schedule must return one finite rate of at least 0 for each of "
-                f"{steps.size} steps, got {found!r}"
-            )
         return found
 
     return rates

@@ -28,6 +28,7 @@ from .rule import Rule
 from .rules.clip import clip_norm, clip_value, square_sums
 from .rules.penalise import decay, penalise
 from .sampling import Sampler
+from .signals import Signals
 
 __all__ = ["CHUNK", "TrainingRun"]
 
@@ -70,6 +71,8 @@ class TrainingRun:
     per_weight : bool
         Divide the sums of a batch by its weights, not by its rows, and so the penalties of a rule
         with ``penalty_over_batch``. Weights then need no common scale.
+    total : int
+        The number of the last step, plus 1: what schedules stretch over.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class TrainingRun:
         step: int,
         first: int | None = None,
         per_weight: bool = False,
+        total: int = 1,
     ) -> None:
         assert network.inputs is not None
         self.network, self.loss, self.rule, self.sampler = network, loss, rule, sampler
@@ -102,6 +106,7 @@ class TrainingRun:
         self._step = Buffer.number("t")
         self._step.array[()] = step
         self._begin = Buffer.number("t0")  # the first step of the chunk
+        self._signals = Signals(self._arena, self._begin, CHUNK, total)
         self._objective = Objective(loss, is_sparse(X), y, w is not None)
         self.exchange(X, y, w)
         self._rates = self._arena.array("rates", CHUNK)
@@ -146,6 +151,7 @@ class TrainingRun:
         first = self.step
         self._begin.array[()] = first
         self._rates.array[: rates.size] = rates
+        self._signals.fill(first, rates.size)
         done = self.engine.run(first - self._first, rates.size)
         return self._sums.array[:done].astype(np.float64)
 
@@ -176,6 +182,7 @@ class TrainingRun:
         """Run one step instruction by instruction; return which was the first to go wrong."""
         self._begin.array[()] = self.step
         self._rates.array[0] = rate
+        self._signals.fill(self.step, 1)
         short = self.rows(self.step) != self.whole.batch
         program = self.short if short and self.short is not None else self.whole
         for instruction in self.engine.trace(program):
@@ -200,7 +207,7 @@ class TrainingRun:
             target = Target.like_theta(network, self._gradient, Constant(1.0))
         low = Lowering(
             program, arena, network, self._control, self._step,
-            training=True, seed=self._seed, target=target,
+            training=True, seed=self._seed, target=target, signals=self._signals,
         )  # fmt: skip
         low.emit(
             tick,
@@ -266,7 +273,8 @@ class TrainingRun:
             if segment.decays and (rule.l1 or rule.l2):
                 low.emit(penalise, {**names, **strengths, "penalty": penalty}, flops=4 * size)
             if segment.decays and rule.weight_decay:
-                low.emit(decay, {**names, "weight_decay": float(rule.weight_decay)}, flops=2 * size)
+                strength = low.number(rule.weight_decay)
+                low.emit(decay, {**names, "weight_decay": strength}, flops=2 * size)
             number = {"t": low.arena.array("count", kind="i")} | rule.settings()
             low.emit(rule.kernel, {**names, **number}, flops=10 * size)
 

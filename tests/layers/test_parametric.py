@@ -1,4 +1,4 @@
-"""Scale, LayerNorm and Embedding: the layers of this folder that have parameters."""
+"""Scale, LayerNorm, Embedding and Periodic: layers with parameters and kernels of their own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import pytest
 
 from helpers import numerical_gradient, run_kernel
 from steepest.errors import InputError
-from steepest.layers import Embedding, LayerNorm, Scale
+from steepest.layers import Embedding, LayerNorm, Periodic, Scale
 
-LAYERS = [Scale(), LayerNorm(), LayerNorm(0.1), Embedding(4, 3), Embedding(5, 1)]
+LAYERS = [
+    Scale(), LayerNorm(), LayerNorm(0.1), Embedding(4, 3), Embedding(5, 1), Periodic(),
+    Periodic(5, 2),
+]  # fmt: skip
 each_layer = pytest.mark.parametrize("layer", LAYERS, ids=repr)
 both = pytest.mark.parametrize("compiled", [False, True])
 shapes = pytest.mark.parametrize("shape", [(1, 1), (1, 5), (4, 1), (5, 35)])
@@ -62,6 +65,11 @@ def reference(case):
     if isinstance(layer, LayerNorm):
         sigma = np.sqrt(x.var(axis=1, keepdims=True) + layer.eps)
         return theta["gamma"] * (x - x.mean(axis=1, keepdims=True)) / sigma + theta["beta"]
+    if isinstance(layer, Periodic):
+        h = np.cos(2 * np.pi * theta["omega"] * x[:, :, None] + theta["phi"])
+        W = theta["W"].reshape(x.shape[1], layer.dim - 1, layer.frequencies)
+        waves = np.einsum("njk,jok->njo", h, W) + theta["c"]
+        return np.concatenate([x[:, :, None], waves], axis=2).reshape(len(x), -1)
     return theta["E"][x.astype(int)].reshape(len(x), -1)
 
 
@@ -97,6 +105,25 @@ def test_initial_values():
     table["E"] = np.zeros((200, 50))
     Embedding(200, 50, std=0.1).init(rng, table)
     assert abs(table["E"].std() - 0.1) < 0.003
+    waves = {name: np.zeros(p.shape) for name, p in Periodic(std=0.3).parameters(400).items()}
+    Periodic(std=0.3).init(rng, waves)
+    assert abs(waves["omega"].std() - 0.3) < 0.01
+    assert 3.1 < np.abs(waves["phi"]).max() < np.pi
+    assert 0.24 < np.abs(waves["W"]).max() < 0.25 > np.abs(waves["c"]).max()
+
+
+def test_periodic_stays_finite_far_out_and_lets_nan_through():
+    case = Case(Periodic(), (1, 3), "float32")
+    case.x[:] = [[1e12, -3e5, np.nan]]
+    y = case.forward().reshape(3, 4)
+    assert np.isfinite(y[:2]).all()
+    assert np.isnan(y[2]).all()
+
+
+@pytest.mark.parametrize("arguments", [(0,), (16, 1), (16, 4, 0.0)])
+def test_periodic_refuses(arguments):
+    with pytest.raises(InputError, match="Periodic"):
+        Periodic(*arguments)
 
 
 @both

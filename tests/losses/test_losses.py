@@ -66,6 +66,11 @@ REFERENCES = [
     (Quantile(LEVELS), pinball, lambda rng, n, q: real(rng, n, q // len(LEVELS))),
     (Logistic(), lambda z, y: (np.logaddexp(0, z) - y * z).sum(axis=1), binary),
     (
+        Logistic(label_smoothing=0.1),
+        lambda z, y: (np.logaddexp(0, z) - (0.9 * y + 0.05) * z).sum(axis=1),
+        binary,
+    ),
+    (
         Logistic(),
         lambda z, y: (np.logaddexp(0, z) - y * z).sum(axis=1),
         lambda rng, n, q: rng.random((n, q)),

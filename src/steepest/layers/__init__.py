@@ -1,5 +1,6 @@
 """The layers. `steepest.layer` has the contract that they all follow."""
 
+from .average import Average
 from .concat import Concat
 from .dense import Dense
 from .dropout import Dropout
@@ -11,8 +12,11 @@ from .layer_norm import LayerNorm
 from .leaky_relu import LeakyReLU
 from .mish import Mish
 from .parallel import Parallel
+from .parametric import Parametric
+from .periodic import Periodic
 from .relu import ReLU
 from .residual import Residual
+from .root_scale import RootScale
 from .scale import Scale
 from .selu import SELU
 from .sequential import Sequential
@@ -26,6 +30,7 @@ __all__ = [
     "ELU",
     "GELU",
     "SELU",
+    "Average",
     "Concat",
     "Dense",
     "Dropout",
@@ -35,8 +40,11 @@ __all__ = [
     "LeakyReLU",
     "Mish",
     "Parallel",
+    "Parametric",
+    "Periodic",
     "ReLU",
     "Residual",
+    "RootScale",
     "Scale",
     "Sequential",
     "SiLU",

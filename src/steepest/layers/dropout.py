@@ -1,7 +1,7 @@
 """Dropout: y = x ⊙ mask / (1 − rate) while training, y = x when predicting; (n, p) -> (n, p).
 
-An entry of the mask is 0 with probability ``rate``. The mask is not stored: it is a function of
-(key, step, entry), so the backward pass draws the same one.
+An entry of the mask is 0 with probability ``rate``, to the nearest 1/65536. The mask is not stored:
+it is a function of (key, step, entry), so the backward pass draws the same one.
 
 Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout", JMLR 15 (2014); scaled
 while training ("inverted"), so that a prediction needs no change.
@@ -16,6 +16,7 @@ import numpy as np
 
 from .._random import squares
 from ..layer import Array, Backward, Layer, fraction
+from ..schedules import Schedule
 
 if TYPE_CHECKING:
     from ..lowering import Lowering
@@ -30,16 +31,17 @@ class Dropout(Layer):
 
     Parameters
     ----------
-    rate : float
-        At least 0, below 1.
+    rate : float or schedule
+        At least 0, below 1; or a function of the step, like ``FlatCosine(0.15)``.
     """
 
     predicts_alike: ClassVar[bool] = False
 
-    rate: float
+    rate: float | Schedule
 
     def __post_init__(self) -> None:
-        fraction("Dropout", "rate", self.rate)
+        if not callable(self.rate):
+            fraction("Dropout", "rate", self.rate)
 
     def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
         """Emit forward and backward with one key; in a prediction, or at rate 0, nothing."""
@@ -47,7 +49,7 @@ class Dropout(Layer):
             return x, lambda dy, wants_dx: dy if wants_dx else None
         n, p = x.shape
         y = low.array("y", n, p)
-        names: dict[str, Any] = {"x": x, "y": y, "key": low.key(), **self.settings()}
+        names: dict[str, Any] = {"x": x, "y": y, "key": low.key(), "rate": low.number(self.rate)}
         low.emit(self.forward, names, flops=n * p)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
@@ -74,9 +76,17 @@ def mask(x: Array, y: Array, rate: float, key: int, step: int, rows: range) -> N
     """y = x ⊙ mask(step) / (1 − rate)"""
     p = x.shape[1]
     zero, kept = x.dtype.type(0), x.dtype.type(1) / (x.dtype.type(1) - rate)
-    threshold = np.int64(np.float64(rate) * 9007199254740992.0)  # rate · 2⁵³
+    threshold = np.uint64(np.float64(rate) * 65536.0 + 0.5)
+    part, low = np.uint64(16), np.uint64(65535)
+    draws = np.uint64((p + 3) // 4)  # of 64 bits each: 16 for each of four entries
     for i in rows:
-        start = (np.uint64(step) << np.uint64(32)) + np.uint64(i) * np.uint64(p)
-        for j in range(p):
-            drawn = np.int64(squares(start + np.uint64(j), key) >> np.uint64(11))
-            y[i, j] = x[i, j] * (zero if drawn < threshold else kept)
+        start = (np.uint64(step) << np.uint64(32)) + np.uint64(i) * draws
+        for d in range(p // 4):
+            bits, j = squares(start + np.uint64(d), key), 4 * d
+            for k in range(4):
+                y[i, j + k] = x[i, j + k] * (zero if bits & low < threshold else kept)
+                bits = bits >> part
+        bits = squares(start + draws - np.uint64(1), key)
+        for j in range(p - p % 4, p):
+            y[i, j] = x[i, j] * (zero if bits & low < threshold else kept)
+            bits = bits >> part

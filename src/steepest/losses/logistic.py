@@ -2,7 +2,8 @@
 
 z (n, k), y (n, k): one label, or several that don't exclude one another. It is the cross-entropy of
 y and σ(z), computed as (1 − y)·max(z, 0) + y·max(−z, 0) + log(1 + exp(−|z|)), in which nothing
-overflows or cancels.
+overflows or cancels. With label smoothing ε, (1 − ε)·y + ε/2 stands for y, as in
+`steepest.losses.softmax_cross_entropy` for two classes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from .._functions import exp, log1p, sigmoid, times
 from ..errors import InputError
+from ..layer import fraction
 from ..loss import Array, Loss
 
 __all__ = ["Logistic"]
@@ -20,7 +22,18 @@ __all__ = ["Logistic"]
 
 @dataclass(frozen=True)
 class Logistic(Loss):
-    """ℓ = Σ_k log(1 + exp(z_k)) − y_k z_k; targets are 0, 1, or probabilities."""
+    """ℓ = Σ_k log(1 + exp(z_k)) − y_k z_k; targets are 0, 1, or probabilities.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        ε: the part of each target that is spread evenly over both classes.
+    """
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        fraction("Logistic", "label_smoothing", self.label_smoothing)
 
     def targets(self, y: Array, q: int, dtype: str) -> Array:
         """Return (n, k), all of it in [0, 1]."""
@@ -40,28 +53,33 @@ class Logistic(Loss):
         return p
 
     @staticmethod
-    def value(z: Array, y: Array, w: Array, loss: Array, rows: range) -> None:
-        """loss = w Σ_k (log(1 + exp(z)) − y ⊙ z)"""
+    def value(
+        z: Array, y: Array, w: Array, loss: Array, label_smoothing: float, rows: range
+    ) -> None:
+        """loss = w Σ_k (log(1 + exp(z)) − t z), t = (1 − label_smoothing) y + label_smoothing/2"""
         zero, one = z.dtype.type(0), z.dtype.type(1)
+        kept, even = one - label_smoothing, label_smoothing * z.dtype.type(0.5)
         for i in rows:
             total = zero
             for k in range(z.shape[1]):
-                v, t = z[i, k], y[i, k]
+                v, t = z[i, k], kept * y[i, k] + even
                 wrong = times(t, -v) if v < zero else times(one - t, v)
                 total += wrong + log1p(exp(-abs(v), z), z)
             loss[i] = times(w[i], total)
 
     @staticmethod
     def gradient(
-        z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float, rows: range
-    ) -> None:
-        """dz = scale w (sigmoid(z) − y); loss = w Σ_k (log(1 + exp(z)) − y ⊙ z)"""
+        z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float,
+        label_smoothing: float, rows: range,
+    ) -> None:  # fmt: skip
+        """dz = scale w (sigmoid(z) − t), t = (1 − label_smoothing) y + label_smoothing/2; loss"""
         zero, one = z.dtype.type(0), z.dtype.type(1)
+        kept, even = one - label_smoothing, label_smoothing * z.dtype.type(0.5)
         for i in rows:
             factor = scale * w[i]
             total = zero
             for k in range(z.shape[1]):
-                v, t = z[i, k], y[i, k]
+                v, t = z[i, k], kept * y[i, k] + even
                 wrong = times(t, -v) if v < zero else times(one - t, v)
                 total += wrong + log1p(exp(-abs(v), z), z)
                 dz[i, k] = times(factor, sigmoid(v, z) - t)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..schedules import Schedule
 from .adam import Adam
 
 __all__ = ["AdamW"]
@@ -16,4 +17,4 @@ __all__ = ["AdamW"]
 class AdamW(Adam):
     """`Adam` with a weight decay of 0.01 unless another is given."""
 
-    weight_decay: float = 0.01
+    weight_decay: float | Schedule = 0.01

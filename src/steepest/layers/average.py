@@ -1,0 +1,59 @@
+"""Average: y = the mean of the k parts that x is made of, side by side; (n, k·q) -> (n, q).
+
+After ``Concat`` of k networks it makes one network of an ensemble.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..layer import Array, Layer, positive_count
+
+__all__ = ["Average"]
+
+
+@dataclass(frozen=True, repr=False)
+class Average(Layer):
+    """Average of ``parts`` blocks of columns: y_j = (x_j + x_{q+j} + … ) / parts.
+
+    Parameters
+    ----------
+    parts : int
+        k; the width of the input must be a multiple of it.
+    """
+
+    parts: int
+
+    def __post_init__(self) -> None:
+        positive_count("Average", "parts", self.parts)
+
+    def outputs(self, p: int) -> int:
+        """Return p/k."""
+        if p % self.parts:
+            raise InputError(f"Average: {p} inputs can't be divided into {self.parts} equal parts")
+        return p // self.parts
+
+    @staticmethod
+    def forward(x: Array, y: Array, parts: int, rows: range) -> None:
+        """y = mean of the parts of x"""
+        q = y.shape[1]
+        share = x.dtype.type(1 / np.float64(parts))
+        for i in rows:
+            for j in range(q):
+                total = x.dtype.type(0)
+                for k in range(parts):
+                    total += x[i, k * q + j]
+                y[i, j] = share * total
+
+    @staticmethod
+    def backward_x(dy: Array, dx: Array, parts: int, rows: range) -> None:
+        """dx = dy/parts, once for each part"""
+        q = dy.shape[1]
+        share = dy.dtype.type(1 / np.float64(parts))
+        for i in rows:
+            for k in range(parts):
+                for j in range(q):
+                    dx[i, k * q + j] = share * dy[i, j]

@@ -1,0 +1,112 @@
+"""Parametric: y = x + w ⊙ (f(x) − x), f with a learnable strength w for each unit.
+
+(n, p) -> (n, p), w (p,). It begins at w = 1, where y = f(x); at w = 0 the unit is linear.
+
+Source: Holzmüller, Grinsztajn & Steinwart, "Better by default", NeurIPS 2024, arXiv:2407.04491,
+section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..errors import InputError
+from ..layer import Array, Backward, Layer, Parameter
+from ..lowering import Lowering
+from ..program import Buffer
+from ._columns import sum_of
+from ._combinator import Combinator
+
+__all__ = ["Parametric"]
+
+
+class Parametric(Combinator):
+    """An activation with a learnable strength for each unit: y = x + w ⊙ (f(x) − x).
+
+    Φ: dw = Σ_n dy ⊙ (f(x) − x); dx = (1 − w) ⊙ dy + (what f's own Φ makes of w ⊙ dy).
+
+    Parameters
+    ----------
+    activation : Layer
+        f, like ``SELU()``; must keep the width.
+    """
+
+    def __init__(self, activation: Layer) -> None:
+        super().__init__(activation)
+
+    def outputs(self, p: int) -> int:
+        q = self.layers[0].outputs(p)
+        if q != p:
+            raise InputError(
+                f"Parametric: the activation must keep the width, but {self.layers[0]!r} turns "
+                f"{p} inputs into {q} outputs"
+            )
+        return p
+
+    def parameters(self, p: int) -> dict[str, Parameter]:
+        """Return w (p,)."""
+        return {"w": Parameter((p,))}
+
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
+        """w = 1"""
+        theta["w"][...] = 1
+
+    def children(self, p: int) -> list[tuple[str, Layer, int]]:
+        return [("0", self.layers[0], p)]
+
+    def check_inputs(self, X: Array) -> None:
+        self.layers[0].check_inputs(X)
+
+    def flops(self, p: int) -> int:
+        return super().flops(p) + 3 * p
+
+    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+        n, p = x.shape
+        f, back = low.child("0", self.layers[0], x)
+        y = low.array("y", n, p)
+        names = {"x": x, "f": f, "y": y, **low.theta(self, p)}
+        low.emit(self.forward, names, flops=3 * y.size)
+
+        def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
+            names["dy"] = dy
+            df, rest = low.array("df", n, p), low.array("rest", n, p)
+            low.emit(self.backward_x, {**names, "df": df, "rest": rest}, flops=3 * y.size)
+            through = back(df, wants_dx)
+            low.backward_theta(self, p, self.backward_theta, names, 3 * y.size)
+            if not wants_dx:
+                return None
+            assert through is not None
+            dx = low.array("dx", n, p)
+            low.emit(sum_of, {"first": rest, "second": through, "total": dx}, flops=dx.size)
+            return dx
+
+        return y, backward
+
+    @staticmethod
+    def forward(x: Array, f: Array, y: Array, w: Array, rows: range) -> None:
+        """y = x + w ⊙ (f − x)"""
+        for i in rows:
+            for j in range(x.shape[1]):
+                v = x[i, j]
+                y[i, j] = v + w[j] * (f[i, j] - v)
+
+    @staticmethod
+    def backward_x(dy: Array, w: Array, df: Array, rest: Array, rows: range) -> None:
+        """df = w ⊙ dy, rest = dy − df"""
+        for i in rows:
+            for j in range(dy.shape[1]):
+                d = dy[i, j]
+                s = w[j] * d
+                df[i, j] = s
+                rest[i, j] = d - s
+
+    @staticmethod
+    def backward_theta(
+        x: Array, f: Array, dy: Array, dw: Array, alpha: float, units: range
+    ) -> None:
+        """dw += alpha Σ_n dy ⊙ (f − x)"""
+        for i in range(x.shape[0]):
+            for j in units:
+                dw[j] += alpha * dy[i, j] * (f[i, j] - x[i, j])

@@ -1,0 +1,148 @@
+"""Periodic: waves of every input, mixed, beside the input itself; (n, p) -> (n, p·dim).
+
+For input j, with K frequencies and m = dim − 1 mixtures,
+
+    h_jk = cos(2π ω_jk x_j + φ_jk)                 ω, φ (p, K)
+    y_j  = [x_j, W_j h_j + c_j]                    W (p·m, K), c (p, m)
+
+so that what follows sees functions of x_j that bend often, which tables need more than images do.
+ω begins small and normal, so that waves are long at first; φ is uniform over a turn.
+
+Source: Holzmüller, Grinsztajn & Steinwart, "Better by default", NeurIPS 2024, arXiv:2407.04491,
+section 3 ("PBLD"), after Gorishniy, Rubachev & Babenko, "On embeddings for numerical features in
+tabular deep learning", NeurIPS 2022, arXiv:2203.05556.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._functions import cosine, sine
+from ..errors import InputError
+from ..layer import Array, Layer, Parameter, positive_count
+from ..rule import check
+
+__all__ = ["Periodic"]
+
+_TURN = 2 * np.pi
+
+
+@dataclass(frozen=True, repr=False)
+class Periodic(Layer):
+    """Numeric embedding: each input becomes itself and ``dim − 1`` learned periodic functions.
+
+    Parameters
+    ----------
+    frequencies : int
+        K, the number of waves for each input.
+    dim : int
+        Entries that stand for an input, itself among them; at least 2.
+    std : float
+        Standard deviation of the frequencies ω at the beginning, in turns per unit of x.
+    """
+
+    frequencies: int = 16
+    dim: int = 4
+    std: float = 0.1
+
+    def __post_init__(self) -> None:
+        positive_count("Periodic", "frequencies", self.frequencies)
+        positive_count("Periodic", "dim", self.dim)
+        if self.dim < 2:
+            raise InputError("Periodic: dim must be at least 2: the input and one function of it")
+        check("Periodic", "std", self.std, above=0)
+
+    def outputs(self, p: int) -> int:
+        """Return p·dim."""
+        return p * self.dim
+
+    def parameters(self, p: int) -> dict[str, Parameter]:
+        """Return omega, phi (p, K), W (p·(dim − 1), K), c (p, dim − 1)."""
+        waves, mixed = (p, self.frequencies), self.dim - 1
+        return {
+            "omega": Parameter(waves),
+            "phi": Parameter(waves),
+            "W": Parameter((p * mixed, self.frequencies)),
+            "c": Parameter((p, mixed)),
+        }
+
+    def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
+        """Return cos and sin of every wave (n, p·K), which the backward pass needs."""
+        return {"cos": (n, p * self.frequencies), "sin": (n, p * self.frequencies)}
+
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
+        """omega ~ N(0, std²), phi ~ U(−π, π), W and c ~ U(±1/√K)"""
+        bound = 1 / np.sqrt(self.frequencies)
+        theta["omega"][...] = rng.normal(0, self.std, theta["omega"].shape)
+        theta["phi"][...] = rng.uniform(-np.pi, np.pi, theta["phi"].shape)
+        for name in ("W", "c"):
+            theta[name][...] = rng.uniform(-bound, bound, theta[name].shape)
+
+    def flops(self, p: int) -> int:
+        """Return those of the mixtures, and 20 for each wave."""
+        return p * self.frequencies * (2 * (self.dim - 1) + 20)
+
+    @staticmethod
+    def forward(
+        x: Array, y: Array, omega: Array, phi: Array, W: Array, c: Array, cos: Array, sin: Array,
+        rows: range,
+    ) -> None:  # fmt: skip
+        """y = [x, W cos(2π omega x + phi) + c] for each input"""
+        real = x.dtype.type
+        p, K, m = omega.shape[0], omega.shape[1], c.shape[1]
+        for i in rows:
+            for j in range(p):
+                v = x[i, j]
+                for k in range(K):
+                    turns = omega[j, k] * v + phi[j, k] * real(1 / _TURN)
+                    cos[i, j * K + k] = cosine(turns, x)
+                    sin[i, j * K + k] = sine(turns, x)
+                y[i, j * (m + 1)] = v
+                for o in range(m):
+                    total = real(0)
+                    for k in range(K):
+                        total += W[j * m + o, k] * cos[i, j * K + k]
+                    y[i, j * (m + 1) + 1 + o] = total + c[j, o]
+
+    @staticmethod
+    def backward_x(
+        dy: Array, dx: Array, omega: Array, W: Array, c: Array, sin: Array, rows: range
+    ) -> None:
+        """dx = dy₀ − 2π Σ_k omega ⊙ sin(2π omega x + phi) ⊙ Wᵀ dy"""
+        real = dx.dtype.type
+        p, K, m = omega.shape[0], omega.shape[1], c.shape[1]
+        for i in rows:
+            for j in range(p):
+                total = real(0)
+                for o in range(m):
+                    d = dy[i, j * (m + 1) + 1 + o]
+                    for k in range(K):
+                        total += d * W[j * m + o, k] * omega[j, k] * sin[i, j * K + k]
+                dx[i, j] = dy[i, j * (m + 1)] - real(_TURN) * total
+
+    @staticmethod
+    def backward_theta(
+        x: Array, dy: Array, W: Array, cos: Array, sin: Array, domega: Array, dphi: Array,
+        dW: Array, dc: Array, alpha: float, thread: int, threads: int,
+    ) -> None:  # fmt: skip
+        """dW += alpha dy cosᵀ, dc += alpha Σ dy, dphi −= alpha sin ⊙ Wᵀdy, domega likewise ⊙ 2πx"""
+        real = x.dtype.type
+        p, K, m = domega.shape[0], domega.shape[1], dc.shape[1]
+        for j in range(p * thread // threads, p * (thread + 1) // threads):
+            for i in range(x.shape[0]):  # before dW, which may be W itself, is written
+                turn = real(_TURN) * x[i, j]
+                for o in range(m):
+                    d = alpha * dy[i, j * (m + 1) + 1 + o]
+                    for k in range(K):
+                        slope = d * W[j * m + o, k] * sin[i, j * K + k]
+                        dphi[j, k] -= slope
+                        domega[j, k] -= turn * slope
+            for i in range(x.shape[0]):
+                for o in range(m):
+                    d = alpha * dy[i, j * (m + 1) + 1 + o]
+                    dc[j, o] += d
+                    for k in range(K):
+                        dW[j * m + o, k] += d * cos[i, j * K + k]

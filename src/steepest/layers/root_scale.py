@@ -1,0 +1,40 @@
+"""RootScale: y = x/√p; (n, p) -> (n, p).
+
+In front of a Dense layer whose A begins with standard normal entries it makes the NTK
+parametrisation, z = A x/√p + b: outputs begin at the scale of the inputs whatever the width, and a
+learning rate that suits one width suits the others.
+
+Source: Jacot, Gabriel & Hongler, "Neural tangent kernel", NeurIPS 2018, arXiv:1806.07572,
+section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..layer import Array, Layer
+
+__all__ = ["RootScale"]
+
+
+@dataclass(frozen=True, repr=False)
+class RootScale(Layer):
+    """Divide by the root of the width: y = x/√p."""
+
+    @staticmethod
+    def forward(x: Array, y: Array, rows: range) -> None:
+        """y = x/√p"""
+        factor = x.dtype.type(1 / np.sqrt(np.float64(x.shape[1])))
+        for i in rows:
+            for j in range(x.shape[1]):
+                y[i, j] = factor * x[i, j]
+
+    @staticmethod
+    def backward_x(dy: Array, dx: Array, rows: range) -> None:
+        """dx = dy/√p"""
+        factor = dy.dtype.type(1 / np.sqrt(np.float64(dy.shape[1])))
+        for i in rows:
+            for j in range(dy.shape[1]):
+                dx[i, j] = factor * dy[i, j]

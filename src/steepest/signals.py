@@ -1,0 +1,76 @@
+"""Numbers that follow a schedule from step to step, such as a dropout rate that falls.
+
+Each schedule has a table of the values of one chunk of steps. Python fills it before the chunk
+runs, and an instruction of the program reads from it what holds at the current step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .program import Arena, Buffer
+from .schedules import Schedule, for_steps
+
+if TYPE_CHECKING:
+    from .lowering import Lowering
+
+__all__ = ["Signals", "values_of"]
+
+
+class Signals:
+    """The schedules of a run, other than the learning rate's, and their values.
+
+    Parameters
+    ----------
+    arena : Arena
+        Gives memory.
+    begin : Buffer
+        Where the number of the first step of the chunk lies.
+    chunk : int
+        The most steps of a chunk.
+    total : int
+        The number of steps that schedules stretch over if they don't say so themselves.
+    """
+
+    def __init__(self, arena: Arena, begin: Buffer, chunk: int, total: int) -> None:
+        self._arena, self._begin, self._chunk, self._total = arena, begin, chunk, total
+        self._tables: dict[Schedule, tuple[Schedule, Buffer, Buffer]] = {}
+
+    def lower(self, low: Lowering, schedule: Schedule) -> Buffer:
+        """Emit what reads the value of the current step; return where that lies."""
+        if schedule not in self._tables:
+            name = f"s{len(self._tables)}"
+            self._tables[schedule] = (
+                for_steps(schedule, self._total),
+                self._arena.array(f"{name}[t]", self._chunk),
+                self._arena.array(name, 1),
+            )
+        _, table, value = self._tables[schedule]
+        low.emit(follow, {"t0": self._begin, "table": table, "value": value}, nbytes=0)
+        return Buffer(value.name, (), "f", value.block)
+
+    def fill(self, first: int, size: int) -> None:
+        """Write the values of the steps of a chunk."""
+        steps = np.arange(first, first + size)
+        for schedule, table, _ in self._tables.values():
+            table.array[:size] = values_of(schedule, steps)
+
+
+def values_of(schedule: Schedule, steps: NDArray[Any]) -> NDArray[Any]:
+    """Return a schedule's values; raise `InputError` unless each is finite and at least 0."""
+    found = np.asarray(schedule(steps), np.float64)
+    if found.shape != steps.shape or not np.isfinite(found).all() or (found < 0).any():
+        raise InputError(
+            f"{schedule!r}: a schedule must return one finite rate of at least 0 for each of "
+            f"{steps.size} steps, got {found!r}"
+        )
+    return found
+
+
+def follow(step, t0, table, value):  # type: ignore[no-untyped-def]
+    """value ← table"""
+    value[0] = table[step - t0]
