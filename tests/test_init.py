@@ -13,6 +13,7 @@ VARIANCES = {
     "he_normal": 2 / P,
     "lecun_uniform": 1 / P,
     "lecun_normal": 1 / P,
+    "standard_normal": 1.0,
     "zeros": 0.0,
 }
 

@@ -51,7 +51,7 @@ def test_a_model_of_schema_1_is_read_and_brought_up_to_date(tmp_path):
     assert old.about["rows"] == {"test": 18}
     assert old.about["command"].startswith("steepest train")
     old.save(tmp_path / "m")
-    assert json.loads((tmp_path / "m" / "model.json").read_text())["schema"] == 2
+    assert json.loads((tmp_path / "m" / "model.json").read_text())["schema"] == 3
     again = Model.load(tmp_path / "m")
     assert again.predict(rows, proba=True).equals(found)
     assert again.about == old.about

@@ -36,7 +36,9 @@ class BlockTraining:
         callbacks: tuple[Callable[[Progress], object], ...],
         time_limit: float | None,
     ) -> None:
-        self.trainer, self.scratch, self.held_out, self.recipe = trainer, scratch, held_out, recipe
+        assert recipe.epochs is not None
+        self.trainer, self.scratch, self.held_out = trainer, scratch, held_out
+        self.epochs, self.seed = recipe.epochs, recipe.seed
         self.per_epoch, self.checkpoint, self.callbacks = per_epoch, checkpoint, callbacks
         self.time_limit = time_limit
         self.patience = recipe.patience or recipe.epochs
@@ -76,8 +78,8 @@ class BlockTraining:
 
     def run(self) -> None:
         """Train until the epochs are done or somebody says stop."""
-        while len(self.rows) < self.recipe.epochs and not self._patience_is_out():
-            rng = np.random.default_rng((self.recipe.seed, len(self.rows)))
+        while len(self.rows) < self.epochs and not self._patience_is_out():
+            rng = np.random.default_rng((self.seed, len(self.rows)))
             order = [k for k in rng.permutation(len(self.scratch.rows)) if self.scratch.rows[k]]
             for k in order[len(self.pending) :]:
                 before = self.trainer.step
@@ -99,8 +101,8 @@ class BlockTraining:
 
         def tell(progress: Progress) -> bool:
             said = replace(
-                progress, epoch=len(self.rows), epochs=self.recipe.epochs,
-                step=base + progress.step, steps=self.recipe.epochs * self.per_epoch,
+                progress, epoch=len(self.rows), epochs=self.epochs,
+                step=base + progress.step, steps=self.epochs * self.per_epoch,
                 epoch_ended=False, row={}, seconds_left=self._seconds_left(base + progress.step),
             )  # fmt: skip
             answers.extend(callback(said) is True for callback in self.callbacks)
@@ -115,7 +117,7 @@ class BlockTraining:
         return not any(answers) and (self.time_limit is None or self.elapsed < self.time_limit)
 
     def _seconds_left(self, step: int) -> float:
-        return self.elapsed / max(1, step) * (self.recipe.epochs * self.per_epoch - step)
+        return self.elapsed / max(1, step) * (self.epochs * self.per_epoch - step)
 
     def _close_epoch(self) -> None:
         losses, sizes = np.array(self.pending).T

@@ -7,6 +7,7 @@
 ``he_normal``          normal, variance 2/p
 ``lecun_uniform``      uniform on ±√(3/p)
 ``lecun_normal``       normal, variance 1/p
+``standard_normal``    normal, variance 1: for `steepest.RootScale` before the layer
 ``zeros``              0
 =====================  =====================================================
 
@@ -49,5 +50,6 @@ INITIALISERS: dict[str, Initialiser] = {
     "he_normal": lambda rng, shape: _normal(rng, shape, 2 / shape[1]),
     "lecun_uniform": lambda rng, shape: _uniform(rng, shape, 1 / shape[1]),
     "lecun_normal": lambda rng, shape: _normal(rng, shape, 1 / shape[1]),
+    "standard_normal": lambda rng, shape: rng.standard_normal(shape),
     "zeros": lambda rng, shape: np.zeros(shape),
 }

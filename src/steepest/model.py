@@ -74,13 +74,15 @@ class Model:
     ) -> Array:
         """Return what the loss's inverse link makes of the network's outputs, (n, q).
 
-        Probabilities, or standardised values. A row's are the same whatever rows are beside it.
+        Probabilities; or standardised values, kept within the range of the training targets. A
+        row's are the same whatever rows are beside it.
         """
         X = self.encoder.transform(table, counts, self.network.dtype)
         # Whole batches only: matrix products of another size may round in another way.
         rest = -len(X) % _BATCH
         padded = np.concatenate([X, np.zeros((rest, X.shape[1]), X.dtype)]) if rest else X
-        return self.loss.mean(self.network.predict(padded, batch=_BATCH, threads=threads)[: len(X)])
+        z = self.network.predict(padded, batch=_BATCH, threads=threads)[: len(X)]
+        return self.task.clamp(self.loss.mean(z))
 
     def predict(
         self,

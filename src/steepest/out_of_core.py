@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,15 @@ import numpy as np
 from .block_training import BlockTraining
 from .checkpoint import Checkpoint
 from .encode import Counts, Encoder, counts_text
-from .errors import CheckpointError, TableError
+from .errors import CheckpointError, InputError, TableError
+from .fit_init import init_from_data
 from .model import Model
 from .recipe import Recipe
-from .schedules import Schedule, for_steps
 from .scratch import Scratch
 from .split import SPLIT_COLUMN
 from .survey import Source
 from .table_fit import Fit, plain_recipe, score_fit
+from .table_train import SAMPLE
 from .trainer import Progress, Trainer
 
 __all__ = ["fit_stream"]
@@ -89,8 +89,15 @@ def fit_stream(
     survey = source.survey(memory)
     task = source.task(survey, kind)
     note(task.describe())
-    recipe = Recipe.for_task(task, settings)
-    loss, rule = recipe.make_loss(task), recipe.make_rule()
+    recipe = Recipe.for_task(task, settings, survey.rows)
+    if recipe.ensemble > 1:
+        raise InputError(
+            f"an ensemble of {recipe.ensemble} needs the table in memory; train one network, or "
+            "leave out the limit of memory"
+        )
+    assert recipe.epochs is not None
+    assert recipe.batch is not None
+    loss = recipe.make_loss(task)
     if source.named:
         note(f"column {SPLIT_COLUMN!r} says which rows train, validate and test; it is no input")
     odd = Counts()
@@ -101,7 +108,6 @@ def fit_stream(
     itemsize = np.dtype(recipe.dtype).itemsize
     blocks = max(1, -(-4 * survey.rows * encoder.width * itemsize // memory))
     target_dtype = recipe.dtype if task.is_regression else "int64"
-    network = recipe.network(task, encoder.width)
     with Scratch(blocks, encoder.width, recipe.dtype, target_dtype, recipe.seed) as scratch:
         dropped = source.fill(scratch, survey, encoder, task, odd)
         if dropped:
@@ -114,7 +120,7 @@ def fit_stream(
         if (checked := survey.validation.table()) is not None:
             held_out = (
                 encoder.transform(checked, dtype=recipe.dtype),
-                loss.targets(task.encode(checked.column(target)), network.outputs, recipe.dtype),
+                loss.targets(task.encode(checked.column(target)), task.outputs, recipe.dtype),
             )
         held_rows = 0 if held_out is None else len(held_out[1])
         note(
@@ -124,8 +130,10 @@ def fit_stream(
         )
         sizes = scratch.rows[scratch.rows > 0]
         per_epoch = int(np.sum(-(-sizes // np.minimum(recipe.batch, sizes))))
-        if isinstance(rule.lr, Schedule):
-            rule = replace(rule, lr=for_steps(rule.lr, recipe.epochs * per_epoch))
+        steps = recipe.epochs * per_epoch
+        network, rule = recipe.network(task, encoder, steps=steps), recipe.make_rule(steps)
+        some = encoder.transform(survey.typed.slice(0, SAMPLE), dtype=recipe.dtype)
+        init_from_data(network, some, seed=recipe.seed)
         trainer = Trainer(network, loss, rule, batch=recipe.batch, seed=recipe.seed,
                           threads=recipe.threads)  # fmt: skip
         training = BlockTraining(

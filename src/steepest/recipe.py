@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from . import layers as _layers
 from . import losses as _losses
@@ -13,12 +13,15 @@ from . import plugins
 from . import rules as _rules
 from .config import from_config
 from .errors import InputError
-from .layer import Layer
+from .layer import Layer, fraction
 from .loss import Loss
 from .network import Network
 from .rule import Rule
 from .schedules import Cosine, CosLog4, FlatCosine, InverseScaling, OneCycle, Schedule
 from .task import Task
+
+if TYPE_CHECKING:
+    from .encode import Encoder
 
 __all__ = ["ACTIVATIONS", "LOSSES", "RULES", "SCHEDULES", "Recipe"]
 
@@ -29,7 +32,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
         _layers.Mish, _layers.Tanh, _layers.Sigmoid, _layers.Softplus, _layers.Identity,
     )
 }  # fmt: skip
-LOSSES: dict[str, dict[str, Callable[[], Loss]]] = {
+LOSSES: dict[str, dict[str, Callable[..., Loss]]] = {
     "regression": {
         "squared": _losses.Squared,
         "absolute": _losses.Absolute,
@@ -43,52 +46,87 @@ RULES: dict[str, type[Rule]] = {
     cls.__name__.lower(): cls
     for cls in (_rules.SGD, _rules.Adagrad, _rules.RMSprop, _rules.Adam, _rules.AdamW)
 }
-SCHEDULES: dict[str, Callable[[float], float | Schedule]] = {
-    "constant": lambda lr: lr,
-    "cosine": lambda lr: Cosine(lr, None),
-    "coslog4": lambda lr: CosLog4(lr, None),
-    "flatcosine": lambda lr: FlatCosine(lr, None),
-    "onecycle": lambda lr: OneCycle(lr, None),
-    "inverse": InverseScaling,
+SCHEDULES: dict[str, Callable[[float, int | None], float | Schedule]] = {
+    "constant": lambda lr, steps: lr,
+    "cosine": Cosine,
+    "coslog4": CosLog4,
+    "flatcosine": FlatCosine,
+    "onecycle": OneCycle,
+    "inverse": lambda lr, steps: InverseScaling(lr),
 }
+"""By name: from the first rate, and the steps that it stretches over, to the learning rates."""
+
+
+ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
+"""Rules whose steps are of the size of the learning rate: it takes a factor for each kind of θ."""
+FACTORS = {"*.s": 6.0, **dict.fromkeys(("*.b", "*.w", "*.omega", "*.phi", "*.W", "*.c"), 0.1)}
+"""Of the learning rate: scales are fast; biases, activations and waves are slow."""
+STEPS = {"classification": 3000, "regression": 6000}
+"""How many steps a training takes, if epochs are not given."""
+_BATCHES = ((1_024, 64), (8_192, 128), (60_000, 256), (200_000, 512))
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Settings of a network for a table, and of its training.
 
-    The defaults depend on the task (`for_task`). They were chosen on two tables, three seeds each:
-    census income, test accuracy 0.8579 (128,64 units, dropout 0.2, 20 epochs of batch 256) against
-    0.8556 to 0.8578 for other sizes; California housing, R² 0.811 (256,128 units, dropout 0.1,
-    60 epochs of batch 128) against 0.786 to 0.808. Numbers want a larger network and more epochs
-    than classes, which overfit first.
+    The defaults depend on the task and on the number of rows (`for_task`). They follow RealMLP-TD
+    (Holzmüller, Grinsztajn & Steinwart 2024, arXiv:2407.04491): periodic embeddings of numbers,
+    embeddings of categories, a learnable scale, the NTK parametrisation, initial values from the
+    data, parametric activations, coslog4 learning rates, dropout and weight decay that fall to 0,
+    label smoothing, and the best epoch by validation. What differs: waves of a higher frequency,
+    the ranks of numbers beside the numbers (`steepest.kinds`), and, for time, half the units and
+    fewer epochs.
+
+    Attributes
+    ----------
+    layers : tuple of int or mapping
+        Units of hidden layers, or layers instead of them as `steepest.config` writes them.
+    activation : str
+        One of `ACTIVATIONS` or of a plugin; its strength is learned for each unit.
+    frequency : float
+        Standard deviation of the frequencies of the periodic embeddings; 0 for none.
+    embedding : int
+        Numbers that stand for a value of a category of many.
+    dropout, weight_decay : float
+        At first; constant for half of the steps, then along a cosine to 0.
+    batch, epochs : int, optional
+        By default by the number of rows.
+    patience : int, optional
+        Stop after so many epochs that are no better. By default all epochs are run, and the best
+        is kept.
+    ensemble : int
+        How many networks are trained, each from another seed; the model is their average.
     """
 
-    layers: tuple[int | Mapping[str, Any], ...] = (128, 64)
-    """Units of hidden layers, or layers instead of them as `steepest.config` writes them."""
-    activation: str = "relu"
-    dropout: float = 0.2
+    layers: tuple[int | Mapping[str, Any], ...] = (128, 128, 128)
+    activation: str = "selu"
+    frequency: float = 4.0
+    embedding: int = 8
+    dropout: float = 0.15
     layer_norm: bool = False
     loss: str | None = None
-    rule: str = "adamw"
-    lr: float = 0.002
-    schedule: str = "cosine"
+    label_smoothing: float = 0.1
+    rule: str = "adam"
+    lr: float = 0.04
+    schedule: str = "coslog4"
     momentum: float | None = None
     l2: float = 0.0
     weight_decay: float = 0.02
     clip_norm: float | None = None
-    batch: int = 256
-    epochs: int = 20
+    batch: int | None = None
+    epochs: int | None = None
     patience: int | None = None
+    ensemble: int = 1
     seed: int = 0
     threads: int | None = None
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
         """Check everything; plugins in use (`steepest.plugins`) add to what can be named."""
-        for name in ("batch", "epochs"):
+        for name in ("embedding", "ensemble"):
             _whole(name, getattr(self, name))
-        for name in ("patience", "threads"):
+        for name in ("batch", "epochs", "patience", "threads"):
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name))
         for units in self.layers:
@@ -96,7 +134,11 @@ class Recipe:
                 from_config(units, "layer")
             else:
                 _whole("layers", units)
-        for name, least in (("lr", None), ("l2", 0), ("weight_decay", 0), ("dropout", 0)):
+        for name in ("dropout", "label_smoothing"):
+            fraction("settings", name, getattr(self, name))
+        for name, least in (
+            ("lr", None), ("l2", 0), ("weight_decay", 0), ("dropout", 0), ("frequency", 0),
+        ):  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int | float) or not math.isfinite(value):
                 raise InputError(f"{name} must be a number, got {value!r}")
@@ -111,13 +153,18 @@ class Recipe:
             raise InputError(f"momentum belongs to the rule sgd, not to {self.rule}")
 
     @classmethod
-    def for_task(cls, task: Task, settings: Mapping[str, Any] | None = None) -> Self:
-        """Return the default recipe for a task, with some settings changed."""
+    def for_task(
+        cls, task: Task, settings: Mapping[str, Any] | None = None, rows: int = 10_000
+    ) -> Self:
+        """Return the default recipe for a task and a number of training rows, with some changed."""
         recipe = cls()
         if task.is_regression:
-            recipe = replace(recipe, layers=(256, 128), dropout=0.1, weight_decay=0.05, batch=128,
-                             epochs=60)  # fmt: skip
-        return replace(recipe, **(settings or {}))
+            recipe = replace(recipe, activation="mish", lr=0.2)
+        recipe = replace(recipe, **(settings or {}))
+        batch = recipe.batch or next((size for most, size in _BATCHES if rows <= most), 1024)
+        steps = STEPS["regression" if task.is_regression else "classification"]
+        epochs = recipe.epochs or min(256, max(8, round(steps / -(-rows // batch))))
+        return replace(recipe, batch=batch, epochs=epochs)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -129,42 +176,63 @@ class Recipe:
         """The units of the hidden layers, or the names of those of another kind."""
         return tuple(u["type"] if isinstance(u, Mapping) else u for u in self.layers)
 
-    def network(self, task: Task, inputs: int) -> Network:
-        """Return an untrained network for the task."""
-        layers: list[Layer] = []
-        relu_like = self.activation in ("relu", "leakyrelu", "elu", "gelu", "silu", "mish")
-        start = "he_uniform" if relu_like else "glorot_uniform"
-        if self.activation == "selu":
-            start = "lecun_normal"
+    def network(
+        self, task: Task, encoder: Encoder, seed: int | None = None, steps: int | None = None
+    ) -> Network:
+        """Return an untrained network for the task and for what the encoder writes.
+
+        Its schedules stretch over ``steps``; over one call of `Trainer.fit` if that is not given.
+        """
         activation = (plugins.named(Layer) | ACTIVATIONS)[self.activation]
+        layers: list[Layer] = [*self._embed(encoder), _layers.Scale()]
         for units in self.layers:
             if isinstance(units, Mapping):
                 layers.append(from_config(units, "layer"))
             else:
-                layers.append(_layers.Dense(units, start))
+                layers += [_layers.RootScale(), _layers.Dense(units, "standard_normal")]
             if self.layer_norm:
                 layers.append(_layers.LayerNorm())
-            layers.append(activation())
+            layers.append(_layers.Parametric(activation()))
             if self.dropout:
-                layers.append(_layers.Dropout(self.dropout))
-        layers.append(_layers.Dense(task.outputs))
-        return Network(*layers, inputs=inputs, seed=self.seed, dtype=self.dtype)
+                layers.append(_layers.Dropout(FlatCosine(self.dropout, steps)))
+        layers += [_layers.RootScale(), _layers.Dense(task.outputs, "standard_normal")]
+        seed = self.seed if seed is None else seed
+        return Network(*layers, inputs=encoder.width, seed=seed, dtype=self.dtype)
+
+    def _embed(self, encoder: Encoder) -> list[Layer]:
+        """Return what comes first: waves of numbers, flags as they are, embeddings of codes."""
+        waves = _layers.Periodic(std=self.frequency) if self.frequency else _layers.Identity()
+        codes = encoder.codes
+        flags = encoder.width - encoder.numbers - len(codes)
+        branches: list[tuple[int, Layer]] = [
+            (encoder.numbers, waves),
+            (flags, _layers.Identity()),
+            (len(codes), _layers.Embedding(max(1, sum(codes)), self.embedding)),
+        ]
+        branches = [(width, layer) for width, layer in branches if width]
+        return [branches[0][1]] if len(branches) == 1 else [_layers.Parallel(*branches)]
 
     def make_loss(self, task: Task) -> Loss:
         """Return the loss for the task."""
         known = LOSSES[task.kind] | plugins.named(Loss)
         name = self.loss or next(iter(known))
         _known(f"loss for {task.kind}", name, known)
-        return known[name]()
+        kind = known[name]
+        smooth = kind in (_losses.Logistic, _losses.SoftmaxCrossEntropy)
+        return kind(label_smoothing=self.label_smoothing) if smooth else kind()
 
-    def make_rule(self) -> Rule:
-        """Return the update rule."""
+    def make_rule(self, steps: int | None = None) -> Rule:
+        """Return the update rule; ``steps`` as of `network`."""
         own: dict[str, Any] = {} if self.momentum is None else {"momentum": self.momentum}
+        if self.rule in ADAPTIVE:
+            own["factors"] = FACTORS
+        if self.rule in ("adam", "adamw"):
+            own["beta2"] = 0.95
         rule = (plugins.named(Rule) | RULES)[self.rule]
         return rule(
-            lr=SCHEDULES[self.schedule](self.lr),
+            lr=SCHEDULES[self.schedule](self.lr, steps),
             l2=self.l2,
-            weight_decay=self.weight_decay,
+            weight_decay=FlatCosine(self.weight_decay, steps) if self.weight_decay else 0.0,
             clip_norm=self.clip_norm,
             **own,
         )

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checkpoint import Checkpoint
 from .encode import Counts, Encoder, counts_text
-from .errors import CheckpointError, TableError
+from .errors import TableError
 from .metrics import METRICS
 from .model import Model
 from .recipe import Recipe
 from .split import split_rows
+from .table_train import train_recipe
 from .task import Task, infer_task, task_rows
-from .trainer import Progress, Trainer
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from .checkpoint import Checkpoint
+    from .trainer import Progress, Trainer
 
 __all__ = ["Fit", "fit_table", "plain_recipe", "score_fit"]
 
@@ -125,7 +127,7 @@ def fit_table(
     task = infer_task(table.column(target), target, kind)
     note(task.describe())
     recipe = Recipe.for_task(task, settings)
-    loss, rule = recipe.make_loss(task), recipe.make_rule()
+    loss = recipe.make_loss(task)  # says what is wrong before anything is encoded
     held = 0.0 if test_table is not None else test
     split = split_rows(table, task, test=held, validation=validation, seed=recipe.seed)
     if split.column is not None:
@@ -148,49 +150,35 @@ def fit_table(
     if len(split.validation):
         Xv = encoder.transform(checked, dtype=recipe.dtype)
         held_out = (Xv, task.encode(checked.column(target)))
-    network = recipe.network(task, encoder.width)
+    recipe = Recipe.for_task(task, settings, len(split.train))
     note(
         f"{len(split.train):,} rows to train, {len(split.validation):,} to validate; "
         f"{len(inputs) - len(encoder.dropped)} columns become {encoder.width} inputs"
     )
     note(
         f"network {'-'.join(map(str, (encoder.width, *recipe.sizes, task.outputs)))}, "
-        f"{network.theta.size:,} parameters, {recipe.activation}; {type(loss).__name__} loss, "
-        f"{recipe.rule}, lr {recipe.lr:g} ({recipe.schedule}), batch {recipe.batch}"
+        f"{recipe.network(task, encoder).theta.size:,} parameters, {recipe.activation}; "
+        f"{type(loss).__name__} loss, {recipe.rule}, lr {recipe.lr:g} ({recipe.schedule}), "
+        f"batch {recipe.batch}" + f"; the average of {recipe.ensemble}" * (recipe.ensemble > 1)
     )
-    trainer = Trainer(network, loss, rule, batch=recipe.batch, seed=recipe.seed,
-                      threads=recipe.threads)  # fmt: skip
-    ended: BaseException | None = None
     began = time.perf_counter()
-    try:
-        trainer.fit(
-            X, y,
-            epochs=recipe.epochs,
-            validation=held_out,
-            patience=(recipe.patience or recipe.epochs) if held_out else None,
-            callbacks=callbacks(trainer) if callbacks else (),
-            time_limit=time_limit,
-            checkpoint=checkpoint,
-            resume=resume,
-        )  # fmt: skip
-    except (KeyboardInterrupt, CheckpointError) as error:
-        if not trainer.step:
-            raise
-        ended = error
+    trained = train_recipe(
+        recipe, task, encoder, X, y,
+        held_out=held_out, callbacks=callbacks, time_limit=time_limit,
+        checkpoint=checkpoint, resume=resume,
+    )  # fmt: skip
     seconds = time.perf_counter() - began
-    history = trainer.history
-    best = ""
-    if held_out and len(history):
-        best = f", best epoch {int(np.argmin(history['validation_loss'])) + 1}"
-    note(f"{len(history)} epochs in {seconds:.1f} s{best}")
+    epochs = ", ".join(str(len(history)) for history in trained.histories)
+    best = ", ".join(map(str, trained.best)) if held_out else ""
+    note(f"{epochs} epochs in {seconds:.1f} s" + f", best epoch {best}" * bool(best))
     about = {
-        "history": history.to_dict(),
+        "history": trained.histories[0].to_dict(),
         "recipe": plain_recipe(recipe),
         "rows": {"train": len(split.train), "validation": len(split.validation)},
         "seed": recipe.seed,
     }
-    fit = Fit(Model(network, loss, encoder, task, about), notes, ended=ended)
-    if ended is not None:  # at once: somebody waits for this process to end
+    fit = Fit(Model(trained.network, loss, encoder, task, about), notes, ended=trained.ended)
+    if fit.ended is not None:  # at once: somebody waits for this process to end
         return fit
     tested = rows(split.test) if test_table is None else _usable(test_table, target, task, note)
     if tested.num_rows:

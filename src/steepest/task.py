@@ -110,7 +110,15 @@ class Task:
         self._check(codes >= 0, column, "not a class seen in training")
         return codes
 
-    def decode(self, prediction: NDArray[Any], clamp: bool = False) -> NDArray[Any]:
+    def clamp(self, prediction: NDArray[Any]) -> NDArray[Any]:
+        """Keep standardised values within the range of the training targets; leave classes."""
+        if not self.is_regression:
+            return prediction
+        low, high = ((bound - self.mean) / self.deviation for bound in (self.low, self.high))
+        kept: NDArray[Any] = np.clip(prediction, low, high)
+        return kept
+
+    def decode(self, prediction: NDArray[Any]) -> NDArray[Any]:
         """Turn predictions into the user's labels or units.
 
         Parameters
@@ -119,8 +127,6 @@ class Task:
             For classification: class indices (n,), of an integer type; probabilities of the
             second of two classes, (n,) or (n, 1); or one score per class, (n, classes), of which
             the largest wins. For regression: standardised values, (n,) or (n, 1).
-        clamp : bool
-            Whether to keep a regression within the range of the training targets.
 
         Returns
         -------
@@ -131,8 +137,8 @@ class Task:
         if prediction.ndim == 2 and prediction.shape[1] == 1:
             prediction = prediction[:, 0]
         if self.is_regression:
-            values = self.mean + self.deviation * prediction.astype(np.float64)
-            return np.clip(values, self.low, self.high) if clamp else values
+            values: NDArray[Any] = self.mean + self.deviation * prediction.astype(np.float64)
+            return values
         if prediction.ndim == 2:
             prediction = prediction.argmax(axis=1)
         elif prediction.dtype.kind == "f":

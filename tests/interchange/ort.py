@@ -5,7 +5,7 @@ import onnxruntime
 import pyarrow as pa
 
 from steepest.casting import read_numbers, read_seconds, read_truths
-from steepest.encode import Category, Moment, Truth
+from steepest.kinds import Category, Moment, Truth
 
 
 def run(path, **inputs):

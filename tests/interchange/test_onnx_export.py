@@ -12,6 +12,7 @@ from steepest import (
     ELU,
     GELU,
     SELU,
+    Average,
     Concat,
     Dense,
     Dropout,
@@ -23,8 +24,11 @@ from steepest import (
     ModelError,
     Network,
     Parallel,
+    Parametric,
+    Periodic,
     ReLU,
     Residual,
+    RootScale,
     Scale,
     Sequential,
     Sigmoid,
@@ -36,9 +40,10 @@ from steepest import (
 )  # fmt: skip
 from steepest import layers as all_layers
 from steepest import losses as all_losses
-from steepest.encode import _KINDS, Encoder
+from steepest.encode import Encoder
 from steepest.interchange import onnx_encoder, onnx_export, onnx_layers
 from steepest.interchange.graph import Graph
+from steepest.kinds import KINDS
 from steepest.table_fit import fit_table
 from steepest.tables import read_table
 
@@ -48,14 +53,16 @@ LAYERS = [
     Dense(20), Dense(3, bias=False), Dropout(0.5), ELU(0.7), Embedding(9, 2), GELU(), Identity(),
     LayerNorm(1e-3), LeakyReLU(0.3), Mish(), ReLU(), SELU(), Scale(), SiLU(), Sigmoid(), Softmax(),
     Softplus(), Tanh(), Concat(Identity(), Dense(2)), Sequential(Dense(5), Tanh()),
-    Residual(Dense(6), Tanh()), Parallel((2, Embedding(9, 3)), (4, Residual(Dense(4)))),
+    Residual(Dense(6), Tanh()), Parametric(SELU()), Parametric(Mish()), Periodic(5, 3, 2.0),
+    RootScale(), Average(3),
+    Parallel((2, Embedding(9, 3)), (4, Residual(Dense(4)))),
 ]  # fmt: skip
 
 
 def test_every_layer_loss_and_kind_of_column_has_a_form():
     assert set(onnx_layers.FORMS) == {getattr(all_layers, name) for name in all_layers.__all__}
     assert set(onnx_export.LINKS) == {getattr(all_losses, name) for name in all_losses.__all__}
-    assert set(onnx_encoder.FORMS) == set(_KINDS.values())
+    assert set(onnx_encoder.FORMS) == set(KINDS.values())
     assert {type(layer) for layer in LAYERS} == set(onnx_layers.FORMS)
 
 
@@ -122,12 +129,14 @@ def test_every_kind_of_column(tmp_path):
         "blank": RNG.choice(["", "a", "b"], n),  # where the empty text is a value
         "text": gaps(RNG.choice(["red", "blue", "é|'\"", "rare"], n, p=[.5, .4, .099, .001])
                      .tolist(), 11),
+        "many": gaps(RNG.choice(list("abcdefghijkl"), n).tolist(), 13),
+        "code": RNG.choice(list("ABCDEFGHIJKLM"), n),
         "day": gaps(days.tolist(), 8),
         "time": pa.array(days.astype("datetime64[s]") + RNG.integers(0, 86400, n)),
         "y": RNG.normal(50, 20, n),
     })  # fmt: skip
     encoder = Encoder.fit(table, table.column_names[:-1])
-    assert {kind.label for kind in encoder.columns.values()} == set(_KINDS)
+    assert {kind.label for kind in encoder.columns.values()} == set(KINDS)
     assert not encoder.dropped
     graph = Graph()
     graph.output(onnx_encoder.add_encoder(graph, encoder), "x", np.float32, encoder.width)
@@ -136,6 +145,8 @@ def test_every_kind_of_column(tmp_path):
         **{name: table.column(name) for name in table.column_names},
         "number": pa.array([np.inf, -np.inf, -1e300, 1e300] * (n // 4)),
         "text": pa.array(["never seen", "red", "rare", "Red"] * (n // 4)),
+        "many": pa.array(["z", "a", "l", ""] * (n // 4)),
+        "code": pa.array(["M", "never", None, "A"] * (n // 4)),
         "blank": pa.array(["", "a", "b", "c"] * (n // 4)),
         "pair": pa.array(["c", "a", "b", ""] * (n // 4)),
         "time": pa.array([None, datetime(1, 1, 1, 5), datetime(2999, 3, 1), datetime(2024, 2, 29)]

@@ -122,15 +122,6 @@ def _hardest(model: Model, table: pa.Table, usable: Array, top: int) -> list[int
     return [int(usable[row]) for row in ranking.rows]
 
 
-def _spans(model: Model) -> dict[str, slice]:
-    """Return which columns of the matrix each column of the table became."""
-    spans, start = {}, 0
-    for name, kind in model.encoder.columns.items():
-        spans[name] = slice(start, start + len(kind.parts))
-        start += len(kind.parts)
-    return spans
-
-
 # ------------------------------------------------------------------------------------- the rows
 
 
@@ -171,14 +162,14 @@ def _follow(
             learned = f"{norms.layers[path][k]:.4g}" if path in norms.layers else ""
             backward.add_row(path, repr(layers[path]), *_numbers(values), learned)
         assert flow.dx is not None
-        backward.add_row("x", f"{len(_spans(model))} columns", *_numbers(n * flow.dx[k]))
+        backward.add_row("x", f"{len(model.encoder.places)} columns", *_numbers(n * flow.dx[k]))
         page.show(backward)
         _inputs(page, model, part, k, X[k], n * flow.dx[k])
 
 
 def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Array) -> None:
     """Show what the gradient says of the columns of one row."""
-    pulls = {name: float(x[span] @ dx[span]) for name, span in _spans(model).items()}
+    pulls = {name: float(x[span] @ dx[span]) for name, span in model.encoder.places.items()}
     order = sorted(pulls, key=lambda name: -abs(pulls[name]))
     longest = max(abs(pulls[order[0]]), 1e-300)
     inputs = page.table("the input", "<column", "<value", "∇x ℓ · x", "<")
@@ -221,7 +212,14 @@ def _importance(
 
     X, y = _data(model, part)
     found = importance(
-        model.network, model.loss, X, y, _spans(model), repeats=repeats, seed=seed, threads=threads
+        model.network,
+        model.loss,
+        X,
+        y,
+        model.encoder.places,
+        repeats=repeats,
+        seed=seed,
+        threads=threads,
     )
     page.title(
         f"the loss on {part.num_rows:,} rows is {found.loss:.4g}; what it owes to each column"

@@ -88,6 +88,18 @@ def train(
     dropout: Annotated[
         float | None, typer.Option(help="Share of the units dropped.", rich_help_panel=_NET)
     ] = None,
+    frequency: Annotated[
+        float | None,
+        typer.Option(help="Of the waves that numbers become; 0 for none.", rich_help_panel=_NET),
+    ] = None,
+    embedding: Annotated[
+        int | None,
+        typer.Option(help="Numbers for each value of a category of many.", rich_help_panel=_NET),
+    ] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(help="Average so many networks.", rich_help_panel=_NET),
+    ] = None,
     layer_norm: Annotated[
         bool | None,
         typer.Option(
@@ -98,6 +110,12 @@ def train(
         str | None,
         typer.Option(
             help="squared, absolute, huber; logistic, softmax, hinge.", rich_help_panel=_OPT
+        ),
+    ] = None,
+    label_smoothing: Annotated[
+        float | None,
+        typer.Option(
+            help="Part of each target that is spread over the classes.", rich_help_panel=_OPT
         ),
     ] = None,
     rule: Annotated[

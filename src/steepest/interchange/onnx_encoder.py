@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from ..encode import HUGE, Category, Encoder, Moment, Number, Truth
+from ..encode import Encoder
 from ..errors import ModelError
+from ..kinds import HUGE, Category, Moment, Number, Truth
 from .graph import Graph
 
 __all__ = ["FORMS", "add_encoder"]
@@ -41,7 +42,14 @@ def add_encoder(graph: Graph, encoder: Encoder) -> str:
         text = isinstance(kind, Category)
         x = graph.input(name, np.str_ if text else np.float64, 1)
         parts += form(Column(graph), kind, x)
-    return graph.op("Concat", *(graph.cast(part, np.float32) for part in parts), axis=1)
+    x = graph.op("Concat", *(graph.cast(part, np.float32) for part in parts), axis=1)
+    order = np.argsort([place for places in encoder.places.values() for place in places])
+    x = graph.op("Gather", x, graph.constant(order, np.int64), axis=1)
+    if not encoder.codes:
+        return x
+    starts = np.zeros(encoder.width, np.float32)
+    starts[-len(encoder.codes) :] = np.cumsum([0, *encoder.codes])[:-1]
+    return graph.op("Add", x, graph.constant(starts))
 
 
 class Column:
@@ -114,7 +122,10 @@ def category(column: Column, kind: Category, x: str) -> list[str]:
     """The row of a table, at the place of the text among the values, the missing or the rest."""
     kept, width = len(kind.values), len(kind.parts)
     rows = np.zeros((kept + 2, width))
-    if width == 1 and kept == 2:
+    if kind.code:
+        rare = kept if kind.rare else kept + kind.rare if kind.missing else 0
+        rows[:, 0] = *range(kept), kept + kind.rare if kind.missing else rare, rare
+    elif width == 1 and kept == 2:
         rows[:2, 0] = -1, 1
     else:
         rows[range(kept), range(kept)] = 1

@@ -61,6 +61,8 @@ def _add_model(graph: Graph, model: Model) -> None:
         raise ModelError(f"{model.loss!r} has no ONNX form")
     y = link(graph, add_network(graph, model.network, add_encoder(graph, model.encoder)))
     if task.is_regression:
+        low, high = task.clamp(np.array([-np.inf, np.inf]))
+        y = graph.op("Clip", y, *(graph.constant(bound, np.float32) for bound in (low, high)))
         scaled = graph.op("Mul", graph.cast(y, np.float64), graph.constant(task.deviation))
         value = graph.op("Add", scaled, graph.constant(task.mean))
         flat = graph.op("Reshape", value, graph.constant([-1], np.int64))

@@ -151,7 +151,45 @@ def parallel(here: Here) -> str:
     return here.op("Concat", *parts, axis=1)
 
 
+def root_scale(here: Here) -> str:
+    """y = x/√p"""
+    return here.op("Mul", here.x, here.graph.constant(1 / np.sqrt(here.p), np.float32))
+
+
+def average(here: Here) -> str:
+    """y = the mean of k parts, (n, k·q) -> (n, k, q) -> (n, q)"""
+    graph, parts = here.graph, here.layer.parts
+    shape = graph.constant([-1, parts, here.p // parts], np.int64)
+    axis = graph.constant([1], np.int64)
+    return here.op("ReduceMean", here.op("Reshape", here.x, shape), axis, keepdims=0)
+
+
+def parametric(here: Here) -> str:
+    """y = x + w ⊙ (f(x) − x)"""
+    f = sequential(here)
+    bent = here.op("Mul", here.parameter("w"), here.op("Sub", f, here.x))
+    return here.op("Add", here.x, bent)
+
+
+def periodic(here: Here) -> str:
+    """y_j = [x_j, W_j cos(2π ω_j x_j + φ_j) + c_j], as (n, p, 1 + m) -> (n, p·(1 + m))"""
+    graph, p, theta = here.graph, here.p, here.theta
+    mixed = here.layer.dim - 1
+    x = here.op("Unsqueeze", here.x, graph.constant([2], np.int64))  # (n, p, 1)
+    turns = here.op("Mul", x, here.parameter("omega"))
+    turns = here.op("Add", turns, graph.constant(theta["phi"] / (2 * np.pi), np.float32))
+    rest = here.op("Sub", turns, here.op("Round", turns))  # a cosine of a small angle is exact
+    waves = here.op("Cos", here.op("Mul", rest, graph.constant(2 * np.pi, np.float32)))
+    waves = here.op("Unsqueeze", waves, graph.constant([2], np.int64))  # (n, p, 1, K)
+    W = theta["W"].reshape(p, mixed, -1).transpose(0, 2, 1)  # (p, K, m)
+    h = here.op("MatMul", waves, graph.constant(W, np.float32))  # (n, p, 1, m)
+    h = here.op("Squeeze", h, graph.constant([2], np.int64))
+    h = here.op("Add", h, here.parameter("c"))
+    return here.op("Flatten", here.op("Concat", x, h, axis=2), axis=1)
+
+
 FORMS: dict[type[Layer], Callable[[Here], str]] = {
+    own.Average: average,
     own.Concat: concat,
     own.Dense: dense,
     own.Dropout: same,
@@ -163,8 +201,11 @@ FORMS: dict[type[Layer], Callable[[Here], str]] = {
     own.LeakyReLU: operator("LeakyRelu", alpha="slope"),
     own.Mish: operator("Mish"),
     own.Parallel: parallel,
+    own.Parametric: parametric,
+    own.Periodic: periodic,
     own.ReLU: operator("Relu"),
     own.Residual: residual,
+    own.RootScale: root_scale,
     own.SELU: operator("Selu"),
     own.Scale: scale,
     own.Sequential: sequential,

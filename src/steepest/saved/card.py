@@ -107,7 +107,7 @@ def _limits(parts: Parts) -> Iterator[str]:
         "its column, or as one of the rare ones; a prediction comes all the same."
     )
     if parts.task.is_regression:
-        yield "- A prediction may lie outside the range seen in training."
+        yield "- A prediction never lies outside the range seen in training."
     elif isinstance(parts.loss, Hinge):
         yield "- It says which class, not how probable it is."
     else:

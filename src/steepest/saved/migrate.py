@@ -12,7 +12,7 @@ from ..errors import ModelError
 
 __all__ = ["SCHEMA", "migrate"]
 
-SCHEMA = 2
+SCHEMA = 3
 """The schema that is written; a reader refuses later ones."""
 
 Record = dict[str, Any]
@@ -57,4 +57,16 @@ def _from_1(record: Record) -> Record:
     }
 
 
-_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1}
+def _from_2(record: Record) -> Record:
+    """Schema 2: categories were flags only, and what a column turned into stood side by side."""
+    encoder = record["encoder"]
+    if not isinstance(encoder, Mapping) or not isinstance(encoder.get("columns"), list):
+        raise ModelError("its encoder has no columns")
+    columns = [
+        {**kind, "code": False} if kind.get("kind") == "category" else kind
+        for kind in encoder["columns"]
+    ]
+    return {**record, "encoder": {**encoder, "columns": columns, "grouped": False}}
+
+
+_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2}
