@@ -92,6 +92,7 @@ from .watch import Watch
 
 if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor
+    from .estimators.tabular import TabularClassifier, TabularRegressor
 
 __version__ = "0.1.0"
 
@@ -167,6 +168,8 @@ __all__ = [
     "SteepestError",
     "Step",
     "TableError",
+    "TabularClassifier",
+    "TabularRegressor",
     "Tanh",
     "Trainer",
     "Watch",
@@ -184,7 +187,12 @@ __all__ = [
     "to_state_dict",
 ]
 
-_LAZY = {"MLPClassifier": ".estimators", "MLPRegressor": ".estimators"}
+_LAZY = {
+    "MLPClassifier": ".estimators",
+    "MLPRegressor": ".estimators",
+    "TabularClassifier": ".estimators.tabular",
+    "TabularRegressor": ".estimators.tabular",
+}
 
 
 def __getattr__(name: str) -> Any:

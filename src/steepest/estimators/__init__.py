@@ -1,4 +1,4 @@
-"""scikit-learn's MLP, on Steepest: `MLPClassifier` and `MLPRegressor`."""
+"""Estimators with scikit-learn's interface: its MLP, on Steepest; `tabular` for raw tables."""
 
 from .classifier import MLPClassifier
 from .regressor import MLPRegressor
