@@ -75,8 +75,8 @@ class Recipe:
     embeddings of categories, a learnable scale, the NTK parametrisation, initial values from the
     data, parametric activations, coslog4 learning rates, dropout and weight decay that fall to 0,
     label smoothing, and the best epoch by validation. What differs: waves of a higher frequency,
-    the ranks of numbers beside the numbers (`steepest.kinds`), and, for time, half the units and
-    fewer epochs.
+    the ranks of numbers beside the numbers (`steepest.kinds`), a lower learning rate of
+    regression, and, for time, half the units and fewer epochs.
 
     Attributes
     ----------
@@ -159,7 +159,7 @@ class Recipe:
         """Return the default recipe for a task and a number of training rows, with some changed."""
         recipe = cls()
         if task.is_regression:
-            recipe = replace(recipe, activation="mish", lr=0.2)
+            recipe = replace(recipe, activation="mish", lr=0.05)
         recipe = replace(recipe, **(settings or {}))
         batch = recipe.batch or next((size for most, size in _BATCHES if rows <= most), 1024)
         steps = STEPS["regression" if task.is_regression else "classification"]

@@ -24,7 +24,7 @@ __all__ = ["TabularClassifier", "TabularRegressor"]
 Array = NDArray[Any]
 
 
-class _Tabular(BaseEstimator):  # type: ignore[misc]
+class _Tabular(BaseEstimator):
     """What both share: parameters and fitting."""
 
     _kind: str
@@ -109,7 +109,7 @@ class _Tabular(BaseEstimator):  # type: ignore[misc]
         return self.model_.outputs(as_table(X), threads=self.n_threads)
 
 
-class TabularClassifier(ClassifierMixin, _Tabular):  # type: ignore[misc]
+class TabularClassifier(ClassifierMixin, _Tabular):
     """Classifier for raw tables, with the defaults of `steepest.recipe.Recipe`.
 
     Parameters
@@ -146,7 +146,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):  # type: ignore[misc]
         return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
 
 
-class TabularRegressor(RegressorMixin, _Tabular):  # type: ignore[misc]
+class TabularRegressor(RegressorMixin, _Tabular):
     """Regressor for raw tables; parameters as of `TabularClassifier`.
 
     Predictions stay within the range of the training targets.
