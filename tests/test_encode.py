@@ -277,3 +277,17 @@ def test_always_finite_and_the_same_after_json(data):
         np.testing.assert_array_equal(again(encoder).transform(rows), X)
         halves = [encoder.transform(rows.slice(0, 3)), encoder.transform(rows.slice(3))]
         np.testing.assert_array_equal(np.vstack(halves), X)
+
+
+def test_columns_side_by_side_as_older_models_have_them():
+    table = pa.table({"c": ["a", "b", "c"] * 40, "x": np.arange(120.0)})
+    record = fit(table).to_dict()
+    old = Encoder.from_dict({**record, "grouped": False})
+    assert fit(table).names == ["x", "x (rank)", "c=a", "c=b", "c=c"]
+    assert old.names == ["c=a", "c=b", "c=c", "x", "x (rank)"]
+    assert np.array_equal(old.transform(table), fit(table).transform(table)[:, [2, 3, 4, 0, 1]])
+    record["columns"]["c"]["code"] = True
+    with pytest.raises(ModelError, match="must be grouped"):
+        Encoder.from_dict({**record, "grouped": False})
+    with pytest.raises(ModelError, match="true or false"):
+        Encoder.from_dict({**record, "grouped": "yes"})

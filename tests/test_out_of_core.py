@@ -130,3 +130,12 @@ def test_tables_that_cannot_be_used(files, tmp_path):
         fit_stream(files / "t.csv", "nope", memory=10**6)
     with pytest.raises(TableError, match="does not exist"):
         fit(tmp_path / "none.csv")
+
+
+def test_schedules_stretch_over_all_blocks_and_an_ensemble_is_refused(files):
+    network = fit(files / "t.parquet").model.network
+    totals = {layer.rate.total for layer in network.layer.layers if isinstance(layer, Dropout)}
+    assert len(totals) == 1
+    assert min(totals) > ROWS // 2  # steps of all epochs, not of a block
+    with pytest.raises(InputError, match="ensemble of 2 needs the table in memory"):
+        fit_stream(files / "t.parquet", "y", memory=200_000, settings={"ensemble": 2})
