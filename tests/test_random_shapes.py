@@ -53,6 +53,34 @@ def layer_norm(P, x, dy):
     return P["gamma"] * u + P["beta"], dx, {"gamma": (dy * u).sum(axis=0), "beta": dy.sum(axis=0)}
 
 
+def parametric(P, x, dy):
+    bent, slope, w = np.tanh(x), 1 - np.tanh(x) ** 2, P["w"]
+    dx = dy * (1 + w * (slope - 1))
+    return x + w * (bent - x), dx, {"w": (dy * (bent - x)).sum(axis=0)}
+
+
+def periodic(P, x, dy):
+    n, p = x.shape
+    W = P["W"].reshape(p, -1, P["omega"].shape[1])
+    angle = 2 * np.pi * P["omega"] * x[:, :, None] + P["phi"]  # (n, p, K)
+    h, slope = np.cos(angle), -np.sin(angle)
+    y = np.concatenate([x[:, :, None], np.einsum("njk,jok->njo", h, W) + P["c"]], axis=2)
+    d0, d = np.split(dy.reshape(y.shape), [1], axis=2)
+    dangle = np.einsum("njo,jok->njk", d, W) * slope
+    dx = d0[:, :, 0] + 2 * np.pi * (dangle * P["omega"]).sum(axis=2)
+    gradients = {
+        "omega": 2 * np.pi * (dangle * x[:, :, None]).sum(axis=0),
+        "phi": dangle.sum(axis=0),
+        "W": np.einsum("njo,njk->jok", d, h).reshape(P["W"].shape),
+        "c": d.sum(axis=0),
+    }
+    return y.reshape(n, -1), dx, gradients
+
+
+def average(k):
+    return lambda P, x, dy: (x.reshape(len(x), k, -1).mean(axis=1), np.tile(dy, k) / k, {})
+
+
 def softmax(P, x, dy):
     y = special.softmax(x, axis=1)
     return y, y * (dy - (dy * y).sum(axis=1, keepdims=True)), {}
@@ -88,6 +116,13 @@ LAYERS = {
     "Dense": (lambda q: L.Dense(q), dense),
     "Dense without b": (lambda q: L.Dense(q, bias=False), dense),
     "Scale": (lambda q: L.Scale(), scale),
+    "RootScale": (
+        lambda q: L.RootScale(),
+        lambda P, x, dy: (x / math.sqrt(x.shape[1]), dy / math.sqrt(x.shape[1]), {}),
+    ),
+    "Average": (lambda q: L.Average(3), average(3)),
+    "Parametric": (lambda q: L.Parametric(L.Tanh()), parametric),
+    "Periodic": (lambda q: L.Periodic(1 + q % 5, 2 + q % 3), periodic),
     "LayerNorm": (lambda q: L.LayerNorm(), layer_norm),
     "Softmax": (lambda q: L.Softmax(), softmax),
     "Embedding": (lambda q: L.Embedding(q, 3), embedding),
@@ -141,6 +176,7 @@ def check_targets(lab, before, gradients, alpha, fused, slack=1.0):
 def check_layer(name, n, p, q, dtype, threads, fused, seed):
     make, naive = LAYERS[name]
     rng = np.random.default_rng(seed)
+    p *= 3 if name == "Average" else 1
     network = start(make(q), p, dtype, rng)
     alpha = -0.25 if fused else 0.5
     lab = Lab(n, dtype, threads, network, alpha, fused, seed)
@@ -305,6 +341,14 @@ LOSSES = {
     "Logistic": (
         losses.Logistic(),
         lambda z, y: (np.logaddexp(z, 0) - y * z, sigma(z) - y),
+        lambda rng, n, q: rng.random((n, q)),
+    ),
+    "Logistic with smooth labels": (
+        losses.Logistic(0.2),
+        lambda z, y: (
+            np.logaddexp(z, 0) - (0.8 * y + 0.1) * z,
+            sigma(z) - (0.8 * y + 0.1),
+        ),
         lambda rng, n, q: rng.random((n, q)),
     ),
     "SoftmaxCrossEntropy": (

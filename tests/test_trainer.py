@@ -242,6 +242,10 @@ def test_dropout_and_weight_decay_follow_schedules(threads):
     np.testing.assert_allclose(whole.network.theta, second.network.theta, rtol=1e-12)
     with pytest.raises(InputError, match="one finite rate"):
         fit(lambda steps: steps - 1.0, 0.0, 1)
+    with pytest.raises(InputError, match="at least 0 and below 1"):
+        fit(lambda steps: steps / 8, 0.0, 1)
+    with pytest.raises(InputError, match="for learning rates only"):
+        fit(ReduceOnPlateau(0.5), 0.0, 1)
 
 
 def test_schedules_of_rates_stretch_over_the_fit():

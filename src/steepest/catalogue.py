@@ -17,6 +17,7 @@ from .rule import Rule
 __all__ = ["LAYERS", "LOSSES", "RULES", "SCHEDULES"]
 
 LAYERS: tuple[Layer, ...] = (
+    _l.Average(3),
     _l.Dense(3),  # A by rows
     _l.Dense(33),  # A by columns
     _l.Dense(3, bias=False),
@@ -37,10 +38,16 @@ LAYERS: tuple[Layer, ...] = (
     _l.Tanh(),
     _l.Dropout(0.5),
     _l.Dropout(0.0),
+    _l.Dropout(_s.FlatCosine(0.5)),
     _l.Embedding(4, 3),
     _l.Embedding(7, 1),
     _l.LayerNorm(),
     _l.LayerNorm(eps=0.1),
+    _l.Parametric(_l.SELU()),
+    _l.Parametric(_l.Parametric(_l.Sequential(_l.Dense(17), _l.Dense(5)))),
+    _l.Periodic(),
+    _l.Periodic(5, 2),
+    _l.RootScale(),
     _l.Scale(),
     _l.Sequential(_l.Dense(17), _l.Tanh(), _l.Dropout(0.3), _l.Dense(4)),
     _l.Residual(_l.Dense(17), _l.Tanh(), _l.Dense(5)),
@@ -62,6 +69,7 @@ LOSSES: tuple[Loss, ...] = (
     _o.Huber(),
     _o.Huber(0.3),
     _o.Logistic(),
+    _o.Logistic(label_smoothing=0.2),
     _o.Poisson(),
     _o.Quantile(),
     _o.Quantile((0.1, 0.5, 0.8)),
@@ -82,6 +90,7 @@ RULES: tuple[Rule, ...] = (
     _r.Adam(eps=0.1, epsilon_hat=True),
     _r.Adam(beta1=0.0, beta2=0.5),
     _r.AdamW(),
+    _r.AdamW(weight_decay=_s.FlatCosine(0.1)),
 )
 
 SCHEDULES: tuple[_s.Schedule, ...] = (

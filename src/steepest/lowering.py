@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -206,7 +207,7 @@ class Lowering:
         self._network, self._control, self._step = network, control, step
         self._seed, self._target, self.observers = seed, target, observers
         self._signals = signals
-        self._followed: dict[Schedule, Buffer] = {}
+        self._followed: dict[tuple[Schedule, float], Buffer] = {}
         self._path: tuple[str, ...] = ()
         self._layer = ""
         self._last: object = _BARRIER  # every step ends in one
@@ -307,14 +308,17 @@ class Lowering:
         """Whether the parameter half of Φ is the gradient step itself."""
         return self._target is not None and self._target.theta is self._network.buffers
 
-    def number(self, value: float | Schedule) -> Constant | Buffer:
-        """Return a number as an operand: constant, or one that follows a schedule step by step."""
+    def number(self, value: float | Schedule, below: float = math.inf) -> Constant | Buffer:
+        """Return a number as an operand: constant, or one that follows a schedule step by step.
+
+        What a schedule gives must be at least 0, and ``below``.
+        """
         if not callable(value):
             return Constant(float(value))
-        if value not in self._followed:
+        if (value, below) not in self._followed:
             assert self._signals is not None
-            self._followed[value] = self._signals.lower(self, value)
-        return self._followed[value]
+            self._followed[value, below] = self._signals.lower(self, value, below)
+        return self._followed[value, below]
 
     def share(self, extent: int, grain: int = 1) -> Share:
         """Return each thread's part of ``range(extent)``."""

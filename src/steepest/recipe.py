@@ -214,7 +214,7 @@ class Recipe:
 
     def make_loss(self, task: Task) -> Loss:
         """Return the loss for the task."""
-        known = LOSSES[task.kind] | plugins.named(Loss)
+        known: dict[str, Callable[..., Loss]] = LOSSES[task.kind] | plugins.named(Loss)
         name = self.loss or next(iter(known))
         _known(f"loss for {task.kind}", name, known)
         kind = known[name]

@@ -6,6 +6,7 @@ runs, and an instruction of the program reads from it what holds at the current 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .program import Arena, Buffer
-from .schedules import Schedule, for_steps
+from .schedules import ReduceOnPlateau, Schedule, for_steps
 
 if TYPE_CHECKING:
     from .lowering import Lowering
@@ -32,41 +33,53 @@ class Signals:
         Where the number of the first step of the chunk lies.
     chunk : int
         The most steps of a chunk.
+
+    Attributes
+    ----------
     total : int
         The number of steps that schedules stretch over if they don't say so themselves.
     """
 
-    def __init__(self, arena: Arena, begin: Buffer, chunk: int, total: int) -> None:
-        self._arena, self._begin, self._chunk, self._total = arena, begin, chunk, total
-        self._tables: dict[Schedule, tuple[Schedule, Buffer, Buffer]] = {}
+    def __init__(self, arena: Arena, begin: Buffer, chunk: int) -> None:
+        self._arena, self._begin, self._chunk = arena, begin, chunk
+        self._tables: dict[tuple[Schedule, float], tuple[Buffer, Buffer]] = {}
+        self.total = 1
 
-    def lower(self, low: Lowering, schedule: Schedule) -> Buffer:
-        """Emit what reads the value of the current step; return where that lies."""
-        if schedule not in self._tables:
+    def lower(self, low: Lowering, schedule: Schedule, below: float) -> Buffer:
+        """Emit what reads the value of the current step; return where that lies.
+
+        Raises
+        ------
+        InputError
+            If the schedule is more than a function of the step.
+        """
+        if isinstance(schedule, ReduceOnPlateau):
+            raise InputError(f"{schedule!r} is for learning rates only: it looks at the losses")
+        if (schedule, below) not in self._tables:
             name = f"s{len(self._tables)}"
-            self._tables[schedule] = (
-                for_steps(schedule, self._total),
+            self._tables[schedule, below] = (
                 self._arena.array(f"{name}[t]", self._chunk),
                 self._arena.array(name, 1),
             )
-        _, table, value = self._tables[schedule]
+        table, value = self._tables[schedule, below]
         low.emit(follow, {"t0": self._begin, "table": table, "value": value}, nbytes=0)
         return Buffer(value.name, (), "f", value.block)
 
     def fill(self, first: int, size: int) -> None:
         """Write the values of the steps of a chunk."""
         steps = np.arange(first, first + size)
-        for schedule, table, _ in self._tables.values():
-            table.array[:size] = values_of(schedule, steps)
+        for (schedule, below), (table, _) in self._tables.items():
+            table.array[:size] = values_of(for_steps(schedule, self.total), steps, below)
 
 
-def values_of(schedule: Schedule, steps: NDArray[Any]) -> NDArray[Any]:
-    """Return a schedule's values; raise `InputError` unless each is finite and at least 0."""
+def values_of(schedule: Schedule, steps: NDArray[Any], below: float = math.inf) -> NDArray[Any]:
+    """Return a schedule's values; raise `InputError` unless each is at least 0 and ``below``."""
     found = np.asarray(schedule(steps), np.float64)
-    if found.shape != steps.shape or not np.isfinite(found).all() or (found < 0).any():
+    if found.shape != steps.shape or not ((found >= 0) & (found < below)).all():
+        bound = f" and below {below:g}" * (below < math.inf)
         raise InputError(
-            f"{schedule!r}: a schedule must return one finite rate of at least 0 for each of "
-            f"{steps.size} steps, got {found!r}"
+            f"{schedule!r}: a schedule must return one finite rate of at least 0{bound} for each "
+            f"of {steps.size} steps, got {found!r}"
         )
     return found
 

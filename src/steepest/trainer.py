@@ -240,13 +240,14 @@ class Trainer:
             if name not in self.slots:
                 self.slots[name] = aligned(self.network.theta.size, self.network.dtype)
         first = self.step if state is None else state.first
-        batch = n if isinstance(self.sampler, FullBatch) else min(self.batch, n)
-        steps = epochs * -(-n // batch)
         run = TrainingRun(
             self.network, self.loss, self.rule, self.sampler, X, y, w,
-            batch=batch, threads=self.threads, seed=self.seed, slots=self.slots, first=first,
-            step=self.step if state is None else state.step, total=first + steps,
+            batch=n if isinstance(self.sampler, FullBatch) else min(self.batch, n),
+            threads=self.threads, seed=self.seed, slots=self.slots, first=first,
+            step=self.step if state is None else state.step,
         )  # fmt: skip
+        steps = epochs * run.per_epoch
+        run.signals.total = first + steps
         fit = _Fit(
             self, run, steps, _rates(self.rule, first + steps), held_out, named,
             monitor, patience, tuple(callbacks), time_limit,
@@ -278,7 +279,7 @@ class Trainer:
         run = TrainingRun(
             self.network, self.loss, self.rule, self.sampler, X, y, None,
             batch=min(self.batch, X.shape[0]), threads=self.threads, seed=self.seed,
-            slots=slots, step=0, total=1,
+            slots=slots, step=0,
         )  # fmt: skip
         return run.whole
 
@@ -537,10 +538,10 @@ class _Fit:
         value = sign * self.history.rows[-1][self.monitor]
         if math.isnan(value):  # no epoch is worse
             value = math.inf
-        better = self.best is None or value < self.best[0]
-        if self.best is None or better or value == self.best[0]:  # the last among equals is kept
-            since = len(self.history) if self.best is None or better else self.best[1]
-            self.best = value, since, self.network.theta.copy()
+        if self.best is None or value < self.best[0]:
+            self.best = value, len(self.history), self.network.theta.copy()
+        elif value == self.best[0]:  # the last among equals is kept
+            self.best = value, self.best[1], self.network.theta.copy()
         return self._patience_is_out()
 
     def _patience_is_out(self) -> bool:

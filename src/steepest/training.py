@@ -71,8 +71,11 @@ class TrainingRun:
     per_weight : bool
         Divide the sums of a batch by its weights, not by its rows, and so the penalties of a rule
         with ``penalty_over_batch``. Weights then need no common scale.
-    total : int
-        The number of the last step, plus 1: what schedules stretch over.
+
+    Attributes
+    ----------
+    signals : Signals
+        Numbers that follow schedules; their ``total`` is to be set before the first step.
     """
 
     def __init__(
@@ -92,7 +95,6 @@ class TrainingRun:
         step: int,
         first: int | None = None,
         per_weight: bool = False,
-        total: int = 1,
     ) -> None:
         assert network.inputs is not None
         self.network, self.loss, self.rule, self.sampler = network, loss, rule, sampler
@@ -106,7 +108,7 @@ class TrainingRun:
         self._step = Buffer.number("t")
         self._step.array[()] = step
         self._begin = Buffer.number("t0")  # the first step of the chunk
-        self._signals = Signals(self._arena, self._begin, CHUNK, total)
+        self.signals = Signals(self._arena, self._begin, CHUNK)
         self._objective = Objective(loss, is_sparse(X), y, w is not None)
         self.exchange(X, y, w)
         self._rates = self._arena.array("rates", CHUNK)
@@ -151,7 +153,7 @@ class TrainingRun:
         first = self.step
         self._begin.array[()] = first
         self._rates.array[: rates.size] = rates
-        self._signals.fill(first, rates.size)
+        self.signals.fill(first, rates.size)
         done = self.engine.run(first - self._first, rates.size)
         return self._sums.array[:done].astype(np.float64)
 
@@ -182,7 +184,7 @@ class TrainingRun:
         """Run one step instruction by instruction; return which was the first to go wrong."""
         self._begin.array[()] = self.step
         self._rates.array[0] = rate
-        self._signals.fill(self.step, 1)
+        self.signals.fill(self.step, 1)
         short = self.rows(self.step) != self.whole.batch
         program = self.short if short and self.short is not None else self.whole
         for instruction in self.engine.trace(program):
@@ -207,7 +209,7 @@ class TrainingRun:
             target = Target.like_theta(network, self._gradient, Constant(1.0))
         low = Lowering(
             program, arena, network, self._control, self._step,
-            training=True, seed=self._seed, target=target, signals=self._signals,
+            training=True, seed=self._seed, target=target, signals=self.signals,
         )  # fmt: skip
         low.emit(
             tick,

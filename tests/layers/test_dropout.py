@@ -63,7 +63,7 @@ class Recorder:
     def array(self, name, *shape):
         return SimpleNamespace(name=name, shape=shape)
 
-    def number(self, value):
+    def number(self, value, below):
         return value
 
     def emit(self, function, names, flops=0):

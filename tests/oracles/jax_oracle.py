@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import nn
-from problems import Problem
+from problems import Problem, at
 from scope import Scope
 
 from steepest import layers as L
@@ -34,6 +34,13 @@ def _layer_norm(layer: Any, x: Any, s: Scope) -> Any:
     return s["gamma"] * u / jnp.sqrt((u**2).mean(1, keepdims=True) + layer.eps) + s["beta"]
 
 
+def _periodic(layer: Any, x: Any, s: Scope) -> Any:
+    h = jnp.cos(2 * jnp.pi * s["omega"] * x[:, :, None] + s["phi"])
+    W = s["W"].reshape(x.shape[1], layer.dim - 1, layer.frequencies)
+    waves = jnp.einsum("njk,jok->njo", h, W) + s["c"]
+    return jnp.concatenate([x[:, :, None], waves], axis=2).reshape(len(x), -1)
+
+
 def _concat(layer: Any, x: Any, s: Scope) -> Any:
     return jnp.hstack([forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)])
 
@@ -47,6 +54,10 @@ LAYERS: dict[type[Layer], Callable[[Any, Any, Scope], Any]] = {
     L.Dense: lambda layer, x, s: x @ s["A"].T + (s["b"] if layer.bias else 0),
     L.Embedding: lambda _, x, s: s["E"][x.astype(int)].reshape(len(x), -1),
     L.LayerNorm: _layer_norm,
+    L.Periodic: _periodic,
+    L.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
+    L.RootScale: lambda _, x, s: x / x.shape[1] ** 0.5,
+    L.Average: lambda layer, x, s: x.reshape(len(x), layer.parts, -1).mean(1),
     L.Scale: lambda _, x, s: x * s["s"],
     L.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
     L.ReLU: lambda _, x, s: nn.relu(x),
@@ -83,6 +94,11 @@ def _quantile(loss: Any, z: Any, y: Any) -> Any:
     return jnp.where(u > 0, level * u, (level - 1) * u).sum((1, 2))
 
 
+def _logistic(loss: Any, z: Any, y: Any) -> Any:
+    t = (1 - loss.label_smoothing) * y + loss.label_smoothing / 2
+    return (jnp.logaddexp(z, 0) - t * z).sum(1)
+
+
 def _cross_entropy(loss: Any, z: Any, y: Any) -> Any:
     t = jnp.eye(z.shape[1])[y] if y.ndim == 1 else y
     t = (1 - loss.label_smoothing) * t + loss.label_smoothing / z.shape[1]
@@ -94,7 +110,7 @@ LOSSES: dict[type, Callable[[Any, Any, Any], Any]] = {
     losses.Absolute: lambda _, z, y: jnp.abs(z - y).sum(1),
     losses.Huber: _huber,
     losses.Quantile: _quantile,
-    losses.Logistic: lambda _, z, y: (jnp.logaddexp(z, 0) - y * z).sum(1),
+    losses.Logistic: _logistic,
     losses.SoftmaxCrossEntropy: _cross_entropy,
     losses.Poisson: lambda _, z, y: (jnp.exp(z) - y * z).sum(1),
     losses.Hinge: lambda _, z, y: nn.relu(1 - (2 * y - 1) * z).sum(1),
@@ -189,7 +205,7 @@ class Oracle:
                 value += l1 * np.abs(v).sum() + 0.5 * l2 * (v**2).sum()
                 full = clip * g[name] + l1 * np.sign(v) + l2 * v
                 eta = rule.lr * next((f for p, f in rule.factors.items() if fnmatch(name, p)), 1)
-                decayed = v * (1 - eta * rule.weight_decay * is_matrix)
+                decayed = v * (1 - eta * at(rule.weight_decay, t - 1) * is_matrix)
                 theta[name] = decayed + RULES[type(rule)](rule, full, eta, t, kept[name])
             objectives.append(value)
         return objectives, theta

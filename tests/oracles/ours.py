@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from problems import STEPS, Problem
+from problems import STEPS, Problem, at
 
 from helpers import run_kernel
 from steepest import Embedding, Network, Rule, Sequential, Trainer
 from steepest.layers import Dropout
+from steepest.network import walk
 
 Arrays = dict[str, np.ndarray]
 
@@ -80,14 +81,17 @@ class Masks:
     """The masks that dropout draws, scaled: what a layer multiplies its input with."""
 
     def __init__(self, problem: Problem) -> None:
-        program = Trainer(network_of(problem), problem.loss, sampling="sequential").program(
+        network = network_of(problem)
+        program = Trainer(network, problem.loss, sampling="sequential").program(
             problem.X, problem.y
         )
-        self._drawn = {
-            i.layer.split()[0]: (i.operands["x"].shape[1], i.operands["rate"], i.operands["key"])
-            for i in program.instructions
-            if i.function is Dropout.forward
-        }
+        layers = {path: layer for path, layer, _ in walk(network.layer, network.inputs)}
+        self._drawn = {}
+        for i in program.instructions:
+            if i.function is Dropout.forward:
+                path = i.layer.split()[0]
+                rate, key = layers[path].rate, i.operands["key"]
+                self._drawn[path] = i.operands["x"].shape[1], rate, key
 
     def at(self, step: int, rows: int) -> Arrays:
         """Return the masks of a step, by the paths of the layers."""
@@ -97,6 +101,6 @@ class Masks:
             run_kernel(
                 Dropout.forward, "float64", True,
                 x=np.ones((rows, width)), y=found[path],
-                rate=rate.value, key=key.value, step=step,
+                rate=at(rate, step), key=key.value, step=step,
             )  # fmt: skip
         return found

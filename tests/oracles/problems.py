@@ -15,10 +15,16 @@ from steepest import losses, rules
 from steepest.layer import Layer
 from steepest.loss import Loss
 from steepest.rule import Rule
+from steepest.schedules import FlatCosine, Schedule
 
 STEPS = 10
 WIDTHS = st.sampled_from((1, 2, 3, 7, 15, 16, 17, 33))  # around a vector, and around Dense's forms
 CODES = 6
+
+
+def at(value: float | Schedule, step: int) -> float:
+    """Return what a number that may follow a schedule is at a step."""
+    return float(value(np.array([step]))[0]) if callable(value) else value
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class Problem:
 SIMPLE: tuple[Layer, ...] = (
     L.ReLU(), L.LeakyReLU(0.1), L.ELU(), L.ELU(0.5), L.SELU(), L.GELU(), L.SiLU(), L.Mish(),
     L.Tanh(), L.Sigmoid(), L.Softplus(), L.Identity(), L.Scale(), L.Dropout(0.0), L.Dropout(0.3),
+    L.Dropout(FlatCosine(0.4, STEPS)), L.RootScale(), L.Parametric(L.SELU()), L.Periodic(3, 2),
 )  # fmt: skip
 # These are constant on a single column: nothing but rounding would be left of their gradients.
 OF_A_ROW: tuple[Layer, ...] = (L.Softmax(), L.LayerNorm(), L.LayerNorm(0.01))
@@ -106,6 +113,15 @@ def residual(draw: Callable[..., Any], p: int, depth: int) -> Layer:
 
 
 @st.composite
+def ensemble(draw: Callable[..., Any], p: int) -> Layer:
+    q, members = draw(WIDTHS), draw(st.integers(2, 3))
+    branches = [
+        L.Sequential(draw(layer(p, 0)), L.Dense(q), L.Parametric(L.Tanh())) for _ in range(members)
+    ]
+    return L.Sequential(L.Concat(*branches), L.Average(members))
+
+
+@st.composite
 def parallel(draw: Callable[..., Any], p: int, depth: int) -> Layer:
     cut = draw(st.integers(1, p - 1))
     return L.Parallel((cut, draw(layer(cut, depth))), (p - cut, draw(layer(p - cut, depth))))
@@ -123,6 +139,7 @@ def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
             chain(p, depth - 1).map(lambda inner: L.Sequential(*inner)),
             residual(p, depth - 1),
             branches.map(lambda inner: L.Concat(*inner)),
+            ensemble(p),
         ]
         if p > 1:
             kinds.append(parallel(p, depth - 1))
@@ -143,6 +160,7 @@ LOSSES: tuple[tuple[Loss, Callable[[np.random.Generator, int, int], np.ndarray]]
     (losses.Quantile((0.1, 0.5, 0.8)), lambda rng, n, q: rng.normal(size=(n, q))),
     (losses.Logistic(), lambda rng, n, q: rng.integers(2, size=(n, q)).astype(float)),
     (losses.Logistic(), lambda rng, n, q: rng.random((n, q))),
+    (losses.Logistic(0.2), lambda rng, n, q: rng.integers(2, size=(n, q)).astype(float)),
     (losses.SoftmaxCrossEntropy(), lambda rng, n, q: rng.integers(q, size=n)),
     (losses.SoftmaxCrossEntropy(0.2), lambda rng, n, q: rng.integers(q, size=n)),
     (losses.SoftmaxCrossEntropy(), _distributions),
@@ -200,7 +218,7 @@ def problems(draw: Callable[..., Any]) -> Problem:
         "penalty_over_batch": draw(st.booleans()),
     }
     if draw(st.booleans()):
-        extras["weight_decay"] = 0.2
+        extras["weight_decay"] = draw(st.sampled_from((0.2, FlatCosine(0.2, STEPS))))
     return Problem(
         (*layers, L.Dense(q * (3 if isinstance(loss, losses.Quantile) else 1))),
         loss, x, csr, y, w,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from problems import Problem
+from problems import Problem, at
 from scope import Scope
 from torch.nn import functional as F
 
@@ -36,6 +36,13 @@ def _layer_norm(layer: Any, x: Tensor, s: Scope) -> Tensor:
     return F.layer_norm(x, x.shape[1:], s["gamma"], s["beta"], layer.eps)
 
 
+def _periodic(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    h = torch.cos(2 * torch.pi * s["omega"] * x[:, :, None] + s["phi"])
+    W = s["W"].reshape(x.shape[1], layer.dim - 1, layer.frequencies)
+    waves = torch.einsum("njk,jok->njo", h, W) + s["c"]
+    return torch.cat([x[:, :, None], waves], 2).flatten(1)
+
+
 def _concat(layer: Any, x: Tensor, s: Scope) -> Tensor:
     return torch.cat([forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)], 1)
 
@@ -49,6 +56,10 @@ LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     L.Dense: _dense,
     L.Embedding: lambda _, x, s: F.embedding(x.long(), s["E"]).flatten(1),
     L.LayerNorm: _layer_norm,
+    L.Periodic: _periodic,
+    L.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
+    L.RootScale: lambda _, x, s: x / x.shape[1] ** 0.5,
+    L.Average: lambda layer, x, s: x.reshape(len(x), layer.parts, -1).mean(1),
     L.Scale: lambda _, x, s: x * s["s"],
     L.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
     L.ReLU: lambda _, x, s: F.relu(x),
@@ -80,14 +91,17 @@ def _quantile(loss: Any, z: Tensor, y: Tensor) -> Tensor:
     return torch.maximum(level * u, (level - 1) * u).sum((1, 2))
 
 
+def _logistic(loss: Any, z: Tensor, y: Tensor) -> Tensor:
+    t = (1 - loss.label_smoothing) * y + loss.label_smoothing / 2
+    return F.binary_cross_entropy_with_logits(z, t, reduction="none").sum(1)
+
+
 LOSSES: dict[type, Callable[[Any, Tensor, Tensor], Tensor]] = {
     losses.Squared: lambda _, z, y: 0.5 * F.mse_loss(z, y, reduction="none").sum(1),
     losses.Absolute: lambda _, z, y: F.l1_loss(z, y, reduction="none").sum(1),
     losses.Huber: lambda loss, z, y: F.huber_loss(z, y, "none", loss.delta).sum(1),
     losses.Quantile: _quantile,
-    losses.Logistic: lambda _, z, y: F.binary_cross_entropy_with_logits(z, y, reduction="none").sum(
-        1
-    ),
+    losses.Logistic: _logistic,
     losses.SoftmaxCrossEntropy: lambda loss, z, y: F.cross_entropy(
         z, y, reduction="none", label_smoothing=loss.label_smoothing
     ),
@@ -138,8 +152,11 @@ class Oracle:
         """Return the objective of each step, and the parameters after the last."""
         theta = _leaves(self.start)
         optimiser = RULES[type(rule)](rule, [*_groups(rule, theta)])
+        own = "weight_decay" if isinstance(rule, rules.AdamW) else "decay"
         objectives = []
-        for rows, mask in zip(self.problem.batches(), masks, strict=True):
+        for step, (rows, mask) in enumerate(zip(self.problem.batches(), masks, strict=True)):
+            for group in optimiser.param_groups:
+                group[own] = at(rule.weight_decay, step) if group["is_matrix"] else 0.0
             value = self.objective(theta, self.x[rows], rows, mask)
             value.backward()
             _clip(rule, [t.grad for t in theta.values()])
@@ -161,9 +178,7 @@ def _leaves(start: Arrays) -> dict[str, Tensor]:
 def _groups(rule: Rule, theta: dict[str, Tensor]) -> Any:
     for name, tensor in theta.items():
         factor = next((f for p, f in rule.factors.items() if fnmatch(name, p)), 1.0)
-        decay = rule.weight_decay if name.endswith(".A") else 0.0
-        own = {"weight_decay": decay} if isinstance(rule, rules.AdamW) else {"decay": decay}
-        yield {"params": [tensor], "lr": rule.lr * factor, **own}
+        yield {"params": [tensor], "lr": rule.lr * factor, "is_matrix": name.endswith(".A")}
 
 
 def _clip(rule: Rule, gradients: list[Tensor]) -> None:

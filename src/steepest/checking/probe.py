@@ -12,6 +12,7 @@ from ..layer import Layer
 from ..lowering import Lowering, Target
 from ..network import Network
 from ..program import Arena, Buffer, Constant, Program, aligned
+from ..signals import Signals
 from .plain import run_plain
 
 __all__ = ["ALPHA", "Probe", "Runner"]
@@ -96,9 +97,11 @@ class Probe(Runner):
         else:
             target = Target.like_theta(self.network, self.gradient, Constant(ALPHA))
         self.whole = Program("check", n, dtype, threads)
+        signals = Signals(arena, step, 1)
+        signals.total = 2 * _STEP
         low = Lowering(
             self.whole, arena, self.network, self.control, step,
-            training=training, target=target,
+            training=training, target=target, signals=signals,
         )  # fmt: skip
         y, backward = low.child("0", layer, x)
         self.forward = Program("check", n, dtype, threads, self.whole.instructions.copy())
@@ -108,6 +111,7 @@ class Probe(Runner):
         assert dx is not None, f"{layer!r}: the backward pass returns no dx when it is wanted"
         arena.allocate()
         rate.array[:] = ALPHA
+        signals.fill(_STEP, 1)
         self.x, self.y, self.dy, self.dx = x.array, y.array, dy.array, dx.array
         self.theta = self._views(self.network.theta)
         self.targets = self.theta if fused else self._views(self.gradient)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..schedules import ReduceOnPlateau, Schedule, for_steps
+from ..signals import values_of
 
 __all__ = ["Adaptive", "InverseScaling", "Pace", "Scheduled"]
 
@@ -78,7 +79,7 @@ class Scheduled(Pace):
         self._schedule = for_steps(self._given, total)
 
     def rates(self, steps: Array, monitored: Callable[[], Sequence[float]]) -> Array:
-        found = np.asarray(self._schedule(steps), np.float64)
+        found = values_of(self._schedule, steps)
         if isinstance(self._schedule, ReduceOnPlateau):
             found = found * self._schedule.scale(monitored())
         self.learning_rate = float(found[-1])

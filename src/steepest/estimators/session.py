@@ -65,6 +65,11 @@ class Session:
         if self._run.short is not None:
             self._sizes[-1] = self._run.short.batch
 
+    def begin(self, total: int) -> None:
+        """Prepare for a fit of ``total`` steps at most, which schedules stretch over."""
+        self.optimizer.pace.begin(total)
+        self._run.signals.total = total
+
     def epoch(
         self,
         shuffle: Shuffle | None,

@@ -54,7 +54,7 @@ def fit_stochastic(
         model._optimizer = Optimizer.of(model, network.theta.size, network.dtype)
     session = _session(model, rows, incremental)
     epochs = 1 if incremental else model.max_iter
-    model._optimizer.pace.begin(epochs * session.per_epoch)
+    session.begin(epochs * session.per_epoch)
     validation = None if held_out is None else _Validation(model, held_out)
     shuffle = Shuffle(rows.X.shape[0], model._random_state) if model.shuffle else None
     watch = Watch(model, epochs, session.per_epoch, rows.X.shape[0], watched)

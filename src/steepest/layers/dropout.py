@@ -49,7 +49,8 @@ class Dropout(Layer):
             return x, lambda dy, wants_dx: dy if wants_dx else None
         n, p = x.shape
         y = low.array("y", n, p)
-        names: dict[str, Any] = {"x": x, "y": y, "key": low.key(), "rate": low.number(self.rate)}
+        rate = low.number(self.rate, below=1)
+        names: dict[str, Any] = {"x": x, "y": y, "key": low.key(), "rate": rate}
         low.emit(self.forward, names, flops=n * p)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
