@@ -170,6 +170,11 @@ class Encoder:
         """
         return [part.codes for _, part in self._parts() if part.role == "code"]
 
+    @property
+    def embedded(self) -> list[str]:
+        """The columns in use that are codes."""
+        return [name for name, part in self._parts() if part.role == "code"]
+
     def _parts(self) -> list[tuple[str, Part]]:
         """Return the columns of the matrix, in order: the table's column, and which part of it."""
         parts = [(name, part) for name, kind in self.columns.items() for part in kind.parts]

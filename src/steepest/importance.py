@@ -39,7 +39,8 @@ class Importance:
         Its standard deviation over repeats.
     gradient : ndarray
         The mean over examples of |∇_x ℓ · (x̄ − x)| within the group: how much, to first order,
-        the loss of an example would change with the group at its average.
+        the loss of an example would change with the group at its average. Codes, which have no
+        slope, count for 0.
     loss : float
         The average loss as it is.
     """

@@ -26,6 +26,7 @@ def tables(tmp_path_factory):
     age, town = rng.integers(18, 90, n), rng.choice(["Here", "There", "[bold]"], n)
     score = 0.1 * age + 3.0 * (town == "Here") + rng.normal(0, 0.3, n)
     columns = {"age": age, "town": town, "noise": rng.normal(size=n)}
+    columns["street"] = [f"street {k}" for k in rng.integers(0, 12, n)]
     rich = np.where(score > 6, "yes", "no").tolist()
     rich[5] = None
     pa.parquet.write_table(pa.table({**columns, "rich": rich}), place / "classes.parquet")
@@ -84,7 +85,8 @@ def test_numbers_are_those_of_the_gradient(tables):
         learned = np.sqrt(sum((array**2).sum() for array in both))
         assert float(line.split()[-1]) == pytest.approx(learned, rel=1e-3)
     columns = backwards[backwards.index("the input") :]
-    assert all(name in columns for name in ("age", "town", "noise"))
+    assert {line.split()[0] for line in columns.splitlines()[2:5]} == {"age", "town", "noise"}
+    assert "no slope to show: street" in columns
     assert str(table.column("age")[0].as_py()) in columns
 
 
@@ -96,6 +98,9 @@ def test_importance_of_columns(tables):
     assert [row[0] for row in rows][:2] == ["age", "town"]
     assert float(rows[0][1]) > 10 * abs(float(rows[2][1]))
     assert "on 200 rows" in done.output
+    street = next(line for line in part if line.startswith("street"))
+    assert len(re.findall(r"\d\.\d", street)) == 2  # shuffled, ±: no slope
+    assert part[-1].endswith("no slope to show: street")
 
 
 def test_hardest_rows(tables):
@@ -125,12 +130,11 @@ def test_rows_that_cannot_be_followed(tables, name, flags, words):
 
 def test_table_without_target(tables):
     place = tables / "bare.parquet"
-    pa.parquet.write_table(pa.table({"age": [1], "town": ["Here"], "noise": [0.0]}), place)
+    bare = {"age": [1], "town": ["Here"], "noise": [0.0], "street": ["street 1"]}
+    pa.parquet.write_table(pa.table(bare), place)
     done = CliRunner().invoke(app, ["explain", str(tables / "classes"), str(place)])
     assert "no column 'rich'" in str(done.exception)
-    pa.parquet.write_table(
-        pa.table({"age": [1], "town": ["Here"], "noise": [0.0], "rich": ["maybe"]}), place
-    )
+    pa.parquet.write_table(pa.table({**bare, "rich": ["maybe"]}), place)
     done = CliRunner().invoke(app, ["explain", str(tables / "classes"), str(place)])
     assert "no row has a known target" in str(done.exception)
 

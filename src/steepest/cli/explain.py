@@ -169,9 +169,11 @@ def _follow(
 
 def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Array) -> None:
     """Show what the gradient says of the columns of one row."""
-    pulls = {name: float(x[span] @ dx[span]) for name, span in model.encoder.places.items()}
+    codes = model.encoder.embedded
+    places = {name: at for name, at in model.encoder.places.items() if name not in codes}
+    pulls = {name: float(x[at] @ dx[at]) for name, at in places.items()}
     order = sorted(pulls, key=lambda name: -abs(pulls[name]))
-    longest = max(abs(pulls[order[0]]), 1e-300)
+    longest = max([1e-300, *map(abs, pulls.values())])
     inputs = page.table("the input", "<column", "<value", "∇x ℓ · x", "<")
     for name in order[:_SHOWN]:
         bar = _bar(abs(pulls[name]) / longest, "red" if pulls[name] > 0 else "green")
@@ -182,6 +184,12 @@ def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Arr
     rest = len(order) - _SHOWN
     more = f"; {rest} more columns pull less" if rest > 0 else ""
     page.note(f"∇x ℓ · x above 0: the value makes the loss larger, to first order{more}")
+    _say_flat(page, codes)
+
+
+def _say_flat(page: _Page, codes: list[str]) -> None:
+    if codes:
+        page.note(f"embedded, so that there is no slope to show: {', '.join(codes)}")
 
 
 def _bar(share: float, style: str) -> Text:
@@ -212,32 +220,30 @@ def _importance(
 
     X, y = _data(model, part)
     found = importance(
-        model.network,
-        model.loss,
-        X,
-        y,
-        model.encoder.places,
-        repeats=repeats,
-        seed=seed,
-        threads=threads,
-    )
+        model.network, model.loss, X, y, model.encoder.places,
+        repeats=repeats, seed=seed, threads=threads,
+    )  # fmt: skip
+    codes = model.encoder.embedded
     page.title(
         f"the loss on {part.num_rows:,} rows is {found.loss:.4g}; what it owes to each column"
     )
     table = page.table("", "<column", "shuffled", "±", "<", "by gradient", "<")
     top, steep = max(found.permutation.max(), 1e-300), max(found.gradient.max(), 1e-300)
     for k in np.argsort(-found.permutation, kind="stable"):
+        name = found.names[k]
+        slope = "" if name in codes else f"{found.gradient[k]:.4f}"
         table.add_row(
-            found.names[k],
+            name,
             f"{found.permutation[k]:+.4f}", f"{found.spread[k]:.4f}",
             _bar(found.permutation[k] / top, "cyan"),
-            f"{found.gradient[k]:.4f}", _bar(found.gradient[k] / steep, "cyan"),
+            slope, _bar(found.gradient[k] / steep, "cyan"),
         )  # fmt: skip
     page.show(table)
     page.note(
         "shuffled: rise of the loss when the column's values go to other rows; by gradient: change "
         "of an example's loss, to first order, with the column at its average"
     )
+    _say_flat(page, codes)
 
 
 class _Page:
