@@ -40,8 +40,9 @@ def test_a_reloaded_model_predicts_the_same_bits(model, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m"]
 
 
-def test_a_model_of_schema_1_is_read_and_brought_up_to_date(tmp_path):
-    old = Model.load(FIXTURES / "model_schema_1")
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_model_of_an_older_schema_is_read_and_brought_up_to_date(tmp_path, schema):
+    old = Model.load(FIXTURES / f"model_schema_{schema}")
     rows = read_table(FIXTURES / "schema_1_rows.csv")
     wanted = read_table(FIXTURES / "schema_1_predictions.csv")
     found = old.predict(rows, proba=True)
@@ -51,7 +52,9 @@ def test_a_model_of_schema_1_is_read_and_brought_up_to_date(tmp_path):
     assert old.about["rows"] == {"test": 18}
     assert old.about["command"].startswith("steepest train")
     old.save(tmp_path / "m")
-    assert json.loads((tmp_path / "m" / "model.json").read_text())["schema"] == 3
+    record = json.loads((tmp_path / "m" / "model.json").read_text())
+    assert record["schema"] == 3
+    assert record["encoder"]["grouped"] is False
     again = Model.load(tmp_path / "m")
     assert again.predict(rows, proba=True).equals(found)
     assert again.about == old.about

@@ -66,6 +66,30 @@ def test_architecture_by_parameters():
     np.testing.assert_array_equal(again.fit(WINE, KIND).coefs_[0], model.coefs_[0])
 
 
+class Falling:
+    """A schedule that notes over how many steps it stretches."""
+
+    def __init__(self):
+        self.totals = set()
+
+    def __call__(self, steps):
+        raise AssertionError("over how many steps?")
+
+    def for_steps(self, total):
+        self.totals.add(total)
+        return lambda steps: 0.5 * (1 - steps / total)
+
+
+def test_dropout_and_decay_follow_schedules_over_the_whole_fit():
+    rate, strength = Falling(), Falling()
+    model = classifier(
+        network=Sequential(Dense(20), Tanh(), Dropout(rate)),
+        solver=SGD(0.1, weight_decay=strength), batch_size=50, max_iter=20,
+    ).fit(WINE, KIND)  # fmt: skip
+    assert model.score(WINE, KIND) > 0.9
+    assert rate.totals == strength.totals == {20 * 4}
+
+
 @pytest.mark.parametrize(
     "network",
     [

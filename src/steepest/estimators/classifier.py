@@ -218,16 +218,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return self.loss, max(self.loss.outputs(numbers), n_classes if one_each else 1)
         if y.ndim == 1 and one_each:
             return SoftmaxCrossEntropy(self.label_smoothing), n_classes
-        return Logistic(), n_classes if one_each else 1
+        return Logistic(self.label_smoothing), n_classes if one_each else 1
 
     def _targets(self, y: Array) -> Array:
         q = self.network_.outputs
-        if not isinstance(self._loss, Logistic):
-            return y
-        if y.ndim == 1 and q > 1:
-            y = np.equal(y[:, None], np.arange(q))
-        smooth: Array = y * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return smooth
+        if isinstance(self._loss, Logistic) and y.ndim == 1 and q > 1:
+            return np.equal(y[:, None], np.arange(q))
+        return y
 
     def _stratify(self, strata: Array) -> Array | None:
         if self.network_.outputs != 1:
