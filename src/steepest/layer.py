@@ -191,7 +191,8 @@ def described(thing: Any) -> str:
         default = f.default if f.default_factory is MISSING else f.default_factory()
         value = getattr(thing, f.name)
         if value != default:
-            shown.append(repr(value) if k == 0 else f"{f.name}={value!r}")
+            text = described(value) if is_dataclass(value) else repr(value)
+            shown.append(text if k == 0 else f"{f.name}={text}")
     return f"{type(thing).__name__}({', '.join(shown)})"
 
 

@@ -9,6 +9,7 @@ from helpers import run_kernel
 from steepest._random import key_of
 from steepest.errors import InputError
 from steepest.layers import Dropout, Identity
+from steepest.schedules import FlatCosine
 
 KEY = key_of(0, 1)
 
@@ -84,6 +85,11 @@ def test_lowering():
         assert y is x
         assert back(dy, True) is dy
         assert not low.emitted
+
+
+def test_repr_of_a_schedule_shows_what_is_not_default():
+    assert repr(Dropout(FlatCosine(0.1))) == "Dropout(FlatCosine(0.1))"
+    assert repr(Dropout(FlatCosine(0.1, flat=0.2))) == "Dropout(FlatCosine(0.1, flat=0.2))"
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, "0.5", None])
