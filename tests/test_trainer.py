@@ -86,16 +86,20 @@ def test_two_networks_train_in_two_python_threads_at_once():
         trainer(network, Adam(lr=0.01), threads=2).fit(X, Y, epochs=30)
         found[k] = network.theta.copy()
 
+    def helpers():
+        return [t for t in threading.enumerate() if t.name.startswith("steepest")]
+
     alone, together = {}, {}
     for k in range(3):
         train(k, alone)
+    kept = len(helpers())  # for the next engine
     workers = [threading.Thread(target=train, args=(k, together)) for k in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     assert all(np.array_equal(alone[k], together[k]) for k in range(3))
-    assert not [t for t in threading.enumerate() if t.name.startswith("steepest")]
+    assert 1 <= len(helpers()) <= kept
 
 
 def test_early_stopping_puts_the_best_parameters_back():

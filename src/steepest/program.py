@@ -10,6 +10,7 @@ operands (addresses, extents, constants). The driver (`steepest.engine`) runs th
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -85,7 +86,7 @@ class Buffer:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def array(self) -> NDArray[Any]:
@@ -191,7 +192,7 @@ class Arena:
 
     def array(self, name: str, *shape: int, kind: str = "f") -> Buffer:
         """Return a buffer of ``shape``; the contents are zero at first."""
-        size = int(np.prod(shape, dtype=np.int64))
+        size = math.prod(shape)
         block = self._blocks.get(name)
         if block is None:
             block = self._blocks[name] = Block(kind, size)
