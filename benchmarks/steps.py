@@ -256,7 +256,8 @@ def measure(sizes, batch, rounds, seconds):
     for _ in range(rounds):
         for contestant in contestants:
             count = counts[contestant.name]
-            contestant.run(steps)
+            time.sleep(0.3)  # idle threads of the last one spin for a while before they sleep
+            contestant.run(count)  # memory and cores wake up gradually
             times[contestant.name].append(contestant.run(count)[1] / count)
     for contestant in contestants:
         contestant.end()

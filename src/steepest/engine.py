@@ -18,6 +18,7 @@ import numpy as np
 
 from . import _blas
 from ._atomic import call, fetch_add, load, store, yield_core
+from ._cores import keep_to, other_cores
 from ._kernels import driver_address
 from .errors import KernelError
 from .program import Instruction, Program, aligned
@@ -150,8 +151,9 @@ class Engine:
         self.control.reset()
         spans = (*_span(self.whole), *_span(self.short))
         arguments = (*spans, self.per_epoch, first, steps, self.control.address)
+        cores = other_cores() if self.threads > 1 else set()
         others = [
-            self._pool.submit(self._driver, *arguments, thread, self.threads)
+            self._pool.submit(self._help, cores, *arguments, thread)
             for thread in range(1, self.threads)
             if self._pool is not None
         ]
@@ -167,6 +169,10 @@ class Engine:
         if failed:
             raise _exception_in(failed, self.whole, self.short)
         return done
+
+    def _help(self, cores: set[int], *arguments: int) -> None:
+        keep_to(cores)
+        self._driver(*arguments, self.threads)
 
     def trace(self, program: Program) -> Iterator[Instruction]:
         """Run ``program`` once on one thread; yield each instruction when it has been run."""
