@@ -1,8 +1,12 @@
-"""Compile kernels ahead: by a step of training with everything in the catalogue."""
+"""Compile kernels ahead: by a step of training with everything in the catalogue.
+
+Then a look at its gradients, and a fit of every estimator.
+"""
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +18,7 @@ from . import catalogue
 from ._kernels import cache_folder
 from .checking import draw
 from .errors import InputError
+from .gradients import Gradients
 from .layer import Layer
 from .layers import Dense
 from .loss import Loss
@@ -27,11 +32,20 @@ from .trainer import Trainer
 __all__ = ["warm_up"]
 
 Array = NDArray[Any]
-_WIDTH, _ROWS = 20, 5
+_WIDTH, _ROWS = 20, 40
+_SOLVERS = ("adam", "sgd", "lbfgs")
 
 
-def warm_up(dtypes: tuple[str, ...] = ("float32", "float64")) -> tuple[int, float]:
+def warm_up(
+    dtypes: tuple[str, ...] = ("float32", "float64"), threads: tuple[int, ...] = (1, 2)
+) -> tuple[int, float]:
     """Compile the kernels of every layer, loss and rule of `steepest.catalogue`.
+
+    Parameters
+    ----------
+    dtypes : tuple of str
+    threads : tuple of int
+        Programs of one thread have kernels of their own; those of two are for any number.
 
     Returns
     -------
@@ -45,14 +59,19 @@ def warm_up(dtypes: tuple[str, ...] = ("float32", "float64")) -> tuple[int, floa
             raise InputError(f"warmup: dtype must be float32 or float64, got {dtype!r}")
     start = time.perf_counter()
     for dtype in dtypes:
-        for threads in (1, 2):
+        for count in threads:
             for layer, loss, rule, sampling, X, y in _cases():
-                # Two epochs of a whole and a short batch; one example at a time.
-                for batch in (_ROWS - 2, 1):
+                # Many rows, few, and one at a time, with a short batch at the end.
+                for batch in (32, 3, 1):
                     network = Network(*layer, dtype=dtype)
                     trainer = Trainer(network, loss, rule, batch=batch, sampling=sampling,
-                                      threads=threads)  # fmt: skip
+                                      threads=count)  # fmt: skip
                     trainer.fit(X, y, epochs=1, validation=(X, y))
+                    gradients = Gradients(network, loss, batch=batch, threads=count)
+                    for look in (gradients.mean, gradients.norms, gradients.moments,
+                                 gradients.each):  # fmt: skip
+                        look(X, y)
+            _fit_estimators(dtype, count)
     return len(list(cache_folder().glob("*.o"))), time.perf_counter() - start
 
 
@@ -83,3 +102,24 @@ def _cases() -> Iterator[tuple[tuple[Layer, ...], Loss, Rule, str, Any, Array]]:
     for units in (32, 4):
         for rule in both:
             yield (Dense(units), Dense(4)), squared, rule, "shuffled", sparse.csr_matrix(X), four
+
+
+def _fit_estimators(dtype: str, threads: int) -> None:
+    """Fit the MLPs of `steepest.estimators` with every solver, dense and sparse."""
+    from .estimators import MLPClassifier, MLPRegressor
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, _WIDTH)).astype(dtype)
+    labels, counts = rng.integers(0, 3, 40), rng.integers(1, 5, 40).astype(dtype)
+    for solver in _SOLVERS:
+        options: dict[str, Any] = {
+            "solver": solver, "hidden_layer_sizes": (32,), "batch_size": 16, "max_iter": 2,
+            "n_threads": threads,
+        }  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # two iterations do not converge
+            for rows in (X, sparse.csr_matrix(X)):
+                for y in (labels, labels > 0):
+                    MLPClassifier(**options).fit(rows, y).predict(rows)
+                MLPRegressor(**options).fit(rows, counts).predict(rows)
+            MLPRegressor(loss="poisson", **options).fit(X, counts).predict(X)

@@ -1,0 +1,62 @@
+"""Compiling ahead: what has been warmed up, a later process finds in the store."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import steepest.catalogue
+from steepest import InputError, warmup
+
+WARM_UP = """
+import numpy as np
+from steepest import SGD, Dense, Sigmoid, Squared, warmup
+
+X = np.zeros((40, 20))
+case = (Dense(32), Sigmoid(), Dense(4)), Squared(), SGD(lr=0.1), "shuffled", X, X[:, :4]
+warmup._cases = lambda: [case]
+warmup._fit_estimators = lambda dtype, threads: None  # that takes long
+kernels, seconds = warmup.warm_up(("float32",), threads=(1,))
+print(kernels if seconds > 0 else 0)
+"""
+USE = """
+import numpy as np
+from steepest import SGD, Dense, Gradients, Network, Sigmoid, Squared, Trainer
+
+X = np.random.default_rng(0).standard_normal((50, 7)).astype(np.float32)
+y = X[:, :4].copy()
+network = Network(Dense(20), Sigmoid(), Dense(4), inputs=7)
+Trainer(network, Squared(), SGD(lr=0.1), batch=16).fit(X, y, epochs=2)
+Gradients(network, Squared()).norms(X, y)
+"""
+
+
+def run(script, store):
+    environment = os.environ | {"STEEPEST_CACHE": str(store)}
+    command = [sys.executable, "-c", script]
+    return subprocess.run(
+        command, env=environment, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_what_is_warmed_up_is_there_for_a_later_process(tmp_path):
+    kernels = int(run(WARM_UP, tmp_path))
+    stored = sorted(tmp_path.rglob("*.o"))
+    assert kernels == len(stored) > 25
+    run(USE, tmp_path)
+    assert sorted(tmp_path.rglob("*.o")) == stored
+
+
+def test_everything_in_the_catalogue_is_warmed_up():
+    cases = list(warmup._cases())
+    seen = {type(thing) for layers, loss, rule, *_ in cases for thing in (*layers, loss, rule)}
+    catalogue = steepest.catalogue
+    for thing in (*catalogue.LAYERS, *catalogue.LOSSES, *catalogue.RULES):
+        assert type(thing) in seen
+    assert {sampling for _, _, _, sampling, _, _ in cases} == set(warmup.SAMPLERS)
+
+
+def test_another_type_of_numbers_is_refused():
+    with pytest.raises(InputError, match="float32 or float64, got 'float16'"):
+        warmup.warm_up(("float16",))
