@@ -1,4 +1,4 @@
-"""Which cores threads run on, seen in the affinity of real threads."""
+"""How many threads there are, and which cores they run on: seen in their affinity."""
 
 import os
 import sys
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from steepest import SGD, Dense, Network, Squared, Trainer
-from steepest._cores import keep_to, other_cores
+from steepest._cores import core_count, keep_to, other_cores, spins_for, threads_for
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and obeys")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and obeys")
 
 
 def in_a_thread(function):
@@ -21,6 +21,38 @@ def in_a_thread(function):
     return found[0]
 
 
+def test_threads_for():
+    assert threads_for(32, 10, None) == 1
+    assert threads_for(1, 10**9, None) == 1
+    assert threads_for(32, 10, 3) == 3
+    assert threads_for(32, 10**9, None) == core_count()
+
+
+def test_who_has_no_core_of_its_own_waits_briefly():
+    assert spins_for(core_count()) > spins_for(core_count() + 1)
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, None),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "20000 100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu.max": "nonsense\n"}, None),
+    ],
+)
+def test_the_quota_of_a_container_counts(tmp_path, files, cores):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    free = core_count(tmp_path / "nothing")
+    assert core_count(tmp_path) == (free if cores is None else min(free, cores))
+
+
+@linux
 def test_all_cores_but_one_are_other_cores():
     allowed = os.sched_getaffinity(0)
     others = other_cores()
@@ -28,6 +60,7 @@ def test_all_cores_but_one_are_other_cores():
     assert len(others) == len(allowed) - 1
 
 
+@linux
 def test_a_thread_keeps_to_its_cores_and_no_core_changes_nothing():
     def keep():
         keep_to({min(os.sched_getaffinity(0))})
@@ -40,6 +73,7 @@ def test_a_thread_keeps_to_its_cores_and_no_core_changes_nothing():
     assert os.sched_getaffinity(0) == allowed
 
 
+@linux
 def test_helpers_keep_off_the_callers_core():
     X = np.random.default_rng(0).standard_normal((64, 3))
     network = Network(Dense(4), Dense(1), inputs=3)

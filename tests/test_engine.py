@@ -18,9 +18,10 @@ def test_barriers_hold_threads_together_also_on_too_few_cores():
     arena = Arena("float64")
     mine, theirs = arena.array("mine", threads), arena.array("theirs", threads)
     arena.allocate()
-    meet = Instruction(
-        barrier, {"arrivals": Constant(control.address), "threads": Special("threads")}
-    )
+    meet = Instruction(barrier, {
+        "arrivals": Constant(control.address), "threads": Special("threads"),
+        "patience": Constant(1000),
+    })  # fmt: skip
     write = Instruction(count_up, {"a": mine, "thread": Special("thread")})
     read = Instruction(add_up, {"a": mine, "b": theirs, "thread": Special("thread")})
     program = Program("test", 1, "float64", threads, [write, meet, read, meet])

@@ -3,7 +3,7 @@ import pytest
 
 from steepest import Dense, Network, ReLU, Squared
 from steepest.data import as_weights
-from steepest.prediction import Predictor, threads_for
+from steepest.prediction import Predictor
 
 
 def forward(network, X):
@@ -44,9 +44,3 @@ def test_evaluate_is_the_weighted_average_of_the_loss(network, threads):
     expected = forward(network, X)
     np.testing.assert_allclose(out, expected, rtol=1e-10, atol=1e-10)
     assert loss == pytest.approx(np.mean(w * 0.5 * ((expected - y) ** 2).sum(axis=1)))
-
-
-def test_threads_for():
-    assert threads_for(32, 10, None) == 1
-    assert threads_for(1, 10**9, None) == 1
-    assert threads_for(32, 10, 3) == 3

@@ -25,18 +25,16 @@ from .program import Instruction, Program, aligned
 
 __all__ = ["Engine", "barrier", "drive", "straight"]
 
-_SPINS = 2000  # tries before a waiting thread offers its core to others
 
-
-def barrier(arrivals: int, threads: int) -> None:
-    """Wait for all threads."""
+def barrier(arrivals: int, threads: int, patience: int) -> None:
+    """Wait for all threads; after ``patience`` tries offer the core to others."""
     ticket = fetch_add(arrivals, 1)
     target = (ticket // threads + 1) * threads
     spins = 0
     # The word after the count says that a thread has failed and will not come.
     while load(arrivals) < target and load(arrivals + 8) == 0:
         spins += 1
-        if spins > _SPINS:
+        if spins > patience:
             yield_core()
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from . import engine
 from ._blas import gemm_address
+from ._cores import spins_for
 from ._random import key_of
 from .errors import InputError
 from .layer import Backward, Layer
@@ -423,6 +424,7 @@ class Lowering:
             operands: dict[str, Any] = {
                 "arrivals": Constant(self._control.address),
                 "threads": Special("threads"),
+                "patience": Constant(spins_for(self.program.threads)),
             }
             self.program.instructions.append(Instruction(engine.barrier, operands, "barrier"))
             self._last = _BARRIER

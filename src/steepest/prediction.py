@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._cores import threads_for
 from .data import is_sparse
 from .engine import Control, Engine
 from .loss import Loss
@@ -18,26 +18,11 @@ from .program import Arena, Buffer, Cell, Program
 if TYPE_CHECKING:
     from .network import Network
 
-__all__ = ["Predictor", "threads_for"]
+__all__ = ["Predictor"]
 
 Array = NDArray[Any]
 
 _KEPT = 8  # programs, for as many sizes of the last batch
-_WORTH_SHARING = 1_000_000  # FLOPs of a step for each further thread to pay
-
-
-def threads_for(batch: int, flops: int, threads: int | None) -> int:
-    """Return how many threads should share steps of ``flops`` FLOPs on ``batch`` rows.
-
-    As many as were asked for; else as many as the work is worth, at most one a core. One row at a
-    time is work for one thread: two would spend their time exchanging parts of A.
-    """
-    if threads is not None:
-        return threads
-    if batch == 1:
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, 1 + flops // _WORTH_SHARING))
 
 
 @dataclass

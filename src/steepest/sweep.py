@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._cores import threads_for
 from .data import is_sparse
 from .engine import Control, Engine
 from .loss import Loss
 from .lowering import Lowering, Target, put_items
 from .objective import Objective
 from .observers import Observer
-from .prediction import advance, following_rows, threads_for
+from .prediction import advance, following_rows
 from .program import Arena, Buffer, Cell, Program, aligned
 
 if TYPE_CHECKING:

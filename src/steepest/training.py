@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._atomic import store
+from ._cores import threads_for
 from .data import is_sparse
 from .engine import Control, Engine
 from .loss import Loss
 from .lowering import Lowering, Target
 from .network import Network
 from .objective import Objective
-from .prediction import advance, threads_for
+from .prediction import advance
 from .program import Arena, Buffer, Constant, Program, aligned, is_finite
 from .rule import Rule
 from .rules.clip import clip_norm, clip_value, square_sums
