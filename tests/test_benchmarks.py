@@ -1,5 +1,6 @@
 """The benchmarks run; what they measure is not a test."""
 
+import json
 import os
 import subprocess
 import sys
@@ -22,12 +23,24 @@ def run(name, *arguments):
     )
 
 
-def test_steps_compares_and_prints_a_table(tmp_path):
-    done = run("steps.py", "--quick", "--json", tmp_path / "steps.json")
+def test_speed_compares_and_reports(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.speed", "--quick", "--only", "CSR", "gather",
+         "--peers", "scikit-learn", "-o", str(tmp_path)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "differ by" in done.stdout
-    assert "20-64-64-2, 32" in done.stdout
-    assert (tmp_path / "steps.json").stat().st_size > 100
+    assert "GFLOP/s on one core" in done.stdout
+    assert "scikit-learn: differs by" in done.stdout
+    assert (
+        "| 784-128-10, batch 1, SGD, 19 % non-zero in CSR (a step)"
+        in (tmp_path / "speed.md").read_text()
+    )
+    cells = json.loads((tmp_path / "speed.json").read_text())["cells"]
+    assert [cell["name"][:6] for cell in cells] == ["784-12", "gather"]
+    assert cells[0]["targets"]["fastest peer"]["verdict"] in ("held", "lost")
+    assert all(cell["seconds"]["steepest"] > 0 for cell in cells)
 
 
 def test_mnist_on_images_made_up(tmp_path):

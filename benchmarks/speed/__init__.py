@@ -1,0 +1,1 @@
+"""Steepest beside its peers and the machine's limits: `python -m benchmarks.speed`."""

@@ -1,0 +1,149 @@
+"""What the machine can do at most: float32 products, and bytes between caches, memory and cores."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numba
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+MIB = 1 << 20
+SIZES = [1 << k for k in range(14, 29, 2)]  # 16 KiB to 256 MiB
+
+
+@dataclass
+class Limits:
+    """FLOP/s of a large float32 product, and bytes/s; ``update`` by the bytes worked on."""
+
+    cpu: str
+    cores: int
+    gemm_one: float
+    gemm_all: float
+    read_one: float
+    read_all: float
+    copy_one: float
+    copy_all: float
+    update: dict[int, float]
+
+    def gemm(self, cores: int) -> float:
+        return self.gemm_one if cores == 1 else self.gemm_all
+
+    def bandwidth(self, working_set: float) -> float:
+        """Return the bytes/s of one core reading and writing within so many bytes."""
+        fitting = [size for size in self.update if size >= working_set]
+        return self.update[min(fitting, default=max(self.update))]
+
+    def fraction(self, work, seconds: float) -> float:
+        """Return the least time that the machine needs, by products or by bytes, over ``seconds``.
+
+        All cores multiply. Bytes count at the speed of the memory where the data are larger than
+        any cache, and else at that of the cache that holds them, for one core.
+        """
+        memory = work.working_set >= max(self.update)
+        bandwidth = self.copy_all if memory else self.bandwidth(work.working_set)
+        return max(work.flops / self.gemm_all, work.nbytes / bandwidth) / seconds
+
+    def asdict(self) -> dict:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        rates = ", ".join(
+            f"{rate / 1e9:.0f} in {size // 1024:,} KiB" for size, rate in self.update.items()
+        )
+        return (
+            f"{self.cpu}, {self.cores} cores\n"
+            f"float32 product: {self.gemm_one / 1e9:.0f} GFLOP/s on one core, "
+            f"{self.gemm_all / 1e9:.0f} on all\n"
+            f"memory: reading {self.read_one / 1e9:.1f} GB/s on one core, "
+            f"{self.read_all / 1e9:.1f} on all; copying {self.copy_one / 1e9:.1f} and "
+            f"{self.copy_all / 1e9:.1f} (bytes read and written)\n"
+            f"updating in place, one core, GB/s read and written: {rates}"
+        )
+
+
+def cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def limits(*, quick: bool) -> Limits:
+    """Measure; ``quick`` only goes through the motions."""
+    size = 256 if quick else 2048
+    A = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    sizes = SIZES[:3] if quick else SIZES
+    gemm = {}
+    for threads in (1, cores):
+        with threadpool_limits(threads):
+            gemm[threads] = 2 * size**3 / fastest(lambda: A @ A)
+    found = {
+        (name, threads): memory_rate(name, sizes[-1], threads)
+        for name in ("read", "copy")
+        for threads in (1, cores)
+    }
+    return Limits(
+        cpu_name(), cores, gemm[1], gemm[cores],
+        found["read", 1], found["read", cores], found["copy", 1], found["copy", cores],
+        {n: memory_rate("update", n, 1) for n in sizes},
+    )  # fmt: skip
+
+
+def fastest(function, times: int = 7) -> float:
+    """Return the seconds of the fastest of a few calls."""
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        function()
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+@numba.njit(nogil=True, fastmath=True)
+def read(a, out, times):
+    total = np.float32(0)
+    for _ in range(times):
+        for i in range(a.size):
+            total += a[i]
+        a[0] = total  # no sweep may be left out
+    return total
+
+
+@numba.njit(nogil=True)
+def copy(a, out, times):
+    for _ in range(times):
+        for i in range(a.size):
+            out[i] = a[i]
+        a[0] += out[1]
+    return a[0]
+
+
+@numba.njit(nogil=True)
+def update(a, out, times):
+    for _ in range(times):
+        for i in range(a.size):
+            a[i] = a[i] * np.float32(0.5) + np.float32(1)
+    return a[0]
+
+
+KERNELS = {"read": (read, 1), "copy": (copy, 2), "update": (update, 2)}
+
+
+def memory_rate(name: str, nbytes: int, threads: int) -> float:
+    """Return the bytes/s that so many threads read and write, each in ``nbytes`` of its own."""
+    kernel, per_byte = KERNELS[name]
+    arrays = [np.ones(nbytes // 4, np.float32) for _ in range(threads)]
+    outs = [np.ones(nbytes // 4 if name == "copy" else 2, np.float32) for _ in range(threads)]
+    kernel(arrays[0], outs[0], 1)
+    times = max(1, 64 * MIB // nbytes)
+    with ThreadPoolExecutor(threads) as pool:
+        seconds = fastest(lambda: list(pool.map(kernel, arrays, outs, [times] * threads)))
+    return per_byte * nbytes * times * threads / seconds

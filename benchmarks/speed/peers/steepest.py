@@ -1,0 +1,156 @@
+"""Steepest itself, with as many threads as it chooses and with one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest import SGD, Adam, Dense, Logistic, Network, ReLU, SoftmaxCrossEntropy
+from steepest.engine import Control, Engine
+from steepest.estimators.compiled import Compiled
+from steepest.lowering import Lowering, Source
+from steepest.prediction import Predictor, advance
+from steepest.program import Arena, Buffer, Program, aligned
+from steepest.sampling import Sequential, Shuffled
+from steepest.training import CHUNK, TrainingRun
+
+from .. import work as works
+
+
+def network_of(parameters) -> Network:
+    """Return the ReLU network with these parameters."""
+    sizes = [len(b) for _, b in parameters]
+    layers = [layer for q in sizes[:-1] for layer in (Dense(q), ReLU())]
+    network = Network(*layers, Dense(sizes[-1]), inputs=parameters[0][0].shape[1])
+    flat = [array for pair in parameters for array in pair]
+    for view, array in zip(network.parameters.values(), flat, strict=True):
+        view[...] = array
+    return network
+
+
+class Training:
+    name, module, ours, comparable = "steepest", "steepest", True, True
+    threads: int | None = None
+
+    @staticmethod
+    def takes(work):
+        return isinstance(work, works.Training | works.Stream)
+
+    def __init__(self, work, problem):
+        X, y, parameters = problem
+        network = self.network = network_of(parameters)
+        linear = self.linear = isinstance(work, works.Stream)
+        rule = Adam(work.lr) if getattr(work, "rule", "SGD") == "Adam" else SGD(work.lr)
+        self.rates = np.full(CHUNK, work.lr, np.float32)
+        self.run_ = TrainingRun(
+            network, Logistic() if linear else SoftmaxCrossEntropy(), rule, Sequential(),
+            X, y.astype(np.float32)[:, None] if linear else y, None,
+            batch=work.batch, threads=self.threads, seed=0, step=0,
+            slots={name: aligned(network.theta.size, network.dtype) for name in rule.slots},
+        )  # fmt: skip
+
+    def run(self, count):
+        with self.run_.engine:
+            chunks = [min(CHUNK, count - done) for done in range(0, count, CHUNK)]
+            self.losses = np.concatenate([self.run_.run(self.rates[:size]) for size in chunks])
+
+    def found(self):
+        return self.network.theta[: self.network.inputs] if self.linear else self.losses
+
+
+class OneThread(Training):
+    name, threads = "1 thread", 1
+
+    @staticmethod
+    def takes(work):
+        return isinstance(work, works.Training) and work.batch > 1
+
+
+class OneRow:
+    """`MLPClassifier.compiled()`, which returns a class; here the logits."""
+
+    name, module, ours, comparable = "steepest", "steepest", True, True
+
+    @staticmethod
+    def takes(work):
+        return isinstance(work, works.Prediction) and work.rows == 1
+
+    def __init__(self, work, problem):
+        network = network_of(problem.parameters)
+        self.predict = Compiled(network, np.copy, np.copy)
+        self.row = problem.X[0]
+
+    def run(self, count):
+        for _ in range(count):
+            self.z = self.predict(self.row)
+
+    def found(self):
+        return self.z
+
+
+class Prediction:
+    name, module, ours, comparable = "steepest", "steepest", True, True
+
+    @staticmethod
+    def takes(work):
+        return isinstance(work, works.Prediction) and work.rows > 1
+
+    def __init__(self, work, problem):
+        self.network, self.X = network_of(problem.parameters), problem.X
+
+    def run(self, count):
+        for _ in range(count):
+            self.z = self.network.predict(self.X)
+
+    def found(self):
+        return self.z
+
+
+class Sweep:
+    """The rows as a fit sees them, shuffled and gathered, and as a validation does.
+
+    Nobody does the same beside it: it is compared with the memory.
+    """
+
+    name, module, ours, comparable = "steepest", "steepest", True, True
+
+    @staticmethod
+    def takes(work):
+        return isinstance(work, works.Sweep)
+
+    def __init__(self, work, problem):
+        self.X, self.y = problem.X, problem.y
+        self.run = {"gather": self.gather, "evaluate": self.evaluate}[work.what]
+        if work.what == "evaluate":
+            self.w = np.ones(work.rows, np.float32)
+            network = network_of(problem.parameters)
+            self.predictor = Predictor(network, 256, None, SoftmaxCrossEntropy())
+        else:
+            self._lower_gather(work)
+
+    def evaluate(self, count):
+        for _ in range(count):
+            self.predictor.evaluate(self.X, self.y, self.w)
+
+    def gather(self, count):
+        with self.engine as engine:
+            for _ in range(count):
+                self.t.array[()] = 0  # the same epoch again: its order is drawn once
+                engine.run(0, self.steps)
+
+    def _lower_gather(self, work):
+        """A program that does nothing but fetch batch after batch of an epoch's order."""
+        self.network = network_of(works.start((work.columns, 2), np.random.default_rng(0)))
+        self.steps, self.t = work.rows // work.batch, Buffer.number("t")
+        self.program = Program("gather", work.batch, "float32", 1)
+        self.arena, control = Arena("float32"), Control()
+        low = Lowering(self.program, self.arena, self.network, control, self.t, training=True)
+        chosen = self.arena.array("i", work.batch, kind="i")
+        epoch = self.arena.array("epoch", 2, kind="i")
+        Shuffled().lower(low, work.rows, work.batch, self.steps, epoch, chosen)
+        self.source = Source(sparse=False)
+        self.source.set(self.X)
+        self.source.lower(low, work.columns, chosen)
+        low.emit(advance, {"t": self.t.as_vector()})
+        self.arena.allocate()
+        self.program.assemble()
+        self.engine = Engine(self.program, None, self.steps, control)
