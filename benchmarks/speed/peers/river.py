@@ -23,8 +23,7 @@ class Logistic:
             for a, b, label in zip(X.indptr, X.indptr[1:], problem.y, strict=False)
         ]
         self.columns = work.columns
-        # (river keeps gradients within ± 1e12, and has no penalty unless asked.)
-        self.model = linear_model.LogisticRegression(optim.SGD(work.lr), intercept_lr=work.lr)
+        self.model = linear_model.LogisticRegression(optim.SGD(work.lr), intercept_lr=0)
 
     def run(self, count):
         for _ in range(count // len(self.rows)):

@@ -61,8 +61,9 @@ class Linear:
 
         self.X, self.y, _ = problem
         self.model = SGDClassifier(
-            loss="log_loss", alpha=0.0, learning_rate="constant", eta0=work.lr, shuffle=False
-        )
+            loss="log_loss", alpha=0.0, learning_rate="constant", eta0=work.lr, shuffle=False,
+            fit_intercept=False,
+        )  # fmt: skip
 
     def run(self, count):
         for _ in range(count // len(self.y)):

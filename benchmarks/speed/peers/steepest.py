@@ -18,10 +18,10 @@ from .. import work as works
 
 def network_of(parameters) -> Network:
     """Return the ReLU network with these parameters."""
-    sizes = [len(b) for _, b in parameters]
-    layers = [layer for q in sizes[:-1] for layer in (Dense(q), ReLU())]
-    network = Network(*layers, Dense(sizes[-1]), inputs=parameters[0][0].shape[1])
-    flat = [array for pair in parameters for array in pair]
+    *hidden, last = [Dense(len(A), bias=b is not None) for A, b in parameters]
+    layers = [layer for dense in hidden for layer in (dense, ReLU())]
+    network = Network(*layers, last, inputs=parameters[0][0].shape[1])
+    flat = [array for pair in parameters for array in pair if array is not None]
     for view, array in zip(network.parameters.values(), flat, strict=True):
         view[...] = array
     return network
@@ -54,7 +54,7 @@ class Training:
             self.losses = np.concatenate([self.run_.run(self.rates[:size]) for size in chunks])
 
     def found(self):
-        return self.network.theta[: self.network.inputs] if self.linear else self.losses
+        return self.network.theta if self.linear else self.losses
 
 
 class OneThread(Training):

@@ -34,9 +34,9 @@ class Cached:
                 pairs = zip(X.indices[a:b].tolist(), X.data[a:b].tolist(), strict=True)
                 words = " ".join(f"{column}:{value:.9g}" for column, value in pairs)
                 out.write(f"{2 * label - 1} | {words}\n")
-        bits = int(np.ceil(np.log2(work.columns + 1)))  # enough for no two columns to meet
+        bits = int(np.ceil(np.log2(work.columns)))  # enough for no two columns to meet
         self.settings = (
-            f"--quiet --loss_function logistic --sgd --power_t 0 -l {work.lr} -b {bits} "
+            f"--quiet --noconstant --loss_function logistic --sgd --power_t 0 -l {work.lr} -b {bits} "
             f"--cache_file {self.folder.name}/rows.cache"
         )
         self.model = self._open(f"-k -d {text}")
