@@ -120,7 +120,8 @@ class Training:
 class Stream:
     """One pass of logistic regression without b over sparse text, one example at a time.
 
-    (Where X is sparse, scikit-learn moves its b a hundred times as slowly as the rest.) The columns of a row are drawn as words are (Zipf's law), and the label by a hidden model.
+    (Where X is sparse, scikit-learn moves its b a hundred times as slowly as the rest.) The columns
+    of a row are drawn as words are (Zipf's law), and the label by a hidden model.
     """
 
     columns: int = 100_000

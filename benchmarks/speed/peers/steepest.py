@@ -76,12 +76,13 @@ class OneRow:
 
     def __init__(self, work, problem):
         network = network_of(problem.parameters)
-        self.predict = Compiled(network, np.copy, np.copy)
+        self.predict = Compiled(network, np.ndarray.copy, np.copy)
         self.row = problem.X[0]
 
     def run(self, count):
         for _ in range(count):
-            self.z = self.predict(self.row)
+            z = self.predict(self.row)
+        self.z = z[None]
 
     def found(self):
         return self.z

@@ -36,8 +36,8 @@ class Cached:
                 out.write(f"{2 * label - 1} | {words}\n")
         bits = int(np.ceil(np.log2(work.columns)))  # enough for no two columns to meet
         self.settings = (
-            f"--quiet --noconstant --loss_function logistic --sgd --power_t 0 -l {work.lr} -b {bits} "
-            f"--cache_file {self.folder.name}/rows.cache"
+            f"--quiet --noconstant --loss_function logistic --sgd --power_t 0 -l {work.lr} "
+            f"-b {bits} --cache_file {self.folder.name}/rows.cache"
         )
         self.model = self._open(f"-k -d {text}")
         self.model.run_parser()
