@@ -60,6 +60,7 @@ def test_mnist_on_images_made_up(tmp_path):
     ("name", "arguments", "words"),
     [
         ("startup.py", ["--quick"], "import steepest"),
+        ("scaling.py", ["--quick"], "of the line"),
         ("gradients.py", ["--quick", "--threads", 1], "gradient and norms"),
         ("flipped_labels.py", ["--epochs", 2], "have a flipped label"),
         ("own_layer.py", ["--quick"], "own ÷ Dense"),

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from . import environment, reporting
 from .cells import cells, has_bf16
-from .machine import limits
+from .machine import Limits, limits
 from .measuring import measure
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -89,13 +89,17 @@ def main() -> None:
         for note in found.notes:
             print(f"  {note}")
         results.append((cell, found))
-    text = reporting.table(results, machine)
-    print(f"\n{text}")
-    asked.output.mkdir(parents=True, exist_ok=True)
-    (asked.output / "speed.md").write_text(f"{machine}\n\n{text}\n")
-    reporting.write_json(asked.output / "speed.json", results, machine, versions())
+        write(asked.output, results, machine)
+    print(f"\n{reporting.table(results, machine)}")
+
+
+def write(folder: Path, results: list, machine: Limits) -> None:
+    """Write what there is so far, so that a run that is ended early leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "speed.md").write_text(f"{machine}\n\n{reporting.table(results, machine)}\n")
+    reporting.write_json(folder / "speed.json", results, machine, versions())
     if importlib.util.find_spec("matplotlib") is not None:
-        reporting.plot(asked.output / "speed.png", results, machine)
+        reporting.plot(folder / "speed.png", results, machine)
 
 
 if __name__ == "__main__":

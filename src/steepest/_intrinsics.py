@@ -1,6 +1,6 @@
 """What kernels may call beside plain Python, compiled: BLAS and what threads need.
 
-Each is the compiled form of a plain function in `steepest._blas` or `steepest._atomic`. Those of
+Each is the compiled form of a plain function in `steepest._blas`, `_atomic` or `_ahead`. Those of
 `steepest._vectors` are in `_tiles`.
 """
 
@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from . import _atomic, _blas
+from . import _ahead, _atomic, _blas
 
 __all__ = ["FLAGS", "INSTEAD", "pointer", "real", "stands_for"]
 
@@ -170,6 +170,28 @@ def _atomic_operation(plain: Callable[..., Any]) -> None:
 
 for _plain in (_atomic.load, _atomic.store, _atomic.fetch_add):
     _atomic_operation(_plain)
+
+
+@stands_for(_ahead.fetch_ahead)
+def _fetch_ahead(typingctx: Any, array: Any, row: Any) -> Any:
+    """Ask for the first and the last cache line of a row of a matrix."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        matrix = context.make_array(signature.args[0])(context, builder, arguments[0])
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [byte, number, number, number]),
+            "llvm.prefetch.p0",
+        )
+        stride = builder.extract_value(matrix.strides, 0)
+        first = builder.gep(builder.bitcast(matrix.data, byte), [builder.mul(arguments[1], stride)])
+        last = builder.gep(first, [builder.sub(stride, _WORD(1))])
+        for at in (first, last):  # to read, to be kept in all caches, data
+            builder.call(function, [at, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen
 
 
 @stands_for(_atomic.yield_core)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import engine
+from ._ahead import ROWS_AHEAD, fetch_ahead
 from ._blas import gemm_address
 from ._cores import spins_for
 from ._random import key_of
@@ -118,7 +119,9 @@ class Targets:
 def gather(source, i, batch, rows):  # type: ignore[no-untyped-def]
     """batch = source[i]"""
     for r in rows:
-        row = i[r]
+        row, later = i[r], np.int64(r) + ROWS_AHEAD
+        if later < i.shape[0]:
+            fetch_ahead(source, i[later])
         for j in range(batch.shape[1]):
             batch[r, j] = source[row, j]
 
