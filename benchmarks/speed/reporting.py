@@ -52,7 +52,7 @@ def table(results: list[tuple[Cell, Found]], limits: Limits) -> str:
         ]
         rate = f"{work.flops / ours / 1e9:.3g}" if work.flops else ""
         rows.append([
-            f"{cell.name} (a {work.unit_of})", *times, ratio, rate,
+            f"{cell.name} ({work.unit_of})", *times, ratio, rate,
             f"{work.nbytes / ours / 1e9:.3g}", f"{limits.fraction(work, ours):.2f}",
             "; ".join(said),
         ])  # fmt: skip

@@ -57,7 +57,7 @@ class Training:
     bf16: bool = False
 
     lr = 0.01
-    unit_of = "step"
+    unit_of = "a step"
 
     @property
     def rows(self) -> int:
@@ -130,7 +130,7 @@ class Stream:
 
     lr = 0.5
     batch = 1
-    unit_of = "example"
+    unit_of = "an example"
     within = 1e-3
 
     @property
@@ -181,7 +181,7 @@ class Prediction:
     sizes: tuple[int, ...]
     rows: int
 
-    unit_of = "call"
+    unit_of = "a call"
     within = 1e-4
 
     @property
@@ -219,7 +219,7 @@ class Sweep:
     batch: int = 1024
 
     unit = 1
-    unit_of = "pass"
+    unit_of = "a pass"
     within = 1e-4
 
     def problem(self) -> Problem:
