@@ -10,6 +10,7 @@ import pytest
 from steepest import Dense, Layer, Network, SoftmaxCrossEntropy, Trainer
 from steepest.engine import Control, Engine, barrier
 from steepest.errors import KernelError, SteepestError
+from steepest.estimators.compiled import Compiled
 from steepest.program import Arena, Constant, Instruction, Program, Share, Special
 
 
@@ -102,6 +103,14 @@ def test_a_kernel_that_raises_is_named_and_nobody_hangs(threads):
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     with pytest.raises(KernelError, match="0 Picky"):
         network.predict(X, threads=threads)
+
+
+def test_a_straight_program_names_the_kernel_that_raises_and_goes_on():
+    predict = Compiled(Network(Picky(), Dense(2), inputs=3), np.copy, np.copy)
+    assert predict([0.5, 0, 0]).shape == (2,)
+    with pytest.raises(KernelError, match=r"0 Picky.*y0 = x"):
+        predict([2, 0, 0])
+    np.testing.assert_array_equal(predict([0.5, 0, 0]), predict([0.5, 0, 0]))
 
 
 PROGRAM = """
