@@ -98,7 +98,8 @@ def write(folder: Path, results: list, machine: Limits) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "speed.md").write_text(f"{machine}\n\n{reporting.table(results, machine)}\n")
     reporting.write_json(folder / "speed.json", results, machine, versions())
-    if importlib.util.find_spec("matplotlib") is not None:
+    beside = any(found.fastest is not None for _, found in results)
+    if beside and importlib.util.find_spec("matplotlib") is not None:
         reporting.plot(folder / "speed.png", results, machine)
 
 

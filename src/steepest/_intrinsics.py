@@ -174,7 +174,7 @@ for _plain in (_atomic.load, _atomic.store, _atomic.fetch_add):
 
 @stands_for(_ahead.fetch_ahead)
 def _fetch_ahead(typingctx: Any, array: Any, row: Any) -> Any:
-    """Ask for the first and the last cache line of a row of a matrix."""
+    """Ask for the first and the last cache line of a row."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         matrix = context.make_array(signature.args[0])(context, builder, arguments[0])

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ._ahead import ENTRIES_AHEAD, fetch_ahead
 from ._random import squares, unit
 from .errors import InputError
 from .lowering import Lowering
@@ -126,6 +127,9 @@ def shuffle(step, epoch, per_epoch, order, key):  # type: ignore[no-untyped-def]
             order[k] = k
         own = np.int64(squares(begin, key) | np.uint64(1))
         for k in range(n - 1, 0, -1):
+            soon = k - ENTRIES_AHEAD  # what is drawn depends on no memory, so it is known ahead
+            if soon > 0:
+                fetch_ahead(order, np.int64(unit(soon, own) * (soon + 1)))
             other = np.int64(unit(k, own) * (k + 1))
             at_k, at_other = order[k], order[other]
             order[k] = at_other
