@@ -40,7 +40,9 @@ REFERENCES = [
 ]
 LAYERS = [layer for layer, _ in REFERENCES]
 each_layer = pytest.mark.parametrize("layer", LAYERS, ids=repr)
-each_reference = pytest.mark.parametrize(("layer", "reference"), REFERENCES, ids=repr)
+each_reference = pytest.mark.parametrize(
+    ("layer", "reference"), REFERENCES, ids=[repr(layer) for layer in LAYERS]
+)
 each_shape = pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1, 5), (3, 37)])
 compiled_or_not = pytest.mark.parametrize("compiled", [False, True])
 
