@@ -169,6 +169,15 @@ def test_folder_and_permission(tmp_path):
             read_table(path)
 
 
+def test_names_of_no_files(tmp_path):
+    for name in ("x" * 5000 + ".csv", "x\0.csv"):
+        with pytest.raises(TableError, match="can't be read"):
+            read_table(name)
+    os.mkfifo(tmp_path / "t.csv")  # opening it would wait for ever
+    with pytest.raises(TableError, match="no plain file"):
+        read_table(tmp_path / "t.csv")
+
+
 def test_parquet_without_rows(tmp_path):
     path = write(tmp_path / "t.parquet", pa.table({"a": [1]}).slice(0, 1))
     with TableWriter(path) as writer:

@@ -173,11 +173,14 @@ class Model:
             If the model needs a plugin that was not given, or one can't be imported.
         """
         use(*plugins)
-        place = Path(path)
-        while True:
-            before = mark(place)
-            try:
-                return cls(*unpack(find_folder(place)))
-            except ModelError:
-                if mark(place) == before:  # else a save has just replaced the folder
-                    raise
+        place = Path(path).absolute()
+        try:
+            while True:
+                before = mark(place)
+                try:
+                    return cls(*unpack(find_folder(place)))
+                except ModelError:
+                    if mark(place) == before:  # else a save has just replaced the folder
+                        raise
+        except OSError as error:
+            raise ModelError(f"{place} can't be read: {error.strerror or error}") from error

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -221,14 +222,20 @@ class TableWriter:
 
 def _open(path: Path_) -> tuple[Path, Format]:
     file = Path(path)
-    if not file.exists():
-        raise TableError(f"{file} does not exist")
-    if file.is_dir():
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        raise TableError(f"{file} does not exist") from None
+    except (OSError, ValueError) as error:
+        raise TableError(f"{file} can't be read: {line_of(error)}") from error
+    if stat.S_ISDIR(found.st_mode):
         raise TableError(f"{file} is a folder; give the name of a file")
+    if not stat.S_ISREG(found.st_mode):
+        raise TableError(f"{file} is no plain file; save what it yields first")
     if not os.access(file, os.R_OK):
         raise TableError(f"{file} can't be read: permission denied")
     form = _format(file)
-    if not file.stat().st_size:
+    if not found.st_size:
         raise TableError(f"{file} is empty; expected a line of column names, then rows")
     return file, form
 

@@ -39,8 +39,8 @@ def test_a_reader_finds_a_whole_model_whenever_a_save_is_killed(tmp_path, mode):
     while child.poll() is None:
         try:
             model = Model.load(place)
-        except ModelError:
-            assert not seen  # once there is a model, there always is one
+        except ModelError as error:
+            assert not seen, error  # once there is a model, there always is one
             time.sleep(0.01)
             continue
         assert set(np.unique(model.network.theta)) == {model.about["seed"]}
@@ -49,8 +49,8 @@ def test_a_reader_finds_a_whole_model_whenever_a_save_is_killed(tmp_path, mode):
     assert child.returncode == 0
     assert len(child.stdout.read().split()) == kills
     child.stdout.close()
-    assert len(seen) > 5
-    assert reads > 5
+    assert len(seen) > 1
+    assert reads > 1
     model = Model.load(place)
     for left in tmp_path.glob(".*.part"):
         os.utime(left, (0, 0))
@@ -101,6 +101,27 @@ def test_links_and_other_files_are_refused(saved, name):
     os.mkfifo(saved / name)  # opening it would wait for ever
     with pytest.raises(ModelError, match="not a plain file"):
         Model.load(saved)
+    (saved / name).unlink()
+    (saved / name).mkdir()
+    with pytest.raises(ModelError, match="not a plain file"):
+        Model.load(saved)
+
+
+def test_names_that_are_none(saved, monkeypatch):
+    for name, words in (("x" * 5000, "can't be read"), ("x\0y", "does not exist")):
+        with pytest.raises(ModelError, match=words):
+            Model.load(name)
+    monkeypatch.chdir(saved)
+    for name in ("", ".", "../m"):
+        Model.load(name)
+
+
+def test_a_record_is_in_utf_8(saved):
+    record = (saved / "model.json").read_text("utf-8")
+    for encoding in ("utf-16", "utf-32", "utf-8-sig"):
+        (saved / "model.json").write_bytes(record.encode(encoding))
+        with pytest.raises(ModelError, match="truncated or damaged"):
+            Model.load(saved)
 
 
 def test_a_flipped_bit_is_found(saved):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, TableError
 from ._options import PluginOption
+from ._printing import harmless
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -179,7 +180,7 @@ def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Arr
         bar = _bar(abs(pulls[name]) / longest, "red" if pulls[name] > 0 else "green")
         value = part.column(name)[k].as_py()
         shown = "missing" if value is None else str(value)
-        inputs.add_row(name, shown, f"{pulls[name]:+.4g}", bar)
+        inputs.add_row(harmless(name), harmless(shown), f"{pulls[name]:+.4g}", bar)
     page.show(inputs)
     rest = len(order) - _SHOWN
     more = f"; {rest} more columns pull less" if rest > 0 else ""
@@ -233,7 +234,7 @@ def _importance(
         name = found.names[k]
         slope = "" if name in codes else f"{found.gradient[k]:.4f}"
         table.add_row(
-            name,
+            harmless(name),
             f"{found.permutation[k]:+.4f}", f"{found.spread[k]:.4f}",
             _bar(found.permutation[k] / top, "cyan"),
             slope, _bar(found.gradient[k] / steep, "cyan"),
@@ -260,13 +261,13 @@ class _Page:
         from rich.text import Text
 
         self._console.print()
-        self._console.print(Text(text, "bold"))
+        self._console.print(Text(harmless(text), "bold"))
 
     def note(self, text: str) -> None:
         """Print a remark."""
         from rich.text import Text
 
-        self._console.print(Text(text, "dim"))
+        self._console.print(Text(harmless(text), "dim"))
 
     def table(self, title: str, *columns: str) -> Table:
         """Return a table; columns named with a "<" stand to the left."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ._options import PluginOption
+from ._printing import harmless
 
 __all__ = ["show"]
 
@@ -21,12 +22,12 @@ def show(
     from ..model import Model
 
     loaded = Model.load(model, plugins=plugin or ())
-    print(loaded.task.describe())
-    for name, score in loaded.about.get("metrics", {}).items():
-        print(f"test {name}: {score:.5g}")
-    print("\ninputs")
-    for name, text in loaded.encoder.describe().items():
-        print(f"  {name}: {text}")
-    for name, why in loaded.encoder.dropped.items():
-        print(f"  {name}: not used: {why}")
-    print(f"\n{loaded.network}\n\nloss {loaded.loss!r}\n\n{loaded.network.program(batch)}")
+    lines = [loaded.task.describe()]
+    lines += [
+        f"test {name}: {score:.5g}" for name, score in loaded.about.get("metrics", {}).items()
+    ]
+    lines += ["", "inputs"]
+    lines += [f"  {name}: {text}" for name, text in loaded.encoder.describe().items()]
+    lines += [f"  {name}: not used: {why}" for name, why in loaded.encoder.dropped.items()]
+    lines += ["", str(loaded.network), "", f"loss {loaded.loss!r}", ""]
+    print(harmless("\n".join([*lines, str(loaded.network.program(batch))])))

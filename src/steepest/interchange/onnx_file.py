@@ -131,9 +131,9 @@ class OnnxFile:
     def _parse(self) -> Any:
         from google.protobuf.message import DecodeError
 
-        if not self._file.is_file():
-            raise self.error("there is no such file")
         try:
+            if not self._file.is_file():
+                raise self.error("there is no such file")
             if 4 * self._file.stat().st_size > physical_memory():
                 raise self.error("it does not fit into this machine's memory")
             return self._onnx.load_model_from_string(self._file.read_bytes())

@@ -147,10 +147,11 @@ def read_file(place: Path, name: str, most: int) -> bytes:
         if error.errno == errno.ELOOP:
             raise ModelError(f"{path} is a link; expected a file of the folder") from error
         raise ModelError(f"{path} can't be read: {error.strerror or error}") from error
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise ModelError(f"{path} is not a plain file")
     with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise ModelError(f"{path} is not a plain file")
         if found.st_size > most:
             raise ModelError(
                 f"{path} is damaged: it has {found.st_size:,} bytes, expected at most {most:,}"
@@ -167,7 +168,7 @@ def digest(content: bytes) -> dict[str, Any]:
 
 
 def _aside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.old")
+    return place.parent / f".{place.name}.old"
 
 
 def _exchange_by_two_steps(part: Path, place: Path) -> None:

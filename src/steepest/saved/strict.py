@@ -30,14 +30,14 @@ def parse(content: bytes) -> Any:
     Raises
     ------
     ValueError
-        If it is no JSON, is longer than `MOST_BYTES` or nested deeper than 64 levels, names a key
-        twice, or holds a number that is not finite, a whole number beyond 64 bits, or a text that
-        is not Unicode.
+        If it is no JSON in UTF-8, is longer than `MOST_BYTES` or nested deeper than 64 levels,
+        names a key twice, or holds a number that is not finite, a whole number beyond 64 bits, or
+        a text that is not Unicode.
     """
     if len(content) > MOST_BYTES:
         raise ValueError(f"{len(content):,} bytes are more than the {MOST_BYTES:,} allowed")
     try:
-        value = json.loads(content, object_pairs_hook=_object)
+        value = json.loads(content.decode(), object_pairs_hook=_object)
     except RecursionError:
         raise ValueError(f"nested deeper than {_DEEPEST} levels") from None
     level = [value]
