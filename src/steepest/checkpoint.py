@@ -152,7 +152,7 @@ class Checkpoint:
         try:
             self.folder.mkdir(exist_ok=True)
             found = self._files()
-            for part in self.folder.glob(f".step-*{PART}"):
+            for part in filter(_is_plain, self.folder.glob(f".step-*{PART}")):
                 part.unlink(missing_ok=True)
         except OSError as error:
             raise CheckpointError(f"{self.folder} can't be used: {_reason(error)}") from error
@@ -203,7 +203,8 @@ class Checkpoint:
 
     def _files(self) -> list[Path]:
         """Return the checkpoints in the folder, the latest at the end."""
-        return sorted(self.folder.glob(f"step-{'[0-9]' * _DIGITS}.safetensors"))
+        found = self.folder.glob(f"step-{'[0-9]' * _DIGITS}.safetensors")
+        return sorted(filter(_is_plain, found))
 
     def span(self, per_epoch: int) -> int | None:
         """Return the steps from one to the next; None if time decides."""
@@ -306,7 +307,7 @@ def _read(file: Path) -> State:
                 f"{file} is of schema {record['schema']}, written by a later Steepest; this one "
                 f"reads up to {SCHEMA}, so upgrade it"
             )
-        return State(
+        state = State(
             int(record["first"]),
             int(record["step"]),
             float(record["elapsed"]),
@@ -316,10 +317,28 @@ def _read(file: Path) -> State:
             None if record["best"] is None else (float(record["best"][0]), int(record["best"][1])),
             dict(record["settings"]),
         )
+        _check(state)
+        return state
     except OSError as error:
         raise CheckpointError(f"{file} can't be read: {_reason(error)}") from error
     except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"{file} is truncated or damaged") from error
+
+
+def _check(state: State) -> None:
+    """Raise a ValueError if it is no state that a fit can be in."""
+    rows = [*state.before, *state.rows]
+    if not all({"epoch", "step", "loss"} <= set(row) for row in rows):
+        raise ValueError("its history lacks a column")
+    if not 0 <= state.first <= state.step < 1 << 62:
+        raise ValueError("its steps are not in order")
+    if state.arrays["pending"].shape != (len(state.arrays["pending"]), 2):
+        raise ValueError("its steps have no losses")
+
+
+def _is_plain(file: Path) -> bool:
+    """Whether it is a file: no folder, no link, and nothing that opening would wait for."""
+    return file.is_file() and not file.is_symlink()
 
 
 def _reason(error: OSError) -> str:

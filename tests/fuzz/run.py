@@ -12,6 +12,7 @@ the loaders an input reaches, gets its share of the minutes. What comes out of a
 import argparse
 import collections
 import inspect
+import math
 import os
 import random
 import resource
@@ -161,7 +162,7 @@ def main():
         for name in names:
             share = amount / len(names)
             if share:
-                run_child(options, name, what, int(share) if what == "files" else share)
+                run_child(options, name, what, math.ceil(share) if what == "files" else share)
     found = sorted(path.name for path in options.out.glob("*.txt"))
     print(f"{len(found)} findings in {options.out}", *found, sep="\n  ")
     sys.exit(bool(found))
