@@ -75,6 +75,7 @@ from .losses import (
     Squared,
 )
 from .network import Network
+from .progress import Progress
 from .rule import Rule
 from .rules import SGD, Adagrad, Adam, AdamW, RMSprop
 from .schedules import (
@@ -87,7 +88,7 @@ from .schedules import (
     ReduceOnPlateau,
     Step,
 )
-from .trainer import Progress, Trainer
+from .trainer import Trainer
 from .watch import Watch
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from .checkpoint import Checkpoint, State
 from .prediction import Predictor
 from .program import aligned
+from .progress import Progress
 from .recipe import Recipe
 from .scratch import Scratch
-from .trainer import Progress, Trainer
+from .trainer import Trainer
 
 __all__ = ["BlockTraining"]
 

@@ -22,13 +22,14 @@ from .encode import Counts, Encoder, counts_text
 from .errors import CheckpointError, InputError, TableError
 from .fit_init import init_from_data
 from .model import Model
+from .progress import Progress
 from .recipe import Recipe
 from .scratch import Scratch
 from .split import SPLIT_COLUMN
 from .survey import Source
 from .table_fit import Fit, plain_recipe, score_fit
 from .table_train import SAMPLE
-from .trainer import Progress, Trainer
+from .trainer import Trainer
 
 __all__ = ["fit_stream"]
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from .checkpoint import Checkpoint
-    from .trainer import Progress, Trainer
+    from .progress import Progress
+    from .trainer import Trainer
 
 __all__ = ["Fit", "fit_table", "plain_recipe", "score_fit"]
 

@@ -15,7 +15,8 @@ from .fit_init import init_from_data
 from .layers import Average, Concat, Sequential
 from .metrics import GREATER_IS_BETTER
 from .network import Network
-from .trainer import Progress, Trainer
+from .progress import Progress
+from .trainer import Trainer
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint

@@ -21,7 +21,7 @@ from .observers import Flow, Norms, Slopes, arrays_for
 from .sweep import Sweep
 
 if TYPE_CHECKING:
-    from .trainer import Progress
+    from .progress import Progress
     from .training import TrainingRun
 
 __all__ = ["Watch", "noise_scale", "verdict"]

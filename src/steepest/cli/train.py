@@ -18,8 +18,9 @@ from ._options import PluginOption
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
+    from ..progress import Progress
     from ..table_fit import Fit
-    from ..trainer import Progress, Trainer
+    from ..trainer import Trainer
 
 __all__ = ["train"]
 

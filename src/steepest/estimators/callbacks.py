@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..trainer import Progress
+from ..progress import Progress
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
