@@ -36,6 +36,7 @@ from steepest import (
     Dense,
     Dropout,
     Exponential,
+    FlatCosine,
     InverseScaling,
     Network,
     OneCycle,
@@ -73,6 +74,9 @@ CASES: dict[str, dict[str, Any]] = {
     "rmsprop, uniform, onecycle, two threads": {
         "rule": RMSprop(lr=OneCycle(0.01)), "sampling": "uniform", "every": "5 steps",
         "threads": 2,
+    },
+    "adamw, shuffled, flatcosine, dropout that falls": {
+        "rule": AdamW(lr=FlatCosine(0.02)), "every": "6 steps", "dropout": FlatCosine(0.4),
     },
     "adam, full, coslog4": {
         "rule": Adam(lr=CosLog4(0.01)), "sampling": "full", "every": "2 steps", "epochs": 60,
