@@ -64,6 +64,7 @@ def test_mnist_on_images_made_up(tmp_path):
         ("gradients.py", ["--quick", "--threads", 1], "gradient and norms"),
         ("flipped_labels.py", ["--epochs", 2], "have a flipped label"),
         ("own_layer.py", ["--quick"], "own ÷ Dense"),
+        ("together.py", ["--rounds", 1, "--seconds", 0.1], "rows/s"),
         ("stream.py", ["--size", "1MB", "--memory", "1MB", "--layers", "8"], "peak memory"),
         ("profile_program.py", ["20,32,2", 4], "y0 = x A0ᵀ + b0"),
     ],
