@@ -196,6 +196,7 @@ def test_a_table_of_numbers_at_the_edge():
     assert np.isfinite(fit.model.outputs(table)).all()
 
 
+@pytest.mark.filterwarnings("ignore:The number of unique classes")  # scikit-learn 1.7 says so
 def test_a_table_of_a_thousand_classes():
     labels = [f"class {k % 1000}" for k in range(3000)]
     table = pa.table({"x": np.arange(3000) % 1000, "z": RNG.standard_normal(3000), "y": labels})
