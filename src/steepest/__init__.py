@@ -35,6 +35,7 @@ from .importance import Importance, importance
 from .interchange.onnx_export import export_onnx
 from .interchange.onnx_import import import_onnx
 from .interchange.state_dict import from_state_dict, to_state_dict
+from .intervals import conformal_margin
 from .layer import Layer, Parameter
 from .layers import (
     ELU,
@@ -175,6 +176,7 @@ __all__ = [
     "Trainer",
     "Watch",
     "check",
+    "conformal_margin",
     "example_norms",
     "export_onnx",
     "from_state_dict",

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .encode import Counts, Encoder
 from .errors import ModelError
-from .losses import Hinge
+from .losses import Hinge, Quantile
 from .plugins import Plugin, use
 from .saved.card import card
 from .saved.folder import CARD, check_place, find_folder, mark, write_folder
@@ -74,14 +74,18 @@ class Model:
     ) -> Array:
         """Return what the loss's inverse link makes of the network's outputs, (n, q).
 
-        Probabilities; or standardised values, kept within the range of the training targets. A
-        row's are the same whatever rows are beside it.
+        Probabilities; or standardised values, kept within the range of the training targets, in
+        ascending order if they are quantiles (Chernozhukov, Fernández-Val & Galichon, "Quantile
+        and probability curves without crossing", Econometrica 78, 2010). A row's are the same
+        whatever rows are beside it.
         """
         X = self.encoder.transform(table, counts, self.network.dtype)
         # Whole batches only: matrix products of another size may round in another way.
         rest = -len(X) % _BATCH
         padded = np.concatenate([X, np.zeros((rest, X.shape[1]), X.dtype)]) if rest else X
         z = self.network.predict(padded, batch=_BATCH, threads=threads)[: len(X)]
+        if isinstance(self.loss, Quantile):
+            z.sort(axis=1)  # what crosses does so by chance
         return self.task.clamp(self.loss.mean(z))
 
     def predict(
@@ -108,7 +112,8 @@ class Model:
         Returns
         -------
         pyarrow.Table
-            A column ``prediction``, one row for each row of the table, in order.
+            A column ``prediction``, or for quantiles ``quantile_LEVEL`` for each level; one row for
+            each row of the table, in order.
 
         Raises
         ------
@@ -123,6 +128,10 @@ class Model:
             why = "predicts a number" if self.task.is_regression else "was trained with hinge loss"
             raise ModelError(f"this model has no probabilities: it {why}")
         outputs = self.outputs(table, counts, threads=threads)
+        if isinstance(self.loss, Quantile):
+            found = self.task.decode(outputs).reshape(len(outputs), -1)
+            names = [f"quantile_{level:g}" for level in self.loss.levels]
+            return pa.table(list(map(pa.array, found.T)), names)
         columns = {"prediction": pa.array(self.task.decode(outputs))}
         if proba:
             shares = outputs.astype(np.float64)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from . import layers as _layers
 from . import losses as _losses
 from . import plugins
@@ -88,6 +90,8 @@ class Recipe:
         Standard deviation of the frequencies of the periodic embeddings; 0 for none.
     embedding : int
         Numbers that stand for a value of a category of many.
+    quantiles : tuple of float, optional
+        Levels, increasing, that take the place of a regression's loss.
     dropout, weight_decay : float
         At first; constant for half of the steps, then along a cosine to 0.
     batch, epochs : int, optional
@@ -106,6 +110,7 @@ class Recipe:
     dropout: float = 0.15
     layer_norm: bool = False
     loss: str | None = None
+    quantiles: tuple[float, ...] | None = None
     label_smoothing: float = 0.1
     rule: str = "adam"
     lr: float = 0.04
@@ -195,7 +200,8 @@ class Recipe:
             layers.append(_layers.Parametric(activation()))
             if self.dropout:
                 layers.append(_layers.Dropout(FlatCosine(self.dropout, steps)))
-        layers += [_layers.RootScale(), _layers.Dense(task.outputs, "standard_normal")]
+        outputs = self.make_loss(task).outputs(np.empty((1, task.outputs)))
+        layers += [_layers.RootScale(), _layers.Dense(outputs, "standard_normal")]
         seed = self.seed if seed is None else seed
         return Network(*layers, inputs=encoder.width, seed=seed, dtype=self.dtype)
 
@@ -214,6 +220,10 @@ class Recipe:
 
     def make_loss(self, task: Task) -> Loss:
         """Return the loss for the task."""
+        if self.quantiles is not None:
+            if not task.is_regression:
+                raise InputError(f"quantiles are of numbers; {task.name!r} has classes")
+            return _losses.Quantile(tuple(self.quantiles))
         known: dict[str, Callable[..., Loss]] = LOSSES[task.kind] | plugins.named(Loss)
         name = self.loss or next(iter(known))
         _known(f"loss for {task.kind}", name, known)

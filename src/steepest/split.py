@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from .errors import InputError, TableError
 from .task import Task
 
-__all__ = ["SPLIT_COLUMN", "Split", "read_parts", "split_rows"]
+__all__ = ["SPLIT_COLUMN", "Split", "draw_rows", "read_parts", "split_rows"]
 
 SPLIT_COLUMN = "split"
 _PARTS = {
@@ -86,8 +86,8 @@ def split_rows(
         labels = task.encode(table.column(task.name))
     named = _named_parts(table, task)
     if named is None:
-        train, tested = _draw(np.arange(table.num_rows), labels, test, seed)
-        train, validated = _draw(train, labels, validation, seed)
+        train, tested = draw_rows(np.arange(table.num_rows), labels, test, seed)
+        train, validated = draw_rows(train, labels, validation, seed)
         return Split(train, validated, tested)
     train, validated, tested = (
         np.flatnonzero(named == part) for part in ("train", "validation", "test")
@@ -95,7 +95,7 @@ def split_rows(
     if not len(train):
         raise TableError(f"column {SPLIT_COLUMN!r} names no row for training")
     if not len(validated):
-        train, validated = _draw(train, labels, validation, seed)
+        train, validated = draw_rows(train, labels, validation, seed)
     return Split(train, validated, tested, SPLIT_COLUMN)
 
 
@@ -119,8 +119,11 @@ def read_parts(column: Any) -> NDArray[Any] | None:
     return np.array([parts[word] for word in words.to_pylist()])
 
 
-def _draw(rows: Rows, labels: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
-    """Draw a share of the rows; return the others and those drawn, in ascending order."""
+def draw_rows(rows: Rows, labels: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Draw a share of the rows, each of the ``labels`` in its proportion.
+
+    Returns the others and those drawn, in ascending order.
+    """
     if not share:
         return rows, rows[:0]
     drawn = int(np.ceil(share * len(rows)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .errors import CheckpointError, InputError
 from .fit_init import init_from_data
 from .layers import Average, Concat, Sequential
-from .metrics import GREATER_IS_BETTER
+from .metrics import GREATER_IS_BETTER, Metric, labels, metrics_named
 from .network import Network
 from .progress import Progress
 from .trainer import Trainer
@@ -64,7 +64,8 @@ def train_recipe(
     y: Array,
     *,
     weights: Array | None = None,
-    held_out: tuple[Array, ...] | None = None,
+    held_out: tuple[Any, ...] | None = None,
+    metrics: Iterable[str | Metric] | Mapping[str, Metric] = (),
     callbacks: Callbacks | None = None,
     time_limit: float | None = None,
     checkpoint: Checkpoint | None = None,
@@ -84,8 +85,10 @@ def train_recipe(
         Of the rows.
     held_out : tuple, optional
         ``(X, y)`` or ``(X, y, weights)``, to choose the best epoch by: that of the highest
-        accuracy, the last among equals; for numbers, and where classes have no probabilities, that
-        of the lowest loss. Without it the last epoch is kept.
+        weighted accuracy, the last among equals; for numbers, and where classes have no
+        probabilities, that of the lowest loss. Without it the last epoch is kept.
+    metrics : iterable of str or callable, or mapping
+        Evaluated on ``held_out`` after every epoch, for the histories.
     callbacks : callable, optional
         Makes the callbacks of each member's trainer.
     time_limit : float, optional
@@ -113,6 +116,10 @@ def train_recipe(
     loss, rule = recipe.make_loss(task), recipe.make_rule()
     by_accuracy = held_out is not None and not task.is_regression and recipe.loss != "hinge"
     monitor = "accuracy" if by_accuracy else "validation_loss"
+    named = metrics_named(metrics)
+    if by_accuracy:
+        assert held_out is not None
+        named["accuracy"] = _accuracy((*held_out, None)[2])
     members: list[Network] = []
     histories: list[History] = []
     deadline = None if time_limit is None else time.perf_counter() + time_limit
@@ -133,7 +140,7 @@ def train_recipe(
                 weights=weights,
                 epochs=recipe.epochs,
                 validation=held_out,
-                metrics=["accuracy"] if by_accuracy else (),
+                metrics=named,
                 monitor=monitor,
                 patience=(recipe.patience or recipe.epochs) if held_out else None,
                 callbacks=callbacks(trainer) if callbacks else (),
@@ -152,6 +159,16 @@ def train_recipe(
             break
     best = [_best(history, monitor) for history in histories]
     return Trained(_average(members, recipe), histories, best, ended)
+
+
+def _accuracy(weights: Array | None) -> Metric:
+    """Return the share of rows, by their weights, whose most probable class is the right one."""
+
+    def accuracy(y: Array, prediction: Array) -> float:
+        right = labels(prediction) == y.reshape(len(y))
+        return float(np.average(right, weights=weights))
+
+    return accuracy
 
 
 def _best(history: History, monitor: str) -> int:

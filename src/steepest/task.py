@@ -126,11 +126,11 @@ class Task:
         prediction : ndarray
             For classification: class indices (n,), of an integer type; probabilities of the
             second of two classes, (n,) or (n, 1); or one score per class, (n, classes), of which
-            the largest wins. For regression: standardised values, (n,) or (n, 1).
+            the largest wins. For regression: standardised values, (n,) or (n, q).
 
         Returns
         -------
-        ndarray (n,)
+        ndarray (n,) or (n, q)
             Labels, or values in the user's units.
         """
         prediction = np.asarray(prediction)

@@ -1,15 +1,18 @@
 """Raw tables in, predictions out."""
 
 import pickle
+import time
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import TimeSeriesSplit
 
 from steepest import TabularClassifier, TabularRegressor
 from steepest.errors import InputError
+from steepest.model import Model
 
 SMALL = {"layers": (16,), "epochs": 20}
 
@@ -58,3 +61,177 @@ def test_regressor_weights_and_range(frame):
         model.fit(X, score[:3])
     array = X[["number"]].to_numpy()
     assert clone(model).fit(array, score).predict(array).shape == (400,)
+
+
+def regressor(**parameters):
+    return TabularRegressor(**{"settings": SMALL, "n_threads": 1} | parameters)
+
+
+def classifier(**parameters):
+    return TabularClassifier(**{"settings": SMALL, "n_threads": 1} | parameters)
+
+
+@pytest.fixture(scope="module")
+def classes(frame):
+    X, score = frame
+    return X, np.where(score > 1, "high", "low")
+
+
+def test_columns_go_by_name_or_by_place(classes):
+    X, y = classes
+    model = classifier().fit(X, y)
+    assert model.n_features_in_ == 5
+    assert model.feature_names_in_.tolist() == list(X.columns)
+    p = model.predict_proba(X)
+    turned = X[X.columns[::-1]].assign(more=1)
+    np.testing.assert_array_equal(model.predict_proba(turned), p)
+    with pytest.raises(InputError, match="lacks the column 'flag'"):
+        model.predict(X.drop(columns="flag"))
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        np.testing.assert_array_equal(model.predict_proba(X.to_numpy()), p)
+    array = X[["number", "number"]].to_numpy()
+    model.fit(array, y)
+    assert not hasattr(model, "feature_names_in_")
+    with pytest.raises(ValueError, match="X has 1 features, but TabularClassifier is expecting 2"):
+        model.predict(array[:, :1])
+    with pytest.warns(UserWarning, match="was fitted without feature names"):
+        model.predict(pd.DataFrame(array, columns=["a", "b"]))
+    with pytest.raises(InputError, match="more than one column is called 'number'"):
+        model.fit(X[["number", "number"]], y)
+
+
+def test_columns_of_mixed_objects(classes):
+    _, y = classes
+    mixed = pd.DataFrame({"m": ["one", 2, None, 4.0] * 100, "n": np.arange(400)})
+    model = classifier().fit(mixed, y)
+    assert sorted(model.model_.encoder.columns["m"].values) == ["2", "4.0", "one"]
+    mixed.at[3, "m"] = {"a": 1}
+    with pytest.raises(TypeError, match=r"column 'm': .* got {'a': 1}"):
+        model.fit(mixed, y)
+
+
+def test_rows_of_weight_0_have_no_part(frame):
+    X, score = frame
+    weights = np.ones(len(X))
+    weights[300:] = 0
+    wild = score.copy()
+    wild[300:] = 1e6
+    weighted = regressor().fit(X, wild, sample_weight=weights)
+    plain = regressor().fit(X[:300], score[:300], sample_weight=weights[:300])
+    np.testing.assert_array_equal(weighted.predict(X), plain.predict(X))
+
+
+def test_given_rows_and_their_weights_choose_the_epoch(classes):
+    X, y = classes
+    seen = {}
+
+    def right(y, prediction):
+        return np.mean((prediction > 0.5) == y)
+
+    for name, weights in {"none": None, "low": np.where(y == "low", 1.0, 1e-6)}.items():
+        model = classifier(metrics={"right": right})
+        given = (X[300:], y[300:]) if weights is None else (X[300:], y[300:], weights[300:])
+        model.fit(X[:300], y[:300], eval_set=given)
+        history = model.history_
+        assert model.best_epochs_ == [int(np.flatnonzero(
+            history["accuracy"] == history["accuracy"].max())[-1]) + 1]  # fmt: skip
+        seen[name] = history
+    np.testing.assert_array_equal(seen["none"]["accuracy"], seen["none"]["right"])
+    low = y[300:] == "low"
+    kept = classifier().fit(X[:300], y[:300], eval_set=(X[300:][low], y[300:][low])).history_
+    np.testing.assert_allclose(seen["low"]["accuracy"], kept["accuracy"], atol=1e-4)
+    with pytest.raises(InputError, match="metrics need held-out rows"):
+        classifier(metrics=["auc"], validation_fraction=0).fit(X, y)
+    with pytest.raises(InputError, match="expected a tuple"):
+        classifier().fit(X, y, eval_set=X)
+
+
+def test_a_splitter_holds_rows_out(classes):
+    X, y = classes
+    split = TimeSeriesSplit(4)
+    kept, out = list(split.split(X))[-1]
+    chosen = classifier(validation_fraction=split).fit(X, y)
+    given = classifier().fit(X.iloc[kept], y[kept], eval_set=(X.iloc[out], y[out]))
+    np.testing.assert_array_equal(chosen.predict_proba(X), given.predict_proba(X))
+
+
+def test_class_weight(classes):
+    X, y = classes
+    rare = np.flatnonzero((y == "low") | (np.arange(len(y)) % 9 == 0))
+    X, y = X.iloc[rare], y[rare]
+    plain, balanced = (
+        (classifier(class_weight=w, validation_fraction=0).fit(X, y).predict(X) == "high").sum()
+        for w in (None, {"high": 30.0, "low": 1.0})
+    )
+    assert balanced > plain
+
+
+def test_callbacks_are_told_and_stop(classes, capsys):
+    X, y = classes
+    told = []
+    model = classifier(
+        callbacks=[told.append, lambda progress: progress.epoch == 3], ensemble=2,
+        verbose=True, progress_bar=True,
+    ).fit(X, y)  # fmt: skip
+    assert [len(history) for history in model.histories_] == [3, 3]
+    assert [progress.epoch for progress in told if progress.epoch_ended] == [1, 2, 3] * 2
+    printed = capsys.readouterr()
+    assert printed.out.count("epoch 3 of 20: ") == 2
+    assert "23/40" in printed.err
+
+
+def test_time_limit(classes):
+    X, y = classes
+    long = classifier(settings={**SMALL, "epochs": 10**6}, time_limit=0.2)
+    began = time.perf_counter()
+    long.fit(X, y)
+    assert time.perf_counter() - began < 30
+    assert len(long.history_) < 10**6
+
+
+def test_random_state(classes):
+    X, y = classes
+    first, second, other = (
+        classifier(random_state=state).fit(X, y).predict_proba(X)
+        for state in (np.random.RandomState(0), np.random.RandomState(0), np.random.RandomState(1))
+    )
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(first - other).max() > 1e-3
+    classifier(random_state=None).fit(X, y)
+
+
+def test_labels_keep_their_type(classes):
+    X, y = classes
+    for labels in (np.array([2.0, 7.0]), np.array([False, True]), np.array(["a", "b"], object)):
+        model = classifier().fit(X, labels[(y == "low").astype(int)])
+        assert model.classes_.dtype == model.predict(X).dtype == labels.dtype
+        assert model.classes_.tolist() == labels.tolist()
+
+
+def test_intervals(frame, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, 4000)
+    y = x + rng.normal(size=4000) * (0.2 + np.abs(x))
+    X = pd.DataFrame({"x": x})
+    model = regressor(quantiles=(0.95, 0.05, 0.5)).fit(X[:3000], y[:3000])
+    found = model.predict(X)
+    assert (found[:, 1] <= found[:, 2]).all()
+    assert (found[:, 2] <= found[:, 0]).all()
+    assert 0 < model.score(X, y) < 1
+    widths = {}
+    for coverage in (0.5, 0.9):
+        low, high = model.predict_interval(X[3000:], coverage).T
+        widths[coverage] = high - low
+        inside = np.mean((low <= y[3000:]) & (y[3000:] <= high))
+        assert inside == pytest.approx(coverage, abs=0.05)
+    assert (widths[0.5] <= widths[0.9]).all()
+    far = np.abs(x[3000:]) > 0.8
+    assert widths[0.9][far].mean() > 2 * widths[0.9][np.abs(x[3000:]) < 0.2].mean()
+    model.model_.save(tmp_path / "model")
+    saved = Model.load(tmp_path / "model").predict(pa.Table.from_pandas(X))
+    np.testing.assert_array_equal(saved.column("quantile_0.95"), found[:, 0])
+    with pytest.raises(InputError, match="600 rows set apart are too few"):
+        model.predict_interval(X, 0.999)
+    assert not hasattr(regressor(), "predict_interval")
+    with pytest.raises(InputError, match="quantiles are of numbers"):
+        classifier(settings={**SMALL, "quantiles": (0.5,)}).fit(X, y > 0)

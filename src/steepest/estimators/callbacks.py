@@ -27,7 +27,7 @@ except ImportError:  # scikit-learn before 1.9
 if TYPE_CHECKING:
     from .base import BaseMLP
 
-__all__ = ["CallbackSupportMixin", "Watch", "with_callbacks"]
+__all__ = ["Bar", "CallbackSupportMixin", "Watch", "with_callbacks"]
 
 
 class Watch:
@@ -51,7 +51,7 @@ class Watch:
         self._examples, self._data = examples, data
         self._start = time.perf_counter()
         self._told: list[Callable[[Progress], object]] = list(model.callbacks or ())
-        self._bar = _Bar(epochs) if model.progress_bar else None
+        self._bar = Bar(epochs) if model.progress_bar else None
         self._root: Any = None
         self._task: Any = None
         if hasattr(model, "_skl_callbacks"):
@@ -123,7 +123,7 @@ class Watch:
         return stop
 
 
-class _Bar:
+class Bar:
     """A progress bar on standard error."""
 
     def __init__(self, epochs: int) -> None:
@@ -140,7 +140,9 @@ class _Bar:
         self._progress.start()
 
     def show(self, epochs: float, loss: float) -> None:
+        """Show how many epochs are over, and the loss."""
         self._progress.update(self._task, completed=epochs, loss=loss)
 
     def close(self) -> None:
+        """Leave the bar as it stands."""
         self._progress.stop()

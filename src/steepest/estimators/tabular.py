@@ -3,170 +3,262 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import d2_pinball_score
+from sklearn.utils import compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_y
 
-from ..encode import Encoder
 from ..errors import InputError
-from ..model import Model
+from ..intervals import conformal_margin
 from ..recipe import Recipe
-from ..split import split_rows
-from ..table_train import train_recipe
-from ..task import infer_task
+from ..split import draw_rows
+from ..task import Task
+from .tabular_base import SHARE, BaseTabular, TableRows
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
 
 Array = NDArray[Any]
 
 
-class _Tabular(BaseEstimator):
-    """What both share: parameters and fitting."""
+class TabularClassifier(ClassifierMixin, BaseTabular):
+    """Classifier for raw tables, with the defaults of `steepest.recipe.Recipe`.
 
-    _kind: str
+    Parameters
+    ----------
+    class_weight : dict or "balanced", optional
+        Weights of the classes; they multiply the weights of the rows.
+    **others
+        See `steepest.estimators.tabular_base.BaseTabular`.
+
+    Attributes
+    ----------
+    classes_ : ndarray (n_classes,)
+    **others
+        See `steepest.estimators.tabular_base.BaseTabular`.
+    """
+
+    _kind = "classification"
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTabular._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
 
     def __init__(
         self,
         *,
         settings: Mapping[str, Any] | None = None,
         ensemble: int = 1,
-        validation_fraction: float = 0.1,
+        class_weight: Any = None,
+        validation_fraction: Any = 0.1,
+        metrics: Any = None,
+        callbacks: Any = None,
+        verbose: bool | int = False,
+        progress_bar: bool = False,
         time_limit: float | None = None,
         n_threads: int | None = None,
-        random_state: int = 0,
+        random_state: Any = 0,
     ) -> None:
-        self.settings = settings
-        self.ensemble = ensemble
-        self.validation_fraction = validation_fraction
-        self.time_limit = time_limit
-        self.n_threads = n_threads
-        self.random_state = random_state
+        self._set(locals())
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train on a table.
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each row.
 
         Parameters
         ----------
-        X : pandas, Polars or Arrow table, mapping of columns, or array (n, p)
-            Raw columns of any usual type; values may be missing.
-        y : array-like (n,)
-            Classes or numbers, none missing.
-        sample_weight : array-like (n,), optional
+        X : table or array (n, p)
+
+        Returns
+        -------
+        ndarray (n,)
+        """
+        z = self._outputs(X)
+        most = z.argmax(axis=1) if z.shape[1] > 1 else (z[:, 0] >= 0.5).astype(np.int64)
+        named: Array = self.classes_[most]
+        return named
+
+    @available_if(lambda self: not hasattr(self, "model_") or self.model_.has_probabilities)
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X : table or array (n, p)
+
+        Returns
+        -------
+        ndarray (n, n_classes)
+        """
+        shares = self._outputs(X).astype(np.float64)
+        return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
+
+    def _check_targets(self, y: Any) -> Array:
+        y = _check_y(y, estimator=self)
+        check_classification_targets(y)
+        return np.asarray(y)
+
+    def _weigh(self, y: Array, w: Array | None) -> Array | None:
+        if self.class_weight is None:
+            return w
+        weights: Array = compute_sample_weight(self.class_weight, y)
+        return weights if w is None else weights * w
+
+    def _train(self, task: Task, recipe: Recipe, rows: TableRows, held: TableRows | None) -> None:
+        self.classes_ = np.array(task.classes).astype(rows.y.dtype)
+        super()._train(task, recipe, rows, held)
+
+
+def _gives_quantiles(model: TabularRegressor) -> bool:
+    if model.quantiles is None:
+        raise AttributeError("intervals need quantiles: give quantiles=(0.05, 0.95), for instance")
+    return True
+
+
+class TabularRegressor(RegressorMixin, BaseTabular):
+    """Regressor for raw tables, with the defaults of `steepest.recipe.Recipe`.
+
+    Predictions stay within the range of the training targets.
+
+    Parameters
+    ----------
+    quantiles : sequence of float, optional
+        Levels between 0 and 1: predict these quantiles in place of the mean, and intervals.
+    calibration_fraction : float
+        With ``quantiles``, the share of the rows that intervals are calibrated on.
+    **others
+        See `steepest.estimators.tabular_base.BaseTabular`.
+
+    Attributes
+    ----------
+    calibration_ : tuple of ndarray
+        With ``quantiles``, the rows set apart: their targets, and what the lowest and the highest
+        level said of them.
+    **others
+        See `steepest.estimators.tabular_base.BaseTabular`.
+    """
+
+    _kind = "regression"
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTabular._parameter_constraints,
+        "quantiles": ["array-like", None],
+        "calibration_fraction": [SHARE],
+    }
+
+    def __init__(
+        self,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        ensemble: int = 1,
+        quantiles: Any = None,
+        calibration_fraction: float = 0.2,
+        validation_fraction: Any = 0.1,
+        metrics: Any = None,
+        callbacks: Any = None,
+        verbose: bool | int = False,
+        progress_bar: bool = False,
+        time_limit: float | None = None,
+        n_threads: int | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self._set(locals())
+
+    def predict(self, X: Any) -> Array:
+        """Return a number for each row; with ``quantiles`` one for each level, never crossing.
+
+        Parameters
+        ----------
+        X : table or array (n, p)
+
+        Returns
+        -------
+        ndarray (n,) or (n, levels)
+            The levels in the order in which they were asked for.
+        """
+        found = self._decoded(X)
+        if self.quantiles is None:
+            return found
+        return found[:, np.argsort(np.argsort(self.quantiles))]
+
+    @available_if(_gives_quantiles)
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
+        """Return intervals that hold so large a share of the targets of rows like the fitted ones.
+
+        The lowest and the highest quantile, shifted outwards or inwards by what the rows set apart
+        ask for (`conformal_margin`).
+
+        Parameters
+        ----------
+        X : table or array (n, p)
+        coverage : float
+            Above 0 and below 1.
+
+        Returns
+        -------
+        ndarray (n, 2)
+            Lower and upper ends.
 
         Raises
         ------
         InputError
-            If ``X``, ``y`` and the weights are not of one length.
-        TableError
-            If no column is of use.
+            If no rows were set apart, or too few for such a coverage.
         """
-        table, target = as_table(X), pa.array(np.asarray(y).tolist())
-        if len(target) != table.num_rows:
+        low, high = self._ends(X)
+        y, *ends = self.calibration_
+        margin = conformal_margin(y, ends[0], ends[1], coverage)
+        if not np.isfinite(margin):
             raise InputError(
-                f"{type(self).__name__}.fit: {table.num_rows} rows of X, {len(target)} of y"
+                f"{len(y)} rows set apart are too few for intervals of coverage "
+                f"{coverage:g}; raise calibration_fraction, or lower coverage"
             )
-        task = infer_task(target, "target", self._kind)
-        own = {"ensemble": self.ensemble, "threads": self.n_threads, "seed": self.random_state}
-        # The split reads the classes from the table, under the target's name.
-        named = table.drop_columns([n for n in table.column_names if n in ("target", "split")])
-        share = self.validation_fraction
-        split = split_rows(named.append_column("target", target), task, test=0, validation=share,
-                           seed=self.random_state)  # fmt: skip
-        recipe = Recipe.for_task(task, {**(self.settings or {}), **own}, len(split.train))
-        train, held = table.take(pa.array(split.train)), table.take(pa.array(split.validation))
-        encoder = Encoder.fit(train, table.column_names)
-        codes = task.encode(target)
-        weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-        if weights is not None and weights.shape != codes.shape:
-            raise InputError(
-                f"{type(self).__name__}.fit: {table.num_rows} rows of X, but sample_weight has "
-                f"shape {weights.shape}"
-            )
-        held_out = None
-        if held.num_rows:
-            held_out = (encoder.transform(held, dtype=recipe.dtype), codes[split.validation])
-        trained = train_recipe(
-            recipe, task, encoder, encoder.transform(train, dtype=recipe.dtype),
-            codes[split.train], held_out=held_out, time_limit=self.time_limit,
-            weights=None if weights is None else weights[split.train],
-        )  # fmt: skip
-        self.model_ = Model(trained.network, recipe.make_loss(task), encoder, task)
-        self.n_features_in_ = table.num_columns
-        if trained.ended is not None:
-            raise trained.ended
-        return self
+        middle = (low + high) / 2  # where a negative margin would turn an interval over
+        return np.column_stack(
+            [np.minimum(low - margin, middle), np.maximum(high + margin, middle)]
+        )
 
-    def predict(self, X: Any) -> Array:
-        """Return a label, or a number, for each row."""
-        return self.model_.task.decode(self._outputs(X))
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R²; with ``quantiles`` the part of the pinball loss that is explained.
 
-    def _outputs(self, X: Any) -> Array:
-        check_is_fitted(self, "model_")
-        return self.model_.outputs(as_table(X), threads=self.n_threads)
+        The latter is `sklearn.metrics.d2_pinball_score`, averaged over the levels.
+        """
+        if self.quantiles is None:
+            return float(super().score(X, y, sample_weight))
+        found = self.predict(X)
+        return float(np.mean([
+            d2_pinball_score(y, found[:, k], sample_weight=sample_weight, alpha=level)
+            for k, level in enumerate(self.quantiles)
+        ]))  # fmt: skip
 
+    def _ends(self, X: Any) -> tuple[Array, Array]:
+        """Return the lowest and the highest quantile of rows."""
+        found = self._decoded(X).reshape(-1, len(self.quantiles))
+        return found[:, 0], found[:, -1]
 
-class TabularClassifier(ClassifierMixin, _Tabular):
-    """Classifier for raw tables, with the defaults of `steepest.recipe.Recipe`.
+    def _check_targets(self, y: Any) -> Array:
+        return np.asarray(_check_y(y, y_numeric=True, estimator=self), np.float64)
 
-    Parameters
-    ----------
-    settings : mapping, optional
-        Of the `Recipe`, where they are not its defaults, like ``{"layers": (64,)}``.
-    ensemble : int
-        How many networks are averaged.
-    validation_fraction : float
-        Share of the rows that the best epoch is chosen by; 0 for none.
-    time_limit : float, optional
-        Seconds.
-    n_threads : int, optional
-    random_state : int
+    def _own_settings(self) -> dict[str, Any]:
+        if self.quantiles is None:
+            return {}
+        return {"quantiles": tuple(sorted(map(float, self.quantiles)))}
 
-    Attributes
-    ----------
-    model_ : Model
-        Encoder, network and task; ``model_.encoder.describe()`` says what columns became.
-    classes_ : ndarray
-    """
+    def _set_apart(
+        self, rows: TableRows, labels: Array, seed: int
+    ) -> tuple[TableRows, TableRows | None]:
+        if self.quantiles is None or not self.calibration_fraction:
+            return rows, None
+        everything = np.arange(len(rows.y))
+        # Another draw than that of the rows to validate on.
+        kept, apart = draw_rows(everything, labels, self.calibration_fraction, seed + 1)
+        return rows.take(kept), rows.take(apart)
 
-    _kind = "classification"
-
-    @property
-    def classes_(self) -> Array:
-        """The labels, in the order of the columns of `predict_proba`."""
-        check_is_fitted(self, "model_")
-        return np.array(self.model_.task.classes)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class, (n, classes)."""
-        shares = self._outputs(X).astype(np.float64)
-        return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
-
-
-class TabularRegressor(RegressorMixin, _Tabular):
-    """Regressor for raw tables; parameters as of `TabularClassifier`.
-
-    Predictions stay within the range of the training targets.
-    """
-
-    _kind = "regression"
-
-
-def as_table(X: Any) -> pa.Table:
-    """Return data of any usual kind as an Arrow table; the columns of an array are x0, x1, …"""
-    if isinstance(X, pa.Table):
-        return X
-    if isinstance(X, Mapping):
-        return pa.table({str(name): pa.array(np.asarray(v).tolist()) for name, v in X.items()})
-    if hasattr(X, "__arrow_c_stream__"):
-        table = pa.table(X)
-        metadata = table.schema.pandas_metadata or {}
-        index = [n for n in metadata.get("index_columns", ()) if n in table.column_names]
-        return table.drop_columns(index)
-    array = np.asarray(X)
-    if array.ndim != 2:
-        raise InputError(f"X must be a table or an array (rows, columns), got shape {array.shape}")
-    return pa.table({f"x{j}": pa.array(array[:, j].tolist()) for j in range(array.shape[1])})
+    def _finish(self, apart: TableRows | None) -> None:
+        if self.quantiles is None:
+            return
+        nothing = (np.empty(0),) * 3
+        self.calibration_ = nothing if apart is None else (apart.y, *self._ends(apart.table))

@@ -131,11 +131,12 @@ def unpack(place: Path) -> Parts:
         if not fits(record["versions"], Mapping[str, str]):
             raise ModelError("versions must be texts")
         about = {**_check_about(record["about"]), "versions": record["versions"]}
-        width, outputs = network.layer.outputs(inputs), task.outputs
+        width = network.layer.outputs(inputs)
+        outputs = loss.outputs(np.empty((1, task.outputs)))
         if (inputs, width) != (encoder.width, outputs):
             raise ModelError(
                 f"the network takes {inputs} columns and returns {width}, the encoder makes "
-                f"{encoder.width} and the task wants {outputs}"
+                f"{encoder.width} and the task and the loss want {outputs}"
             )
         shapes = check_size(network.layer, inputs)
     except KeyError as error:
