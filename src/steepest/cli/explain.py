@@ -169,18 +169,22 @@ def _follow(
 
 
 def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Array) -> None:
-    """Show what the gradient says of the columns of one row."""
+    """Show what the columns of one row became, and what the gradient says of them."""
+    from ..row_path import encoded_as
+
     codes = model.encoder.embedded
     places = {name: at for name, at in model.encoder.places.items() if name not in codes}
     pulls = {name: float(x[at] @ dx[at]) for name, at in places.items()}
     order = sorted(pulls, key=lambda name: -abs(pulls[name]))
     longest = max([1e-300, *map(abs, pulls.values())])
-    inputs = page.table("the input", "<column", "<value", "∇x ℓ · x", "<")
+    inputs = page.table("the input", "<column", "<value", "<becomes", "∇x ℓ · x", "<")
     for name in order[:_SHOWN]:
         bar = _bar(abs(pulls[name]) / longest, "red" if pulls[name] > 0 else "green")
         value = part.column(name)[k].as_py()
         shown = "missing" if value is None else str(value)
-        inputs.add_row(harmless(name), harmless(shown), f"{pulls[name]:+.4g}", bar)
+        numbers = encoded_as(model.encoder, name, x).values()
+        becomes = ", ".join(f"{number:.3g}" for number in numbers)
+        inputs.add_row(harmless(name), harmless(shown), becomes, f"{pulls[name]:+.4g}", bar)
     page.show(inputs)
     rest = len(order) - _SHOWN
     more = f"; {rest} more columns pull less" if rest > 0 else ""

@@ -21,6 +21,7 @@ from ..encode import Encoder
 from ..errors import InputError
 from ..model import Model
 from ..recipe import Recipe
+from ..row_path import RowPath, row_paths
 from ..split import draw_rows
 from ..table_train import train_recipe
 from ..task import Task, infer_task
@@ -266,6 +267,20 @@ class BaseTabular(BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     # ------------------------------------------------------------------ predicting
+
+    def row_paths(self, X: Any) -> list[RowPath]:
+        """Return what encoder and network do to each row, step by step; print one to read it.
+
+        Parameters
+        ----------
+        X : table or array (n, p)
+
+        Returns
+        -------
+        list of RowPath
+        """
+        check_is_fitted(self)
+        return row_paths(self.model_, read_inputs(self, X, reset=False))
 
     def _outputs(self, X: Any) -> Array:
         """Return what the model says of rows as a user gives them, (n, q)."""
