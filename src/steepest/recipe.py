@@ -65,6 +65,8 @@ FACTORS = {"*.s": 6.0, **dict.fromkeys(("*.b", "*.w", "*.omega", "*.phi", "*.W",
 """Of the learning rate: scales are fast; biases, activations and waves are slow."""
 STEPS = {"classification": 3000, "regression": 6000}
 """How many steps a training takes, if epochs are not given."""
+FEW_ROWS = 8_192
+"""Up to so many, waves are longer: the default frequency is 0.3."""
 _BATCHES = ((1_024, 64), (8_192, 128), (60_000, 256), (200_000, 512))
 
 
@@ -77,8 +79,8 @@ class Recipe:
     embeddings of categories, a learnable scale, the NTK parametrisation, initial values from the
     data, parametric activations, coslog4 learning rates, dropout and weight decay that fall to 0,
     label smoothing, and the best epoch by validation. What differs: waves of a higher frequency,
-    the ranks of numbers beside the numbers (`steepest.kinds`), a lower learning rate of
-    regression, and, for time, half the units and fewer epochs.
+    the ranks of numbers beside the numbers (`steepest.kinds`), more dropout and weight decay,
+    other learning rates, and, for time, half the units and fewer epochs.
 
     Attributes
     ----------
@@ -105,9 +107,9 @@ class Recipe:
 
     layers: tuple[int | Mapping[str, Any], ...] = (128, 128, 128)
     activation: str = "selu"
-    frequency: float = 4.0
+    frequency: float = 1.0
     embedding: int = 8
-    dropout: float = 0.15
+    dropout: float = 0.25
     layer_norm: bool = False
     loss: str | None = None
     quantiles: tuple[float, ...] | None = None
@@ -117,7 +119,7 @@ class Recipe:
     schedule: str = "coslog4"
     momentum: float | None = None
     l2: float = 0.0
-    weight_decay: float = 0.02
+    weight_decay: float = 0.05
     clip_norm: float | None = None
     batch: int | None = None
     epochs: int | None = None
@@ -162,7 +164,7 @@ class Recipe:
         cls, task: Task, settings: Mapping[str, Any] | None = None, rows: int = 10_000
     ) -> Self:
         """Return the default recipe for a task and a number of training rows, with some changed."""
-        recipe = cls()
+        recipe = cls(frequency=0.3) if rows <= FEW_ROWS else cls()
         if task.is_regression:
             recipe = replace(recipe, activation="mish", lr=0.05)
         recipe = replace(recipe, **(settings or {}))

@@ -247,10 +247,12 @@ def test_quantiles_do_not_cross(levels):
     assert found.shape == (len(D), len(levels))
     ordered = found[:, np.argsort(levels)]
     assert (np.diff(ordered, axis=1) >= 0).all()
+    assert 0 < model.score(D, y) < 1
     below = (y[:, None] < ordered).mean(axis=0)
     np.testing.assert_allclose(below, sorted(levels), atol=0.1)
     two = model.fit(D, np.c_[y, -y]).predict(D)
     assert two.shape == (len(D), 2, len(levels))
+    assert 0 < model.score(D, np.c_[y, -y]) < 1
     one = model.compiled()(D[0])
     np.testing.assert_allclose(one, two[0])
 

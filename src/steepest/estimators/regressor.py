@@ -16,6 +16,7 @@ from ..loss import Loss
 from ..losses import Quantile, Squared
 from .base import BaseMLP
 from .poisson_deviance import PoissonDeviance
+from .quantile_score import quantile_score
 from .squared_mean import SquaredMean
 
 __all__ = ["MLPRegressor"]
@@ -116,6 +117,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             With ``quantiles`` (n, levels), or (n, k, levels) for several targets.
         """
         return self._values(self._outputs(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R²; with ``quantiles`` the part of the pinball loss that is explained.
+
+        See `steepest.estimators.quantile_score`.
+        """
+        if self.quantiles is None:
+            return float(super().score(X, y, sample_weight))
+        return quantile_score(y, self.predict(X), self.quantiles, sample_weight)
 
     # ------------------------------------------------------------------ what BaseMLP asks for
 

@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import d2_pinball_score
 from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_y
+from sklearn.utils.validation import _check_y, check_is_fitted
 
 from ..errors import InputError
 from ..intervals import conformal_margin
 from ..recipe import Recipe
 from ..split import draw_rows
 from ..task import Task
+from .frames import read_inputs
+from .quantile_score import quantile_score
 from .tabular_base import SHARE, BaseTabular, TableRows
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
@@ -180,7 +182,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         ndarray (n,) or (n, levels)
             The levels in the order in which they were asked for.
         """
-        found = self._decoded(X)
+        outputs = self._outputs(X)
+        found = self.model_.task.decode(outputs)
         if self.quantiles is None:
             return found
         return found[:, np.argsort(np.argsort(self.quantiles))]
@@ -208,7 +211,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         InputError
             If no rows were set apart, or too few for such a coverage.
         """
-        low, high = self._ends(X)
+        check_is_fitted(self)
+        low, high = self._ends(read_inputs(self, X, reset=False))
         y, *ends = self.calibration_
         margin = conformal_margin(y, ends[0], ends[1], coverage)
         if not np.isfinite(margin):
@@ -224,19 +228,16 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R²; with ``quantiles`` the part of the pinball loss that is explained.
 
-        The latter is `sklearn.metrics.d2_pinball_score`, averaged over the levels.
+        See `steepest.estimators.quantile_score`.
         """
         if self.quantiles is None:
             return float(super().score(X, y, sample_weight))
-        found = self.predict(X)
-        return float(np.mean([
-            d2_pinball_score(y, found[:, k], sample_weight=sample_weight, alpha=level)
-            for k, level in enumerate(self.quantiles)
-        ]))  # fmt: skip
+        return quantile_score(y, self.predict(X), self.quantiles, sample_weight)
 
-    def _ends(self, X: Any) -> tuple[Array, Array]:
+    def _ends(self, table: pa.Table) -> tuple[Array, Array]:
         """Return the lowest and the highest quantile of rows."""
-        found = self._decoded(X).reshape(-1, len(self.quantiles))
+        outputs = self.model_.outputs(table, threads=self.n_threads)
+        found = self.model_.task.decode(outputs).reshape(-1, len(self.quantiles))
         return found[:, 0], found[:, -1]
 
     def _check_targets(self, y: Any) -> Array:

@@ -288,11 +288,6 @@ class BaseTabular(BaseEstimator):
         table = read_inputs(self, X, reset=False)
         return self.model_.outputs(table, threads=self.n_threads)
 
-    def _decoded(self, X: Any) -> Array:
-        """Return that in the user's units."""
-        outputs = self._outputs(X)
-        return self.model_.task.decode(outputs)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
