@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -73,3 +75,25 @@ def test_the_others_print_what_they_measure(name, arguments, words):
     done = run(name, *arguments)
     assert done.returncode == 0, done.stderr
     assert words in done.stdout
+
+
+def test_tables_and_intervals_on_rows_made_up(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    targets = {
+        "wine_quality": "quality", "bike_hour": "cnt", "california_housing": "median_house_value",
+    }  # fmt: skip
+    for name, target in targets.items():
+        letter = pa.array(rng.choice(["a", "b"], 300).tolist()).dictionary_encode()
+        table = pa.table({"x": x, "c": letter, target: 2 * x + 1})
+        pa.parquet.write_table(table, tmp_path / f"{name}.parquet")
+    arguments = "tables.py", tmp_path, tmp_path / "scores.json", "--tables", "wine_quality"
+    first = run(*arguments, "--models", "steepest,hgb", "--seeds", 1)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.count("wine_quality steepest 0: ") == 1
+    assert "steepest beats hgb on 1 of 1" in first.stdout
+    again = run(*arguments, "--models", "steepest,hgb", "--seeds", 1)
+    assert "wine_quality steepest 0: " not in again.stdout
+    done = run("intervals.py", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "bike_hour" in done.stdout
