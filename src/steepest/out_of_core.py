@@ -121,7 +121,7 @@ def fit_stream(
         if (checked := survey.validation.table()) is not None:
             held_out = (
                 encoder.transform(checked, dtype=recipe.dtype),
-                loss.targets(task.encode(checked.column(target)), task.outputs, recipe.dtype),
+                loss.targets(task.encode(checked.column(target)), task.width(loss), recipe.dtype),
             )
         held_rows = 0 if held_out is None else len(held_out[1])
         note(

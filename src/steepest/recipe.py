@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from . import layers as _layers
 from . import losses as _losses
 from . import plugins
@@ -136,6 +134,8 @@ class Recipe:
         for name in ("batch", "epochs", "patience", "threads"):
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name))
+        if self.quantiles is not None:
+            _losses.Quantile(self.quantiles)
         for units in self.layers:
             if isinstance(units, Mapping):
                 from_config(units, "layer")
@@ -202,7 +202,7 @@ class Recipe:
             layers.append(_layers.Parametric(activation()))
             if self.dropout:
                 layers.append(_layers.Dropout(FlatCosine(self.dropout, steps)))
-        outputs = self.make_loss(task).outputs(np.empty((1, task.outputs)))
+        outputs = task.width(self.make_loss(task))
         layers += [_layers.RootScale(), _layers.Dense(outputs, "standard_normal")]
         seed = self.seed if seed is None else seed
         return Network(*layers, inputs=encoder.width, seed=seed, dtype=self.dtype)
@@ -225,7 +225,7 @@ class Recipe:
         if self.quantiles is not None:
             if not task.is_regression:
                 raise InputError(f"quantiles are of numbers; {task.name!r} has classes")
-            return _losses.Quantile(tuple(self.quantiles))
+            return _losses.Quantile(self.quantiles)
         known: dict[str, Callable[..., Loss]] = LOSSES[task.kind] | plugins.named(Loss)
         name = self.loss or next(iter(known))
         _known(f"loss for {task.kind}", name, known)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .encode import Counts, Encoder, counts_text
 from .errors import TableError
-from .metrics import METRICS
+from .losses import Quantile
+from .metrics import METRICS, Metric
 from .model import Model
 from .recipe import Recipe
 from .split import split_rows
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from .checkpoint import Checkpoint
+    from .loss import Loss
     from .progress import Progress
     from .trainer import Trainer
 
@@ -156,8 +158,9 @@ def fit_table(
         f"{len(split.train):,} rows to train, {len(split.validation):,} to validate; "
         f"{len(inputs) - len(encoder.dropped)} columns become {encoder.width} inputs"
     )
+    sizes = encoder.width, *recipe.sizes, task.width(loss)
     note(
-        f"network {'-'.join(map(str, (encoder.width, *recipe.sizes, task.outputs)))}, "
+        f"network {'-'.join(map(str, sizes))}, "
         f"{recipe.network(task, encoder).theta.size:,} parameters, {recipe.activation}; "
         f"{type(loss).__name__} loss, {recipe.rule}, lr {recipe.lr:g} ({recipe.schedule}), "
         f"batch {recipe.batch}" + f"; the average of {recipe.ensemble}" * (recipe.ensemble > 1)
@@ -204,7 +207,11 @@ def score_fit(fit: Fit, tested: pa.Table, training: Any, target: str) -> None:
     model, task = fit.model, fit.model.task
     prediction = model.outputs(tested)
     y, known = task.encode(tested.column(target)), task.encode(training)
-    if task.is_regression:
+    if isinstance(model.loss, Quantile):
+        trivial = np.tile(np.quantile(known, model.loss.levels), (len(y), 1))
+        scale = {"pinball": task.deviation}
+        fit.trivial = "the quantiles"
+    elif task.is_regression:
         trivial = np.full((len(y), 1), known.mean())
         scale = {"r2": 1.0, "rmse": task.deviation, "mae": task.deviation}
         fit.trivial = "the mean"
@@ -218,15 +225,26 @@ def score_fit(fit: Fit, tested: pa.Table, training: Any, target: str) -> None:
                 scale |= {"auc": 1.0}
         fit.trivial = f"always {task.classes[int(shares.argmax())]!r}"
     for name, factor in scale.items():
-        fit.scores[name] = (
-            METRICS[name](y, prediction) * factor,
-            METRICS[name](y, trivial) * factor,
-        )
+        metric = _pinball(model.loss) if name == "pinball" else METRICS[name]
+        fit.scores[name] = metric(y, prediction) * factor, metric(y, trivial) * factor
     about = model.about
     about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
     about["trivial"] = {name: score for name, (_, score) in fit.scores.items()}
     about["trivial_says"] = fit.trivial
     about["rows"]["test"] = tested.num_rows
+
+
+def _pinball(loss: Loss) -> Metric:
+    """Return the average of a quantile loss over its levels."""
+
+    def pinball(y: Array, prediction: Array) -> float:
+        from sklearn.metrics import mean_pinball_loss
+
+        assert isinstance(loss, Quantile)
+        found = zip(loss.levels, prediction.T, strict=True)
+        return float(np.mean([mean_pinball_loss(y, z, alpha=level) for level, z in found]))
+
+    return pinball
 
 
 def plain_recipe(recipe: Recipe) -> dict[str, Any]:

@@ -10,10 +10,12 @@ Floats that are all whole count as whole numbers, since a column of integers wit
 written so.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +25,9 @@ from numpy.typing import NDArray
 from .casting import plain, read_numbers, read_truths
 from .errors import InputError, ModelError, TableError
 from .saved.strict import check_fields
+
+if TYPE_CHECKING:
+    from .loss import Loss
 
 __all__ = ["Task", "infer_task", "task_rows"]
 
@@ -68,6 +73,10 @@ class Task:
     def outputs(self) -> int:
         """How many numbers a network must return: one per class, or 1 for two or none."""
         return len(self.classes) if self.kind == "multiclass" else 1
+
+    def width(self, loss: Loss) -> int:
+        """Return how many numbers a network must return for this loss: more for quantiles."""
+        return loss.outputs(np.zeros((1, self.outputs)))
 
     def describe(self) -> str:
         """Say in one line what is to be predicted and why."""

@@ -160,3 +160,31 @@ def test_help_and_version():
     assert "--target" in steepest("train", "--help").stdout
     assert steepest("--version").stdout == "steepest 0.1.0\n"
     assert steepest("nonsense").returncode == 2
+
+
+def test_quantiles(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    table = pa.table({"x": x, "y": 3 * x + rng.normal(size=400)})
+    pa.parquet.write_table(table, tmp_path / "t.parquet")
+    place = tmp_path / "model"
+    small = "--target", "y", "--epochs", 30, "--layers", 8, "-o", place, "--threads", 1
+    done = steepest("train", tmp_path / "t.parquet", *small, "--quantiles", "0.1,0.9")
+    assert done.returncode == 0, done.stderr
+    pinball = next(line for line in done.stdout.splitlines() if line.startswith("pinball")).split()
+    assert float(pinball[1]) < float(pinball[2])
+    done = steepest("predict", place, tmp_path / "t.parquet")
+    assert done.stdout.splitlines()[0] == "quantile_0.1,quantile_0.9"
+    found = np.loadtxt(done.stdout.splitlines()[1:], delimiter=",")
+    assert (found[:, 0] <= found[:, 1]).all()
+    assert 0.6 < np.mean((found[:, 0] <= table["y"]) & (table["y"] <= found[:, 1])) < 0.95
+    done = steepest("explain", place, tmp_path / "t.parquet", "--sample", 0)
+    assert "predicted {'quantile_0.1': " in done.stdout, done.stderr
+    done = steepest("export", place, tmp_path / "m.onnx")
+    assert done.returncode == 2
+    assert "quantiles have no ONNX form" in done.stderr
+    done = steepest("train", tmp_path / "t.parquet", *small, "--quantiles", "0.9,0.1")
+    assert "levels must be increasing" in done.stderr
+    blocks = steepest("train", tmp_path / "t.parquet", *small, "--quantiles", "0.1,0.9",
+                      "--memory", "100MB")  # fmt: skip
+    assert "pinball" in blocks.stdout, blocks.stderr

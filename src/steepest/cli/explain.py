@@ -143,7 +143,9 @@ def _follow(
     }
     backwards, n = list(flow.dy), len(picked)
     for k, row in enumerate(picked):
-        target, prediction = part.column(model.task.name)[k], said.column("prediction")[k].as_py()
+        target = part.column(model.task.name)[k]
+        prediction = said.to_pylist()[k]  # of quantiles, one for each level
+        prediction = prediction.get("prediction", prediction)
         sure = ""
         if model.has_probabilities:
             sure = f" ({said.column(f'proba_{prediction}')[k].as_py():.1%})"

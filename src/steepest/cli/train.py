@@ -97,6 +97,12 @@ def train(
         int | None,
         typer.Option(help="Numbers for each value of a category of many.", rich_help_panel=_NET),
     ] = None,
+    quantiles: Annotated[
+        str | None,
+        typer.Option(
+            help="Predict these quantiles of a number, like 0.05,0.5,0.95.", rich_help_panel=_NET
+        ),
+    ] = None,
     ensemble: Annotated[
         int | None,
         typer.Option(help="Average so many networks.", rich_help_panel=_NET),
@@ -214,6 +220,8 @@ def train(
     }
     if isinstance(options.get("layers"), str | list):
         options["layers"] = _units(options["layers"])
+    if isinstance(options.get("quantiles"), str | list):
+        options["quantiles"] = _levels(options["quantiles"])
     settings = {k: v for k, v in options.items() if k in Recipe.names()}
     Recipe(**settings)  # says what is wrong before the table is read
     if "target" not in options:
@@ -312,6 +320,14 @@ def _units(text: str | list[Any]) -> tuple[Any, ...]:
             f"layers must be whole numbers like 256,128, got {text!r}; in a TOML file also layers "
             'like {type = "my_layers:LowRank", units = 64}'
         ) from error
+
+
+def _levels(text: str | list[Any]) -> tuple[float, ...]:
+    words = text.split(",") if isinstance(text, str) else text
+    try:
+        return tuple(map(float, words))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"quantiles must be numbers like 0.05,0.95, got {text!r}") from error
 
 
 Callbacks = Callable[["Trainer"], Iterable[Callable[["Progress"], object]]]

@@ -59,6 +59,8 @@ def _add_model(graph: Graph, model: Model) -> None:
     link = LINKS.get(type(model.loss))
     if link is None:
         raise ModelError(f"{model.loss!r} has no ONNX form")
+    if isinstance(model.loss, own.Quantile):
+        raise ModelError("quantiles have no ONNX form; export the network by itself: model.network")
     y = link(graph, add_network(graph, model.network, add_encoder(graph, model.encoder)))
     if task.is_regression:
         low, high = task.clamp(np.array([-np.inf, np.inf]))

@@ -131,8 +131,7 @@ def unpack(place: Path) -> Parts:
         if not fits(record["versions"], Mapping[str, str]):
             raise ModelError("versions must be texts")
         about = {**_check_about(record["about"]), "versions": record["versions"]}
-        width = network.layer.outputs(inputs)
-        outputs = loss.outputs(np.empty((1, task.outputs)))
+        width, outputs = network.layer.outputs(inputs), task.width(loss)
         if (inputs, width) != (encoder.width, outputs):
             raise ModelError(
                 f"the network takes {inputs} columns and returns {width}, the encoder makes "
