@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import layers as _layers
 from . import losses as _losses
@@ -22,6 +22,8 @@ from .task import Task
 
 if TYPE_CHECKING:
     from .encode import Encoder
+
+_T = TypeVar("_T")
 
 __all__ = ["ACTIVATIONS", "LOSSES", "RULES", "SCHEDULES", "Recipe"]
 
@@ -61,10 +63,10 @@ ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
 """Rules whose steps are of the size of the learning rate: it takes a factor for each kind of θ."""
 FACTORS = {"*.s": 6.0, **dict.fromkeys(("*.b", "*.w", "*.omega", "*.phi", "*.W", "*.c"), 0.1)}
 """Of the learning rate: scales are fast; biases, activations and waves are slow."""
-STEPS = {"classification": 3000, "regression": 6000}
+STEPS = {"binary": 1600, "multiclass": 3000, "regression": 6000}
 """How many steps a training takes, if epochs are not given."""
-FEW_ROWS = 8_192
-"""Up to so many, waves are longer: the default frequency is 0.3."""
+FREQUENCIES = ((8_192, 0.3), (20_000, 1.0))
+"""Up to so many rows, waves are as long as this: few rows can't tell short ones from noise."""
 _BATCHES = ((1_024, 64), (8_192, 128), (60_000, 256), (200_000, 512))
 
 
@@ -87,7 +89,8 @@ class Recipe:
     activation : str
         One of `ACTIVATIONS` or of a plugin; its strength is learned for each unit.
     frequency : float
-        Standard deviation of the frequencies of the periodic embeddings; 0 for none.
+        Standard deviation of the frequencies of the periodic embeddings, by default by the number
+        of rows; 0 for none.
     embedding : int
         Numbers that stand for a value of a category of many.
     quantiles : tuple of float, optional
@@ -105,9 +108,9 @@ class Recipe:
 
     layers: tuple[int | Mapping[str, Any], ...] = (128, 128, 128)
     activation: str = "selu"
-    frequency: float = 1.0
+    frequency: float = 4.0
     embedding: int = 8
-    dropout: float = 0.25
+    dropout: float = 0.35
     layer_norm: bool = False
     loss: str | None = None
     quantiles: tuple[float, ...] | None = None
@@ -117,7 +120,7 @@ class Recipe:
     schedule: str = "coslog4"
     momentum: float | None = None
     l2: float = 0.0
-    weight_decay: float = 0.05
+    weight_decay: float = 0.1
     clip_norm: float | None = None
     batch: int | None = None
     epochs: int | None = None
@@ -164,13 +167,12 @@ class Recipe:
         cls, task: Task, settings: Mapping[str, Any] | None = None, rows: int = 10_000
     ) -> Self:
         """Return the default recipe for a task and a number of training rows, with some changed."""
-        recipe = cls(frequency=0.3) if rows <= FEW_ROWS else cls()
+        recipe = cls(frequency=_by_rows(FREQUENCIES, rows, cls.frequency))
         if task.is_regression:
-            recipe = replace(recipe, activation="mish", lr=0.05)
+            recipe = replace(recipe, activation="mish", lr=0.05, dropout=0.25)
         recipe = replace(recipe, **(settings or {}))
-        batch = recipe.batch or next((size for most, size in _BATCHES if rows <= most), 1024)
-        steps = STEPS["regression" if task.is_regression else "classification"]
-        epochs = recipe.epochs or min(256, max(8, round(steps / -(-rows // batch))))
+        batch = recipe.batch or _by_rows(_BATCHES, rows, 1024)
+        epochs = recipe.epochs or min(256, max(8, round(STEPS[task.kind] / -(-rows // batch))))
         return replace(recipe, batch=batch, epochs=epochs)
 
     @classmethod
@@ -248,6 +250,11 @@ class Recipe:
             clip_norm=self.clip_norm,
             **own,
         )
+
+
+def _by_rows(steps: tuple[tuple[int, _T], ...], rows: int, most: _T) -> _T:
+    """Return what goes with the first number of rows that is not exceeded; else ``most``."""
+    return next((value for bound, value in steps if rows <= bound), most)
 
 
 def _whole(name: str, value: Any) -> None:
