@@ -20,12 +20,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ..encode import Encoder
 from ..errors import InputError
 from ..model import Model
+from ..progress import Progress
 from ..recipe import Recipe
 from ..row_path import RowPath, row_paths
 from ..split import draw_rows
 from ..table_train import train_recipe
 from ..task import Task, infer_task
-from ..trainer import Progress
 from .callbacks import Bar
 from .frames import read_inputs
 
