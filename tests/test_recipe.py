@@ -104,3 +104,11 @@ def test_a_setting_that_makes_no_sense_is_named(settings, words):
 def test_a_loss_of_another_task_is_refused():
     with pytest.raises(InputError, match="loss for multiclass: there are softmax"):
         Recipe(loss="squared").make_loss(task("multiclass"))
+
+
+def test_few_rows_get_longer_waves_and_smaller_batches():
+    wanted = task("regression")
+    recipes = [Recipe.for_task(wanted, rows=rows) for rows in (1000, 10_000, 100_000, 10**6)]
+    assert [recipe.frequency for recipe in recipes] == [0.3, 1.0, 4.0, 4.0]
+    assert [recipe.batch for recipe in recipes] == [64, 256, 512, 1024]
+    assert Recipe.for_task(wanted, {"frequency": 2.0}, rows=1000).frequency == 2.0

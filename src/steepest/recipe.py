@@ -67,6 +67,9 @@ STEPS = {"binary": 1600, "multiclass": 3000, "regression": 6000}
 """How many steps a training takes, if epochs are not given."""
 FREQUENCIES = ((8_192, 0.3), (20_000, 1.0))
 """Up to so many rows, waves are as long as this: few rows can't tell short ones from noise."""
+# Measured, one seed each. R² on rows held out of abalone (3,100 rows), 0.47 with 4 and 0.55 with
+# 0.3; of California housing (7,500), 0.807 with 4 and 0.830 with 1. Accuracy on census income
+# (29,000), 0.865 with 1 and 0.869 with 4.
 _BATCHES = ((1_024, 64), (8_192, 128), (60_000, 256), (200_000, 512))
 
 
