@@ -165,7 +165,8 @@ def _rest(column: Column, x: str, by: float) -> str:
 
 def _circle(column: Column, turn: str) -> list[str]:
     angle = column.op("Mul", turn, 2 * np.pi)
-    return [column.op("Sin", angle), column.op("Cos", angle)]
+    ahead = column.op("Add", angle, np.pi / 2)  # of float64, older ONNX Runtimes know no cosine
+    return [column.op("Sin", angle), column.op("Sin", ahead)]
 
 
 def _day_of_year(column: Column, days: str) -> str:
