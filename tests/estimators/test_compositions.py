@@ -1,4 +1,4 @@
-"""Inside scikit-learn: clones, pickles, pipelines, searches, routing, callbacks."""
+"""Inside scikit-learn: clones, pickles, pipelines, searches, routing."""
 
 import pickle
 from copy import deepcopy
@@ -10,7 +10,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.ensemble import BaggingClassifier, StackingRegressor, VotingClassifier
 from sklearn.inspection import partial_dependence, permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -141,48 +141,3 @@ def test_sample_weight_is_routed():
     for routed in (pipe[-1], search.best_estimator_):
         np.testing.assert_array_equal(routed.coefs_[0], same.coefs_[0])
     assert not np.array_equal(classifier().fit(Z, LABELS).coefs_[0], same.coefs_[0])
-
-
-callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has no callbacks")
-
-
-class Recorder:
-    """A callback by scikit-learn's protocol."""
-
-    def __init__(self, stop_at=None):
-        self.events, self.scores, self.stop_at = [], [], stop_at
-
-    def setup(self, estimator, context):
-        self.events.append("setup")
-
-    def teardown(self, estimator, context):
-        self.events.append("teardown")
-
-    def on_fit_task_begin(self, estimator, context):
-        self.events.append(f"begin {context.task_name} {context.task_id}")
-
-    def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
-        self.events.append(f"end {context.task_name} {context.task_id}")
-        self.scores.append(fitted_estimator.score(X, y))
-        return context.task_name == "epoch" and context.task_id == self.stop_at
-
-
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_callbacks_by_scikit_learns_protocol(solver):
-    recorder = Recorder(stop_at=4)
-    Z, y = load_iris(return_X_y=True)
-    model = MLPClassifier(8, solver=solver, learning_rate_init=0.05, random_state=0)
-    model.set_callbacks(recorder).fit(Z, y)
-    assert model.n_iter_ == 5
-    assert recorder.events[:3] == ["setup", "begin fit 0", "begin epoch 0"]
-    assert recorder.events[-2:] == ["end fit 0", "teardown"]
-    assert recorder.scores[-1] == model.score(Z, y)
-    assert len(set(recorder.scores)) > 1
-
-
-def test_scoring_monitor_of_scikit_learn():
-    monitor = callback.ScoringMonitor(scoring="accuracy")
-    Z, y = load_iris(return_X_y=True)
-    MLPClassifier(8, random_state=0, max_iter=6).set_callbacks(monitor).fit(Z, y)
-    scores = monitor.get_logs().data_as_pandas
-    assert (scores["task_name"] == "epoch").sum() == 6
