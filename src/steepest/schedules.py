@@ -8,6 +8,7 @@ frozen dataclasses without state, so a run that is resumed at step t goes on as 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, runtime_checkable
@@ -49,7 +50,7 @@ def for_steps(schedule: Schedule, total: int) -> Schedule:
 
 
 @dataclass(frozen=True)
-class _Schedule:
+class _Schedule(ABC):
     """What all schedules share: η, its check, and the number of steps."""
 
     lr: float
@@ -59,9 +60,9 @@ class _Schedule:
         if getattr(self, "total", None) is not None:
             self._check("total", least=1, whole=True)
 
+    @abstractmethod
     def __call__(self, steps: Array, /) -> Array:
         """Return the learning rates of ``steps``."""
-        raise NotImplementedError
 
     def for_steps(self, total: int) -> Any:
         """Return this schedule for a fit of ``total`` steps, unless it says how many itself."""
