@@ -13,7 +13,7 @@ from ..layer import Layer
 from ..losses import Squared
 from ..network import Network
 from .differences import compare
-from .report import Finding
+from .report import Finding, gradient_of
 
 __all__ = ["compare_examples", "tells_of_examples"]
 
@@ -46,9 +46,7 @@ def compare_examples(
     for name in theta:
         known = np.stack([found[f"0.{name}"] for found in single])
         square += (known * known).reshape(n, -1).sum(axis=1)
-        path, _, last = name.rpartition(".")
-        d = f"{path}.d{last}" if path else f"d{last}"
-        got = each[f"0.{name}"]
+        d, got = gradient_of(name), each[f"0.{name}"]
         yield compare(f"{d}[i]", _AGAINST, known, got, hint="see example_gradients", **_CLOSE)
         mean, variance = moments.mean[f"0.{name}"], moments.variance[f"0.{name}"]
         known, got = (known * known).mean(axis=0), variance + mean * mean

@@ -15,7 +15,7 @@ from .differences import Settings, compare, compare_slopes, slopes
 from .examples import compare_examples, tells_of_examples
 from .plain import PlainError
 from .probe import ALPHA, Probe
-from .report import Finding, Report
+from .report import Finding, Report, gradient_of
 
 __all__ = ["check_layer"]
 
@@ -157,7 +157,7 @@ class _Case:
                 "it overwrites its target, and leaves alpha out": step + self.starts[name],
             }  # fmt: skip
             self.report.findings.append(
-                compare_slopes(_d(name), found, step / ALPHA, self.settings, looks)
+                compare_slopes(gradient_of(name), found, step / ALPHA, self.settings, looks)
             )
 
     def _elsewhere(self, y: Array, dx: Array, steps: dict[str, Array]) -> None:
@@ -177,7 +177,7 @@ class _Case:
                 self._compare("dx", against, dx, probe.dx, limits)
                 for name, step in steps.items():
                     got = probe.targets[name] - start[name]
-                    self._compare(_d(name), against, step, got, limits)
+                    self._compare(gradient_of(name), against, step, got, limits)
         if self.theta and tells_of_examples(self.layer):
             rng = np.random.default_rng(self.settings.seed)
             findings = compare_examples(self.layer, self.X, self.theta, rng)
@@ -214,12 +214,6 @@ def _alike(layer: Layer, p: int) -> bool:
     """Whether predicting computes what training does, in the layer and all that are in it."""
     inside = all(_alike(child, width) for _, child, width in layer.children(p))
     return layer.predicts_alike and inside
-
-
-def _d(name: str) -> str:
-    """Return the name of a parameter's gradient: A -> dA, 0.A -> 0.dA."""
-    path, _, last = name.rpartition(".")
-    return f"{path}.d{last}" if path else f"d{last}"
 
 
 def _single(values: Array) -> Array:

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 from ..errors import CheckError
 
-__all__ = ["DIFFERENCES", "HEAD", "Finding", "Report"]
+__all__ = ["DIFFERENCES", "HEAD", "Finding", "Report", "gradient_of"]
+
+
+def gradient_of(name: str) -> str:
+    """Return the name of a parameter's gradient: A -> dA, 0.A -> 0.dA."""
+    path, _, last = name.rpartition(".")
+    return f"{path}.d{last}" if path else f"d{last}"
 
 
 @dataclass(frozen=True)
