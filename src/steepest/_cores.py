@@ -54,6 +54,7 @@ def core_count(cgroups: Path = Path("/sys/fs/cgroup")) -> int:
     return max(1, min(cores, math.ceil(_quota(cgroups))))
 
 
+@functools.cache  # every prediction asks
 def _quota(cgroups: Path) -> float:
     """Return how many cores' time a container may use (cgroups version 2, then 1)."""
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
