@@ -17,7 +17,7 @@ from numba.extending import intrinsic, overload
 
 from . import _ahead, _atomic, _blas
 
-__all__ = ["FLAGS", "INSTEAD", "pointer", "real", "stands_for"]
+__all__ = ["FLAGS", "INSTEAD", "pointer", "prefetch", "real", "stands_for"]
 
 # Reassociation lets sums vectorise; NaN and infinity keep their meaning, because training that
 # diverges must be seen.
@@ -172,23 +172,26 @@ for _plain in (_atomic.load, _atomic.store, _atomic.fetch_add):
     _atomic_operation(_plain)
 
 
+def prefetch(builder: Any, byte: Any, *, write: bool) -> None:
+    """Ask for the cache line of a byte, to be kept in all caches."""
+    flag = ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte.type, flag, flag, flag])
+    function = builder.module.declare_intrinsic("llvm.prefetch", [byte.type], kind)
+    keep, data = 3, 1
+    builder.call(function, [byte, flag(int(write)), flag(keep), flag(data)])
+
+
 @stands_for(_ahead.fetch_ahead)
 def _fetch_ahead(typingctx: Any, array: Any, row: Any) -> Any:
     """Ask for the first and the last cache line of a row."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         matrix = context.make_array(signature.args[0])(context, builder, arguments[0])
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [byte, number, number, number]),
-            "llvm.prefetch.p0",
-        )
+        rows = builder.bitcast(matrix.data, ir.IntType(8).as_pointer())
         stride = builder.extract_value(matrix.strides, 0)
-        first = builder.gep(builder.bitcast(matrix.data, byte), [builder.mul(arguments[1], stride)])
-        last = builder.gep(first, [builder.sub(stride, _WORD(1))])
-        for at in (first, last):  # to read, to be kept in all caches, data
-            builder.call(function, [at, number(0), number(3), number(1)])
+        first = builder.gep(rows, [builder.mul(arguments[1], stride)])
+        prefetch(builder, first, write=False)
+        prefetch(builder, builder.gep(first, [builder.sub(stride, _WORD(1))]), write=False)
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen

@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 
 from . import _vectors
-from ._intrinsics import stands_for
+from ._intrinsics import prefetch, stands_for
 
 _WORD = ir.IntType(64)
 _WIDE = llvm.get_host_cpu_features().get("avx512f", False)
@@ -51,11 +51,8 @@ class _Vectors:
 
     def prefetch(self, address: Any) -> None:
         """Ask for the cache line at ``address``, which will be written."""
-        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
-        function = self.builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-        write, keep, data = (ir.Constant(flag, value) for value in (1, 3, 1))
-        self.builder.call(function, [self.builder.inttoptr(address, byte), write, keep, data])
+        byte = self.builder.inttoptr(address, ir.IntType(8).as_pointer())
+        prefetch(self.builder, byte, write=True)
 
     def shuffle(self, x: Any, y: Any, lanes: list[int]) -> Any:
         chosen = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)
