@@ -235,3 +235,13 @@ def test_intervals(frame, tmp_path):
     assert not hasattr(regressor(), "predict_interval")
     with pytest.raises(InputError, match="quantiles are of numbers"):
         classifier(settings={**SMALL, "quantiles": (0.5,)}).fit(X, y > 0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "parameter"),
+    [("ensemble", "ensemble"), ("threads", "n_threads"), ("seed", "random_state")],
+)
+def test_a_setting_that_a_parameter_stands_for_is_refused(setting, parameter):
+    model = classifier(settings={**SMALL, setting: 2})
+    with pytest.raises(InputError, match=f"give {parameter} of .* instead of '{setting}'"):
+        model.fit(pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0]}), [0, 1, 0, 1])

@@ -34,6 +34,8 @@ __all__ = ["SHARE", "BaseTabular", "TableRows"]
 Array = NDArray[Any]
 
 SHARE = Interval(Real, 0, 1, closed="left")
+_PARAMETERS = {"ensemble": "ensemble", "threads": "n_threads", "seed": "random_state"}
+"""By setting of the recipe: the parameter that takes its place."""
 
 
 @dataclass
@@ -160,6 +162,7 @@ class BaseTabular(BaseEstimator):
         TableError
             If no column is of use, or there is nothing to learn.
         """
+        self._check_settings()
         rows = self._rows(read_inputs(self, X, reset=True), y, sample_weight)
         if len(rows.y) < 2:
             raise InputError(
@@ -202,6 +205,14 @@ class BaseTabular(BaseEstimator):
         self.model_ = Model(trained.network, recipe.make_loss(task), encoder, task)
         if trained.ended is not None:
             raise trained.ended
+
+    def _check_settings(self) -> None:
+        """Refuse what would be overridden by a parameter of the estimator."""
+        for setting, parameter in _PARAMETERS.items():
+            if setting in (self.settings or {}):
+                raise InputError(
+                    f"settings: give {parameter} of {type(self).__name__} instead of {setting!r}"
+                )
 
     def _callbacks(self, recipe: Recipe, bar: Bar | None) -> Callable[[Any], list[Any]]:
         """Return what makes the callbacks of each network's trainer."""
