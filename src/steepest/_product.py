@@ -17,6 +17,7 @@ import numpy as np
 
 from ._vectors import (
     BLOCK_ROWS,
+    CACHE_LINE,
     PANEL_BYTES,
     columns,
     copy_row,
@@ -67,6 +68,7 @@ def gemm(
     packs = turned_a and n > 4 * wide and lda >= wide
     zero, one = number(alpha, 0.0), number(alpha, 1.0)
     step = wide * size
+    line = CACHE_LINE if turned_b else 0
     deepest = PANEL_BYTES // step
     blocks = max(1, (k + deepest - 1) // deepest)
     for block in range(blocks):
@@ -82,7 +84,8 @@ def gemm(
                     high = rows * (tile + 1) // tiles - first
                     source = a + (begin + first) * row_a + k0 * step_a
                     copy_columns(alpha, source, step_a, depth, high, packed + first * depth * size)
-            for strip in range((n + wide - 1) // wide):
+            strips = (n + wide - 1) // wide
+            for strip in range(strips):
                 j = strip * wide
                 width = min(wide, n - j)
                 source, step_b = panel, step
@@ -93,6 +96,11 @@ def gemm(
                 else:
                     copy_panel(alpha, b + (k0 * ldb + j) * size, ldb * size, depth, width, panel)
                 whole = width == wide
+                following = 0  # the panel after this one: its lines are on their way meanwhile
+                if strip + 1 < strips and source == panel:
+                    following = b + (k0 * ldb + j + wide) * size
+                    if turned_b:
+                        following = b + ((j + wide) * ldb + k0) * size
                 for tile in range(tiles):
                     first = begin + rows * tile // tiles
                     high = begin + rows * (tile + 1) // tiles - first
@@ -104,7 +112,10 @@ def gemm(
                         high, depth, alpha, at_a, row_a, step_of_a, source, step_b,
                         kept if whole else zero,
                         at_c if whole else corner, ldc * size if whole else step,
+                        following if high == most else 0, ldb * size, line,
                     )  # fmt: skip
+                    if high == most:
+                        following = 0
                     if not whole:
                         put_corner(corner, high, width, kept, at_c, ldc * size)
 

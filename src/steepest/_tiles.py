@@ -49,10 +49,10 @@ class _Vectors:
         stored = self.builder.store(value, self.builder.inttoptr(address, value.type.as_pointer()))
         stored.align = self.size
 
-    def prefetch(self, address: Any) -> None:
-        """Ask for the cache line at ``address``, which will be written."""
+    def prefetch(self, address: Any, *, write: bool) -> None:
+        """Ask for the cache line at ``address``."""
         byte = self.builder.inttoptr(address, ir.IntType(8).as_pointer())
-        prefetch(self.builder, byte, write=True)
+        prefetch(self.builder, byte, write=write)
 
     def shuffle(self, x: Any, y: Any, lanes: list[int]) -> Any:
         chosen = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)
@@ -182,21 +182,29 @@ def _turn_block(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_t
 @stands_for(_vectors.multiply_tile)
 def _multiply_tile(
     typingctx: Any, rows: Any, k: Any, alpha: Any, a: Any, row_a: Any, step_a: Any, b: Any,
-    step_b: Any, beta: Any, c: Any, row_c: Any,
+    step_b: Any, beta: Any, c: Any, row_c: Any, ahead: Any, row_ahead: Any, across: Any,
 ) -> Any:  # fmt: skip
-    """One loop over k for each number of rows, with all sums in registers."""
+    """One loop over k for each number of rows, with all sums in registers.
+
+    And one more, for the largest tile, that asks for cache lines ahead.
+    """
     word = types.int64
-    signature = types.void(word, word, alpha, word, word, word, word, word, alpha, word, word)
+    signature = types.void(
+        word, word, alpha, word, word, word, word, word, alpha, word, word, word, word, word
+    )
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = _Vectors(builder, alpha)
+        rows, *rest, ahead, row_ahead, across = arguments
+        lines = _Lines(v, ahead, row_ahead, across)
         done = builder.append_basic_block("done")
-        choice = builder.switch(arguments[0], done)
-        for rows in range(1, _TILE_ROWS + 1):
-            block = builder.append_basic_block(f"rows{rows}")
-            choice.add_case(ir.Constant(_WORD, rows), block)
+        asks = builder.icmp_signed("!=", ahead, ir.Constant(_WORD, 0))
+        choice = builder.switch(builder.add(rows, builder.zext(asks, _WORD)), done)
+        for number in range(1, _TILE_ROWS + 2):
+            block = builder.append_basic_block(f"rows{number}")
+            choice.add_case(ir.Constant(_WORD, number), block)
             builder.position_at_end(block)
-            _tile(v, rows, arguments[1:])
+            _tile(v, min(number, _TILE_ROWS), rest, lines if number > _TILE_ROWS else None)
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
@@ -204,7 +212,31 @@ def _multiply_tile(
     return signature, codegen
 
 
-def _tile(v: _Vectors, rows: int, arguments: Any) -> None:
+class _Lines:
+    """Emits prefetches of the cache lines of a panel that is still to be copied.
+
+    They lie in rows ``row`` apart. Line after line is taken from row after row, or, where
+    ``across`` is not 0, from one row after the other of those that become columns, that far apart.
+    """
+
+    def __init__(self, v: _Vectors, start: Any, row: Any, across: Any) -> None:
+        self.v, self.start, self.row, self.across = v, start, row, across
+        columns = _TILE_VECTORS * v.lanes
+        self.shift = ir.Constant(_WORD, columns.bit_length() - 1)
+        turned = v.builder.icmp_signed("!=", across, ir.Constant(_WORD, 0))
+        self.mask = v.builder.select(
+            turned, ir.Constant(_WORD, columns - 1), ir.Constant(_WORD, -1)
+        )
+
+    def prefetch(self, number: Any) -> None:
+        """Emit the prefetch of one of them."""
+        builder = self.v.builder
+        down = builder.mul(builder.and_(number, self.mask), self.row)
+        along = builder.mul(builder.lshr(number, self.shift), self.across)
+        self.v.prefetch(builder.add(self.start, builder.add(down, along)), write=False)
+
+
+def _tile(v: _Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
     """Emit the tile of ``rows`` rows: the loop over k, then the sums to memory."""
     builder = v.builder
     k, alpha, a, row_a, step_a, b, step_b, beta, c, row_c = arguments
@@ -212,7 +244,7 @@ def _tile(v: _Vectors, rows: int, arguments: Any) -> None:
     cells = [(i, j) for i in range(rows) for j in range(_TILE_VECTORS)]
     lines = [builder.add(c, builder.mul(row_c, ir.Constant(_WORD, i))) for i in range(rows)]
     for line in lines:
-        v.prefetch(line)
+        v.prefetch(line, write=True)
     before = builder.block
     loop, after = builder.append_basic_block("k"), builder.append_basic_block("sums")
     empty = builder.icmp_signed("==", k, ir.Constant(_WORD, 0))
@@ -225,6 +257,8 @@ def _tile(v: _Vectors, rows: int, arguments: Any) -> None:
     of_a = [v.splat(v.load(v.at(at_a, below[i]), v.real)) for i in range(rows)]
     added = {(i, j): v.fma(of_a[i], of_b[j], sums[i, j]) for i, j in cells}
     left = builder.sub(counter, ir.Constant(_WORD, 1))
+    if ahead is not None:
+        ahead.prefetch(left)
     for phi, start, following in (
         (counter, k, left),
         (at_a, a, builder.add(at_a, step_a)),

@@ -19,6 +19,9 @@ __all__ = [
     "peek_int", "poke", "scratch", "tile_bytes", "tile_rows", "turn_block",
 ]  # fmt: skip
 
+CACHE_LINE = 64
+"""Bytes that a cache fetches at once."""
+
 PANEL_BYTES = 16384
 """Of the panel in `scratch`: half of a first cache."""
 
@@ -104,12 +107,16 @@ def turn_block(like: Any, source: int, row: int, to: int, row_to: int) -> None:
 
 def multiply_tile(
     rows: int, k: int, alpha: Any, a: int, row_a: int, step_a: int, b: int, step_b: int, beta: Any,
-    c: int, row_c: int,
+    c: int, row_c: int, ahead: int, row_ahead: int, across: int,
 ) -> None:  # fmt: skip
     """C = alpha A B + beta C for ``rows`` (≤ `tile_rows`) rows and `columns` columns of C.
 
     A has its rows ``row_a`` apart and its columns ``step_a``; the ``k`` rows of B lie ``step_b``
     apart, those of C ``row_c``. C is not read where beta is 0.
+
+    Where ``ahead`` is not 0, and there are `tile_rows` rows, k cache lines of what will be wanted
+    next are asked for meanwhile: one in each row from there on, rows ``row_ahead`` apart, if
+    ``across`` is 0; or one after the other, ``across`` bytes apart, in `columns` such rows.
     """
     n = columns(alpha)
     for i in range(rows):
