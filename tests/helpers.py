@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest._atomic import call
 from steepest.engine import aligned
-from steepest.program import Buffer, Constant, Instruction, Share, Special
+from steepest.program import Buffer, Constant, Instruction, Share, Special, Whole
 
 SHARES = {"rows": 1, "units": 16, "inputs": 16, "entries": 16}
 
@@ -51,12 +51,15 @@ def run_kernel(
     for name, array in arrays.items():
         assert array.dtype in (np.dtype(dtype), np.int64, np.int32), (name, array.dtype)
     alone = not {*SHARES, "thread", "threads"} & set(wanted)
+    whole = {"units"} if {"rows", "units"} <= set(wanted) else set()  # a rectangle: all units
     if not compiled:
         for thread in range(1 if alone else threads):
             arguments: list[Any] = []
             for name in wanted:
                 value = named.get(name)
-                if name in SHARES:
+                if name in whole:
+                    arguments.append(range(extent[name]))
+                elif name in SHARES:
                     arguments.append(share(extent[name], SHARES[name], thread, threads))
                 elif name in ("thread", "threads"):
                     arguments.append(thread if name == "thread" else threads)
@@ -72,7 +75,9 @@ def run_kernel(
     copies: dict[str, np.ndarray] = {}
     for name in wanted:
         value = named.get(name)
-        if name in SHARES:
+        if name in whole:
+            operands[name] = Whole(extent[name])
+        elif name in SHARES:
             operands[name] = Share(extent[name], SHARES[name])
         elif name in ("thread", "threads"):
             operands[name] = Special(name)

@@ -22,7 +22,7 @@ from ._cores import spins_for
 from ._random import key_of
 from .errors import InputError
 from .layer import Backward, Layer
-from .program import Arena, Buffer, Cell, Constant, Instruction, Program, Share, Special
+from .program import Arena, Buffer, Cell, Constant, Instruction, Program, Share, Special, Whole
 
 if TYPE_CHECKING:
     from .network import Network
@@ -366,7 +366,10 @@ class Lowering:
         nbytes: int | None,
     ) -> Instruction:
         operands: dict[str, Any] = {}
-        for name in inspect.signature(function).parameters:
+        wanted = inspect.signature(function).parameters
+        if "rows" in wanted and "units" in wanted:
+            names = {**names, **self._rectangle(names, backward="dy" in wanted)}
+        for name in wanted:
             operands[name] = self._operand(name, names, function.__name__)
         if nbytes is None:
             sizes = (o.size * _itemsize(o, self.arena) for o in operands.values() if _big(o))
@@ -375,11 +378,11 @@ class Lowering:
 
     def _operand(self, name: str, names: Mapping[str, Any], kernel: str) -> Any:
         value = names.get(name)
-        if name in _SHARES and not isinstance(value, Share):
+        if name in _SHARES and not isinstance(value, Share | Whole):
             value = None  # a layer's own field of that name, like Dense's units, is no share
         if isinstance(value, np.ndarray):
             return Buffer.of(name, np.ascontiguousarray(value, self.arena.dtype))
-        if isinstance(value, Buffer | Cell | Constant | Share | Special):
+        if isinstance(value, Buffer | Cell | Constant | Share | Special | Whole):
             return value
         if value is not None:
             return Constant(value)
@@ -405,19 +408,31 @@ class Lowering:
             f"{self._layer}: {kernel} asks for {name!r}, which nobody provides; there are {known}"
         )
 
+    def _rectangle(self, names: Mapping[str, Any], *, backward: bool) -> dict[str, Share | Whole]:
+        """Return this thread's rectangle of entries: some of the rows with all units, or all rows
+        of those units that the instruction before left in the thread's own cache.
+        """
+        n, q = names["dy" if backward else "y"].shape
+        units = self.share(q, 16)
+        if self._last == ("units", units) or (backward and self._last == ("inputs", units)):
+            return {"rows": Whole(n), "units": units}
+        return {"rows": self.share(n), "units": Whole(q)}
+
     def _meet(self, operands: Mapping[str, Any]) -> None:
         """Put a barrier before an instruction that may read what another thread wrote.
 
-        Work on one thread only, and work on the same rows, may follow its like without one.
+        Work on one thread only, on the same rows, and on a rectangle of the units that the thread
+        itself has written, may go on without one.
         """
         if self.program.threads == 1:
             return
-        kind: object = "alone"
-        if "rows" in operands:
-            kind = operands["rows"]
-        elif any(isinstance(o, Share | Special) for o in operands.values()):
+        shares = [(name, o) for name, o in operands.items() if isinstance(o, Share)]
+        kind: object = shares[0] if shares else "alone"
+        if not shares and any(isinstance(o, Special) for o in operands.values()):
             kind = None
-        if kind is None or kind != self._last:
+        rows = operands.get("rows")
+        own = isinstance(rows, Share) or kind == "alone"
+        if not isinstance(rows, Whole) and not (own and kind == self._last):
             self.barrier()
         self._last = kind
 

@@ -14,14 +14,16 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._kernels import kernel_address
 
-__all__ = ["Arena", "Buffer", "Cell", "Constant", "Instruction", "Program", "Share", "Special"]
+__all__ = [
+    "Arena", "Buffer", "Cell", "Constant", "Instruction", "Program", "Share", "Special", "Whole",
+]  # fmt: skip
 
 _ALIGNMENT = 64  # bytes: a cache line, and a vector of AVX-512
 _INTEGERS: dict[str, np.dtype[Any]] = {"i": np.dtype(np.int64), "j": np.dtype(np.int32)}
@@ -134,6 +136,17 @@ class Share:
 
     def slots(self) -> Sequence[int]:
         return (self.extent, self.grain)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All of ``range(extent)``, for every thread."""
+
+    extent: int
+    code: ClassVar[str] = "all"
+
+    def slots(self) -> Sequence[int]:
+        return (self.extent, 1)
 
 
 @dataclass(frozen=True)

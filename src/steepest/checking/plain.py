@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import barrier
-from ..program import Buffer, Constant, Instruction, Program, Share, Special
+from ..program import Buffer, Constant, Instruction, Program, Share, Special, Whole
 
 __all__ = ["PlainError", "run_plain"]
 
@@ -70,6 +70,8 @@ def _argument(operand: Any, thread: int, dtype: np.dtype[Any]) -> Any:
     if isinstance(operand, Share):
         ends = [operand.extent * k // _THREADS for k in (thread, thread + 1)]
         return range(*ends)
+    if isinstance(operand, Whole):
+        return range(operand.extent)
     assert isinstance(operand, Special)
     return thread if operand.code == "thread" else _THREADS
 

@@ -34,21 +34,21 @@ class ELU(Layer):
         check("ELU", "scale", self.scale, above=0)
 
     @staticmethod
-    def forward(x: Array, y: Array, scale: float, rows: range) -> None:
+    def forward(x: Array, y: Array, scale: float, rows: range, units: range) -> None:
         """y = x if x > 0 else scale·(exp(x) − 1)"""
         zero = x.dtype.type(0)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 low = scale * expm1(zero if v > zero else v, x)
                 y[i, j] = v if v > zero else low
 
     @staticmethod
-    def backward_x(x: Array, dy: Array, dx: Array, scale: float, rows: range) -> None:
+    def backward_x(x: Array, dy: Array, dx: Array, scale: float, rows: range, units: range) -> None:
         """dx = dy ⊙ (1 if x > 0 else scale·exp(x))"""
         zero = x.dtype.type(0)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v, d = x[i, j], dy[i, j]
                 low = d * scale * exp(zero if v > zero else v, x)
                 dx[i, j] = d if v > zero else low

@@ -27,21 +27,21 @@ class GELU(Layer):
     steepest_slope: ClassVar[float | None] = 1.13
 
     @staticmethod
-    def forward(x: Array, y: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, rows: range, units: range) -> None:
         """y = x ⊙ ½ erfc(−x/√2)"""
         half, root = x.dtype.type(0.5), x.dtype.type(_ROOT)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 y[i, j] = v * half * math.erfc(-v * root)
 
     @staticmethod
-    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range, units: range) -> None:
         """dx = dy ⊙ (½ erfc(−x/√2) + x ⊙ exp(−x²/2)/√(2π))"""
         half, root = x.dtype.type(0.5), x.dtype.type(_ROOT)
         density = x.dtype.type(_DENSITY)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 p = half * math.erfc(-v * root)
                 dx[i, j] = dy[i, j] * (p + v * density * exp(-half * v * v, x))

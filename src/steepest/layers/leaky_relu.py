@@ -35,19 +35,19 @@ class LeakyReLU(Layer):
         check("LeakyReLU", "slope", self.slope)
 
     @staticmethod
-    def forward(x: Array, y: Array, slope: float, rows: range) -> None:
+    def forward(x: Array, y: Array, slope: float, rows: range, units: range) -> None:
         """y = x if x > 0 else slope·x"""
         zero = x.dtype.type(0)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 y[i, j] = v if v > zero else slope * v
 
     @staticmethod
-    def backward_x(x: Array, dy: Array, dx: Array, slope: float, rows: range) -> None:
+    def backward_x(x: Array, dy: Array, dx: Array, slope: float, rows: range, units: range) -> None:
         """dx = dy ⊙ (1 if x > 0 else slope)"""
         zero = x.dtype.type(0)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 d = dy[i, j]
                 dx[i, j] = d if x[i, j] > zero else slope * d

@@ -24,11 +24,11 @@ class Mish(Layer):
     steepest_slope: ClassVar[float | None] = 1.09
 
     @staticmethod
-    def forward(x: Array, y: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, rows: range, units: range) -> None:
         """y = x ⊙ tanh(log(1 + exp(x)))"""
         zero, one, two = x.dtype.type(0), x.dtype.type(1), x.dtype.type(2)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 e = exp(-abs(v), x)
                 above = two * e + (e * e if v < zero else one)
@@ -36,11 +36,11 @@ class Mish(Layer):
                 y[i, j] = v * (above / (above + rest))
 
     @staticmethod
-    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range, units: range) -> None:
         """dx = dy ⊙ (t + x ⊙ (1 − t²) ⊙ sigmoid(x)), t = tanh(log(1 + exp(x)))"""
         zero, one, two = x.dtype.type(0), x.dtype.type(1), x.dtype.type(2)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 e = exp(-abs(v), x)
                 above = two * e + (e * e if v < zero else one)

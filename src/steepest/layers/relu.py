@@ -20,19 +20,19 @@ class ReLU(Layer):
     steepest_slope: ClassVar[float | None] = 1.0
 
     @staticmethod
-    def forward(x: Array, y: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, rows: range, units: range) -> None:
         """y = max(x, 0)"""
         zero = x.dtype.type(0)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 y[i, j] = zero if v < zero else v
 
     @staticmethod
-    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range, units: range) -> None:
         """dx = dy ⊙ [x > 0]"""
         zero = x.dtype.type(0)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 d = dy[i, j]
                 dx[i, j] = d if x[i, j] > zero else zero

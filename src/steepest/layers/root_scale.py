@@ -24,17 +24,17 @@ class RootScale(Layer):
     """Divide by the root of the width: y = x/√p."""
 
     @staticmethod
-    def forward(x: Array, y: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, rows: range, units: range) -> None:
         """y = x/√p"""
         factor = x.dtype.type(1 / np.sqrt(np.float64(x.shape[1])))
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 y[i, j] = factor * x[i, j]
 
     @staticmethod
-    def backward_x(dy: Array, dx: Array, rows: range) -> None:
+    def backward_x(dy: Array, dx: Array, rows: range, units: range) -> None:
         """dx = dy/√p"""
         factor = dy.dtype.type(1 / np.sqrt(np.float64(dy.shape[1])))
         for i in rows:
-            for j in range(dy.shape[1]):
+            for j in units:
                 dx[i, j] = factor * dy[i, j]

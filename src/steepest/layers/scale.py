@@ -31,17 +31,17 @@ class Scale(Layer):
         theta["s"][...] = 1
 
     @staticmethod
-    def forward(x: Array, y: Array, s: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, s: Array, rows: range, units: range) -> None:
         """y = s ⊙ x"""
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 y[i, j] = s[j] * x[i, j]
 
     @staticmethod
-    def backward_x(dy: Array, dx: Array, s: Array, rows: range) -> None:
+    def backward_x(dy: Array, dx: Array, s: Array, rows: range, units: range) -> None:
         """dx = s ⊙ dy"""
         for i in rows:
-            for j in range(dy.shape[1]):
+            for j in units:
                 dx[i, j] = s[j] * dy[i, j]
 
     @staticmethod

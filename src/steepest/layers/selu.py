@@ -27,23 +27,23 @@ class SELU(Layer):
     steepest_slope: ClassVar[float | None] = 1.76
 
     @staticmethod
-    def forward(x: Array, y: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, rows: range, units: range) -> None:
         """y = 1.0507·x if x > 0 else 1.7581·(exp(x) − 1)"""
         zero = x.dtype.type(0)
         scale, bend = x.dtype.type(_SCALE), x.dtype.type(_SCALE * _BEND)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 low = bend * expm1(zero if v > zero else v, x)
                 y[i, j] = scale * v if v > zero else low
 
     @staticmethod
-    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range, units: range) -> None:
         """dx = dy ⊙ (1.0507 if x > 0 else 1.7581·exp(x))"""
         zero = x.dtype.type(0)
         scale, bend = x.dtype.type(_SCALE), x.dtype.type(_SCALE * _BEND)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v, d = x[i, j], dy[i, j]
                 low = d * bend * exp(zero if v > zero else v, x)
                 dx[i, j] = d * scale if v > zero else low

@@ -21,17 +21,17 @@ class Sigmoid(Layer):
     steepest_slope: ClassVar[float | None] = 0.25
 
     @staticmethod
-    def forward(x: Array, y: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, rows: range, units: range) -> None:
         """y = 1 / (1 + exp(−x))"""
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 y[i, j] = sigmoid(x[i, j], x)
 
     @staticmethod
-    def backward_x(y: Array, dy: Array, dx: Array, rows: range) -> None:
+    def backward_x(y: Array, dy: Array, dx: Array, rows: range, units: range) -> None:
         """dx = dy ⊙ y ⊙ (1 − y)"""
         one = y.dtype.type(1)
         for i in rows:
-            for j in range(y.shape[1]):
+            for j in units:
                 s = y[i, j]
                 dx[i, j] = dy[i, j] * s * (one - s)

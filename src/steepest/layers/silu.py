@@ -22,19 +22,19 @@ class SiLU(Layer):
     steepest_slope: ClassVar[float | None] = 1.1
 
     @staticmethod
-    def forward(x: Array, y: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, rows: range, units: range) -> None:
         """y = x ⊙ sigmoid(x)"""
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 y[i, j] = v * sigmoid(v, x)
 
     @staticmethod
-    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range, units: range) -> None:
         """dx = dy ⊙ s ⊙ (1 + x ⊙ (1 − s)), s = sigmoid(x)"""
         one = x.dtype.type(1)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 s = sigmoid(v, x)
                 dx[i, j] = dy[i, j] * s * (one + v * (one - s))

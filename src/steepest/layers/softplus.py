@@ -21,17 +21,17 @@ class Softplus(Layer):
     steepest_slope: ClassVar[float | None] = 1.0
 
     @staticmethod
-    def forward(x: Array, y: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, rows: range, units: range) -> None:
         """y = log(1 + exp(x))"""
         zero = x.dtype.type(0)
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 v = x[i, j]
                 y[i, j] = (zero if v < zero else v) + log1p(exp(-abs(v), x), x)
 
     @staticmethod
-    def backward_x(x: Array, dy: Array, dx: Array, rows: range) -> None:
+    def backward_x(x: Array, dy: Array, dx: Array, rows: range, units: range) -> None:
         """dx = dy ⊙ sigmoid(x)"""
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 dx[i, j] = dy[i, j] * sigmoid(x[i, j], x)

@@ -21,17 +21,17 @@ class Tanh(Layer):
     steepest_slope: ClassVar[float | None] = 1.0
 
     @staticmethod
-    def forward(x: Array, y: Array, rows: range) -> None:
+    def forward(x: Array, y: Array, rows: range, units: range) -> None:
         """y = tanh(x)"""
         for i in rows:
-            for j in range(x.shape[1]):
+            for j in units:
                 y[i, j] = tanh(x[i, j], x)
 
     @staticmethod
-    def backward_x(y: Array, dy: Array, dx: Array, rows: range) -> None:
+    def backward_x(y: Array, dy: Array, dx: Array, rows: range, units: range) -> None:
         """dx = dy ⊙ (1 − y²)"""
         one = y.dtype.type(1)
         for i in rows:
-            for j in range(y.shape[1]):
+            for j in units:
                 t = y[i, j]
                 dx[i, j] = dy[i, j] * ((one - t) * (one + t))
