@@ -51,7 +51,8 @@ def chosen(asked: argparse.Namespace) -> list:
     if asked.quick:
         found = [
             cell for cell in found
-            if max(getattr(cell.work, "sizes", [0])) < 500 or "CSR" in cell.name
+            if max(getattr(cell.work, "sizes", [0])) < 500
+            or "CSR" in cell.name or "MNIST" in cell.name
         ]  # fmt: skip
     if asked.only:
         found = [cell for cell in found if any(words in cell.name for words in asked.only)]

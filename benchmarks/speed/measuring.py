@@ -21,6 +21,7 @@ from .peers import contestants
 from .work import SAME
 
 WARM = 0.03  # seconds before each timing
+LONG = 0.3  # seconds of a run whose beginning does not matter
 LONGEST = 64  # units in one run
 
 
@@ -53,7 +54,7 @@ class Contestant:
 
     def ready(self) -> None:
         """Wait until it is there."""
-        self.comparable = self._answer()
+        self.comparable, self.says = self._answer()
 
     def ask(self, what: str, *arguments):
         self.connection.send((what, *arguments))
@@ -80,7 +81,7 @@ def serve(connection, kind: type, work) -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     try:
         contestant = kind(work, work.problem())
-        answer = contestant.comparable
+        answer = contestant.comparable, getattr(contestant, "says", "")
         server = {"verify": verify, "settle": settle, "time": timed}
         while True:
             rest()
@@ -114,6 +115,8 @@ def settle(contestant, unit: int, seconds: float) -> int:
     began = time.perf_counter()
     contestant.run(unit)
     took = time.perf_counter() - began
+    if took > LONG:
+        return unit
     count = unit * min(LONGEST, max(1, round(seconds / took)))
     contestant.run(count)
     return count
@@ -124,7 +127,10 @@ def timed(contestant, count: int) -> float:
     began = time.perf_counter()
     while True:
         contestant.run(count)
-        if time.perf_counter() - began > WARM:
+        took = time.perf_counter() - began
+        if took > LONG:
+            return took / count
+        if took > WARM:
             break
     began = time.perf_counter()
     contestant.run(count)
@@ -142,6 +148,8 @@ def measure(work, rounds: int, seconds: float, only: list[str] | None = None) ->
         running = [Contestant(kind, work) for kind in wanted]
         for contestant in list(running):
             _try(contestant, running, found, contestant.ready)
+            if contestant in running and contestant.says:
+                found.notes.append(f"{contestant.name}: {contestant.says}")
         _compare(running, work, found)
         counts = {}
         for contestant in running:
@@ -184,7 +192,8 @@ def _compare(running: list[Contestant], work, found: Found) -> None:
         if theirs is None:
             continue
         if not contestant.comparable:
-            found.notes.append(f"{contestant.name} computes something else: not compared")
+            if not contestant.says:
+                found.notes.append(f"{contestant.name} computes something else: not compared")
             continue
         off = difference(ours, theirs, work.unit)
         found.notes.append(f"{contestant.name}: differs by {off:.1e}")

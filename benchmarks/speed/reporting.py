@@ -53,7 +53,8 @@ def table(results: list[tuple[Cell, Found]], limits: Limits) -> str:
         rate = f"{work.flops / ours / 1e9:.3g}" if work.flops else ""
         rows.append([
             f"{cell.name} ({work.unit_of})", *times, ratio, rate,
-            f"{work.nbytes / ours / 1e9:.3g}", f"{limits.fraction(work, ours):.2f}",
+            f"{work.nbytes / ours / 1e9:.3g}" if work.nbytes else "",
+            f"{limits.fraction(work, ours):.2f}" if work.nbytes else "",
             "; ".join(said),
         ])  # fmt: skip
     return aligned([head, *rows])

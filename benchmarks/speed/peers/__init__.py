@@ -13,6 +13,7 @@ A contestant is a class
         def __init__(self, work, problem)
         def run(self, count)         does so many steps, examples, calls or passes, and goes on
                                      where the last run stopped
+        says = ""                    how it goes about it, where it may choose
         def found(self) -> ndarray   what the last run computed: the losses of its steps or the
                                      average of each pass; the parameters; or the outputs
 """
@@ -25,8 +26,9 @@ from . import jax, keras, onnxruntime, pytorch, river, sklearn, steepest, vowpal
 
 KINDS = [
     steepest.Training, steepest.OneThread, steepest.OneRow, steepest.Prediction, steepest.Sweep,
-    pytorch.Eager, pytorch.Compiled, pytorch.Autocast, pytorch.Prediction,
-    jax.Scan, sklearn.Network, sklearn.Linear, keras.Fit, onnxruntime.Session,
+    steepest.Race,
+    pytorch.Eager, pytorch.Compiled, pytorch.Autocast, pytorch.Prediction, pytorch.Race,
+    jax.Scan, jax.Race, sklearn.Network, sklearn.Linear, keras.Fit, onnxruntime.Session,
     river.Logistic, vowpal_wabbit.Cached,
 ]  # fmt: skip
 """Ours first: the others are compared with it."""

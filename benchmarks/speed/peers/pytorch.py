@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .. import race
 from .. import work as works
 
 SMALL = 50_000  # rows times width of a batch below which a second thread slows PyTorch down
@@ -109,3 +110,38 @@ class Prediction:
 
     def found(self):
         return self.z
+
+
+class Race(race.EpochRacer):
+    name, module = "PyTorch", "torch"
+
+    def prepare(self, setting):
+        import torch
+
+        set_threads(setting.batch, self.work.sizes)
+        self.torch, self.setting_now = torch, setting
+        self.images, self.labels = torch.from_numpy(self.X), torch.from_numpy(self.y)
+        self.unseen, self.truth = map(torch.from_numpy, self.work.unseen)
+        self.loss = torch.nn.CrossEntropyLoss()
+
+    def begin(self, parameters):
+        optim, setting = self.torch.optim, self.setting_now
+        self.network = network_of(parameters)
+        theta = self.network.parameters()
+        if setting.rule == "Adam":
+            self.rule = optim.Adam(theta, lr=setting.lr, fused=True)
+        else:
+            momentum = 0.9 if setting.rule == "momentum" else 0.0
+            self.rule = optim.SGD(theta, lr=setting.lr, momentum=momentum, fused=True)
+
+    def epoch(self, order, rates):
+        (group,) = self.rule.param_groups
+        for rows, lr in zip(self.torch.from_numpy(order), rates.tolist(), strict=True):
+            group["lr"] = lr
+            self.rule.zero_grad()
+            self.loss(self.network(self.images[rows]), self.labels[rows]).backward()
+            self.rule.step()
+
+    def accuracy(self):
+        with self.torch.inference_mode():
+            return float((self.network(self.unseen).argmax(1) == self.truth).float().mean())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
-from steepest import SGD, Adam, Dense, Logistic, Network, ReLU, SoftmaxCrossEntropy
+from steepest import SGD, Adam, Dense, Logistic, Network, ReLU, SoftmaxCrossEntropy, Trainer
 from steepest.engine import Control, Engine
 from steepest.estimators.compiled import Compiled
 from steepest.lowering import Lowering, Source
@@ -13,6 +14,7 @@ from steepest.program import Arena, Buffer, Program, aligned
 from steepest.sampling import Sequential, Shuffled
 from steepest.training import CHUNK, TrainingRun
 
+from .. import race
 from .. import work as works
 
 
@@ -155,3 +157,37 @@ class Sweep:
         self.arena.allocate()
         self.program.assemble()
         self.engine = Engine(self.program, None, self.steps, control)
+
+
+class Race(race.Racer):
+    """`Trainer.fit`, which a callback ends at the goal."""
+
+    name, module, ours = "steepest", "steepest", True
+
+    def prepare(self, setting):
+        as_they_are = sparse.csr_matrix if setting.sparse else np.asarray
+        self.images = as_they_are(self.X)
+        unseen, self.truth = self.work.unseen
+        self.unseen = as_they_are(unseen)
+
+    def train(self, parameters, setting, seed, epochs):
+        steps = setting.epochs * -(-len(self.y) // setting.batch)
+
+        def rates(t):
+            return setting.lr * (1 - t / steps)
+
+        rules = {"SGD": SGD(rates), "momentum": SGD(rates, momentum=0.9), "Adam": Adam(rates)}
+        network = network_of(parameters)
+        trainer = Trainer(
+            network, SoftmaxCrossEntropy(), rules[setting.rule], batch=setting.batch, seed=seed
+        )
+        reached = [0.0]
+
+        def look(progress):
+            if progress.epoch_ended:
+                z = network.predict(self.unseen)
+                reached[0] = float((z.argmax(axis=1) == self.truth).mean())
+            return reached[0] >= self.work.goal
+
+        trainer.fit(self.images, self.y, epochs=epochs, callbacks=[look])
+        return reached[0]

@@ -1,0 +1,154 @@
+"""A race: training until a network is right about so many images that it has not seen.
+
+All train the same network from the same random parameters, with a learning rate that falls to 0 in
+a straight line. Each may choose its rule, its batch and its rate among `SETTINGS`, and takes those
+that it is fastest with: epochs times the seconds of one. Who has not got there at the end of its
+epochs begins anew with other random numbers, and its clock goes on. Looking at the test images, at
+the end of every epoch, is part of the time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from .work import Problem, mnist, start
+
+
+@dataclass(frozen=True)
+class Setting:
+    """``epochs`` is after how many the goal is reached, by most seeds, when planned for as many."""
+
+    rule: str
+    batch: int
+    lr: float
+    epochs: int
+    sparse: bool = False
+
+    def rates(self, steps: int) -> np.ndarray:
+        """Return the learning rate of each of so many steps."""
+        return (self.lr * (1 - np.arange(steps) / steps)).astype(np.float32)
+
+
+SETTINGS = (
+    Setting("SGD", 1, 0.017, 4, sparse=True),
+    Setting("SGD", 4, 0.08, 4, sparse=True),
+    Setting("SGD", 32, 0.4, 5),
+    Setting("SGD", 32, 0.4, 5, sparse=True),
+    Setting("momentum", 32, 0.05, 4),
+    Setting("momentum", 64, 0.1, 4),
+    Setting("momentum", 128, 0.2, 5),
+    Setting("Adam", 64, 0.003, 5),
+    Setting("Adam", 128, 0.008, 5),
+)
+"""Of each rule and batch the best rate, of those that several seeds reach 0.98 with."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """One run's count is trainings."""
+
+    images: Path
+    settings: tuple[Setting, ...] = SETTINGS
+    sizes: tuple[int, ...] = (784, 128, 10)
+    goal: float = 0.98
+
+    unit = 1
+    unit_of = "a training"
+    flops = nbytes = working_set = 0.0  # depend on who takes which way
+
+    def problem(self) -> Problem:
+        return Problem(*mnist(self.images), [])
+
+    def parameters(self, seed: int) -> list:
+        return start(self.sizes, np.random.default_rng(seed))
+
+    @cached_property
+    def unseen(self) -> tuple[np.ndarray, np.ndarray]:
+        """The test images and their labels."""
+        return mnist(self.images, "test")
+
+
+class Racer(ABC):
+    """What the contestants of a race share; `comparable` is not for them: each goes its own way."""
+
+    ours, comparable = False, False
+
+    @staticmethod
+    def takes(work):
+        return isinstance(work, Race)
+
+    def __init__(self, work, problem):
+        self.work, self.X, self.y = work, problem.X, problem.y
+        self.seeds = itertools.count()
+        tried = {}
+        for setting in work.settings:
+            if self.ours or not setting.sparse:
+                self.prepare(setting)
+                tried[setting] = setting.epochs * self.seconds_of(setting)
+        self.setting = min(tried, key=tried.__getitem__)
+        self.prepare(self.setting)
+        self.says = f"{self.setting}, of {len(tried)} settings"
+
+    def seconds_of(self, setting: Setting) -> float:
+        """Return what one epoch takes, once compiled."""
+        for _ in range(2):
+            began = time.perf_counter()
+            self.train(self.work.parameters(0), setting, 0, epochs=1)
+            took = time.perf_counter() - began
+        return took
+
+    def run(self, count):
+        for _ in range(count):
+            reached = 0.0
+            while reached < self.work.goal:
+                seed = next(self.seeds) % 100
+                epochs = self.setting.epochs
+                reached = self.train(self.work.parameters(seed), self.setting, seed, epochs)
+            self.reached = reached
+
+    def found(self):
+        return np.array([self.reached])
+
+    @abstractmethod
+    def prepare(self, setting: Setting) -> None:
+        """Get ready to train with ``setting``."""
+
+    @abstractmethod
+    def train(self, parameters: list, setting: Setting, seed: int, epochs: int) -> float:
+        """Train for so many epochs of the setting's, or until the goal; return the accuracy."""
+
+
+class EpochRacer(Racer):
+    """A racer that is handed the order of the rows and the rates of each epoch."""
+
+    def train(self, parameters, setting, seed, epochs):
+        rng = np.random.default_rng(seed)
+        n, steps = len(self.y), len(self.y) // setting.batch
+        rates = setting.rates(setting.epochs * steps).reshape(-1, steps)
+        self.begin(parameters)
+        for epoch in range(epochs):
+            order = rng.permutation(n)[: steps * setting.batch].reshape(steps, -1)
+            self.epoch(order, rates[epoch])
+            reached = self.accuracy()
+            if reached >= self.work.goal:
+                break
+        return reached
+
+    @abstractmethod
+    def begin(self, parameters: list) -> None:
+        """Go back to these parameters, with a rule that remembers nothing."""
+
+    @abstractmethod
+    def epoch(self, order: np.ndarray, rates: np.ndarray) -> None:
+        """Train on the batches (steps, batch) with those learning rates."""
+
+    @abstractmethod
+    def accuracy(self) -> float:
+        """Return the part of the test images that the network is right about."""
