@@ -45,6 +45,28 @@ def test_speed_compares_and_reports(tmp_path):
     assert all(cell["seconds"]["steepest"] > 0 for cell in cells)
 
 
+def test_a_race_is_added_to_the_results(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 640)
+    images = rng.integers(0, 50, (640, 28, 28), dtype=np.uint8)
+    images[np.arange(640), 2 * labels] = 255  # a bright row tells the class
+    parts = {"X_train": images, "y_train": labels, "X_test": images, "y_test": labels}
+    np.savez(tmp_path / "images.npz", **parts)
+    for words, more in (["gather"], []), (["98 %"], ["--add"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.speed", "--quick", "--only", *words, *more,
+             "--mnist", tmp_path / "images.npz", "--peers", "none", "-o", str(tmp_path)],
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True, text=True, timeout=200, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert "steepest: Setting(rule=" in done.stdout
+    gather, race = json.loads((tmp_path / "speed.json").read_text())["cells"]
+    assert gather["name"].startswith("gather")
+    assert race["name"] == "784-128-10 to 98 % on MNIST"
+    assert race["seconds"]["steepest"] > 0
+
+
 def test_mnist_on_images_made_up(tmp_path):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (400, 28, 28), dtype=np.uint8)

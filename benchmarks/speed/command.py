@@ -4,7 +4,7 @@ For each cell, all contestants first compute the same work from the same paramet
 found is compared; then they are timed in turns. Prints a table of medians; a cell that is lost is
 called lost. Writes the table, JSON and a plot into a folder.
 
-    python -m benchmarks.speed [--setup] [--mnist FILE.npz] [--only WORDS …] [--quick]
+    python -m benchmarks.speed [--setup] [--mnist FILE.npz] [--only WORDS … [--add]] [--quick]
 
 ``--setup`` puts the peers into an environment of its own first, and runs there.
 """
@@ -35,6 +35,9 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--setup", action="store_true", help="install the peers, and run there")
     parser.add_argument("--mnist", type=Path, metavar="FILE.npz", help="real images: X_train, …")
     parser.add_argument("--only", nargs="+", metavar="WORDS", help="cells whose name has one")
+    parser.add_argument(
+        "--add", action="store_true", help="to what the folder has: its limits and other cells"
+    )
     parser.add_argument("--peers", nargs="+", metavar="NAME", help="these and no others")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.15, help="of each timing, about")
@@ -45,9 +48,12 @@ def options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def known(asked: argparse.Namespace) -> list:
+    return cells(asked.mnist, 10_000 if asked.quick else asked.rows)
+
+
 def chosen(asked: argparse.Namespace) -> list:
-    rows = 10_000 if asked.quick else asked.rows
-    found = cells(asked.mnist, rows)
+    found = known(asked)
     if asked.quick:
         found = [
             cell for cell in found
@@ -75,9 +81,14 @@ def main() -> None:
         print("\n".join(cell.name for cell in chosen(asked)))
         return
     rounds, seconds = (1, 0.01) if asked.quick else (asked.rounds, asked.seconds)
-    machine = limits(quick=asked.quick)
+    kept = {}
+    if asked.add:
+        before, machine = reporting.read_json(asked.output / "speed.json", known(asked))
+        kept = {cell.name: (cell, found) for cell, found in before}
+    else:
+        machine = limits(quick=asked.quick)
     print(machine, end="\n\n")
-    results = []
+    results = list(kept.values())
     for cell in chosen(asked):
         if cell.needs_bf16 and not has_bf16():
             print(f"{cell.name}: this processor has no bf16 products")
@@ -86,7 +97,8 @@ def main() -> None:
         found = measure(cell.work, rounds, seconds, asked.peers)
         for note in found.notes:
             print(f"  {note}")
-        results.append((cell, found))
+        kept[cell.name] = cell, found
+        results = [kept[cell.name] for cell in known(asked) if cell.name in kept]
         write(asked.output, results, machine)
     print(f"\n{reporting.table(results, machine)}")
 

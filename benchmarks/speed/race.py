@@ -37,15 +37,15 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("SGD", 1, 0.017, 4, sparse=True),
-    Setting("SGD", 4, 0.08, 4, sparse=True),
+    Setting("SGD", 1, 0.02, 5, sparse=True),
+    Setting("SGD", 8, 0.15, 5, sparse=True),
+    Setting("SGD", 16, 0.25, 5),
     Setting("SGD", 32, 0.4, 5),
-    Setting("SGD", 32, 0.4, 5, sparse=True),
-    Setting("momentum", 32, 0.05, 4),
-    Setting("momentum", 64, 0.1, 4),
-    Setting("momentum", 128, 0.2, 5),
+    Setting("momentum", 32, 0.05, 5),
+    Setting("momentum", 64, 0.1, 5),
+    Setting("momentum", 128, 0.2, 6),
     Setting("Adam", 64, 0.003, 5),
-    Setting("Adam", 128, 0.008, 5),
+    Setting("Adam", 128, 0.006, 6),
 )
 """Of each rule and batch the best rate, of those that several seeds reach 0.98 with."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from .cells import PEER, PRODUCT, Cell
@@ -94,6 +94,20 @@ def write_json(path: Path, results: list[tuple[Cell, Found]], limits: Limits, ve
         ],
     }
     path.write_text(json.dumps(record, indent=1, default=str, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, known: list[Cell]) -> tuple[list[tuple[Cell, Found]], Limits]:
+    """Return what `write_json` wrote of the ``known`` cells, and the limits of the machine."""
+    record = json.loads(path.read_text())
+    machine = record["machine"]
+    machine["update"] = {int(size): rate for size, rate in machine["update"].items()}
+    by_name = {cell["name"]: cell for cell in record["cells"]}
+    results = [
+        (cell, Found(**{f.name: by_name[cell.name][f.name] for f in fields(Found)}))
+        for cell in known
+        if cell.name in by_name
+    ]
+    return results, Limits(**machine)
 
 
 def plot(path: Path, results: list[tuple[Cell, Found]], limits: Limits) -> None:
