@@ -2,6 +2,7 @@ import threading
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from steepest import (
     SGD,
@@ -21,6 +22,7 @@ from steepest import (
     Tanh,
     Trainer,
 )
+from steepest._cores import core_count
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((103, 6))
@@ -365,3 +367,11 @@ def test_the_program_reads_as_mathematics():
     assert "y0 = x A0ᵀ + b0" in text
     assert "A0ᵀ += −η xᵀ dx1" in text  # the fused step: θ itself is the target
     assert " 2,400 " in text  # FLOPs of y0: 2 · 10 · 6 · 20
+
+
+def test_a_first_layer_on_csr_rows_calls_for_no_threads():
+    X = np.zeros((64, 784), np.float32)
+    trainer = Trainer(Network(Dense(128), ReLU(), Dense(10)), SoftmaxCrossEntropy())
+    y = np.arange(64) % 10
+    assert trainer.program(X, y).threads == core_count()
+    assert trainer.program(sparse.csr_matrix(X), y).threads == 1

@@ -45,11 +45,9 @@ def as_inputs(X: Any, dtype: str, where: str) -> Any:
                 hint = "; reshape one row to (1, p)" if X.ndim == 1 else ""
                 raise InputError(f"{where}: X must be (rows, columns), got shape {X.shape}{hint}")
             values = X
-        total = np.sum(values, dtype=np.float64)
     if X.shape[1] == 0:
         raise InputError(f"{where}: X has no columns")
-    # The sum is finite if all are; only when it is not (it may just overflow) look at each.
-    if not np.isfinite(total) and not np.isfinite(values).all():
+    if not _surely_finite(values) and not np.isfinite(values).all():
         row, column = _place(X, int(np.flatnonzero(~np.isfinite(values).reshape(-1))[0]))
         value = float(given[row, column] if is_sparse(given) else np.asarray(given)[row][column])
         if np.isfinite(value):
@@ -61,6 +59,16 @@ def as_inputs(X: Any, dtype: str, where: str) -> Any:
             "fill or drop missing values"
         )
     return X
+
+
+def _surely_finite(values: NDArray[Any]) -> bool:
+    """Whether the sum of squares is finite: then all are. BLAS is several times as quick as a look.
+
+    Large numbers may make it overflow.
+    """
+    flat = values.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat)))
 
 
 def too_large(value: float, dtype: str) -> str:

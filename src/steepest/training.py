@@ -118,7 +118,9 @@ class TrainingRun:
         self.fused = rule.fuses
         self.slots = slots
         self._gradient = None if self.fused else aligned(network.theta.size, network.dtype)
-        flops = batch * 3 * network.layer.flops(network.inputs)
+        # Threads would share the columns of A that a row in CSR form meets, and lose by it.
+        width = 0 if is_sparse(X) else network.inputs
+        flops = batch * 3 * network.layer.flops(width)
         self.threads = threads_for(batch, flops, threads)
         rest = n % batch if sampler.epochs else 0
         self.whole = self._program(batch)
