@@ -54,7 +54,7 @@ class Contestant:
 
     def ready(self) -> None:
         """Wait until it is there."""
-        self.comparable, self.says = self._answer()
+        self.comparable = self._answer()
 
     def ask(self, what: str, *arguments):
         self.connection.send((what, *arguments))
@@ -81,8 +81,8 @@ def serve(connection, kind: type, work) -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     try:
         contestant = kind(work, work.problem())
-        answer = contestant.comparable, getattr(contestant, "says", "")
-        server = {"verify": verify, "settle": settle, "time": timed}
+        answer = contestant.comparable
+        server = {"verify": verify, "settle": settle, "time": timed, "tell": told}
         while True:
             rest()
             connection.send((answer, None))
@@ -122,6 +122,11 @@ def settle(contestant, unit: int, seconds: float) -> int:
     return count
 
 
+def told(contestant) -> str:
+    """Return how it goes about it, where it may choose."""
+    return getattr(contestant, "says", "")
+
+
 def timed(contestant, count: int) -> float:
     """Return the seconds for each of ``count``."""
     began = time.perf_counter()
@@ -148,12 +153,12 @@ def measure(work, rounds: int, seconds: float, only: list[str] | None = None) ->
         running = [Contestant(kind, work) for kind in wanted]
         for contestant in list(running):
             _try(contestant, running, found, contestant.ready)
-            if contestant in running and contestant.says:
-                found.notes.append(f"{contestant.name}: {contestant.says}")
         _compare(running, work, found)
         counts = {}
         for contestant in running:
             counts[contestant.name] = contestant.ask("settle", work.unit, seconds)
+            if said := contestant.ask("tell"):
+                found.notes.append(f"{contestant.name}: {said}")
         times: dict[str, list[float]] = {contestant.name: [] for contestant in running}
         for _ in range(rounds):
             for contestant in running:
@@ -192,8 +197,7 @@ def _compare(running: list[Contestant], work, found: Found) -> None:
         if theirs is None:
             continue
         if not contestant.comparable:
-            if not contestant.says:
-                found.notes.append(f"{contestant.name} computes something else: not compared")
+            found.notes.append(f"{contestant.name} computes something else: not compared")
             continue
         off = difference(ours, theirs, work.unit)
         found.notes.append(f"{contestant.name}: differs by {off:.1e}")

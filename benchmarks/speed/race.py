@@ -79,6 +79,8 @@ class Racer(ABC):
     """What the contestants of a race share; `comparable` is not for them: each goes its own way."""
 
     ours, comparable = False, False
+    compiles = True
+    """Whether the first epoch takes longer than those after it."""
 
     @staticmethod
     def takes(work):
@@ -87,8 +89,12 @@ class Racer(ABC):
     def __init__(self, work, problem):
         self.work, self.X, self.y = work, problem.X, problem.y
         self.seeds = itertools.count()
+        self.setting: Setting | None = None
+
+    def choose(self) -> None:
+        """Take the setting that promises to be the quickest; when nobody else computes."""
         tried = {}
-        for setting in work.settings:
+        for setting in self.work.settings:
             if self.ours or not setting.sparse:
                 self.prepare(setting)
                 tried[setting] = setting.epochs * self.seconds_of(setting)
@@ -98,13 +104,15 @@ class Racer(ABC):
 
     def seconds_of(self, setting: Setting) -> float:
         """Return what one epoch takes, once compiled."""
-        for _ in range(2):
+        for _ in range(1 + self.compiles):
             began = time.perf_counter()
             self.train(self.work.parameters(0), setting, 0, epochs=1)
             took = time.perf_counter() - began
         return took
 
     def run(self, count):
+        if self.setting is None:
+            self.choose()
         for _ in range(count):
             reached = 0.0
             while reached < self.work.goal:

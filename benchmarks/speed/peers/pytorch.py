@@ -113,7 +113,7 @@ class Prediction:
 
 
 class Race(race.EpochRacer):
-    name, module = "PyTorch", "torch"
+    name, module, compiles = "PyTorch", "torch", False
 
     def prepare(self, setting):
         import torch
