@@ -19,7 +19,10 @@ SIZES = [1 << k for k in range(14, 29, 2)]  # 16 KiB to 256 MiB
 
 @dataclass
 class Limits:
-    """FLOP/s of a large float32 product, and bytes/s; ``update`` by the bytes worked on."""
+    """FLOP/s of a large float32 product, and bytes/s; ``update`` by the bytes worked on.
+
+    ``line_one`` is the seconds for a cache line at a random place, where many are under way.
+    """
 
     cpu: str
     cores: int
@@ -29,6 +32,7 @@ class Limits:
     read_all: float
     copy_one: float
     copy_all: float
+    line_one: float
     update: dict[int, float]
 
     def gemm(self, cores: int) -> float:
@@ -62,7 +66,8 @@ class Limits:
             f"{self.gemm_all / 1e9:.0f} on all\n"
             f"memory: reading {self.read_one / 1e9:.1f} GB/s on one core, "
             f"{self.read_all / 1e9:.1f} on all; copying {self.copy_one / 1e9:.1f} and "
-            f"{self.copy_all / 1e9:.1f} (bytes read and written)\n"
+            f"{self.copy_all / 1e9:.1f} (bytes read and written); "
+            f"a cache line at a random place {self.line_one * 1e9:.1f} ns\n"
             f"updating in place, one core, GB/s read and written: {rates}"
         )
 
@@ -93,6 +98,7 @@ def limits(*, quick: bool) -> Limits:
     return Limits(
         cpu_name(), cores, gemm[1], gemm[cores],
         found["read", 1], found["read", cores], found["copy", 1], found["copy", cores],
+        line_seconds(sizes[-1]),
         {n: memory_rate("update", n, 1) for n in sizes},
     )  # fmt: skip
 
@@ -147,3 +153,22 @@ def memory_rate(name: str, nbytes: int, threads: int) -> float:
     with ThreadPoolExecutor(threads) as pool:
         seconds = fastest(lambda: list(pool.map(kernel, arrays, outs, [times] * threads)))
     return per_byte * nbytes * times * threads / seconds
+
+
+@numba.njit(nogil=True)
+def touch(a, order):
+    total = np.float32(0)
+    for i in order:
+        total += a[i]
+    return total
+
+
+def line_seconds(nbytes: int) -> float:
+    """Return the seconds for one number from each cache line of ``nbytes`` in random order.
+
+    No load waits for another one, so the core has as many under way as it can.
+    """
+    a = np.ones(nbytes // 4, np.float32)
+    order = 16 * np.random.default_rng(0).permutation(nbytes // 64)
+    touch(a, order[:1])
+    return fastest(lambda: touch(a, order)) / order.size
