@@ -118,9 +118,10 @@ class TrainingRun:
         self.fused = rule.fuses
         self.slots = slots
         self._gradient = None if self.fused else aligned(network.theta.size, network.dtype)
-        # Threads would share the columns of A that a row in CSR form meets, and lose by it.
-        width = 0 if is_sparse(X) else network.inputs
-        flops = batch * 3 * network.layer.flops(width)
+        # Threads would share the columns of A that a row in CSR form meets, and lose by it: there
+        # the first layer is no reason for a second one.
+        layers = network.layer.children(network.inputs)[is_sparse(X) :]
+        flops = batch * 3 * sum(layer.flops(width) for _, layer, width in layers)
         self.threads = threads_for(batch, flops, threads)
         rest = n % batch if sampler.epochs else 0
         self.whole = self._program(batch)
