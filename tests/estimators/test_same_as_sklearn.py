@@ -5,7 +5,7 @@ import pytest
 import sklearn
 from scipy import sparse
 from sklearn import neural_network
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_diabetes, load_iris, make_regression
 
 import steepest
 
@@ -138,6 +138,18 @@ def test_float32_stays():
         model.fit(X.astype(np.float32), y)
     assert ours.predict(X.astype(np.float32)).dtype == np.float32
     assert_same(ours, theirs, X.astype(np.float32), rtol=1e-4)
+
+
+def test_float32_is_as_near_to_float64_as_theirs():
+    X, y = make_regression(200, 10, random_state=0)
+    y, narrow = y / y.std(), X.astype(np.float32)
+    off = np.zeros(2)
+    for seed in range(4):
+        for k, kind in enumerate((steepest.MLPRegressor, neural_network.MLPRegressor)):
+            model = kind(hidden_layer_sizes=(2,), random_state=seed, max_iter=50)
+            exact = model.fit(X, y).predict(X)
+            off[k] += np.abs(model.fit(narrow, y).predict(narrow) - exact).mean()
+    assert off[0] < 1.3 * off[1]
 
 
 def test_weights_that_were_put_in_by_hand_count():

@@ -107,6 +107,17 @@ def test_first_step_of_adam_is_the_learning_rate(dtype):
     np.testing.assert_allclose(theta - start, -ETA * np.sign(g), rtol=1e-4)
 
 
+@both
+def test_adam_averages_squares_in_float32_as_exactly_as_float32_can(compiled):
+    # 1 - float32(0.999) is off by 1 in 80,000.
+    theta, g, m, v = (np.full(3, x, np.float32) for x in (0, 1, 0, 0))
+    run_kernel(
+        Adam.step, "float32", compiled, theta=theta, g=g, m=m, v=v, eta=ETA, t=1,
+        **Adam().settings(),
+    )  # fmt: skip
+    np.testing.assert_allclose(v, 0.001, rtol=1e-6)
+
+
 def test_what_sgd_fuses():
     assert SGD().fuses
     assert SGD(0.5).lr == 0.5

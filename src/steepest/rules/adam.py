@@ -52,21 +52,27 @@ class Adam(Rule):
         """M and v, the averages of g and g²."""
         return ("m", "v")
 
+    def settings(self) -> dict[str, float]:
+        """Return also 1 − beta1 and 1 − beta2, which float32 could not take from beta1 and beta2.
+
+        As 1 − 0.999 they would be off by 1 in 80,000.
+        """
+        return super().settings() | {"rest1": 1.0 - self.beta1, "rest2": 1.0 - self.beta2}
+
     @staticmethod
     def step(
         theta: Array, g: Array, m: Array, v: Array, eta: float, t: int, beta1: float, beta2: float,
-        eps: float, epsilon_hat: float, entries: range,
+        rest1: float, rest2: float, eps: float, epsilon_hat: float, entries: range,
     ) -> None:  # fmt: skip
         """theta −= eta · m/(1 − beta1ᵗ) / (√(v/(1 − beta2ᵗ)) + eps); m, v average g, g²"""
-        zero, one = theta.dtype.type(0), theta.dtype.type(1)
-        old_1, old_2, power = np.float64(beta1), np.float64(beta2), np.float64(t)
-        size = theta.dtype.type(np.float64(eta) / (1.0 - old_1**power))
-        root = theta.dtype.type(1.0 / math.sqrt(1.0 - old_2**power))
-        least = eps * (root if epsilon_hat > 0 else one)
-        rest_1, rest_2 = one - beta1, one - beta2
+        zero = theta.dtype.type(0)
+        old1, old2, power = 1.0 - np.float64(rest1), 1.0 - np.float64(rest2), np.float64(t)
+        root = math.sqrt(1.0 - old2**power)  # η m̂/(√v̂ + eps) = η' m/(√v + eps root)
+        size = theta.dtype.type(np.float64(eta) * root / (1.0 - old1**power))
+        least = eps if epsilon_hat > 0 else theta.dtype.type(eps * root)
         for i in entries:
             d = g[i]
-            m[i] = beta1 * m[i] + rest_1 * d
-            v[i] = beta2 * v[i] + rest_2 * d * d
-            theta[i] -= size * m[i] / (root * math.sqrt(v[i]) + least)
+            m[i] = beta1 * m[i] + rest1 * d
+            v[i] = beta2 * v[i] + rest2 * d * d
+            theta[i] -= size * m[i] / (math.sqrt(v[i]) + least)
             g[i] = zero
