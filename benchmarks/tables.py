@@ -51,9 +51,9 @@ MAKE = {
 }
 
 
-def read(folder: Path, name: str):
+def read(folder: Path, name: str, tables=TABLES):
     """Return inputs, targets, and which rows are the test."""
-    target, what, drop = TABLES[name]
+    target, what, drop = tables[name]
     frame = pd.read_parquet(folder / f"{name}.parquet")
     frame = frame[frame[target].notna()].reset_index(drop=True)
     y = MAKE[what](frame.pop(target)).to_numpy()

@@ -119,3 +119,16 @@ def test_tables_and_intervals_on_rows_made_up(tmp_path):
     done = run("intervals.py", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "bike_hour" in done.stdout
+
+
+def test_defaults_are_compared_by_training_rows(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    for name, target in (("covertype20k", "Cover_Type"), ("har_lifting", "classe")):
+        table = pa.table({"x": x, target: np.digitize(x, [-0.5, 0.5])})
+        pa.parquet.write_table(table, tmp_path / f"{name}.parquet")
+    arguments = "defaults.py", "multiclass", tmp_path, tmp_path / "errors.json", "--seeds", 1
+    done = run(*arguments, "--only", "default,lr 0.1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("har_lifting lr 0.1 0: ") == 1
+    assert "1.000 ± 0.000" in done.stdout

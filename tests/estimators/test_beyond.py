@@ -273,6 +273,7 @@ def test_wrong_settings_say_so():
         ({"activation": ["relu", "tanh"]}, "one entry for each of 1 hidden layers, got 2"),
         ({"solver": "lbfgs", "dropout": 0.5}, "dropout needs gradient steps"),
         ({"hidden_layer_sizes": (5, 0)}, "must be > 0"),
+        ({"hidden_layer_sizes": (4.5,)}, "must be whole numbers"),
         ({"label_smoothing": 1.5}, "label_smoothing"),
         ({"network": "dense"}, "network"),
     ]:

@@ -245,3 +245,23 @@ def test_a_setting_that_a_parameter_stands_for_is_refused(setting, parameter):
     model = classifier(settings={**SMALL, setting: 2})
     with pytest.raises(InputError, match=f"give {parameter} of .* instead of '{setting}'"):
         model.fit(pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0]}), [0, 1, 0, 1])
+
+
+def test_what_is_no_table_is_refused(classes):
+    series = pd.Series([1.0, 2.0])
+    for X, message in (
+        (series, "got a Series"),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": [1j, 2.0]}), "'b': Complex data"),
+        ({"a": [1, 2], "b": [1]}, "different lengths"),
+    ):
+        with pytest.raises(InputError, match=message):
+            TabularClassifier().fit(X, ["yes", "no"])
+    with pytest.raises(InputError, match=r"there are layers, .*; got 'depth'"):
+        TabularClassifier(settings={"depth": 3}).fit(series.to_frame(), ["yes", "no"])
+
+
+def test_one_quantile_is_one_column(frame):
+    X, score = frame
+    model = TabularRegressor(quantiles=[0.5], settings={"epochs": 1, "layers": (4,)})
+    model.fit(X, score)
+    assert model.predict(X[:3]).shape == (3, 1)

@@ -54,6 +54,8 @@ def hidden_sizes(sizes: Any) -> list[int]:
     found = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
     if any(size <= 0 for size in found):
         raise InputError(f"hidden_layer_sizes must be > 0, got {found}.")
+    if any(size != int(size) for size in found):
+        raise InputError(f"hidden_layer_sizes must be whole numbers, got {found}.")
     return [int(size) for size in found]
 
 

@@ -78,7 +78,11 @@ def as_table(X: Any) -> tuple[pa.Table, bool]:
     The columns of an array are called x0, x1, …
     """
     if isinstance(X, Mapping) and not issparse(X):
-        table = pa.table({str(name): _column(str(name), values) for name, values in X.items()})
+        given = {str(name): _column(str(name), values) for name, values in X.items()}
+        lengths = {name: len(column) for name, column in given.items()}
+        if len(set(lengths.values())) > 1:
+            raise InputError(f"X: columns of different lengths: {lengths}")
+        table = pa.table(given)
     elif hasattr(X, "__arrow_c_stream__"):
         table = _of_frame(X)
     else:
@@ -92,16 +96,18 @@ def as_table(X: Any) -> tuple[pa.Table, bool]:
 
 
 def _of_frame(X: Any) -> pa.Table:
-    if hasattr(X, "columns"):
-        names = X.column_names if isinstance(X, pa.Table) else list(map(str, X.columns))
-        doubled = sorted(name for name, count in Counter(names).items() if count > 1)
-        if doubled:
-            raise InputError(
-                f"X: more than one column is called {doubled[0]!r}; rename all but one"
-            )
+    if not hasattr(X, "columns"):
+        raise InputError(
+            f"X: expected a table, got a {type(X).__name__}; make it one of one column"
+        )
+    names = X.column_names if isinstance(X, pa.Table) else list(map(str, X.columns))
+    doubled = sorted(name for name, count in Counter(names).items() if count > 1)
+    if doubled:
+        raise InputError(f"X: more than one column is called {doubled[0]!r}; rename all but one")
     try:
         table = pa.table(X)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # columns of objects of several kinds
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        # Columns of objects of several kinds, or of what Arrow does not know.
         return pa.table({str(name): _column(str(name), X[name]) for name in X.columns})
     metadata = table.schema.pandas_metadata or {}
     index = [n for n in metadata.get("index_columns", ()) if n in table.column_names]
@@ -113,6 +119,8 @@ def _column(name: str, values: Any) -> pa.Array:
     array: NDArray[Any] = np.asarray(values)
     if array.ndim != 1:
         raise InputError(f"X, column {name!r}: expected one value a row, got shape {array.shape}")
+    if array.dtype.kind == "c":
+        raise InputError(f"X, column {name!r}: Complex data not supported; give it as two columns")
     try:
         return pa.array(array if array.dtype.kind != "U" else array.tolist(), from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):

@@ -186,7 +186,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         found = self.model_.task.decode(outputs)
         if self.quantiles is None:
             return found
-        return found[:, np.argsort(np.argsort(self.quantiles))]
+        return found.reshape(len(found), -1)[:, np.argsort(np.argsort(self.quantiles))]
 
     @available_if(_gives_quantiles)
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
