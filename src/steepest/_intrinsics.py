@@ -1,7 +1,7 @@
 """What kernels may call beside plain Python, compiled: BLAS and what threads need.
 
-Each is the compiled form of a plain function in `steepest._blas`, `_atomic` or `_ahead`. Those of
-`steepest._vectors` are in `_tiles`.
+Each is the compiled form of a plain function in `steepest._blas`, `_atomic`, `_ahead` or `_fma`.
+Those of `steepest._vectors` are in `_tiles`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from . import _ahead, _atomic, _blas
+from . import _ahead, _atomic, _blas, _fma
 
 __all__ = ["FLAGS", "INSTEAD", "pointer", "prefetch", "real", "stands_for"]
 
@@ -195,6 +195,14 @@ def _fetch_ahead(typingctx: Any, array: Any, row: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
+
+
+@stands_for(_fma.fma)
+def _multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return c(c, c, c), codegen
 
 
 @stands_for(_atomic.yield_core)

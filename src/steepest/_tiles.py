@@ -22,6 +22,7 @@ _WIDE = llvm.get_host_cpu_features().get("avx512f", False)
 _VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
 _TILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
 _TILE_VECTORS = 2
+_STRIP_VECTORS = 8
 
 
 class _Vectors:
@@ -283,3 +284,89 @@ def _tile(v: _Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
                     at = v.at(lines[i], j * _VECTOR_BYTES)
                     value = builder.fmul(factor, total[i, j])
                     v.store(v.fma(kept, v.load(at), value) if keeps else value, at)
+
+
+@stands_for(_vectors.multiply_strip)
+def _multiply_strip(
+    typingctx: Any, vectors: Any, k: Any, like: Any, x: Any, a: Any, row_a: Any, y: Any
+) -> Any:
+    word = types.int64
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors, k, _, x, a, row_a, y = arguments
+        _strips(_Vectors(builder, like), vectors, k, a, row_a, x, y)
+        return context.get_dummy_value()
+
+    return types.void(word, word, like, word, word, word, word), codegen
+
+
+@stands_for(_vectors.update_strip)
+def _update_strip(
+    typingctx: Any, vectors: Any, k: Any, alpha: Any, x: Any, dy: Any, a: Any, row_a: Any,
+    ahead: Any, y: Any,
+) -> Any:  # fmt: skip
+    word = types.int64
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors, k, factor, x, dy, a, row_a, ahead, y = arguments
+        _strips(_Vectors(builder, alpha), vectors, k, a, row_a, ahead, y, (factor, x, dy))
+        return context.get_dummy_value()
+
+    return types.void(word, word, alpha, *[word] * 6), codegen
+
+
+def _strips(
+    v: _Vectors, vectors: Any, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any = None
+) -> None:
+    """Emit one loop over k for each number of vectors, with y in registers."""
+    builder = v.builder
+    done = builder.append_basic_block("done")
+    choice = builder.switch(vectors, done)
+    for count in range(1, _STRIP_VECTORS + 1):
+        block = builder.append_basic_block(f"vectors{count}")
+        choice.add_case(ir.Constant(_WORD, count), block)
+        builder.position_at_end(block)
+        _strip(v, count, k, a, row_a, x, y, step)
+        builder.branch(done)
+    builder.position_at_end(done)
+
+
+def _strip(
+    v: _Vectors, vectors: int, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any
+) -> None:
+    """Emit y += x A over at least one row; ``step`` (alpha, x, dy): after A += alpha xᵀ dy."""
+    builder = v.builder
+    offsets = [j * _VECTOR_BYTES for j in range(vectors)]
+    start = [v.load(v.at(y, offset)) for offset in offsets]
+    before, loop = builder.block, builder.append_basic_block("k")
+    after = builder.append_basic_block("sums")
+    builder.branch(loop)
+
+    builder.position_at_end(loop)
+    counter, at_a, byte = (builder.phi(_WORD) for _ in range(3))
+    sums = [builder.phi(v.vector) for _ in offsets]
+    factor = v.splat(v.load(v.at(x, byte), v.real))
+    if step is not None:
+        alpha, own, dy = step
+        length = v.splat(builder.fmul(alpha, v.load(v.at(own, byte), v.real)))
+    added = []
+    for offset, total in zip(offsets, sums, strict=True):  # one after the other: registers are few
+        row = v.load(v.at(at_a, offset))
+        if step is not None:
+            row = v.fma(length, v.load(v.at(dy, offset)), row)
+            v.store(row, v.at(at_a, offset))
+        added.append(v.fma(factor, row, total))
+    left = builder.sub(counter, ir.Constant(_WORD, 1))
+    for phi, initial, following in (
+        (counter, k, left),
+        (at_a, a, builder.add(at_a, row_a)),
+        (byte, ir.Constant(_WORD, 0), v.at(byte, v.size)),
+        *zip(sums, start, added, strict=True),
+    ):
+        phi.add_incoming(initial, before)
+        phi.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("==", left, ir.Constant(_WORD, 0)), after, loop)
+
+    builder.position_at_end(after)
+    for offset, total in zip(offsets, added, strict=True):
+        v.store(total, v.at(y, offset))

@@ -1,4 +1,4 @@
-"""What `steepest._product` needs of the machine: memory at addresses, and registers of vectors.
+"""What hand-made products need of the machine: memory at addresses, and registers of vectors.
 
 Compiled, each of these is a few vector instructions (see `steepest._intrinsics`). The bodies here
 say what they mean; they are what runs when the product is tested as plain Python. ``like`` is a
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "columns", "copy_row", "item_bytes", "lanes", "multiply_tile", "number", "peek", "peek_byte",
-    "peek_int", "poke", "scratch", "tile_bytes", "tile_rows", "turn_block",
+    "columns", "copy_row", "item_bytes", "lanes", "multiply_strip", "multiply_tile", "number",
+    "peek", "peek_byte", "peek_int", "poke", "scratch", "tile_bytes", "tile_rows", "turn_block",
+    "update_strip",
 ]  # fmt: skip
 
 CACHE_LINE = 64
@@ -127,6 +128,28 @@ def multiply_tile(
         out[:] = alpha * total + beta * out if beta != 0 else alpha * total
 
 
+def multiply_strip(vectors: Any, k: int, like: Any, x: int, a: int, row_a: int, y: int) -> None:
+    """y += x A for ``vectors`` (1 to 8) vectors of y, and ``k`` rows of A that lie ``row_a`` apart.
+
+    Compiled, y stays in registers, and each of its sums is a chain of `steepest._fma.fma`.
+    """
+    n = vectors * lanes(like)
+    out = _at(like, y, n)
+    for p in range(k):
+        out += peek(like, x + p * item_bytes(like)) * _at(like, a + p * row_a, n)
+
+
+def update_strip(
+    vectors: Any, k: int, alpha: Any, x: int, dy: int, a: int, row_a: int, ahead: int, y: int
+) -> None:
+    """A += alpha xᵀ dy; y += ahead A: for the same strip as in `multiply_strip`."""
+    n = vectors * lanes(alpha)
+    for p in range(k):
+        step = alpha * peek(alpha, x + p * item_bytes(alpha))
+        _at(alpha, a + p * row_a, n)[:] += step * _at(alpha, dy, n)
+    multiply_strip(vectors, k, alpha, ahead, a, row_a, y)
+
+
 def _at(like: Any, address: int, size: int) -> NDArray[Any]:
     kind = ctypes.c_float if item_bytes(like) == 4 else ctypes.c_double
-    return np.ctypeslib.as_array((kind * size).from_address(address))
+    return np.ctypeslib.as_array((kind * int(size)).from_address(int(address)))

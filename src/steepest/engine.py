@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,6 +22,7 @@ from ._cores import keep_to, other_cores
 from ._kernels import driver_address
 from .errors import KernelError
 from .program import Instruction, Program, aligned
+from .turning import Turned
 
 __all__ = ["Engine", "barrier", "drive", "straight"]
 
@@ -117,15 +118,21 @@ _helpers = _Helpers()
 class Engine:
     """Runs a program of whole batches and one for the last batch of an epoch, in chunks.
 
-    Use it as a context manager: it holds threads, and keeps BLAS on one thread of its own.
+    Chunks of several steps run ``turned`` instead, where it is given; there is no shorter batch
+    then. Use it as a context manager: it holds threads, and keeps BLAS on one thread of its own.
     """
 
     def __init__(
-        self, whole: Program, short: Program | None, per_epoch: int, control: Control
+        self,
+        whole: Program,
+        short: Program | None,
+        per_epoch: int,
+        control: Control,
+        turned: Turned | None = None,
     ) -> None:
-        assert short is None or short.threads == whole.threads
+        assert short is None or (short.threads == whole.threads and turned is None)
         self.whole, self.short, self.per_epoch, self.control = whole, short, per_epoch, control
-        self.threads = whole.threads
+        self.turned, self.threads = turned, whole.threads
         self._pool: ThreadPoolExecutor | None = None
         self._driver = _driver()
 
@@ -141,13 +148,34 @@ class Engine:
             self._pool = None
         _blas.single_threaded.__exit__(None, None, None)
 
+    @property
+    def programs(self) -> list[Program]:
+        """All that it may run."""
+        turned = () if self.turned is None else self.turned.programs
+        return [p for p in (self.whole, self.short, *turned) if p is not None]
+
     def run(self, first: int, steps: int) -> int:
         """Run ``steps`` steps from step ``first`` of the fit; return how many were completed.
 
         Fewer than asked for means that a kernel raised the stop flag.
         """
         self.control.reset()
-        spans = (*_span(self.whole), *_span(self.short))
+        if self.turned is None or steps < 2:
+            done = self._run(self.whole, first, steps)
+        else:
+            done = 0
+            self._run(self.turned.opening, first, 1)
+            if not self.control.stopped:
+                done = self._run(self.turned.middle, first, steps - 1)
+            if not self.control.stopped:
+                done += self._run(self.turned.closing, first + done, 1)
+        failed = int(self.control.words[2])
+        if failed:
+            raise _exception_in(failed, self.programs)
+        return done
+
+    def _run(self, whole: Program, first: int, steps: int) -> int:
+        spans = (*_span(whole), *_span(self.short))
         arguments = (*spans, self.per_epoch, first, steps, self.control.address)
         cores = other_cores() if self.threads > 1 else set()
         others = [
@@ -163,9 +191,6 @@ class Engine:
         finally:
             for other in others:
                 other.result()
-        failed = int(self.control.words[2])
-        if failed:
-            raise _exception_in(failed, self.whole, self.short)
         return done
 
     def _help(self, cores: set[int], *arguments: int) -> None:
@@ -184,15 +209,14 @@ class Engine:
             row = end
 
 
-def _exception_in(address: int, *programs: Program | None) -> KernelError:
+def _exception_in(address: int, programs: Iterable[Program]) -> KernelError:
     """Return an error that names the instruction whose row lies at ``address``."""
     for program in programs:
-        if program is not None:
-            row = int(program.rows.ctypes.data)
-            for instruction in program.instructions:
-                if row == address:
-                    return KernelError(instruction.layer, instruction.formula)
-                row += 8 * load(row + 8)
+        row = int(program.rows.ctypes.data)
+        for instruction in program.instructions:
+            if row == address:
+                return KernelError(instruction.layer, instruction.formula)
+            row += 8 * load(row + 8)
     raise AssertionError(f"no row at {address}")
 
 
@@ -233,7 +257,7 @@ def straight(program: Program) -> Callable[[], None]:
     def run() -> None:
         function(*arguments)
         if words[2] != 0:
-            raise _exception_in(words[2], program)
+            raise _exception_in(words[2], [program])
 
     return run
 

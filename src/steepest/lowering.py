@@ -23,6 +23,7 @@ from ._random import key_of
 from .errors import InputError
 from .layer import Backward, Layer
 from .program import Arena, Buffer, Cell, Constant, Instruction, Program, Share, Special, Whole
+from .turning import Seam
 
 if TYPE_CHECKING:
     from .network import Network
@@ -191,6 +192,11 @@ class Lowering:
         See every layer while its backward pass is lowered (`steepest.observers`).
     signals : Signals, optional
         Needed for numbers that follow a schedule.
+
+    Attributes
+    ----------
+    seam : Seam or None
+        What a layer offered last by `join`.
     """
 
     def __init__(
@@ -217,6 +223,7 @@ class Lowering:
         self._last: object = _BARRIER  # every step ends in one
         self._keys = 0
         self._waiting: list[Instruction] = []
+        self.seam: Seam | None = None
 
     @property
     def n(self) -> int:
@@ -340,7 +347,7 @@ class Lowering:
         *,
         flops: int = 0,
         nbytes: int | None = None,
-    ) -> None:
+    ) -> Instruction:
         """Append one instruction: ``function``, its arguments taken by name from ``names``.
 
         The names of `steepest.layer` that are not in ``names`` (shares, ``alpha``, ``blas``,
@@ -349,6 +356,25 @@ class Lowering:
         instruction = self._instruction(function, names, flops, nbytes)
         self._meet(instruction.operands)
         self.program.instructions.append(instruction)
+        return instruction
+
+    def join(
+        self,
+        forward: Instruction,
+        kernel: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int,
+    ) -> None:
+        """Offer one kernel for the update just emitted and the ``forward`` of the next step.
+
+        It gets the next input by the name ``ahead``, and leaves it in ``x``. It is of use where the
+        update is the parameter half of Φ itself, and runs on one thread (`steepest.turning`).
+        """
+        if self.fused and self.program.threads == 1 and not self.observers:
+            x, update = names["x"], self.program.instructions[-1]
+            ahead = self.array("ahead", *x.shape)
+            sweep = self._instruction(kernel, {**names, "ahead": ahead}, flops, None)
+            self.seam = Seam(forward, update, sweep, x, ahead)
 
     def settle(self) -> None:
         """Emit what waits, behind the backward pass."""

@@ -30,6 +30,7 @@ from .rules.clip import clip_norm, clip_value, square_sums
 from .rules.penalise import decay, penalise
 from .sampling import Sampler
 from .signals import Signals
+from .turning import Seam, turn
 
 __all__ = ["CHUNK", "TrainingRun"]
 
@@ -124,14 +125,14 @@ class TrainingRun:
         flops = batch * 3 * sum(layer.flops(width) for _, layer, width in layers)
         self.threads = threads_for(batch, flops, threads)
         rest = n % batch if sampler.epochs else 0
-        self.whole = self._program(batch)
-        self.short = self._program(rest) if rest else None
+        self.whole, seam = self._program(batch)
+        self.short = self._program(rest)[0] if rest else None
+        turned = turn(self.whole, seam) if self.short is None else None
         self._arena.allocate()
         self._epoch.array[0] = self._first
-        self.whole.assemble()
-        if self.short is not None:
-            self.short.assemble()
-        self.engine = Engine(self.whole, self.short, self.per_epoch, self._control)
+        self.engine = Engine(self.whole, self.short, self.per_epoch, self._control, turned)
+        for program in self.engine.programs:
+            program.assemble()
 
     def exchange(self, X: Any, y: Array, w: Array | None) -> None:
         """Put other data in, as many rows and of the same kind."""
@@ -201,7 +202,7 @@ class TrainingRun:
 
     # ------------------------------------------------------------------------------ lowering
 
-    def _program(self, n: int) -> Program:
+    def _program(self, n: int) -> tuple[Program, Seam | None]:
         network, arena = self.network, self._arena
         assert network.inputs is not None
         program = Program("train", n, network.dtype, self.threads)
@@ -245,7 +246,7 @@ class TrainingRun:
         )
         low.emit(advance, {"t": self._step.as_vector()}, nbytes=0)
         low.barrier()
-        return program
+        return program, low.seam
 
     def _update(self, low: Lowering, eta: Buffer, penalty: Buffer, weight: Buffer | None) -> None:
         """Emit the update rule: clip, penalise, step, decay."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import _dense_columns, _dense_rows, _dense_sparse
+from . import _dense_columns, _dense_rows, _dense_single, _dense_sparse
 
 __all__ = ["FEW_OUTPUTS", "Kernels", "kernels_for"]
 
@@ -19,14 +19,16 @@ _SINGLE_OUTPUTS = 4  # up to so many, a loop for each output beats a product of 
 class Kernels(NamedTuple):
     """The forward kernel and the halves of Φ.
 
-    ``both`` is both halves in one sweep over A. Where ``by_rows``, threads share rows in the first
-    two, and need not meet between them and other kernels by rows.
+    ``both`` is both halves in one sweep over A; ``sweep`` is ``backward_theta`` and the next
+    ``forward`` in one. Where ``by_rows``, threads share rows in ``forward`` and ``backward_x``, and
+    need not meet between them and other kernels by rows.
     """
 
     forward: Callable[..., None]
     backward_theta: Callable[..., None]
     backward_x: Callable[..., None] | None = None
     both: Callable[..., None] | None = None
+    sweep: Callable[..., None] | None = None
     by_rows: bool = False
 
 
@@ -38,8 +40,8 @@ def kernels_for(n: int, p: int, q: int, *, sparse: bool) -> Kernels:
         return Kernels(_dense_sparse.forward_rows, _dense_sparse.backward_theta_rows)
     if q >= FEW_OUTPUTS and n == 1:
         return Kernels(
-            _dense_columns.forward_one, _dense_columns.backward_theta_one,
-            _dense_columns.backward_x_one, _dense_columns.backward_one,
+            _dense_single.forward, _dense_single.backward_theta, _dense_single.backward_x,
+            _dense_single.backward, _dense_single.sweep,
         )  # fmt: skip
     if q >= FEW_OUTPUTS and p * q <= min(_SMALL, n * (p + q)):
         return Kernels(

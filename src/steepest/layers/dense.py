@@ -1,8 +1,9 @@
 """Dense: y = x Aᵀ + b, the affine map of every row.
 
 This file says what the layer is. `_dense_kernels` chooses its kernels, which are in
-`_dense_columns` (A stored column after column), `_dense_rows` (row after row, for few outputs) and
-`_dense_sparse` (CSR input); `_dense_examples` has those for the gradients of single examples.
+`_dense_columns` (A stored column after column), `_dense_single` (the same for one example at a
+time), `_dense_rows` (row after row, for few outputs) and `_dense_sparse` (CSR input);
+`_dense_examples` has those for the gradients of single examples.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Dense(Layer):
         if isinstance(x, SparseBatch):
             names |= {"values": x.data, "columns": x.indices, "starts": x.indptr, "i": x.chosen}
             flops = 2 * x.nonzeros * n * self.units
-        low.emit(kernels.forward, names, flops=flops)
+        forward = low.emit(kernels.forward, names, flops=flops)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             names["dy"] = dy
@@ -106,6 +107,8 @@ class Dense(Layer):
                     return dx
                 low.emit(kernels.backward_x, names, flops=flops)
             low.backward_theta(self, p, kernels.backward_theta, names, flops, waits=kernels.by_rows)
+            if kernels.sweep is not None and not wants_dx:
+                low.join(forward, kernels.sweep, {**names, **low.targets(self, p)}, 2 * flops)
             return dx
 
         return y, backward
