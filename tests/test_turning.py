@@ -59,7 +59,7 @@ def trained(run, chunks):
         return np.concatenate([run.run(part) for part in parts])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     n=st.integers(1, 9), p=st.integers(1, 40), q=st.integers(16, 90),
     dtype=st.sampled_from(["float32", "float64"]),
