@@ -37,11 +37,13 @@ taking one example after the other, which is what happens without them (`steepes
 
 A kernel with none of ``rows``, ``inputs``, ``units`` runs on one thread. One with ``rows`` may
 touch only those rows of x, y, dx and dy; one with ``units`` may write only those columns of y, one
-with ``inputs`` only those of dx. One that asks for both ``rows`` and ``units`` works entry by entry:
-it may touch only this rectangle of x, y, dx and dy, which is all of one and a share of the other,
-whichever the kernels beside it share. Kernels are compiled by `steepest._compile`; they are
-plain Python in tests. What they may call is in `steepest.kernels`. docs/your_own_layer.md builds
-two layers, and `steepest.check` says whether a layer is right.
+with ``inputs`` only those of dx. One that asks for both ``rows`` and ``units`` works entry by
+entry: it may touch only this rectangle of x, y, dx and dy, which is all of one and a share of the
+other, whichever the kernels beside it share.
+
+Kernels are compiled by `steepest._compile`; they are plain Python in tests. What they may call is
+in `steepest.kernels`. docs/your_own_layer.md builds two layers, and `steepest.check` says whether a
+layer is right.
 """
 
 from __future__ import annotations
