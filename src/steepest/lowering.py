@@ -370,7 +370,8 @@ class Lowering:
         It gets the next input by the name ``ahead``, and leaves it in ``x``. It is of use where the
         update is the parameter half of Φ itself, and runs on one thread (`steepest.turning`).
         """
-        if self.fused and self.program.threads == 1 and not self.observers:
+        assert self.fused
+        if self.program.threads == 1 and not self.observers:
             x, update = names["x"], self.program.instructions[-1]
             ahead = self.array("ahead", *x.shape)
             sweep = self._instruction(kernel, {**names, "ahead": ahead}, flops, None)

@@ -107,7 +107,7 @@ class Dense(Layer):
                     return dx
                 low.emit(kernels.backward_x, names, flops=flops)
             low.backward_theta(self, p, kernels.backward_theta, names, flops, waits=kernels.by_rows)
-            if kernels.sweep is not None and not wants_dx:
+            if kernels.sweep is not None and low.fused and not wants_dx:
                 low.join(forward, kernels.sweep, {**names, **low.targets(self, p)}, 2 * flops)
             return dx
 
