@@ -27,7 +27,6 @@ from steepest.program import Share, Whole
 from steepest.sampling import Sequential
 from steepest.training import TrainingRun
 
-rng = np.random.default_rng(0)
 ENTRYWISE = [
     ReLU(), LeakyReLU(), ELU(), SELU(), GELU(), SiLU(), Mish(), Tanh(), Sigmoid(), Softplus(),
     Scale(), RootScale(),
