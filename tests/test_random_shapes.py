@@ -15,7 +15,7 @@ from steepest.layers._columns import add_columns, copy_columns, sum_of
 from steepest.lowering import Source, gather, gather_items, put, put_items
 from steepest.network import Network
 from steepest.program import Cell
-from steepest.rules.clip import clip_norm, clip_value, square_sums
+from steepest.rules.clip import clip_norm, clip_value, share_norms
 from steepest.rules.penalise import decay, penalise
 
 sizes = st.one_of(st.sampled_from((1, 2, 15, 16, 17, 31, 32, 33, 64)), st.integers(1, 70))
@@ -465,10 +465,10 @@ def test_clip_penalise_and_decay(m, dtype, threads, seed):
     names = {
         "theta": lab.given("theta", theta), "g": lab.given("g", g), "limit": 0.8, "l1": 0.1,
         "l2": 0.2, "eta": 0.5, "weight_decay": 0.1, "entries": lab.low.share(m, 16),
-        "sums": lab.low.array("sums", 8 * threads),
+        "norms": lab.low.array("norms", 8 * threads),
         "penalty": lab.low.array("penalty", 8 * threads),
     }  # fmt: skip
-    for kernel in (clip_value, square_sums, clip_norm, penalise, decay):
+    for kernel in (clip_value, share_norms, clip_norm, penalise, decay):
         lab.low.emit(kernel, names)
     lab.run()
     clipped = np.clip(g.astype(float), -0.8, 0.8)

@@ -102,7 +102,11 @@ class Rule:
         return False
 
     def settings(self) -> dict[str, float]:
-        """Return the rule's own numbers, by name: what its ``step`` may ask for."""
+        """Return the rule's own numbers, by name: what its ``step`` may ask for.
+
+        It gets them in the network's dtype; so what float32 could not compute from them exactly,
+        like 1 − beta, is one more of them.
+        """
         common = {f.name for f in fields(Rule)}
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in common}
         return {name: float(value) for name, value in own.items()}

@@ -26,7 +26,7 @@ from .objective import Objective
 from .prediction import advance
 from .program import Arena, Buffer, Constant, Program, aligned, is_finite
 from .rule import Rule
-from .rules.clip import clip_norm, clip_value, square_sums
+from .rules.clip import clip_norm, clip_value, share_norms
 from .rules.penalise import decay, penalise
 from .sampling import Sampler
 from .signals import Signals
@@ -258,9 +258,9 @@ class TrainingRun:
         if rule.clip_value is not None:
             low.emit(clip_value, {**whole, "limit": rule.clip_value, "entries": entries})
         if rule.clip_norm is not None:
-            sums = low.arena.array("squares", 8 * self.threads)
-            names = {**whole, "sums": sums, "limit": rule.clip_norm, "entries": entries}
-            low.emit(square_sums, names, flops=2 * theta.size)
+            norms = low.arena.array("norms", 8 * self.threads)
+            names = {**whole, "norms": norms, "limit": rule.clip_norm, "entries": entries}
+            low.emit(share_norms, names, flops=2 * theta.size)
             low.emit(clip_norm, names, flops=theta.size)
         strengths = self._strengths(low, weight)
         for segment in self._segments():

@@ -1,5 +1,6 @@
 """Mistakes planted in layers, losses and rules: each is found, with its layer, array and look."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from steepest import CheckError, Dense, Layer, Network, Parameter, ReLU, Tanh, check
 from steepest.losses import Squared
-from steepest.rules import SGD
+from steepest.rules import SGD, RMSprop
 
 
 class Affine(Layer):
@@ -346,12 +347,24 @@ class TakesAll(SGD):
             g[i] = 0 * len(entries)
 
 
+@dataclass(frozen=True, kw_only=True)
+class TakesTheRest(RMSprop):
+    @staticmethod
+    def step(theta, g, s, eta, rho, eps, entries):
+        rest = theta.dtype.type(1) - rho
+        for i in entries:
+            s[i] = rho * s[i] + rest * g[i] * g[i]
+            theta[i] -= eta * g[i] / (math.sqrt(s[i]) + eps)
+            g[i] = 0
+
+
 @pytest.mark.parametrize(
     ("rule", "array", "look"),
     [
         (LeavesG(), "g", "leaves zeros"),
         (GoesUp(), "theta", "goes up"),
         (TakesAll(), "theta", "two threads write the same entries"),
+        (TakesTheRest(rho=0.999), "theta", "let `settings` return such differences"),
     ],
     ids=lambda v: type(v).__name__,
 )

@@ -6,7 +6,7 @@ import pytest
 from helpers import run_kernel
 from steepest.errors import InputError
 from steepest.rules import SGD, Adagrad, Adam, AdamW, RMSprop
-from steepest.rules.clip import clip_norm, clip_value, square_sums
+from steepest.rules.clip import clip_norm, clip_value, share_norms
 from steepest.rules.penalise import decay, penalise
 
 both = pytest.mark.parametrize("compiled", [False, True])
@@ -67,9 +67,9 @@ each_rule = pytest.mark.parametrize(
 )
 
 
-def run(rule, size, dtype="float64", compiled=True, threads=1, steps=6):
+def run(rule, size, dtype="float64", compiled=True, threads=1, steps=6, theta=None):
     rng = np.random.default_rng(size)
-    theta = rng.normal(size=size).astype(dtype)
+    theta = (rng.normal(size=size) if theta is None else theta).astype(dtype)
     gradients = [rng.normal(size=size).astype(dtype) for _ in range(steps)]
     start, slots = theta.copy(), {name: np.zeros(size, dtype) for name in rule.slots}
     for t, gradient in enumerate(gradients, 1):
@@ -107,15 +107,36 @@ def test_first_step_of_adam_is_the_learning_rate(dtype):
     np.testing.assert_allclose(theta - start, -ETA * np.sign(g), rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("rule", "reference"),
+    [
+        (SGD(momentum=0.999), sgd),
+        (SGD(momentum=0.999, nesterov=True), sgd),
+        (Adagrad(), adagrad),
+        (RMSprop(rho=0.999), rmsprop),
+        (Adam(), adam),
+        (Adam(beta1=0.99, beta2=0.9999, epsilon_hat=True), adam),
+    ],
+    ids=lambda v: getattr(v, "__name__", type(v).__name__),
+)
 @both
-def test_adam_averages_squares_in_float32_as_exactly_as_float32_can(compiled):
+def test_steps_in_float32_are_as_exact_as_float32_can(rule, reference, compiled):
+    theta, start, gradients = run(rule, 37, "float32", compiled, theta=np.zeros(37))
+    expected = reference(start, gradients, rule)
+    np.testing.assert_allclose(theta, expected, rtol=1e-6, atol=1e-6 * abs(expected).max())
+
+
+@pytest.mark.parametrize("rule", [Adam(beta2=0.999), RMSprop(rho=0.999)], ids=lambda r: r.slots[-1])
+@both
+def test_squares_are_averaged_in_float32_as_exactly_as_float32_can(rule, compiled):
     # 1 - float32(0.999) is off by 1 in 80,000.
-    theta, g, m, v = (np.full(3, x, np.float32) for x in (0, 1, 0, 0))
+    theta, g, *slots = (np.full(3, x, np.float32) for x in (0, 1, 0, 0))
     run_kernel(
-        Adam.step, "float32", compiled, theta=theta, g=g, m=m, v=v, eta=ETA, t=1,
-        **Adam().settings(),
+        rule.kernel, "float32", compiled, theta=theta, g=g, eta=ETA, t=1,
+        **dict(zip(rule.slots, slots, strict=False)), **rule.settings(),
     )  # fmt: skip
-    np.testing.assert_allclose(v, 0.001, rtol=1e-6)
+    squares = slots[len(rule.slots) - 1]
+    np.testing.assert_allclose(squares, 0.001, rtol=1e-6)
 
 
 def test_what_sgd_fuses():
@@ -165,10 +186,10 @@ def test_clip_value(compiled, dtype):
 @pytest.mark.parametrize("size", [1, 75])
 def test_clip_norm(compiled, threads, limit, size):
     g = np.random.default_rng(0).normal(size=size) + 1
-    before, sums = g.copy(), np.full(8 * threads, 0.0)
-    sums[:threads] = 77  # of the last step
-    run_kernel(square_sums, "float64", compiled, threads, g=g, sums=sums)
-    run_kernel(clip_norm, "float64", compiled, threads, g=g, sums=sums, limit=limit)
+    before, norms = g.copy(), np.full(8 * threads, 0.0)
+    norms[:threads] = 77  # of the last step
+    run_kernel(share_norms, "float64", compiled, threads, g=g, norms=norms)
+    run_kernel(clip_norm, "float64", compiled, threads, g=g, norms=norms, limit=limit)
     norm = np.linalg.norm(before)
     np.testing.assert_allclose(g, before * min(1, limit / norm), rtol=1e-14)
 
@@ -176,10 +197,19 @@ def test_clip_norm(compiled, threads, limit, size):
 @both
 def test_clip_norm_of_zero_and_of_nan(compiled):
     for g in (np.zeros(3), np.array([1, np.nan, 2])):
-        after, sums = g.copy(), np.zeros(1)
-        run_kernel(square_sums, "float64", compiled, g=after, sums=sums)
-        run_kernel(clip_norm, "float64", compiled, g=after, sums=sums, limit=1.0)
+        after, norms = g.copy(), np.zeros(1)
+        run_kernel(share_norms, "float64", compiled, g=after, norms=norms)
+        run_kernel(clip_norm, "float64", compiled, g=after, norms=norms, limit=1.0)
         np.testing.assert_array_equal(after, g)
+
+
+@both
+def test_clip_norm_of_what_has_no_square_in_float32(compiled):
+    g = np.array([3e20, -4e20, 1], np.float32)
+    norms = np.zeros(16, np.float32)
+    run_kernel(share_norms, "float32", compiled, 2, g=g, norms=norms)
+    run_kernel(clip_norm, "float32", compiled, 2, g=g, norms=norms, limit=0.5)
+    np.testing.assert_allclose(g, [0.3, -0.4, 1e-21], rtol=1e-6)
 
 
 @both
@@ -205,3 +235,11 @@ def test_decay(compiled):
     before = theta.copy()
     run_kernel(decay, "float64", compiled, 2, theta=theta, eta=0.1, weight_decay=0.5)
     np.testing.assert_allclose(theta, before - 0.1 * 0.5 * before, rtol=1e-15)
+
+
+@both
+def test_decay_in_float32_is_right_on_average(compiled):
+    theta = (np.random.default_rng(0).random(4000) + 1).astype(np.float32)
+    before = theta.astype(np.float64)
+    run_kernel(decay, "float32", compiled, theta=theta, eta=1e-3, weight_decay=1e-2)
+    np.testing.assert_allclose(np.mean(1 - theta / before), 1e-5, rtol=5e-4)

@@ -1,4 +1,4 @@
-"""AdamW: Adam with decoupled weight decay, θ ← θ − η·weight_decay·θ after each step.
+"""AdamW: Adam with decoupled weight decay, θ ← θ − η·weight_decay·θ before each step.
 
 Source: Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019, arXiv:1711.05101.
 """

@@ -1,8 +1,9 @@
 """Clipping of the gradient: by value, or by the Euclidean norm of all of it.
 
-By norm takes two passes. In the first, each thread adds up the squares of its share of the
-gradient, in ``sums``, an entry a thread; after a barrier, every thread adds the entries in the
-same order and scales its share, so the result doesn't depend on which thread comes first.
+By norm takes two passes. In the first, each thread finds the norm of its share of the gradient, in
+``norms``, an entry a thread; after a barrier, every thread joins the entries in the same order and
+scales its share, so the result doesn't depend on which thread comes first. Squares are added up in
+float64: float32 has none above 3e38, and an entry of 2e19 would be clipped to 0.
 
 Source: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks",
 ICML 2013, arXiv:1211.5063, Algorithm 1.
@@ -13,9 +14,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["clip_norm", "clip_value", "square_sums"]
+__all__ = ["clip_norm", "clip_value", "share_norms"]
 
 Array = NDArray[Any]
 
@@ -28,21 +30,22 @@ def clip_value(g: Array, limit: float, entries: range) -> None:
         g[i] = -limit if d < -limit else d
 
 
-def square_sums(g: Array, sums: Array, thread: int, entries: range) -> None:
-    """sums = Σ g²"""
-    total = g.dtype.type(0)
+def share_norms(g: Array, norms: Array, thread: int, entries: range) -> None:
+    """norms = ‖g‖"""
+    total = 0.0
     for i in entries:
-        total += g[i] * g[i]
-    sums[thread] = total
+        d = np.float64(g[i])
+        total += d * d
+    norms[thread] = math.sqrt(total)
 
 
-def clip_norm(g: Array, sums: Array, limit: float, entries: range) -> None:
-    """g *= min(1, limit/√Σ sums)"""
-    total = g.dtype.type(0)
-    for k in range(sums.shape[0]):
-        total += sums[k]
-    norm = g.dtype.type(math.sqrt(total))
-    one = g.dtype.type(1)
-    factor = limit / norm if norm > limit else one
+def clip_norm(g: Array, norms: Array, limit: float, entries: range) -> None:
+    """g *= min(1, limit/‖norms‖)"""
+    total = 0.0
+    for k in range(norms.shape[0]):
+        d = np.float64(norms[k])
+        total += d * d
+    norm = math.sqrt(total)
+    factor = g.dtype.type(limit / norm if norm > limit else 1.0)
     for i in entries:
         g[i] *= factor

@@ -31,6 +31,6 @@ def penalise(
 
 def decay(theta: Array, eta: float, weight_decay: float, entries: range) -> None:
     """theta −= eta weight_decay theta"""
-    kept = theta.dtype.type(1) - eta * weight_decay
-    for i in entries:
-        theta[i] *= kept
+    rate = eta * weight_decay
+    for i in entries:  # times 1 − rate would be off by 3 in 1,000 in float32 at a rate of 1e-5
+        theta[i] -= rate * theta[i]

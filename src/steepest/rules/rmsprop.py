@@ -42,12 +42,17 @@ class RMSprop(Rule):
         """s, the average of squares."""
         return ("s",)
 
+    def settings(self) -> dict[str, float]:
+        """Return also 1 − rho, which float32 could not take from rho."""
+        return super().settings() | {"rest": 1.0 - self.rho}
+
     @staticmethod
     def step(
-        theta: Array, g: Array, s: Array, eta: float, rho: float, eps: float, entries: range
-    ) -> None:
-        """s = rho s + (1 − rho) g²; theta −= eta g/(√s + eps)"""
-        zero, rest = theta.dtype.type(0), theta.dtype.type(1) - rho
+        theta: Array, g: Array, s: Array, eta: float, rho: float, rest: float, eps: float,
+        entries: range,
+    ) -> None:  # fmt: skip
+        """s = rho s + rest g²; theta −= eta g/(√s + eps)"""
+        zero = theta.dtype.type(0)
         for i in entries:
             d = g[i]
             s[i] = rho * s[i] + rest * d * d
