@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +16,7 @@ from helpers import run_kernel
 from steepest import (
     SGD,
     Adam,
+    Checkpoint,
     Concat,
     Dense,
     Dropout,
@@ -23,13 +28,16 @@ from steepest import (
     Squared,
     Tanh,
     Trainer,
+    Watch,
+    fitting,
     training,
 )
+from steepest.engine import Engine
 from steepest.errors import DivergenceError, KernelError
 from steepest.layers import _dense_single
 from steepest.sampling import SAMPLERS
-from steepest.schedules import Step
-from steepest.training import TrainingRun
+from steepest.schedules import Cosine, ReduceOnPlateau, Step
+from steepest.training import CHUNK, TrainingRun
 
 RNG = np.random.default_rng(0)
 PLAIN, SMALL = SGD(lr=0.05), (Dense(16), ReLU(), Dense(2))
@@ -105,6 +113,23 @@ def test_steps_are_those_of_a_plain_reference():
     np.testing.assert_allclose(network.parameters["0.b"], b, rtol=1e-10)
 
 
+@pytest.mark.parametrize("row", [0, 3, 6])  # of a chunk of seven steps
+def test_a_chunk_ends_with_the_step_whose_loss_is_not_finite(row):
+    found = []
+    for turned in (True, False):
+        run, network = lowered(SMALL, 9, 6, sampling="sequential")
+        run.data[0][row] *= 1e25
+        if not turned:
+            run.engine.turned = None
+        with run.engine:
+            losses = run.run(np.full(7, 1e-20))
+        assert (losses.size, run.step) == (row + 1, row + 1)
+        assert np.isfinite(losses).tolist() == [True] * row + [False]
+        found.append((losses, network.theta))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
 @pytest.mark.parametrize("q", [1, 7, 16, 70, 131])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_sweep_is_an_update_and_a_forward_pass(q, dtype):
@@ -147,43 +172,204 @@ def test_which_programs_are_turned(turns, layers, more):
     assert (run.engine.turned is not None) == turns
 
 
-def fitted(X, y, layers=SMALL, lr=0.1, **more):
-    trainer = Trainer(Network(*layers), SoftmaxCrossEntropy(), SGD(lr=lr), batch=1)
-    try:
-        trainer.fit(X, y, **more)
-        error = ""
-    except (DivergenceError, KernelError) as caught:
-        error = str(caught)
-    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in trainer.history.rows]
-    return trainer.network.theta, rows, trainer.step, error
+@pytest.fixture
+def both_ways(monkeypatch):
+    """Return what calls a function with turned programs, and again with plain ones."""
+    run, swept = Engine._run, []
+
+    def watched(engine, whole, first, steps):
+        if engine.turned is not None and whole is engine.turned.middle:
+            swept.append(steps)
+        return run(engine, whole, first, steps)
+
+    def call(do):
+        swept.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(Engine, "_run", watched)
+            turned = do()
+            assert swept
+            swept.clear()
+            patch.setattr(training, "turn", lambda *_: None)
+            plain = do()
+            assert not swept
+        return turned, plain
+
+    return call
 
 
-def test_a_whole_fit_is_the_same(monkeypatch, tmp_path):
-    X = RNG.standard_normal((60, 6))
-    y = (X[:, 0] > 0).astype(int)
-    ways = {
-        "plain": {"epochs": 6},
-        "watched": {"epochs": 6, "validation": 0.3, "patience": 2},
-        "kept": {"epochs": 6, "checkpoint": tmp_path},
-    }
-    turned = {name: fitted(X, y, **more) for name, more in ways.items()}
-    monkeypatch.setattr(training, "turn", lambda *_: None)
-    ways["kept"]["checkpoint"] = tmp_path / "again"
-    for name, more in ways.items():
-        theta, *others = fitted(X, y, **more)
-        np.testing.assert_array_equal(theta, turned[name][0])
-        assert others == list(turned[name][1:])
+@pytest.fixture
+def chunks_of_four(monkeypatch):
+    """Have chunks of 1, 4, 4, … steps, looked through whole when each ends."""
+    monkeypatch.setattr(fitting, "CHUNK", 4)
+    monkeypatch.setattr(fitting, "_CHUNK_SECONDS", 1e3)
+    monkeypatch.setattr(fitting, "_LOOK_SECONDS", 0.0)
 
 
-@pytest.mark.parametrize("lr", [1e3, 1e18, 1e38])
-def test_divergence_is_found_at_the_same_step(monkeypatch, lr):
-    X, y = RNG.standard_normal((50, 6)), RNG.integers(0, 2, 50)
-    theta, *others = fitted(X, y, lr=lr, epochs=40)
-    monkeypatch.setattr(training, "turn", lambda *_: None)
-    expected, *unturned = fitted(X, y, lr=lr, epochs=40)
+def assert_same(found):
+    (theta, *others), (expected, *unturned) = found
     np.testing.assert_array_equal(theta, expected)
     assert others == unturned
-    assert np.isfinite(theta).all()
+    return others
+
+
+def data(n=60):
+    X = np.random.default_rng(1).standard_normal((n, 6))
+    return X, (X[:, 0] > 0).astype(int)
+
+
+def trainer_of(layers=SMALL, lr=0.1, sampling="shuffled"):
+    return Trainer(
+        Network(*layers), SoftmaxCrossEntropy(), SGD(lr=lr), batch=1, sampling=sampling
+    )  # fmt: skip
+
+
+def outcome(trainer, error=""):
+    """Return the parameters, the history without its times, the step and the error."""
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in trainer.history.rows]
+    return trainer.network.theta.copy(), rows, trainer.step, error
+
+
+DROPS = (Dense(16), ReLU(), Dropout(Step(0.4, every=100, factor=0.5)), Dense(2))
+WAYS = {
+    "nothing": ({}, {}),
+    "validation": ({}, {"validation": 0.3, "metrics": ["accuracy"]}),
+    "callback": ({}, {"callbacks": [lambda p: p.epoch_ended and p.epoch == 2]}),
+    "weights": ({}, {"weights": np.linspace(0, 3, 60)}),
+    "dropout": ({"layers": DROPS}, {}),
+    "cosine": ({"lr": Cosine(0.2, warmup=70)}, {}),
+    "plateau": ({"lr": ReduceOnPlateau(0.3, patience=1)}, {"validation": 0.3}),
+    "uniform": ({"sampling": "uniform"}, {}),
+    "all": (
+        {"layers": DROPS, "lr": Cosine(0.2), "sampling": "uniform"},
+        {"weights": np.linspace(0, 3, 60), "validation": 0.3},
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_fit_and_what_goes_on_from_it_are_the_same(way, both_ways):
+    settings, more = WAYS[way]
+
+    def fit():
+        trainer = trainer_of(**settings)
+        trainer.fit(*data(), epochs=4, **more)
+        more_epochs = trainer.fit(*data(), epochs=2, **more)
+        return outcome(trainer, len(more_epochs))
+
+    assert_same(both_ways(fit))
+
+
+def test_a_fit_stops_early_at_the_same_epoch(both_ways):
+    X, y = data()
+    noise = np.random.default_rng(2).integers(0, 2, 60)
+
+    def fit():
+        trainer = trainer_of(lr=0.3)
+        trainer.fit(X, noise, epochs=100, validation=(X, y), patience=3)
+        return outcome(trainer)
+
+    rows, *_ = assert_same(both_ways(fit))
+    assert 3 < len(rows) < 100
+
+
+def squared_trainer():
+    """Return a trainer, its data, and what gives θ after so many steps of the plain program."""
+    run, network = lowered(SMALL, 60, 6)
+    run.engine.turned = None
+    X, Y, _ = run.data
+
+    def after(steps):
+        with run.engine:
+            while run.step < steps:
+                run.run(np.full(min(CHUNK, steps - run.step), PLAIN.lr))
+        return network.theta
+
+    trainer = Trainer(Network(*SMALL, inputs=6), Squared(), PLAIN, batch=1, seed=3)
+    return trainer, X, Y, after
+
+
+def test_a_fit_that_runs_out_of_time_has_taken_its_steps():
+    trainer, X, Y, after = squared_trainer()
+    trainer.fit(X, Y, epochs=10**6, time_limit=0.1)
+    assert trainer.step > 100
+    np.testing.assert_array_equal(trainer.network.theta, after(trainer.step))
+
+
+def test_watching_sees_the_same_and_changes_nothing(both_ways):
+    def fit(watches=True):
+        trainer, seen = trainer_of(), []
+
+        def watch(progress):
+            if watches and progress.epoch_ended:
+                glass = Watch(examples=32)
+                glass(progress)
+                seen.extend([glass.rows, glass.noise])
+
+        trainer.fit(*data(), epochs=4, callbacks=[watch])
+        return outcome(trainer, seen)
+
+    *_, seen = assert_same(both_ways(fit))
+    assert len(seen) == 8
+    unwatched, _ = both_ways(lambda: fit(watches=False))
+    np.testing.assert_array_equal(unwatched[0], fit()[0])
+
+
+def test_a_fit_that_is_interrupted_resumes_with_the_same_bits(both_ways, tmp_path):
+    folders = []
+
+    def interrupted():
+        folders.append(tmp_path / f"{len(folders)}")
+        trainer = trainer_of()
+        every = Checkpoint(folders[-1], every="7 steps")
+
+        def interrupt(progress):
+            if progress.step == 84:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(*data(), epochs=4, checkpoint=every, callbacks=[interrupt])
+        return outcome(trainer)
+
+    def whole():
+        trainer = trainer_of()
+        trainer.fit(*data(), epochs=4)
+        return outcome(trainer)
+
+    _, step, _ = assert_same(both_ways(interrupted))
+    assert step == 84
+    _, (theta, *others) = both_ways(whole)
+    for folder in folders:  # left by a turned program and by a plain one
+
+        def resumed(folder=folder):
+            trainer, copy = trainer_of(), f"{folder}-{len(list(tmp_path.iterdir()))}"
+            shutil.copytree(folder, copy)
+            trainer.fit(*data(), epochs=4, checkpoint=copy, resume=True)
+            return outcome(trainer)
+
+        assert assert_same([both_ways(resumed)[0], (theta, *others)]) == others
+        assert_same(both_ways(resumed))
+
+
+@pytest.mark.usefixtures("chunks_of_four")
+@pytest.mark.parametrize("part", ["opening", "middle", "closing"])
+def test_an_exception_within_a_chunk_leaves_whole_steps(part, monkeypatch):
+    trainer, X, Y, after = squared_trainer()
+    run, seen = Engine._run, []
+
+    def interrupts(engine, whole, first, steps):
+        done = run(engine, whole, first, steps)
+        if whole is getattr(engine.turned, part):
+            seen.append(first)
+            if len(seen) == 3:  # as a second Ctrl-C does, which is not held back
+                raise KeyboardInterrupt
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_run", interrupts)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(X, Y, epochs=2)
+    assert trainer.step == 9 + {"opening": 0, "middle": 3, "closing": 4}[part]
+    np.testing.assert_array_equal(trainer.network.theta, after(trainer.step))
 
 
 class Picky(Layer):
@@ -204,7 +390,48 @@ class Picky(Layer):
             dx[0, j] = dy[0, j]
 
 
-def test_a_kernel_that_raises_in_the_middle_is_named():
-    X, y = 3 * RNG.standard_normal((50, 6)), RNG.integers(0, 2, 50)
-    *_, error = fitted(X, y, [Dense(16), Picky(), Dense(2)], epochs=5)
-    assert "1 Picky" in error
+def failing(layers, loss, row, value, lr=0.01):
+    """Return what fits in the order of the rows, one of which begins with ``value``."""
+    X, y = data(20)
+    X[:, 0], X[row, 0] = 0, value
+    targets = np.eye(2)[y] if isinstance(loss, Squared) else y
+
+    def fit():
+        rule = SGD(lr=lambda steps: np.where(steps == row, lr, 0.01))
+        trainer = Trainer(Network(*layers), loss, rule, batch=1, sampling="sequential")
+        layer = error = ""
+        try:
+            trainer.fit(0.1 * X, targets, epochs=1)
+        except (DivergenceError, KernelError) as caught:
+            layer, error = caught.layer, str(caught)
+        assert np.isfinite(trainer.network.theta).all()
+        return outcome(trainer, (layer, error))
+
+    return fit
+
+
+BROKEN = {
+    "loss": ("loss", SMALL, Squared(), 1e22, 1e-12),
+    "update": ("0 Dense(16)", (Dense(16), Tanh(), Dense(2)), SoftmaxCrossEntropy(), 1e38, 1e5),
+    "kernel": ("1 Picky()", (Dense(16), Picky(), Dense(2)), Squared(), -1e4),
+}
+
+
+@pytest.mark.usefixtures("chunks_of_four")
+@pytest.mark.parametrize("row", [1, 4, 5, 6])  # the first, the last, the first, in the middle
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_fails_at_a_step_leaves_those_before_it(what, row, both_ways):
+    expected, layers, loss, *numbers = BROKEN[what]
+    *_, step, (layer, _) = assert_same(both_ways(failing(layers, loss, row, *numbers)))
+    assert (layer, step) == (expected, row)
+
+
+@pytest.mark.usefixtures("chunks_of_four")
+@pytest.mark.parametrize(("row", "expected"), [(7, ""), (8, "1 Dense")])
+def test_what_is_hidden_behind_a_tanh_is_found_at_the_end_of_a_chunk(row, expected, both_ways):
+    def ones(rng, shape):
+        return np.ones(shape)
+
+    layers = Dense(16, weights=ones), Dense(16, weights=ones), Tanh(), Dense(2)
+    *_, (layer, _) = assert_same(both_ways(failing(layers, Squared(), row, 1e39)))
+    assert layer[:7] == expected

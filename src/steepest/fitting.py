@@ -189,7 +189,6 @@ class Fitting:
         for k in range(good):
             run.run(rates[k : k + 1])
             if not run.finite(hidden=True):
-                run.restore(state)
                 break
             state = run.state()
         run.restore(state)
