@@ -32,6 +32,7 @@ from steepest.schedules import Cosine
         (r'{"\ud800": 1}', "surrogates"),
         ("[1,", "Expecting"),
         (" " * (1 << 26), "bytes"),
+        ("[" + "[]," * 1_500_000 + "[]]", "3,000,002 commas and brackets are more than"),
     ],
 )
 def test_harmful_json_is_refused(text, words):
