@@ -90,6 +90,18 @@ def test_options_that_make_no_sense(tmp_path):
         trainer().fit(X, Y, resume=True)
 
 
+def test_going_on_with_other_threads_is_reported(tmp_path):
+    trainer().fit(X, Y, epochs=2, checkpoint=tmp_path)
+    trainer().fit(X, Y, epochs=3, checkpoint=tmp_path, resume=True)  # and says nothing
+    with pytest.warns(UserWarning, match="ran with threads=1, and goes on with threads=2"):
+        trainer(threads=2).fit(X, Y, epochs=4, checkpoint=tmp_path, resume=True)
+    trainer(threads=2).fit(X, Y, epochs=5, checkpoint=tmp_path, resume=True)
+    state = Checkpoint(tmp_path).load()
+    del state.settings["threads"]  # as in files of before
+    Checkpoint(tmp_path).save(state, must=True)
+    trainer().fit(X, Y, epochs=5, checkpoint=tmp_path, resume=True)
+
+
 def test_going_on_needs_the_same_training(tmp_path):
     trainer().fit(X, Y, epochs=2, checkpoint=tmp_path)
     changes = {

@@ -65,7 +65,8 @@ class State:
     best : (float, int), optional
         The best monitored value so far, and its epoch.
     settings : dict of str to str
-        What must be the same for the training to be the same.
+        What must be the same for the training to be the same; and the number of ``threads``,
+        without which only the bits are not.
     """
 
     first: int
@@ -92,7 +93,8 @@ class Checkpoint:
         Whether training goes on when a checkpoint can't be written. It is reported either way, and
         the last good one stays.
     report : callable, optional
-        Gets a line about each such fault; by default it becomes a warning.
+        Gets a line about each such fault, and about other threads than before, where the bits
+        differ; by default it becomes a warning.
 
     Raises
     ------
@@ -205,6 +207,16 @@ class Checkpoint:
         """Return the checkpoints in the folder, the latest at the end."""
         found = self.folder.glob(f"step-{'[0-9]' * _DIGITS}.safetensors")
         return sorted(filter(_is_plain, found))
+
+    def compare_threads(self, state: State, threads: int) -> None:
+        """Report it if ``state`` was computed by another number of threads than goes on."""
+        before = state.settings.get("threads", str(threads))  # older files don't say
+        if before != str(threads):
+            self._report(
+                f"{self.folder}: so far this training ran with threads={before}, and goes on with "
+                f"threads={threads}: its numbers will differ in their last digits from those of "
+                "one that was never stopped"
+            )
 
     def span(self, per_epoch: int) -> int | None:
         """Return the steps from one to the next; None if time decides."""

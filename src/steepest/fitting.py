@@ -88,10 +88,11 @@ class Fitting:
 
     def keep(self, checkpoint: Checkpoint, settings: dict[str, str], state: State | None) -> None:
         """Keep checkpoints from now on; go back to a state, or write the first."""
-        self.checkpoint, self.settings = checkpoint, settings
+        self.checkpoint, self.settings = checkpoint, settings | {"threads": str(self.run.threads)}
         if state is None:
             checkpoint.save(self.state(), must=True)  # what can't be written is told before hours
             return
+        checkpoint.compare_threads(state, self.run.threads)
         arrays, wanted = state.arrays, {"theta": self.network.theta, **self.run.slots}
         if state.best is not None:
             wanted["best"] = self.network.theta
