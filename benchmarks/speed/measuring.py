@@ -154,15 +154,17 @@ def measure(work, rounds: int, seconds: float, only: list[str] | None = None) ->
         for contestant in list(running):
             _try(contestant, running, found, contestant.ready)
         _compare(running, work, found)
-        counts = {}
-        for contestant in running:
-            counts[contestant.name] = contestant.ask("settle", work.unit, seconds)
-            if said := contestant.ask("tell"):
-                found.notes.append(f"{contestant.name}: {said}")
-        times: dict[str, list[float]] = {contestant.name: [] for contestant in running}
+        counts, times = {}, {}
+        for contestant in list(running):
+            name, asks = contestant.name, contestant.ask
+            counts[name] = _try(contestant, running, found, asks, "settle", work.unit, seconds)
+            times[name] = []
+            if contestant in running and (said := asks("tell")):
+                found.notes.append(f"{name}: {said}")
         for _ in range(rounds):
-            for contestant in running:
-                times[contestant.name].append(contestant.ask("time", counts[contestant.name]))
+            for contestant in list(running):
+                name, asks = contestant.name, contestant.ask
+                times[name].append(_try(contestant, running, found, asks, "time", counts[name]))
     finally:
         for contestant in running:
             contestant.end()
