@@ -18,8 +18,11 @@ import numpy as np
 from ._vectors import (
     BLOCK_ROWS,
     CACHE_LINE,
+    PACKED_BYTES,
     PANEL_BYTES,
+    band_rows,
     columns,
+    copy_band,
     copy_row,
     item_bytes,
     lanes,
@@ -65,9 +68,9 @@ def gemm(
     panel = scratch(alpha)
     corner = panel + PANEL_BYTES
     packed = corner + tile_bytes(alpha)
-    packs = turned_a and n > 4 * wide and lda >= wide
+    packs = turned_a and n > 4 * wide
     zero, one = number(alpha, 0.0), number(alpha, 1.0)
-    step = wide * size
+    step, band = wide * size, band_rows(alpha)
     line = CACHE_LINE if turned_b else 0
     deepest = PANEL_BYTES // step
     blocks = max(1, (k + deepest - 1) // deepest)
@@ -75,15 +78,14 @@ def gemm(
         k0 = k * block // blocks
         depth = k * (block + 1) // blocks - k0
         kept = beta if block == 0 else one
-        for begin in range(0, m, BLOCK_ROWS):
-            rows = min(BLOCK_ROWS, m - begin)
+        tall = PACKED_BYTES // max(1, depth * size) // band * band if packs else BLOCK_ROWS
+        for begin in range(0, m, tall):
+            rows = min(tall, m - begin)
             tiles = (rows + most - 1) // most
+            few, more = rows // tiles, rows % tiles  # so many tiles have one row more
             if packs:
-                for tile in range(tiles):
-                    first = rows * tile // tiles
-                    high = rows * (tile + 1) // tiles - first
-                    source = a + (begin + first) * row_a + k0 * step_a
-                    copy_columns(alpha, source, step_a, depth, high, packed + first * depth * size)
+                few, more = most, 0
+                pack_bands(alpha, a + begin * row_a + k0 * step_a, step_a, depth, rows, packed)
             strips = (n + wide - 1) // wide
             for strip in range(strips):
                 j = strip * wide
@@ -101,13 +103,15 @@ def gemm(
                     following = b + (k0 * ldb + j + wide) * size
                     if turned_b:
                         following = b + ((j + wide) * ldb + k0) * size
+                first = 0
                 for tile in range(tiles):
-                    first = begin + rows * tile // tiles
-                    high = begin + rows * (tile + 1) // tiles - first
-                    at_a, step_of_a = a + first * row_a + k0 * step_a, step_a
+                    high = min(few + 1 if tile < more else few, rows - first)
+                    at_a, step_of_a = a + (begin + first) * row_a + k0 * step_a, step_a
                     if packs:
-                        at_a, step_of_a = packed + (first - begin) * depth * size, high * size
-                    at_c = c + (first * ldc + j) * size
+                        before = first % band
+                        at_a = packed + ((first - before) * depth + before) * size
+                        step_of_a = band * size
+                    at_c = c + ((begin + first) * ldc + j) * size
                     multiply_tile(
                         high, depth, alpha, at_a, row_a, step_of_a, source, step_b,
                         kept if whole else zero,
@@ -118,6 +122,7 @@ def gemm(
                         following = 0
                     if not whole:
                         put_corner(corner, high, width, kept, at_c, ldc * size)
+                    first += high
 
 
 def copy_panel(like: Any, b: int, row: int, depth: int, width: int, panel: int) -> None:
@@ -134,14 +139,18 @@ def copy_panel(like: Any, b: int, row: int, depth: int, width: int, panel: int) 
                 poke(to + j * size, number(like, 0.0))
 
 
-def copy_columns(like: Any, a: int, step: int, depth: int, high: int, to: int) -> None:
-    """to = ``high`` columns of A, row after row"""
-    size = item_bytes(like)
-    for p in range(depth - 1):  # what is copied too much, the next row overwrites
-        copy_row(like, a + p * step, to + p * high * size)
-    p = depth - 1
-    for i in range(high):
-        poke(to + (p * high + i) * size, peek(like, a + p * step + i * size))
+def pack_bands(like: Any, a: int, step: int, depth: int, rows: int, to: int) -> None:
+    """to = the columns of A, for each band of its rows one after the other"""
+    size, wide = item_bytes(like), band_rows(like)
+    for first in range(0, rows, wide):
+        high = min(wide, rows - first)
+        for p in range(depth):
+            source, at = a + p * step + first * size, to + (first * depth + p * wide) * size
+            if high == wide:
+                copy_band(like, source, at)
+            else:
+                for i in range(high):
+                    poke(at + i * size, peek(like, source + i * size))
 
 
 def turn_panel(like: Any, b: int, row: int, depth: int, width: int, panel: int) -> None:

@@ -22,6 +22,7 @@ _WIDE = llvm.get_host_cpu_features().get("avx512f", False)
 _VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
 _TILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
 _TILE_VECTORS = 2
+_BAND_ROWS = 4 * _TILE_ROWS  # in whole vectors, for either type
 _STRIP_VECTORS = 8
 
 
@@ -86,6 +87,7 @@ _constant(_vectors.item_bytes, lambda size: size)
 _constant(_vectors.lanes, lambda size: _VECTOR_BYTES // size)
 _constant(_vectors.columns, lambda size: _TILE_VECTORS * _VECTOR_BYTES // size)
 _constant(_vectors.tile_rows, lambda size: _TILE_ROWS)
+_constant(_vectors.band_rows, lambda size: _BAND_ROWS)
 _constant(_vectors.tile_bytes, lambda size: _TILE_ROWS * _TILE_VECTORS * _VECTOR_BYTES)
 
 
@@ -144,15 +146,22 @@ def _poke(typingctx: Any, address: Any, value: Any) -> Any:
     return types.void(types.int64, value), codegen
 
 
-@stands_for(_vectors.copy_row)
-def _copy_row(typingctx: Any, like: Any, source: Any, to: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v, (_, source, to) = _Vectors(builder, like), arguments
-        for offset in range(0, _TILE_VECTORS * _VECTOR_BYTES, _VECTOR_BYTES):
-            v.store(v.load(v.at(source, offset)), v.at(to, offset))
-        return context.get_dummy_value()
+def _copy(plain: Callable[..., Any], numbers: Callable[[int], int]) -> None:
+    """Register the copying of so many numbers, by those in a vector."""
 
-    return types.void(like, types.int64, types.int64), codegen
+    @stands_for(plain)
+    def copy(typingctx: Any, like: Any, source: Any, to: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            v, (_, source, to) = _Vectors(builder, like), arguments
+            for offset in range(0, numbers(v.lanes) * v.size, _VECTOR_BYTES):
+                v.store(v.load(v.at(source, offset)), v.at(to, offset))
+            return context.get_dummy_value()
+
+        return types.void(like, types.int64, types.int64), codegen
+
+
+_copy(_vectors.copy_row, lambda lanes: _TILE_VECTORS * lanes)
+_copy(_vectors.copy_band, lambda lanes: _BAND_ROWS)
 
 
 @stands_for(_vectors.turn_block)

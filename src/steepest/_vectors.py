@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "columns", "copy_row", "item_bytes", "lanes", "multiply_strip", "multiply_tile", "number",
+    "band_rows", "columns", "copy_band", "copy_row", "item_bytes", "lanes", "multiply_strip", "multiply_tile", "number",
     "peek", "peek_byte", "peek_int", "poke", "scratch", "tile_bytes", "tile_rows", "turn_block",
     "update_strip",
 ]  # fmt: skip
@@ -29,8 +29,11 @@ PANEL_BYTES = 16384
 BLOCK_ROWS = 192
 """Rows of A that stay in the second cache while the panels of B pass by."""
 
-SCRATCH_BYTES = PANEL_BYTES * (2 + BLOCK_ROWS // 8)
-"""A panel, a tile, and a block of A as deep as a panel of the fewest columns, which are 8."""
+PACKED_BYTES = 256 * 1024
+"""Of a copied block of A, which stays in the second cache."""
+
+SCRATCH_BYTES = 2 * PANEL_BYTES + PACKED_BYTES
+"""A panel, a tile, and a block of A."""
 
 
 def item_bytes(like: Any) -> int:
@@ -51,6 +54,11 @@ def columns(like: Any) -> int:
 def tile_rows(like: Any) -> int:
     """Rows of the largest tile whose sums fit the registers."""
     return 6
+
+
+def band_rows(like: Any) -> int:
+    """Rows of A that are copied side by side: those of a few tiles, which fill whole vectors."""
+    return 4 * tile_rows(like)
 
 
 def number(like: Any, value: float) -> Any:
@@ -96,6 +104,11 @@ def peek_byte(address: int) -> int:
 def copy_row(like: Any, source: int, to: int) -> None:
     """Copy `columns` numbers."""
     _at(like, to, columns(like))[:] = _at(like, source, columns(like))
+
+
+def copy_band(like: Any, source: int, to: int) -> None:
+    """Copy `band_rows` numbers."""
+    _at(like, to, band_rows(like))[:] = _at(like, source, band_rows(like))
 
 
 def turn_block(like: Any, source: int, row: int, to: int, row_to: int) -> None:
