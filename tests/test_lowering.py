@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from steepest import (
     ELU,
@@ -21,10 +22,13 @@ from steepest import (
     SoftmaxCrossEntropy,
     Softplus,
     Tanh,
+    lowering,
 )  # fmt: skip
+from steepest._ahead import rows_ahead
 from steepest.engine import barrier
+from steepest.lowering import gather, gather_items
 from steepest.program import Share, Whole
-from steepest.sampling import Sequential
+from steepest.sampling import Sequential, Shuffled
 from steepest.training import TrainingRun
 
 ENTRYWISE = [
@@ -90,3 +94,41 @@ def test_sharing_units_changes_nothing(layer):
     run, together = run_of(*layers, threads=2, inputs=300)
     assert (f"{type(layer).__name__}.forward", "units") in shown(run)
     np.testing.assert_allclose(together.theta, alone.theta, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3, 6])
+@pytest.mark.parametrize("rows", [range(6), range(2), range(2, 6)])
+def test_rows_are_asked_for_ahead_of_their_turn(monkeypatch, ahead, rows):
+    rng = np.random.default_rng(0)
+    X, y, i = rng.standard_normal((20, 3)), np.arange(20), rng.integers(20, size=6 + ahead)
+    asked = []
+    monkeypatch.setattr(lowering, "fetch_ahead", lambda array, row: asked.append((array, row)))
+    for kernel, source in ((gather, X), (gather_items, y)):
+        asked.clear()
+        batch = np.zeros_like(source[:6])
+        kernel(source, i, batch, np.array(rows, np.uint64))
+        assert (batch[list(rows)] == source[i[list(rows)]]).all()
+        assert not batch[[r for r in range(6) if r not in rows]].any()
+        assert [row for _, row in asked] == [i[r + ahead] for r in rows]
+        assert all(array is source for array, _ in asked)
+
+
+def test_a_run_asks_for_the_rows_of_the_next_batch():
+    run, _ = run_of(Dense(4), threads=1, inputs=3)
+    fetches = [i for i in run.whole.instructions if i.function in (gather, gather_items)]
+    assert [f.function for f in fetches] == [gather, gather_items]
+    for fetch in fetches:
+        assert fetch.operands["i"].size == 40 + rows_ahead(40)
+    assert [rows_ahead(n) for n in (1, 8, 40)] == [1, 8, 32]
+
+
+def test_rows_in_csr_form_are_those_of_the_batch_only():
+    X, y = sparse.random(50, 6, density=0.5, format="csr", rng=0), np.arange(50) % 3
+    network = Network(Dense(20), Dense(3), inputs=6, dtype="float64")
+    run = TrainingRun(
+        network, SoftmaxCrossEntropy(), SGD(lr=0.1), Shuffled(), X, y, None, batch=8, threads=1,
+        seed=0, slots={}, step=0,
+    )  # fmt: skip
+    for program in (run.whole, run.short):
+        rows = [i.operands["i"].size for i in program.instructions if "starts" in i.operands]
+        assert rows == [program.batch] * 2

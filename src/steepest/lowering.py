@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import engine
-from ._ahead import ROWS_AHEAD, fetch_ahead
+from ._ahead import fetch_ahead
 from ._blas import gemm_address
 from ._cores import spins_for
 from ._random import key_of
@@ -72,12 +72,15 @@ class Source:
             self._cells[0].set(X)
 
     def lower(self, low: Lowering, p: int, chosen: Buffer) -> Any:
-        """Emit what fetches the rows ``chosen``; return the input of the first layer."""
-        n = chosen.shape[0]
+        """Emit what fetches the rows ``chosen``; return the input of the first layer.
+
+        Numbers behind those of the batch are of rows that will be wanted soon.
+        """
         if self.sparse:
             values, columns, starts = self._cells
-            return SparseBatch(values, columns, starts, chosen, (n, p), self._nonzeros)
-        x = low.arena.array("x", n, p)
+            rows = chosen.head(low.n)
+            return SparseBatch(values, columns, starts, rows, (low.n, p), self._nonzeros)
+        x = low.arena.array("x", low.n, p)
         nbytes = 2 * x.size * low.arena.dtype.itemsize
         low.emit(gather, {"source": self._cells[0], "i": chosen, "batch": x}, nbytes=nbytes)
         return x
@@ -101,7 +104,7 @@ class Targets:
 
     def lower(self, low: Lowering, chosen: Buffer) -> dict[str, Buffer]:
         """Emit what fetches the rows ``chosen``; return the operands ``y`` and ``w`` of a loss."""
-        n = chosen.shape[0]
+        n = low.n
         w = low.arena.array("w", n)
         if self._w is None:
             low.arena.fill(w, 1.0)
@@ -119,17 +122,19 @@ class Targets:
 
 def gather(source, i, batch, rows):  # type: ignore[no-untyped-def]
     """batch = source[i]"""
+    ahead = i.shape[0] - batch.shape[0]
     for r in rows:
-        row, later = i[r], np.int64(r) + ROWS_AHEAD
-        if later < i.shape[0]:
-            fetch_ahead(source, i[later])
+        row = i[r]
+        fetch_ahead(source, i[np.int64(r) + ahead])
         for j in range(batch.shape[1]):
             batch[r, j] = source[row, j]
 
 
 def gather_items(source, i, batch, rows):  # type: ignore[no-untyped-def]
     """batch = source[i]"""
+    ahead = i.shape[0] - batch.shape[0]
     for r in rows:
+        fetch_ahead(source, i[np.int64(r) + ahead])
         batch[r] = source[i[r]]
 
 
