@@ -24,11 +24,11 @@ from steepest import (
     Tanh,
     lowering,
 )  # fmt: skip
-from steepest._ahead import rows_ahead
 from steepest.engine import barrier
-from steepest.lowering import gather, gather_items
+from steepest.estimators.order import Given
+from steepest.lowering import ask_for_rows, gather, gather_items
 from steepest.program import Share, Whole
-from steepest.sampling import Sequential, Shuffled
+from steepest.sampling import SAMPLERS, FullBatch, Sequential, Shuffled
 from steepest.training import TrainingRun
 
 ENTRYWISE = [
@@ -109,26 +109,54 @@ def test_rows_are_asked_for_ahead_of_their_turn(monkeypatch, ahead, rows):
         kernel(source, i, batch, np.array(rows, np.uint64))
         assert (batch[list(rows)] == source[i[list(rows)]]).all()
         assert not batch[[r for r in range(6) if r not in rows]].any()
-        assert [row for _, row in asked] == [i[r + ahead] for r in rows]
+        assert [row for _, row in asked] == [i[r + ahead] for r in rows if ahead]
         assert all(array is source for array, _ in asked)
 
 
-def test_a_run_asks_for_the_rows_of_the_next_batch():
-    run, _ = run_of(Dense(4), threads=1, inputs=3)
-    fetches = [i for i in run.whole.instructions if i.function in (gather, gather_items)]
-    assert [f.function for f in fetches] == [gather, gather_items]
-    for fetch in fetches:
-        assert fetch.operands["i"].size == 40 + rows_ahead(40)
-    assert [rows_ahead(n) for n in (1, 8, 40)] == [1, 8, 32]
+def test_rows_in_csr_form_are_asked_for_line_by_line(monkeypatch):
+    dense = np.ones((9, 1500), np.float32)
+    dense[4], dense[5, 1:] = 0, 0
+    X = sparse.csr_matrix(dense)
+    asked = []
+    monkeypatch.setattr(lowering, "fetch_ahead", lambda array, e: asked.append((array, e)))
+    i, values, starts = np.array([0, 1, 2, 4, 5, 8]), X.data, X.indptr
+    ask_for_rows(values, X.indices, starts, i, 3, np.arange(3, dtype=np.uint64))
+    for array in (values, X.indices):
+        entries = [e for of, e in asked if of is array]
+        wanted = [
+            e for row in (4, 5, 8)
+            for e in range(starts[row], min(starts[row] + 1024, starts[row + 1]), 16)
+        ]  # fmt: skip
+        assert entries == wanted
+        assert max(entries) < array.size
 
 
-def test_rows_in_csr_form_are_those_of_the_batch_only():
-    X, y = sparse.random(50, 6, density=0.5, format="csr", rng=0), np.arange(50) % 3
-    network = Network(Dense(20), Dense(3), inputs=6, dtype="float64")
-    run = TrainingRun(
-        network, SoftmaxCrossEntropy(), SGD(lr=0.1), Shuffled(), X, y, None, batch=8, threads=1,
-        seed=0, slots={}, step=0,
+def training_run(sampler, X, batch):
+    network = Network(Dense(20), Dense(3), inputs=X.shape[1], dtype="float64")
+    return TrainingRun(
+        network, SoftmaxCrossEntropy(), SGD(lr=0.1), sampler, X, np.arange(X.shape[0]) % 3, None,
+        batch=batch, threads=1, seed=0, slots={}, step=0,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("sampler", [*SAMPLERS.values(), Given()])
+@pytest.mark.parametrize("batch", [1, 8, 50])
+def test_scattered_rows_of_the_next_batch_are_asked_for(sampler, batch):
+    X = np.ones((100, 4))
+    run = training_run(sampler, X, batch)
+    fetches = [i for i in run.whole.instructions if i.function in (gather, gather_items)]
+    ahead = min(batch, 32) if sampler.scattered else 0
+    assert [i.operands["i"].size - batch for i in fetches] == [ahead, ahead]
+    assert sampler.scattered == (sampler not in (Sequential(), FullBatch()))
+
+
+@pytest.mark.parametrize("sampler", [Shuffled(), Sequential()])
+def test_rows_in_csr_form_are_those_of_the_batch_only(sampler):
+    X = sparse.random(50, 6, density=0.5, format="csr", rng=0)
+    run = training_run(sampler, X, 8)
     for program in (run.whole, run.short):
-        rows = [i.operands["i"].size for i in program.instructions if "starts" in i.operands]
+        reads = [i for i in program.instructions if "starts" in i.operands]
+        asks = [i.operands["i"].size for i in reads if i.function is ask_for_rows]
+        rows = [i.operands["i"].size for i in reads if i.function is not ask_for_rows]
+        assert asks == [2 * program.batch] * sampler.scattered
         assert rows == [program.batch] * 2

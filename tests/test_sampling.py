@@ -34,7 +34,8 @@ def numbers_written(sampling, n, batch, steps, seed=0):
             numbers[:] = -1
             run.run(np.full(1, 1e-9))
             rows = run.rows(step)
-            found.append((numbers[:rows].copy(), numbers[rows : rows + rows_ahead(rows)].copy()))
+            ahead = rows_ahead(rows) if run.sampler.scattered else 0
+            found.append((numbers[:rows].copy(), numbers[rows : rows + ahead].copy()))
     return found
 
 
@@ -77,7 +78,7 @@ def test_sequential_and_full():
         sampler_named("nonsense")
 
 
-@pytest.mark.parametrize("sampling", [*SAMPLERS])
+@pytest.mark.parametrize("sampling", ["shuffled", "uniform"])
 @pytest.mark.parametrize(("n", "batch"), [(23, 5), (20, 5), (7, 1), (90, 40), (4, 4)])
 def test_the_rows_to_come_are_rows_and_come(sampling, n, batch):
     per_epoch = -(-n // batch)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Lowering", "SparseBatch", "Target"]
 
+_ASKED = 1024  # entries of a row in CSR form that are asked for ahead of time, at most
+
 
 @dataclass(frozen=True)
 class SparseBatch:
@@ -74,10 +76,13 @@ class Source:
     def lower(self, low: Lowering, p: int, chosen: Buffer) -> Any:
         """Emit what fetches the rows ``chosen``; return the input of the first layer.
 
-        Numbers behind those of the batch are of rows that will be wanted soon.
+        Numbers behind those of the batch, if there are any, are of rows that will be wanted soon.
         """
         if self.sparse:
             values, columns, starts = self._cells
+            if chosen.size > low.n:
+                names = {"values": values, "columns": columns, "starts": starts, "i": chosen}
+                low.emit(ask_for_rows, {**names, "n": low.n}, nbytes=0)
             rows = chosen.head(low.n)
             return SparseBatch(values, columns, starts, rows, (low.n, p), self._nonzeros)
         x = low.arena.array("x", low.n, p)
@@ -125,7 +130,8 @@ def gather(source, i, batch, rows):  # type: ignore[no-untyped-def]
     ahead = i.shape[0] - batch.shape[0]
     for r in rows:
         row = i[r]
-        fetch_ahead(source, i[np.int64(r) + ahead])
+        if ahead > 0:
+            fetch_ahead(source, i[np.int64(r) + ahead])
         for j in range(batch.shape[1]):
             batch[r, j] = source[row, j]
 
@@ -134,8 +140,20 @@ def gather_items(source, i, batch, rows):  # type: ignore[no-untyped-def]
     """batch = source[i]"""
     ahead = i.shape[0] - batch.shape[0]
     for r in rows:
-        fetch_ahead(source, i[np.int64(r) + ahead])
+        if ahead > 0:
+            fetch_ahead(source, i[np.int64(r) + ahead])
         batch[r] = source[i[r]]
+
+
+def ask_for_rows(values, columns, starts, i, n, rows):  # type: ignore[no-untyped-def]
+    """have rows that come after X[i] on their way"""
+    ahead = i.shape[0] - n
+    for r in rows:
+        row = i[np.int64(r) + ahead]
+        begin, end = starts[row], starts[row + 1]
+        for e in range(begin, min(end, begin + _ASKED), 64 // values.itemsize):  # line by line
+            fetch_ahead(values, e)
+            fetch_ahead(columns, e)
 
 
 def put(batch, i, out, rows):  # type: ignore[no-untyped-def]

@@ -28,13 +28,16 @@ class Sampler:
     epochs: ClassVar[bool] = True
     """Whether every row is seen once an epoch, so that the last batch may be shorter."""
 
+    scattered: ClassVar[bool] = False
+    """Whether rows lie anywhere, so that it pays to ask memory for those to come."""
+
     def lower(
         self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
     ) -> None:
-        """Emit what writes row numbers into ``chosen``: those of the batch, and of rows to come.
+        """Emit what writes the numbers of the rows of the batch into ``chosen``.
 
-        The latter say what to ask memory for ahead of time. They are of the next batch as far as it
-        is known, and of any row otherwise.
+        A sampler whose rows are scattered writes more of them, as many as there is room for: those
+        of the next batch as far as it is known, and of any row otherwise.
 
         Parameters
         ----------
@@ -47,10 +50,9 @@ class Sampler:
         epoch : Buffer
             (2,): the first step of the fit, and which epoch the order in memory is for.
         chosen : Buffer
-            As long as the batch, or up to twice that.
+            As long as the batch; up to twice that where rows are scattered.
         """
-        names = {"epoch": epoch, "per_epoch": per_epoch, "batch": batch, "n": n}
-        low.emit(next_rows, {**names, "i": chosen})
+        low.emit(next_rows, {"epoch": epoch, "per_epoch": per_epoch, "batch": batch, "i": chosen})
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class FullBatch(Sampler):
 @dataclass(frozen=True)
 class Shuffled(Sampler):
     """Every row once an epoch, in an order drawn anew each epoch."""
+
+    scattered = True
 
     def lower(
         self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
@@ -83,6 +87,7 @@ class Uniform(Sampler):
     """Every example drawn uniformly at random, with replacement: the textbook's SGD."""
 
     epochs = False
+    scattered = True
 
     def lower(
         self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
@@ -107,11 +112,11 @@ def sampler_named(sampling: str | Sampler) -> Sampler:
     return SAMPLERS[sampling]
 
 
-def next_rows(step, epoch, per_epoch, batch, n, i):  # type: ignore[no-untyped-def]
+def next_rows(step, epoch, per_epoch, batch, i):  # type: ignore[no-untyped-def]
     """i ← the next rows"""
     start = (step - epoch[0]) % per_epoch * batch
     for k in range(i.shape[0]):
-        i[k] = min(start + k, n - 1)
+        i[k] = start + k
 
 
 def take_rows(step, epoch, per_epoch, batch, order, i):  # type: ignore[no-untyped-def]

@@ -228,7 +228,8 @@ class TrainingRun:
             },
             nbytes=0,
         )
-        chosen = arena.array("i", n + rows_ahead(n), kind="i")
+        later = rows_ahead(n) if self.sampler.scattered else 0
+        chosen = arena.array("i", n + later, kind="i")
         self.sampler.lower(low, self._n, self._batch, self.per_epoch, self._epoch, chosen)
         weight = arena.array("Σw", 1) if self._per_weight else None
         losses = self._objective.lower(low, network, chosen, scale=1.0 / n, weight=weight)
