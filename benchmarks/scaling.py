@@ -90,7 +90,7 @@ def added(n, width, rule, connection):
     trainer_of(network, rule).fit(X, y, epochs=1)
     numbers = network.theta.size * (1 + len(rule.slots) + (not rule.fuses))
     rows = BATCH * (P + 2 * (4 * width + CLASSES))  # x, and y and dy of every layer
-    connection.send((X.nbytes + y.nbytes, resident("VmHWM") - before, 4 * (numbers + rows), 8 * n))
+    connection.send((X.nbytes + y.nbytes, resident("VmHWM") - before, 4 * (numbers + rows), 4 * n))
 
 
 def memory(cases):

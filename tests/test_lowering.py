@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from steepest import (
     ELU,
@@ -21,10 +22,13 @@ from steepest import (
     SoftmaxCrossEntropy,
     Softplus,
     Tanh,
+    lowering,
 )  # fmt: skip
 from steepest.engine import barrier
+from steepest.estimators.order import Given
+from steepest.lowering import ask_for_rows, gather, gather_items
 from steepest.program import Share, Whole
-from steepest.sampling import Sequential
+from steepest.sampling import SAMPLERS, FullBatch, Sequential, Shuffled
 from steepest.training import TrainingRun
 
 ENTRYWISE = [
@@ -90,3 +94,69 @@ def test_sharing_units_changes_nothing(layer):
     run, together = run_of(*layers, threads=2, inputs=300)
     assert (f"{type(layer).__name__}.forward", "units") in shown(run)
     np.testing.assert_allclose(together.theta, alone.theta, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3, 6])
+@pytest.mark.parametrize("rows", [range(6), range(2), range(2, 6)])
+def test_rows_are_asked_for_ahead_of_their_turn(monkeypatch, ahead, rows):
+    rng = np.random.default_rng(0)
+    X, y, i = rng.standard_normal((20, 3)), np.arange(20), rng.integers(20, size=6 + ahead)
+    asked = []
+    monkeypatch.setattr(lowering, "fetch_ahead", lambda array, row: asked.append((array, row)))
+    for kernel, source in ((gather, X), (gather_items, y)):
+        asked.clear()
+        batch = np.zeros_like(source[:6])
+        kernel(source, i, batch, np.array(rows, np.uint64))
+        assert (batch[list(rows)] == source[i[list(rows)]]).all()
+        assert not batch[[r for r in range(6) if r not in rows]].any()
+        assert [row for _, row in asked] == [i[r + ahead] for r in rows if ahead]
+        assert all(array is source for array, _ in asked)
+
+
+def test_rows_in_csr_form_are_asked_for_line_by_line(monkeypatch):
+    dense = np.ones((9, 1500), np.float32)
+    dense[4], dense[5, 1:] = 0, 0
+    X = sparse.csr_matrix(dense)
+    asked = []
+    monkeypatch.setattr(lowering, "fetch_ahead", lambda array, e: asked.append((array, e)))
+    i, values, starts = np.array([0, 1, 2, 4, 5, 8]), X.data, X.indptr
+    ask_for_rows(values, X.indices, starts, i, 3, np.arange(3, dtype=np.uint64))
+    for array in (values, X.indices):
+        entries = [e for of, e in asked if of is array]
+        wanted = [
+            e for row in (4, 5, 8)
+            for e in range(starts[row], min(starts[row] + 1024, starts[row + 1]), 16)
+        ]  # fmt: skip
+        assert entries == wanted
+        assert max(entries) < array.size
+
+
+def training_run(sampler, X, batch):
+    network = Network(Dense(20), Dense(3), inputs=X.shape[1], dtype="float64")
+    return TrainingRun(
+        network, SoftmaxCrossEntropy(), SGD(lr=0.1), sampler, X, np.arange(X.shape[0]) % 3, None,
+        batch=batch, threads=1, seed=0, slots={}, step=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("sampler", [*SAMPLERS.values(), Given()])
+@pytest.mark.parametrize("batch", [1, 8, 50])
+def test_scattered_rows_of_the_next_batch_are_asked_for(sampler, batch):
+    X = np.ones((100, 4))
+    run = training_run(sampler, X, batch)
+    fetches = [i for i in run.whole.instructions if i.function in (gather, gather_items)]
+    ahead = min(batch, 32) if sampler.scattered else 0
+    assert [i.operands["i"].size - batch for i in fetches] == [ahead, ahead]
+    assert sampler.scattered == (sampler not in (Sequential(), FullBatch()))
+
+
+@pytest.mark.parametrize("sampler", [Shuffled(), Sequential()])
+def test_rows_in_csr_form_are_those_of_the_batch_only(sampler):
+    X = sparse.random(50, 6, density=0.5, format="csr", rng=0)
+    run = training_run(sampler, X, 8)
+    for program in (run.whole, run.short):
+        reads = [i for i in program.instructions if "starts" in i.operands]
+        asks = [i.operands["i"].size for i in reads if i.function is ask_for_rows]
+        rows = [i.operands["i"].size for i in reads if i.function is not ask_for_rows]
+        assert asks == [2 * program.batch] * sampler.scattered
+        assert rows == [program.batch] * 2

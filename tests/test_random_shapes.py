@@ -254,13 +254,14 @@ def cell(lab, kind, array):
 
 
 @few
-@given(sizes, sizes, threads, seeds)
-def test_gather_and_put(n, width, threads, seed):
+@given(sizes, sizes, st.integers(0, 5), threads, seeds)
+def test_gather_and_put(n, width, ahead, threads, seed):
     rng = np.random.default_rng(seed)
     X, w = rng.standard_normal((n + 5, width)), rng.standard_normal(n + 5)
-    classes, i = rng.integers(9, size=n + 5), rng.permutation(n + 5)[:n]
+    classes, i = rng.integers(9, size=n + 5), rng.permutation(n + 5)
+    coming, i = i[: n + ahead], i[:n]
     lab = Lab(n, "float64", threads)
-    chosen = lab.given("i", i)
+    chosen = lab.given("i", coming)
     found = {
         "rows": (gather, cell(lab, "f", X), lab.low.array("rows", n, width), X[i]),
         "reals": (gather_items, cell(lab, "f", w), lab.low.array("w", n), w[i]),

@@ -1,28 +1,47 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from steepest import SGD, Dense, InputError, Network, Squared
+from steepest._ahead import ENTRIES_AHEAD, rows_ahead
+from steepest._random import key_of, squares, unit
 from steepest.data import as_inputs
-from steepest.sampling import SAMPLERS, sampler_named
+from steepest.sampling import SAMPLERS, sampler_named, shuffle
 from steepest.training import TrainingRun
 
 
-def rows_seen(sampling, n, batch, steps, seed=0):
-    """Return the rows of each step, read from the memory of the program."""
+def run_of(sampling, n, batch, seed=0):
     network = Network(Dense(1), inputs=1, dtype="float64")
     X = as_inputs(np.arange(n)[:, None] / n, "float64", "test")
-    run = TrainingRun(
+    return TrainingRun(
         network, Squared(), SGD(lr=1e-9), sampler_named(sampling), X, np.zeros((n, 1)), None,
         batch=batch, threads=1, seed=seed, slots={}, step=0,
     )  # fmt: skip
-    chosen = run._arena._blocks["i"]
+
+
+def numbers_written(sampling, n, batch, steps, seed=0):
+    """Return what the sampler wrote in each step: the rows of the batch, and the rows to come.
+
+    Read from the memory of the program, where all is -1 before each step.
+    """
+    run = run_of(sampling, n, batch, seed)
+    numbers = run._arena._blocks["i"].array
     found = []
     with run.engine:
         for step in range(steps):
+            numbers[:] = -1
             run.run(np.full(1, 1e-9))
-            found.append(chosen.array[: run.rows(step)].copy())
+            rows = run.rows(step)
+            ahead = rows_ahead(rows) if run.sampler.scattered else 0
+            found.append((numbers[:rows].copy(), numbers[rows : rows + ahead].copy()))
     return found
+
+
+def rows_seen(*arguments, **options):
+    """Return the rows of each step."""
+    return [rows for rows, _ in numbers_written(*arguments, **options)]
 
 
 def test_shuffled_epochs_see_every_row_once():
@@ -57,3 +76,31 @@ def test_sequential_and_full():
     assert rows_seen("full", 4, 4, 2)[1].tolist() == [0, 1, 2, 3]
     with pytest.raises(InputError, match=", ".join(SAMPLERS)):
         sampler_named("nonsense")
+
+
+@pytest.mark.parametrize("sampling", ["shuffled", "uniform"])
+@pytest.mark.parametrize(("n", "batch"), [(23, 5), (20, 5), (7, 1), (90, 40), (4, 4)])
+def test_the_rows_to_come_are_rows_and_come(sampling, n, batch):
+    per_epoch = -(-n // batch)
+    written = numbers_written(sampling, n, batch, 3 * per_epoch)
+    for _, ahead in written:
+        assert len(ahead) > 0
+        assert ((ahead >= 0) & (ahead < n)).all()
+    for k, ((_, ahead), (following, _)) in enumerate(pairwise(written)):
+        if sampling == "uniform" or (k + 1) % per_epoch:
+            known = min(len(ahead), len(following))
+            assert ahead[:known].tolist() == following[:known].tolist()
+
+
+def test_the_order_is_that_of_the_textbook():
+    n = 3 * ENTRIES_AHEAD + 7
+    key = key_of(3, 1)
+    order, moves = np.zeros(n, np.int32), np.zeros(ENTRIES_AHEAD, np.int64)
+    with np.errstate(over="ignore"):
+        shuffle(5, np.array([5, 0]), 10, order, moves, key)
+        own = np.int64(squares(5, key) | np.uint64(1))
+        expected = list(range(n))
+        for k in range(n - 1, 0, -1):
+            other = int(unit(k, own) * (k + 1))
+            expected[k], expected[other] = expected[other], expected[k]
+    assert order.tolist() == expected

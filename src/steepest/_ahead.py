@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["ENTRIES_AHEAD", "ROWS_AHEAD", "fetch_ahead"]
+__all__ = ["ENTRIES_AHEAD", "fetch_ahead", "rows_ahead"]
 
-ENTRIES_AHEAD = 32
-"""How many entries before its turn an entry at a random place is asked for."""
+ENTRIES_AHEAD = 256
+"""How many entries at random places are asked for at once."""
 
-ROWS_AHEAD = 8
-"""How many rows before its turn a row at a random place is asked for."""
+_ROWS_AHEAD = 32
+
+
+def rows_ahead(batch: int) -> int:
+    """Return how many rows before its turn a row at a random place is asked for.
+
+    A batch at most: what a batch asks for is then its own, or belongs to the next one.
+    """
+    return min(batch, _ROWS_AHEAD)
 
 
 def fetch_ahead(array: Any, row: Any) -> None:

@@ -183,7 +183,7 @@ def prefetch(builder: Any, byte: Any, *, write: bool) -> None:
 
 @stands_for(_ahead.fetch_ahead)
 def _fetch_ahead(typingctx: Any, array: Any, row: Any) -> Any:
-    """Ask for the first and the last cache line of a row."""
+    """Ask for the first and the last cache line of a row, or for that of an entry."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         matrix = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -191,7 +191,8 @@ def _fetch_ahead(typingctx: Any, array: Any, row: Any) -> Any:
         stride = builder.extract_value(matrix.strides, 0)
         first = builder.gep(rows, [builder.mul(arguments[1], stride)])
         prefetch(builder, first, write=False)
-        prefetch(builder, builder.gep(first, [builder.sub(stride, _WORD(1))]), write=False)
+        if signature.args[0].ndim > 1:
+            prefetch(builder, builder.gep(first, [builder.sub(stride, _WORD(1))]), write=False)
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen

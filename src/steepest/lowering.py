@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import engine
-from ._ahead import ROWS_AHEAD, fetch_ahead
+from ._ahead import fetch_ahead
 from ._blas import gemm_address
 from ._cores import spins_for
 from ._random import key_of
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .signals import Signals
 
 __all__ = ["Lowering", "SparseBatch", "Target"]
+
+_ASKED = 1024  # entries of a row in CSR form that are asked for ahead of time, at most
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,18 @@ class Source:
             self._cells[0].set(X)
 
     def lower(self, low: Lowering, p: int, chosen: Buffer) -> Any:
-        """Emit what fetches the rows ``chosen``; return the input of the first layer."""
-        n = chosen.shape[0]
+        """Emit what fetches the rows ``chosen``; return the input of the first layer.
+
+        Numbers behind those of the batch, if there are any, are of rows that will be wanted soon.
+        """
         if self.sparse:
             values, columns, starts = self._cells
-            return SparseBatch(values, columns, starts, chosen, (n, p), self._nonzeros)
-        x = low.arena.array("x", n, p)
+            if chosen.size > low.n:
+                names = {"values": values, "columns": columns, "starts": starts, "i": chosen}
+                low.emit(ask_for_rows, {**names, "n": low.n}, nbytes=0)
+            rows = chosen.head(low.n)
+            return SparseBatch(values, columns, starts, rows, (low.n, p), self._nonzeros)
+        x = low.arena.array("x", low.n, p)
         nbytes = 2 * x.size * low.arena.dtype.itemsize
         low.emit(gather, {"source": self._cells[0], "i": chosen, "batch": x}, nbytes=nbytes)
         return x
@@ -101,7 +109,7 @@ class Targets:
 
     def lower(self, low: Lowering, chosen: Buffer) -> dict[str, Buffer]:
         """Emit what fetches the rows ``chosen``; return the operands ``y`` and ``w`` of a loss."""
-        n = chosen.shape[0]
+        n = low.n
         w = low.arena.array("w", n)
         if self._w is None:
             low.arena.fill(w, 1.0)
@@ -119,18 +127,33 @@ class Targets:
 
 def gather(source, i, batch, rows):  # type: ignore[no-untyped-def]
     """batch = source[i]"""
+    ahead = i.shape[0] - batch.shape[0]
     for r in rows:
-        row, later = i[r], np.int64(r) + ROWS_AHEAD
-        if later < i.shape[0]:
-            fetch_ahead(source, i[later])
+        row = i[r]
+        if ahead > 0:
+            fetch_ahead(source, i[np.int64(r) + ahead])
         for j in range(batch.shape[1]):
             batch[r, j] = source[row, j]
 
 
 def gather_items(source, i, batch, rows):  # type: ignore[no-untyped-def]
     """batch = source[i]"""
+    ahead = i.shape[0] - batch.shape[0]
     for r in rows:
+        if ahead > 0:
+            fetch_ahead(source, i[np.int64(r) + ahead])
         batch[r] = source[i[r]]
+
+
+def ask_for_rows(values, columns, starts, i, n, rows):  # type: ignore[no-untyped-def]
+    """have rows that come after X[i] on their way"""
+    ahead = i.shape[0] - n
+    for r in rows:
+        row = i[np.int64(r) + ahead]
+        begin, end = starts[row], starts[row + 1]
+        for e in range(begin, min(end, begin + _ASKED), 64 // values.itemsize):  # line by line
+            fetch_ahead(values, e)
+            fetch_ahead(columns, e)
 
 
 def put(batch, i, out, rows):  # type: ignore[no-untyped-def]

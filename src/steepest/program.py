@@ -78,6 +78,10 @@ class Buffer:
         """Return an integer in memory, 0 at first."""
         return cls(name, (), "i", Block("i", 1, aligned(1, np.int64)))
 
+    def head(self, n: int) -> Buffer:
+        """Return the first ``n`` entries of a vector."""
+        return Buffer(self.name, (n,), self.kind, self.block, self.offset)
+
     def as_vector(self) -> Buffer:
         """Return the same memory as a vector: how a kernel gets a number that it changes."""
         return Buffer(self.name, (self.size,), self.kind, self.block, self.offset)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._ahead import rows_ahead
 from ._atomic import store
 from ._cores import threads_for
 from .data import is_sparse
@@ -227,7 +228,8 @@ class TrainingRun:
             },
             nbytes=0,
         )
-        chosen = arena.array("i", n, kind="i")
+        later = rows_ahead(n) if self.sampler.scattered else 0
+        chosen = arena.array("i", n + later, kind="i")
         self.sampler.lower(low, self._n, self._batch, self.per_epoch, self._epoch, chosen)
         weight = arena.array("Σw", 1) if self._per_weight else None
         losses = self._objective.lower(low, network, chosen, scale=1.0 / n, weight=weight)

@@ -254,6 +254,12 @@ def test_prepared_targets():
         )
     t = SoftmaxCrossEntropy().targets(np.array([0.0, 2.0]), 3, "float32")
     assert t.dtype == np.int64
+    for dtype in ("uint8", "int32", "int64"):
+        y = np.array([0, 2, 1], dtype)
+        t = SoftmaxCrossEntropy().targets(y, 3, "float32")
+        assert (t.dtype, t.tolist()) == (np.int64, [0, 2, 1])
+        y[0] = 9  # behind our back, after it was checked
+        assert t[0] == 0
     t = Squared().targets(np.arange(3), 1, "float32")
     assert (t.shape, t.dtype, t.flags.c_contiguous) == ((3, 1), np.float32, True)
 

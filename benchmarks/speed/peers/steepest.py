@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from steepest import SGD, Adam, Dense, Logistic, Network, ReLU, SoftmaxCrossEntropy, Trainer
+from steepest._ahead import rows_ahead
 from steepest.engine import Control, Engine
 from steepest.estimators.compiled import Compiled
 from steepest.lowering import Lowering, Source
@@ -147,7 +148,7 @@ class Sweep:
         self.program = Program("gather", work.batch, "float32", 1)
         self.arena, control = Arena("float32"), Control()
         low = Lowering(self.program, self.arena, self.network, control, self.t, training=True)
-        chosen = self.arena.array("i", work.batch, kind="i")
+        chosen = self.arena.array("i", work.batch + rows_ahead(work.batch), kind="i")
         epoch = self.arena.array("epoch", 2, kind="i")
         Shuffled().lower(low, work.rows, work.batch, self.steps, epoch, chosen)
         self.source = Source(sparse=False)

@@ -29,6 +29,7 @@ def _cell() -> Cell:
 class Given(Sampler):
     """Every row once an epoch, in the order that ``order`` holds when the epoch begins."""
 
+    scattered = True
     order: Cell = field(default_factory=_cell)
 
     def lower(
