@@ -150,6 +150,46 @@ def test_one_output(loss, compiled):
 
 
 @both
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cross_entropy_of_two_classes_is_that_of_any_number(compiled, smoothing, dtype):
+    """A third class that is ruled out changes nothing, where nothing is spread over it."""
+    loss, n = SoftmaxCrossEntropy(smoothing), 70
+    z, y, w = example(classes, n, 2, dtype)
+    z[:4] = [[0, 0], [200, -200], [-50, 50], [30, 30]]
+    w[5] = 0
+    tolerance = {"rtol": 1e-13, "atol": 1e-14} if dtype == "float64" else {"rtol": 5e-6}
+    exact = z.astype("float64")
+    expected = w * cross_entropy(exact, y, smoothing)
+    np.testing.assert_allclose(value(loss, z, y, w, compiled, threads=2), expected, **tolerance)
+    out, dz = gradient(loss, z, y, w, 0.25, compiled, threads=2)
+    np.testing.assert_allclose(out, expected, **tolerance)
+    t = (1 - smoothing) * np.eye(2)[y] + smoothing / 2
+    slope = 0.25 * w[:, None] * (special.softmax(exact, axis=1) - t)
+    np.testing.assert_allclose(
+        dz, slope, rtol=tolerance["rtol"], atol=1e-7 if dtype == "float32" else 1e-14
+    )
+    if smoothing == 0:
+        wide = np.column_stack([z, np.full(n, -np.inf, dtype)])
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_allclose(value(loss, wide, y, w, compiled), out, **tolerance)
+
+
+@both
+def test_two_classes_of_logits_that_are_not_finite(compiled):
+    loss, inf, nan = SoftmaxCrossEntropy(), np.inf, np.nan
+    z = np.array([[0, -inf], [0, -inf], [inf, 0], [nan, 0], [0, nan], [-inf, -inf]])
+    y, w = np.array([0, 1, 0, 0, 0, 1]), np.ones(6)
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = value(loss, z, y, w, compiled)
+        out, dz = gradient(loss, z, y, w, 1.0, compiled)
+    np.testing.assert_array_equal(found, [0, inf, nan, nan, nan, nan])
+    np.testing.assert_array_equal(out, found)
+    np.testing.assert_array_equal(dz[:2], [[0, 0], [1, -1]])
+    assert np.isnan(dz[2:]).all()
+
+
+@both
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_cross_entropy_of_huge_logits(compiled, smoothing, dtype):

@@ -17,6 +17,7 @@ from .._functions import exp, times
 from ..errors import InputError
 from ..layer import fraction
 from ..loss import Array, Loss, real_targets
+from ._two_classes import gradient_of_two, value_of_two
 
 __all__ = ["SoftmaxCrossEntropy"]
 
@@ -75,6 +76,9 @@ class SoftmaxCrossEntropy(Loss):
     ) -> None:
         """loss = w (log Σ_k exp(z) − (1 − label_smoothing) z[y] − label_smoothing mean_k(z))"""
         one, q = z.dtype.type(1), z.shape[1]
+        if q == 2:
+            value_of_two(z, y, w, loss, label_smoothing, rows)
+            return
         for i in rows:
             top = z[i, 0]
             for k in range(1, q):
@@ -95,6 +99,9 @@ class SoftmaxCrossEntropy(Loss):
     ) -> None:  # fmt: skip
         """dz = scale w (softmax(z) − (1 − label_smoothing) [k = y] − label_smoothing/q); loss"""
         one, q = z.dtype.type(1), z.shape[1]
+        if q == 2:
+            gradient_of_two(z, y, w, loss, dz, scale, label_smoothing, rows)
+            return
         even = label_smoothing / z.dtype.type(q)
         for i in rows:
             top = z[i, 0]
