@@ -263,6 +263,15 @@ def test_minimisers():
     assert abs(best(Quantile((0.8,))) - np.quantile(y, 0.8)) < 0.02
 
 
+@pytest.mark.parametrize("q", [2, 3, 32, 33, 100])
+def test_probabilities_of_classes(q):
+    z = np.random.default_rng(q).normal(size=(7, q), scale=20)
+    p = SoftmaxCrossEntropy().mean(z)
+    assert p.flags.c_contiguous
+    np.testing.assert_allclose(p, special.softmax(z, axis=1), rtol=1e-13)
+    assert SoftmaxCrossEntropy().mean(z[:0]).shape == (0, q)
+
+
 def test_means():
     z = np.array([[-1e4, 0.0, 1e4]])
     np.testing.assert_array_equal(Logistic().mean(z), [[0, 0.5, 1]])

@@ -21,6 +21,8 @@ from ._two_classes import gradient_of_two, value_of_two
 
 __all__ = ["SoftmaxCrossEntropy"]
 
+_FEW = 32  # classes up to which turning z pays
+
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
@@ -66,9 +68,10 @@ class SoftmaxCrossEntropy(Loss):
 
     def mean(self, z: Array) -> Array:
         """Return softmax(z), the probabilities of the classes."""
-        e = np.exp(z - z.max(axis=1, keepdims=True))
-        p: Array = e / e.sum(axis=1, keepdims=True)
-        return p
+        # NumPy reduces short rows slowly: few classes lie class after class meanwhile.
+        turned = z.T.copy() if z.shape[1] <= _FEW else z.T
+        e = np.exp(turned - turned.max(axis=0))
+        return np.ascontiguousarray((e / e.sum(axis=0)).T)
 
     @staticmethod
     def value(
