@@ -190,6 +190,31 @@ def test_two_classes_of_logits_that_are_not_finite(compiled):
 
 
 @both
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_many_rows_of_one_output(compiled, smoothing, dtype):
+    loss = Logistic(smoothing)
+    z, y, w = example(binary, 70, 1, dtype)
+    z[:4, 0], w[5] = [0, 200, -200, 30], 0
+    exact, p = z.astype("float64"), (1 - smoothing) * y + smoothing / 2
+    tolerance = (
+        {"rtol": 1e-13, "atol": 1e-14} if dtype == "float64" else {"rtol": 5e-6, "atol": 1e-30}
+    )
+    expected = w * (np.logaddexp(0, exact) - p * exact)[:, 0]
+    t = loss.targets(y, 1, dtype)
+    np.testing.assert_allclose(value(loss, z, t, w, compiled, threads=2), expected, **tolerance)
+    out, dz = gradient(loss, z, t, w, 0.25, compiled, threads=2)
+    np.testing.assert_allclose(out, expected, **tolerance)
+    slope = 0.25 * w[:, None] * (special.expit(exact) - p)
+    np.testing.assert_allclose(
+        dz, slope, rtol=tolerance["rtol"], atol=1e-7 if dtype == "float32" else 1e-14
+    )
+    z[0, 0] = np.nan
+    out, dz = gradient(loss, z, t, w, 0.25, compiled)
+    assert np.isnan([out[0], dz[0, 0]]).all()
+
+
+@both
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_cross_entropy_of_huge_logits(compiled, smoothing, dtype):
