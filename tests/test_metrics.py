@@ -17,6 +17,15 @@ def test_two_classes():
     assert METRICS["log_loss"](y, p) == pytest.approx(peer.log_loss(y, p[:, 0]))
 
 
+def test_two_classes_with_a_column_each():
+    y, first = RNG.integers(0, 2, 50), RNG.uniform(size=50).round(1)  # with ties
+    p = np.column_stack([1 - first, first])
+    assert METRICS["accuracy"](y, p) == peer.accuracy_score(y, p.argmax(axis=1))
+    assert METRICS["f1"](y, p) == peer.f1_score(y, p.argmax(axis=1), average="macro")
+    assert METRICS["auc"](y, p) == peer.roc_auc_score(y, first)
+    assert METRICS["log_loss"](y, p) == pytest.approx(peer.log_loss(y, first.clip(1e-300, 1)))
+
+
 def test_several_classes():
     y, p = RNG.integers(0, 3, 50), RNG.dirichlet(np.ones(3), 50)
     assert METRICS["accuracy"](y, p) == peer.accuracy_score(y, p.argmax(axis=1))

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from . import _blas
 from ._atomic import call, fetch_add, load, store, yield_core
-from ._cores import keep_to, other_cores
 from ._kernels import driver_address
+from ._team import Team
 from .errors import KernelError
 from .program import Instruction, Program, aligned
 from .turning import Turned
@@ -88,31 +86,18 @@ class Control:
     def stopped(self) -> bool:
         return bool(self.words[1])
 
+    def stop(self) -> None:
+        """Have all threads end their run, also those that wait at a barrier."""
+        self.words[1] = 1
+
     def reset(self) -> None:
         self.words[:] = 0
 
-
-class _Helpers:
-    """Threads beside the caller's own, which wait for the next engine: starting them takes longer
-    than a small program.
-
-    One group of each size waits; what several engines at once need beyond that ends with them.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: dict[int, ThreadPoolExecutor] = {}
-        if hasattr(os, "register_at_fork"):  # the threads are not there in a forked process
-            os.register_at_fork(after_in_child=self._waiting.clear)
-
-    def take(self, threads: int) -> ThreadPoolExecutor:
-        return self._waiting.pop(threads, None) or ThreadPoolExecutor(threads, "steepest")
-
-    def give_back(self, threads: int, pool: ThreadPoolExecutor) -> None:
-        if self._waiting.setdefault(threads, pool) is not pool:
-            pool.shutdown()
-
-
-_helpers = _Helpers()
+    def check(self, programs: Iterable[Program]) -> None:
+        """Raise a `KernelError` if a kernel of ``programs`` has failed."""
+        failed = int(self.words[2])
+        if failed:
+            raise _exception_in(failed, programs)
 
 
 class Engine:
@@ -133,19 +118,16 @@ class Engine:
         assert short is None or (short.threads == whole.threads and turned is None)
         self.whole, self.short, self.per_epoch, self.control = whole, short, per_epoch, control
         self.turned, self.threads = turned, whole.threads
-        self._pool: ThreadPoolExecutor | None = None
-        self._driver = _driver()
+        self._team = Team(self.threads)
+        self._driver = entry(drive, 10)
 
     def __enter__(self) -> Engine:
         _blas.single_threaded.__enter__()
-        if self.threads > 1:
-            self._pool = _helpers.take(self.threads - 1)
+        self._team.__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        if self._pool is not None:
-            _helpers.give_back(self.threads - 1, self._pool)
-            self._pool = None
+        self._team.__exit__()
         _blas.single_threaded.__exit__(None, None, None)
 
     @property
@@ -169,33 +151,17 @@ class Engine:
                 done = self._run(self.turned.middle, first, steps - 1)
             if not self.control.stopped:
                 done += self._run(self.turned.closing, first + done, 1)
-        failed = int(self.control.words[2])
-        if failed:
-            raise _exception_in(failed, self.programs)
+        self.control.check(self.programs)
         return done
 
     def _run(self, whole: Program, first: int, steps: int) -> int:
-        spans = (*_span(whole), *_span(self.short))
+        spans = (*span(whole), *span(self.short))
         arguments = (*spans, self.per_epoch, first, steps, self.control.address)
-        cores = other_cores() if self.threads > 1 else set()
-        others = [
-            self._pool.submit(self._help, cores, *arguments, thread)
-            for thread in range(1, self.threads)
-            if self._pool is not None
-        ]
-        try:
-            done = self._driver(*arguments, 0, self.threads)
-        except BaseException:
-            self.control.words[1] = 1  # lets the other threads out of their barriers
-            raise
-        finally:
-            for other in others:
-                other.result()
-        return done
 
-    def _help(self, cores: set[int], *arguments: int) -> None:
-        keep_to(cores)
-        self._driver(*arguments, self.threads)
+        def part(thread: int) -> int:
+            return int(self._driver(*arguments, thread, self.threads))
+
+        return self._team.run(part, self.control.stop)
 
     def trace(self, program: Program) -> Iterator[Instruction]:
         """Run ``program`` once on one thread; yield each instruction when it has been run."""
@@ -220,7 +186,8 @@ def _exception_in(address: int, programs: Iterable[Program]) -> KernelError:
     raise AssertionError(f"no row at {address}")
 
 
-def _span(program: Program | None) -> tuple[int, int]:
+def span(program: Program | None) -> tuple[int, int]:
+    """Return the addresses of the program's rows and of their end; zeros for none."""
     if program is None:
         return 0, 0
     start = int(program.rows.ctypes.data)
@@ -247,7 +214,7 @@ def straight(program: Program) -> Callable[[], None]:
     not safe to call from two threads at once.
     """
     # From, to, which row failed; and where Numba would put an exception.
-    words = (ctypes.c_int64 * 4)(*_span(program))
+    words = (ctypes.c_int64 * 4)(*span(program))
     at = ctypes.addressof(words)
     function = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(
         driver_address(go_through, 1)
@@ -263,16 +230,12 @@ def straight(program: Program) -> Callable[[], None]:
 
 
 @functools.cache
-def _entry() -> Any:
+def entry(driver: Callable[..., int], count: int) -> Callable[..., int]:
+    """Return ``driver``, of ``count`` integers, as compiled."""
     # ctypes lets go of Python's lock during the call, so threads run at once.
-    return ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 10)(
-        driver_address(drive, 10)
+    function = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * count)(
+        driver_address(driver, count)
     )
-
-
-@functools.cache
-def _driver() -> Callable[..., int]:
-    function = _entry()
 
     def run(*arguments: int) -> int:
         result = (ctypes.c_int64 * 2)()  # Numba returns a status, and the value through a pointer

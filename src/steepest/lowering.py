@@ -449,7 +449,8 @@ class Lowering:
         if name == "key":
             return self.key()
         if name == "blas":
-            return Constant(gemm_address(str(self.arena.dtype), self.n))
+            # One product for all batches of a prediction: a row's does not depend on its place.
+            return Constant(gemm_address(str(self.arena.dtype), self.n if self.training else 1))
         if name == "alpha":
             assert self._target is not None
             return self._target.alpha

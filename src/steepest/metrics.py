@@ -25,6 +25,8 @@ def labels(prediction: Array) -> Array:
     """Return the most probable class of each row."""
     if prediction.shape[1] == 1:
         return np.asarray(prediction[:, 0] > 0.5, np.int64)
+    if prediction.shape[1] == 2:  # a sixth of the time of argmax
+        return np.asarray(prediction[:, 1] > prediction[:, 0], np.int64)
     return np.asarray(prediction.argmax(axis=1))
 
 
@@ -37,9 +39,7 @@ def _classes(y: Array) -> Array:
 
 def accuracy(y: Array, prediction: Array) -> float:
     """Return the share of rows whose most probable class is the right one."""
-    from sklearn.metrics import accuracy_score
-
-    return float(accuracy_score(_classes(y), labels(prediction)))
+    return float(np.mean(labels(prediction) == _classes(y)))
 
 
 def balanced_accuracy(y: Array, prediction: Array) -> float:
@@ -61,8 +61,8 @@ def auc(y: Array, prediction: Array) -> float:
     """Return the area under the ROC curve (one against the rest, averaged, for several classes)."""
     from sklearn.metrics import roc_auc_score
 
-    if prediction.shape[1] == 1:
-        return float(roc_auc_score(_classes(y), prediction[:, 0]))
+    if prediction.shape[1] <= 2:
+        return float(roc_auc_score(_classes(y), prediction[:, -1]))
     numbers = np.arange(prediction.shape[1])
     return float(roc_auc_score(_classes(y), prediction, multi_class="ovr", labels=numbers))
 

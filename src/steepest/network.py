@@ -140,8 +140,7 @@ class Network:
         """Return the program that predicts ``batch`` rows; print it to read it."""
         self._needs_build("program")
         assert self.inputs is not None
-        X = np.zeros((batch, self.inputs), self.dtype)
-        return Predictor(self, batch, 1).lower(X).whole
+        return Predictor(self, batch, 1).program(batch)
 
     def __str__(self) -> str:
         if self.inputs is None:

@@ -1,19 +1,27 @@
-"""Predicting: the forward program, over any number of rows, with or without a loss."""
+"""Predicting: the forward program, over any number of rows, with or without a loss.
+
+Blocks of rows need nothing of one another, so every thread takes whole ones, in memory of its own
+(`steepest.independent`). Nothing is copied: the program reads the rows of X where they lie, and
+writes those of the result (`steepest.windows`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import independent
 from ._cores import threads_for
 from .data import is_sparse
-from .engine import Control, Engine
+from .engine import Control
+from .independent import Hand
+from .layers._columns import copy_columns
 from .loss import Loss
-from .lowering import Lowering, Source, Targets, put, put_items
-from .program import Arena, Buffer, Cell, Program
+from .lowering import Lowering, Source
+from .program import Arena, Buffer, Program
+from .windows import Windows
 
 if TYPE_CHECKING:
     from .network import Network
@@ -22,15 +30,7 @@ __all__ = ["Predictor"]
 
 Array = NDArray[Any]
 
-_KEPT = 8  # programs, for as many sizes of the last batch
-
-
-@dataclass
-class Forward:
-    """The programs that predict whole batches and the last, shorter one."""
-
-    whole: Program
-    short: Program | None
+_KEPT = 16  # programs, for as many sizes of the last block
 
 
 class Predictor:
@@ -41,7 +41,7 @@ class Predictor:
     network : Network
         Must be built.
     batch : int
-        Rows at once.
+        Rows at once, at most.
     threads : int, optional
     loss : Loss, optional
         If given, `evaluate` works.
@@ -53,95 +53,124 @@ class Predictor:
         self._network, self._batch, self._loss = network, batch, loss
         self._threads = threads
         self._control = Control()
-        self._step = Buffer.number("t")
-        self._programs: dict[Any, Program] = {}
-        self._sources: dict[bool, Source] = {}
-        self._targets: dict[Any, Targets] = {}
-        self._out, self._losses = Cell("Z", "f", 2), Cell("losses", "f", 1)
+        self._steps: list[Buffer] = []  # of each thread
+        self._programs: dict[Any, tuple[Program, Windows]] = {}
+        self._source = Source(sparse=True)
 
     def outputs(self, X: Any) -> Array:
         """Return f(x; θ) for the rows of ``X``, as `steepest.data.as_inputs` returns them."""
-        return self._run(X, None, None)[0]
+        return self._run(X, {})[0]
 
     def evaluate(self, X: Any, y: Array, w: Array) -> tuple[Array, float]:
         """Return f(x; θ), and the average of w_i ℓ(f(x_i; θ), y_i)."""
-        out, losses = self._run(X, y, w)
-        return out, float(losses.mean(dtype=np.float64))
+        out, losses, rows = self._run(X, {"y": y, "w": w})
+        return out, float(losses @ rows / rows.sum()) if rows.size else float("nan")
 
-    def _run(self, X: Any, y: Array | None, w: Array | None) -> tuple[Array, Array]:
+    def _run(self, X: Any, targets: dict[str, Array]) -> tuple[Array, Array, Array]:
+        """Return the outputs, the average loss of every block, and its number of rows."""
         n = X.shape[0]
-        dtype = self._network.dtype
-        out = np.empty((n, self._network.outputs), dtype)
-        losses = np.empty(n if y is not None else 0, dtype)
+        out = np.empty((n, self._network.outputs), self._network.dtype)
         if n == 0:
-            return out, losses
-        forward = self.lower(X, y, w)
-        self._out.set(out)
-        self._losses.set(losses)
-        self._step.array[()] = 0
-        steps = -(-n // forward.whole.batch)
-        with Engine(forward.whole, forward.short, steps, self._control) as engine:
-            engine.run(0, steps)
-        return out, losses
+            return out, np.zeros(0), np.zeros(0)
+        threads, batch = self._division(n)
+        rows = np.full(-(-n // batch), batch)
+        rows[-1] = n - batch * (rows.size - 1)
+        losses = np.empty(rows.size, self._network.dtype)
+        arrays = {"z": out} | ({**targets, "losses": losses} if targets else {})
+        if is_sparse(X):
+            self._source.set(X)
+        else:
+            arrays["X"] = X
+        hands = [self._hand(thread, int(batch), int(rows[-1]), arrays) for thread in range(threads)]
+        independent.run(hands, rows.size, self._control)
+        return out, losses.astype(np.float64), rows
 
-    def lower(self, X: Any, y: Array | None = None, w: Array | None = None) -> Forward:
-        """Return the programs for the rows of ``X``, and make it their data."""
-        n, sparse = X.shape[0], is_sparse(X)
-        if sparse not in self._sources:
-            self._sources[sparse] = Source(sparse)
-        source, targets, kind = self._sources[sparse], None, None
-        source.set(X)
-        if y is not None:
-            kind = y.dtype, y.shape[1:]
-            if kind not in self._targets:
-                self._targets[kind] = Targets(y, weighted=True)
-            targets = self._targets[kind]
-            targets.set(y, w)
-        batch = min(self._batch, max(n, 1))
-        sizes = [batch, n % batch] if n % batch else [batch]
-        if len(self._programs) > _KEPT:
-            self._programs.clear()
-        programs = []
-        flops = batch * self._network.layer.flops(self._network.inputs or 1)
-        threads = threads_for(batch, flops, self._threads)  # the shorter batch runs on the same
-        for size in sizes:
-            key = size, threads, sparse, kind
-            if key not in self._programs:
-                self._programs[key] = self._program(size, threads, source, targets, y)
-            programs.append(self._programs[key])
-        return Forward(programs[0], programs[1] if len(programs) > 1 else None)
+    def _division(self, n: int) -> tuple[int, int]:
+        """Return by how many threads ``n`` rows are shared, and how many rows go at once."""
+        assert self._network.inputs is not None
+        flops = n * self._network.layer.flops(self._network.inputs)
+        threads = threads_for(n, flops, self._threads)
+        batch = min(self._batch, -(-n // threads))
+        return min(threads, -(-n // batch)), batch
+
+    def _hand(self, thread: int, batch: int, last: int, arrays: dict[str, Array]) -> Hand:
+        """Return what a thread runs for ``arrays``."""
+        while len(self._steps) <= thread:
+            self._steps.append(Buffer.number("t"))
+        sizes = [batch] if last == batch else [batch, last]
+        programs = [self._opened(thread, batch, size, arrays) for size in sizes]
+        return Hand(programs[0], programs[1] if len(programs) > 1 else None, self._steps[thread])
+
+    def _opened(self, thread: int, batch: int, size: int, arrays: dict[str, Array]) -> Program:
+        kinds = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
+        key = thread, batch, size, tuple(kinds.items())
+        if key not in self._programs:
+            if len(self._programs) > _KEPT * len(self._steps):
+                self._programs.clear()
+            self._programs[key] = self._program(self._steps[thread], batch, size, arrays)
+        program, windows = self._programs[key]
+        windows.open(arrays)
+        return program
+
+    def program(self, batch: int) -> Program:
+        """Return the program for ``batch`` rows; print it to read it."""
+        network, step = self._network, Buffer.number("t")
+        X = np.zeros((batch, network.inputs or 0), network.dtype)
+        z = np.zeros((batch, network.outputs), network.dtype)
+        return self._program(step, batch, batch, {"z": z, "X": X})[0]
 
     def _program(
-        self, n: int, threads: int, source: Source, targets: Targets | None, y: Array | None
-    ) -> Program:
+        self, step: Buffer, batch: int, n: int, arrays: dict[str, Array]
+    ) -> tuple[Program, Windows]:
+        """Lower ``n`` rows, of which ``batch`` go at once otherwise."""
         network = self._network
         assert network.inputs is not None
-        program = Program("predict", n, network.dtype, threads)
+        program = Program("predict", n, network.dtype, 1)
         arena = Arena(network.dtype)
-        chosen = arena.array("i", n, kind="i")
-        low = Lowering(program, arena, network, self._control, self._step, training=False)
-        low.emit(following_rows, {"batch": self._batch, "i": chosen})
-        x = source.lower(low, network.inputs, chosen)
+        low = Lowering(program, arena, network, self._control, step, training=False)
+        shown: dict[str, tuple[Buffer, int]] = {}
+        if "X" in arrays:
+            x = arena.array("x", n, network.inputs)
+            shown["X"] = x, batch
+        else:
+            chosen = arena.array("i", n, kind="i")
+            low.emit(following_rows, {"batch": batch, "i": chosen})
+            x = self._source.lower(low, network.inputs, chosen)
         z, _ = network.layer.lower(low, x)
-        low.emit(put, {"batch": z, "i": chosen, "out": self._out})
-        if targets is not None and y is not None:
+        if isinstance(x, Buffer) and z.block is x.block:  # what is only passed on
+            z = arena.array("z", *x.shape)
+            names = {"source": x, "start": 0, "target": z, "begin": 0, "width": x.shape[1]}
+            low.emit(copy_columns, names)
+        shown["z"] = z, batch
+        if "y" in arrays:
             assert self._loss is not None
-            loss = arena.array("loss", n)
-            names = {"z": z, "loss": loss, **self._loss.settings(), **targets.lower(low, chosen)}
-            value, _ = self._loss.kernels(y)
+            y = arena.array(
+                "y", n, *arrays["y"].shape[1:], kind="f" if arrays["y"].ndim > 1 else "i"
+            )
+            w, loss, total = arena.array("w", n), arena.array("loss", n), arena.array("mean", 1)
+            shown |= {"y": (y, batch), "w": (w, batch), "losses": (total, 1)}
+            value, _ = self._loss.kernels(arrays["y"])
+            names = {"z": z, "y": y, "w": w, "loss": loss, **self._loss.settings()}
             low.emit(value, names, flops=z.size)
-            low.emit(put_items, {"batch": loss, "i": chosen, "out": self._losses})
-        low.emit(advance, {"t": self._step.as_vector()})
-        low.barrier()
+            low.emit(average, {"loss": loss, "mean": total})
         arena.allocate()
+        windows = Windows(program, step, shown)
         program.assemble()
-        return program
+        return program, windows
 
 
 def following_rows(step, batch, i):  # type: ignore[no-untyped-def]
     """i ← the next rows"""
     for k in range(i.shape[0]):
         i[k] = step * batch + k
+
+
+def average(loss, mean):  # type: ignore[no-untyped-def]
+    """mean ← the average of loss"""
+    total = 0.0
+    for i in range(loss.shape[0]):
+        total += loss[i]
+    mean[0] = total / loss.shape[0]
 
 
 def advance(t):  # type: ignore[no-untyped-def]

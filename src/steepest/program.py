@@ -339,6 +339,21 @@ class Program:
         rows: Iterable[list[int]] = (i.assemble(self.dtype) for i in self.instructions)
         self.rows = np.array([slot for row in rows for slot in row], np.int64)
 
+    def places(self, buffer: Buffer) -> list[tuple[int, int]]:
+        """Return where the rows of integers hold addresses in the memory of ``buffer``.
+
+        As pairs: the number of the integer, and how many numbers behind the buffer's start the
+        address lies.
+        """
+        found, at = [], 0
+        for instruction in self.instructions:
+            at += 2
+            for operand in instruction.operands.values():
+                if isinstance(operand, Buffer) and operand.block is buffer.block:
+                    found.append((at, operand.offset - buffer.offset))
+                at += len(operand.slots())
+        return found
+
     @property
     def flops(self) -> int:
         """Floating-point operations of one step."""

@@ -150,6 +150,71 @@ def test_one_output(loss, compiled):
 
 
 @both
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cross_entropy_of_two_classes_is_that_of_any_number(compiled, smoothing, dtype):
+    """A third class that is ruled out changes nothing, where nothing is spread over it."""
+    loss, n = SoftmaxCrossEntropy(smoothing), 70
+    z, y, w = example(classes, n, 2, dtype)
+    z[:4] = [[0, 0], [200, -200], [-50, 50], [30, 30]]
+    w[5] = 0
+    tolerance = {"rtol": 1e-13, "atol": 1e-14} if dtype == "float64" else {"rtol": 5e-6}
+    exact = z.astype("float64")
+    expected = w * cross_entropy(exact, y, smoothing)
+    np.testing.assert_allclose(value(loss, z, y, w, compiled, threads=2), expected, **tolerance)
+    out, dz = gradient(loss, z, y, w, 0.25, compiled, threads=2)
+    np.testing.assert_allclose(out, expected, **tolerance)
+    t = (1 - smoothing) * np.eye(2)[y] + smoothing / 2
+    slope = 0.25 * w[:, None] * (special.softmax(exact, axis=1) - t)
+    np.testing.assert_allclose(
+        dz, slope, rtol=tolerance["rtol"], atol=1e-7 if dtype == "float32" else 1e-14
+    )
+    if smoothing == 0:
+        wide = np.column_stack([z, np.full(n, -np.inf, dtype)])
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_allclose(value(loss, wide, y, w, compiled), out, **tolerance)
+
+
+@both
+def test_two_classes_of_logits_that_are_not_finite(compiled):
+    loss, inf, nan = SoftmaxCrossEntropy(), np.inf, np.nan
+    z = np.array([[0, -inf], [0, -inf], [inf, 0], [nan, 0], [0, nan], [-inf, -inf]])
+    y, w = np.array([0, 1, 0, 0, 0, 1]), np.ones(6)
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = value(loss, z, y, w, compiled)
+        out, dz = gradient(loss, z, y, w, 1.0, compiled)
+    np.testing.assert_array_equal(found, [0, inf, nan, nan, nan, nan])
+    np.testing.assert_array_equal(out, found)
+    np.testing.assert_array_equal(dz[:2], [[0, 0], [1, -1]])
+    assert np.isnan(dz[2:]).all()
+
+
+@both
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_many_rows_of_one_output(compiled, smoothing, dtype):
+    loss = Logistic(smoothing)
+    z, y, w = example(binary, 70, 1, dtype)
+    z[:4, 0], w[5] = [0, 200, -200, 30], 0
+    exact, p = z.astype("float64"), (1 - smoothing) * y + smoothing / 2
+    tolerance = (
+        {"rtol": 1e-13, "atol": 1e-14} if dtype == "float64" else {"rtol": 5e-6, "atol": 1e-30}
+    )
+    expected = w * (np.logaddexp(0, exact) - p * exact)[:, 0]
+    t = loss.targets(y, 1, dtype)
+    np.testing.assert_allclose(value(loss, z, t, w, compiled, threads=2), expected, **tolerance)
+    out, dz = gradient(loss, z, t, w, 0.25, compiled, threads=2)
+    np.testing.assert_allclose(out, expected, **tolerance)
+    slope = 0.25 * w[:, None] * (special.expit(exact) - p)
+    np.testing.assert_allclose(
+        dz, slope, rtol=tolerance["rtol"], atol=1e-7 if dtype == "float32" else 1e-14
+    )
+    z[0, 0] = np.nan
+    out, dz = gradient(loss, z, t, w, 0.25, compiled)
+    assert np.isnan([out[0], dz[0, 0]]).all()
+
+
+@both
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_cross_entropy_of_huge_logits(compiled, smoothing, dtype):
@@ -221,6 +286,15 @@ def test_minimisers():
     assert abs(best(Squared()) - y.mean()) < 0.02
     assert abs(best(Absolute()) - np.median(y)) < 0.02
     assert abs(best(Quantile((0.8,))) - np.quantile(y, 0.8)) < 0.02
+
+
+@pytest.mark.parametrize("q", [2, 3, 32, 33, 100])
+def test_probabilities_of_classes(q):
+    z = np.random.default_rng(q).normal(size=(7, q), scale=20)
+    p = SoftmaxCrossEntropy().mean(z)
+    assert p.flags.c_contiguous
+    np.testing.assert_allclose(p, special.softmax(z, axis=1), rtol=1e-13)
+    assert SoftmaxCrossEntropy().mean(z[:0]).shape == (0, q)
 
 
 def test_means():

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._blas import gemm_address
 from ..errors import InputError
 from ..init import INITIALISERS
 from ..layer import Array, Backward, Layer, Parameter, positive_count
@@ -84,8 +83,6 @@ class Dense(Layer):
         n, p = x.shape
         y = low.array("y", n, self.units)
         names: dict[str, Any] = {"x": x, "y": y, **low.theta(self, p)}
-        # One product for all batches of a prediction, so that a row's does not depend on its place.
-        names["blas"] = gemm_address(str(low.arena.dtype), n if low.training else 1)
         if not self.bias:
             names["b"] = low.array("zero", self.units)
         flops = n * self.flops(p)

@@ -9,6 +9,7 @@ overflows or cancels. With label smoothing ε, (1 − ε)·y + ε/2 stands for y
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,14 +58,16 @@ class Logistic(Loss):
         z: Array, y: Array, w: Array, loss: Array, label_smoothing: float, rows: range
     ) -> None:
         """loss = w Σ_k (log(1 + exp(z)) − t z), t = (1 − label_smoothing) y + label_smoothing/2"""
-        zero, one = z.dtype.type(0), z.dtype.type(1)
+        one = z.dtype.type(1)
         kept, even = one - label_smoothing, label_smoothing * z.dtype.type(0.5)
+        if z.shape[1] == 1:  # a vector of rows at a time
+            for i in rows:
+                loss[i] = times(w[i], _entry(z[i, 0], kept * y[i, 0] + even, z))
+            return
         for i in rows:
-            total = zero
+            total = z.dtype.type(0)
             for k in range(z.shape[1]):
-                v, t = z[i, k], kept * y[i, k] + even
-                wrong = times(t, -v) if v < zero else times(one - t, v)
-                total += wrong + log1p(exp(-abs(v), z), z)
+                total += _entry(z[i, k], kept * y[i, k] + even, z)
             loss[i] = times(w[i], total)
 
     @staticmethod
@@ -73,14 +76,26 @@ class Logistic(Loss):
         label_smoothing: float, rows: range,
     ) -> None:  # fmt: skip
         """dz = scale w (sigmoid(z) − t), t = (1 − label_smoothing) y + label_smoothing/2; loss"""
-        zero, one = z.dtype.type(0), z.dtype.type(1)
+        one = z.dtype.type(1)
         kept, even = one - label_smoothing, label_smoothing * z.dtype.type(0.5)
+        if z.shape[1] == 1:
+            for i in rows:
+                v, t = z[i, 0], kept * y[i, 0] + even
+                loss[i] = times(w[i], _entry(v, t, z))
+                dz[i, 0] = times(scale * w[i], sigmoid(v, z) - t)
+            return
         for i in rows:
             factor = scale * w[i]
-            total = zero
+            total = z.dtype.type(0)
             for k in range(z.shape[1]):
                 v, t = z[i, k], kept * y[i, k] + even
-                wrong = times(t, -v) if v < zero else times(one - t, v)
-                total += wrong + log1p(exp(-abs(v), z), z)
+                total += _entry(v, t, z)
                 dz[i, k] = times(factor, sigmoid(v, z) - t)
             loss[i] = times(w[i], total)
+
+
+def _entry(v: Any, t: Any, like: Any) -> Any:
+    """Return log(1 + exp(v)) − t v, finite also where v is large."""
+    zero, one = like.dtype.type(0), like.dtype.type(1)
+    wrong = times(t, -v) if v < zero else times(one - t, v)
+    return wrong + log1p(exp(-abs(v), like), like)
