@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "band_rows", "columns", "copy_band", "copy_row", "item_bytes", "lanes", "multiply_strip", "multiply_tile", "number",
-    "peek", "peek_byte", "peek_int", "poke", "scratch", "tile_bytes", "tile_rows", "turn_block",
-    "update_strip",
+    "band_rows", "columns", "copy_band", "copy_row", "item_bytes", "lanes", "multiply_strip",
+    "multiply_tile", "number", "peek", "peek_byte", "peek_int", "poke", "scratch", "tile_bytes",
+    "tile_rows", "turn_block", "update_strip",
 ]  # fmt: skip
 
 CACHE_LINE = 64
