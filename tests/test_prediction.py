@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy import sparse
 
-from steepest import Dense, Network, ReLU, Squared
+from steepest import Dense, Identity, Network, ReLU, SoftmaxCrossEntropy, Squared
 from steepest.data import as_weights
 from steepest.prediction import Predictor
 
@@ -44,3 +45,44 @@ def test_evaluate_is_the_weighted_average_of_the_loss(network, threads):
     expected = forward(network, X)
     np.testing.assert_allclose(out, expected, rtol=1e-10, atol=1e-10)
     assert loss == pytest.approx(np.mean(w * 0.5 * ((expected - y) ** 2).sum(axis=1)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_predictions_are_the_same_whoever_makes_them(dtype):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 20)).astype(dtype)
+    y, w = rng.integers(0, 2, 3000), rng.uniform(size=3000).astype(dtype)
+    network = Network(Dense(32), ReLU(), Dense(2), inputs=20, dtype=dtype)
+    once = network.predict(X, threads=1)
+    evaluated = Predictor(network, 256, 2, SoftmaxCrossEntropy()).evaluate(X, y, w)
+    for _ in range(5):
+        np.testing.assert_array_equal(network.predict(X, threads=2), once)
+        again = Predictor(network, 256, 2, SoftmaxCrossEntropy()).evaluate(X, y, w)
+        np.testing.assert_array_equal(again[0], once)
+        assert again[1] == evaluated[1]
+
+
+@pytest.mark.parametrize("layers", [(Identity(),), (ReLU(),), (ReLU(), Identity())])
+def test_the_rows_are_read_where_they_lie_and_left_alone(layers):
+    X = np.random.default_rng(0).standard_normal((300, 3)).astype(np.float32)
+    before = X.copy()
+    z = Network(*layers, inputs=3).predict(X, threads=2)
+    assert not np.shares_memory(z, X)
+    np.testing.assert_array_equal(z, np.maximum(before, 0) if ReLU() in layers else before)
+    np.testing.assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_in_csr_form(network, threads):
+    X = np.random.default_rng(0).standard_normal((600, 128))
+    X[np.abs(X) < 1] = 0
+    z = network.predict(sparse.csr_matrix(X), threads=threads)
+    np.testing.assert_allclose(z, forward(network, X), rtol=1e-10, atol=1e-10)
+
+
+def test_real_targets_and_a_last_shorter_block_count_by_rows():
+    X = np.random.default_rng(0).standard_normal((1001, 4)).astype(np.float32)
+    network = Network(Dense(2), inputs=4)
+    y = np.zeros((1001, 2), np.float32)
+    z, loss = Predictor(network, 100, 2, Squared()).evaluate(X, y, np.ones(1001, np.float32))
+    assert loss == pytest.approx(0.5 * float(np.mean((z**2).sum(axis=1))), rel=1e-6)
