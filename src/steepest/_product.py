@@ -2,11 +2,12 @@
 
 C is made of tiles, a few rows by two vectors, whose sums stay in registers. All rows of A go past
 a panel of B, two vectors wide, that stays in the first cache. B is copied to such a panel only if
-it lies column after column, if it is narrower, or if its rows lie too far apart for that cache.
+it lies column after column, if it is narrower, or if its rows lie too far apart for that cache. A
+is copied to bands, the rows of a few tiles side by side, only if it lies column after column and
+many panels pass: else it pays only for many rows, and there BLAS is as good (`steepest._blas`).
 
 Source of the blocking: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication",
-ACM Trans. Math. Softw. 34 (2008), sections 4 and 5. A is not copied: that pays only for many rows,
-and there BLAS is as good (`steepest._blas.gemm_address`).
+ACM Trans. Math. Softw. 34 (2008), sections 4 and 5.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def gemm(
             tiles = (rows + most - 1) // most
             few, more = rows // tiles, rows % tiles  # so many tiles have one row more
             if packs:
-                few, more = most, 0
+                few, more = most, 0  # a tile must not go beyond its band
                 pack_bands(alpha, a + begin * row_a + k0 * step_a, step_a, depth, rows, packed)
             strips = (n + wide - 1) // wide
             for strip in range(strips):

@@ -173,7 +173,7 @@ class SoftmaxCrossEntropy(Loss):
 def class_targets(loss: Loss, y: Array, q: int) -> Array:
     """Return classes (n,) as int64; raise `InputError` if one is not in 0, …, q − 1."""
     if y.dtype.kind in "iu" and y.ndim == 1 and y.size and y.min() >= 0 and y.max() < q:
-        return np.array(y, np.int64)
+        return np.array(y, np.int64)  # a copy: kernels trust that it stays as it was checked
     labels = real_targets(loss, y, "float64")[:, 0]
     bad = (labels < 0) | (labels >= q) | (labels != np.floor(labels))
     if bad.any():

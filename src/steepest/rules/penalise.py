@@ -32,5 +32,5 @@ def penalise(
 def decay(theta: Array, eta: float, weight_decay: float, entries: range) -> None:
     """theta −= eta weight_decay theta"""
     rate = eta * weight_decay
-    for i in entries:  # times 1 − rate would be off by 3 in 1,000 in float32 at a rate of 1e-5
+    for i in entries:  # 1 − rate is off by up to 3 in 1,000 in float32 at 1e-5
         theta[i] -= rate * theta[i]
