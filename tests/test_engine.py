@@ -11,7 +11,7 @@ from steepest import Dense, Layer, Network, SoftmaxCrossEntropy, Trainer
 from steepest.engine import Control, Engine, barrier
 from steepest.errors import KernelError, SteepestError
 from steepest.estimators.compiled import Compiled
-from steepest.program import Arena, Constant, Instruction, Program, Share, Special
+from steepest.program import Arena, Constant, Instruction, Program, Share, Special, Taken
 
 
 def test_barriers_hold_threads_together_also_on_too_few_cores():
@@ -59,6 +59,59 @@ def test_shares_cover_a_range_once():
             with Engine(program, None, 1, control) as engine:
                 engine.run(0, 1)
             assert marks.array[:extent].tolist() == [1.0] * extent
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("extent", [0, 1, 32, 33, 70, 500])
+def test_parts_are_taken_once_in_every_step_whoever_comes_late(threads, extent):
+    arena, control = Arena("float64"), Control()
+    marks = arena.array("marks", max(extent, 1))
+    busy = arena.array("busy", threads)
+    arena.allocate()
+    operands = {"marks": marks, "entries": Taken(extent, 32, control.counts(threads))}
+    meet = {"arrivals": Constant(control.address), "threads": Special("threads"),
+            "patience": Constant(100)}  # fmt: skip
+    program = Program("test", 1, "float64", threads, [
+        Instruction(dawdle, {"busy": busy, "thread": Special("thread")}),
+        Instruction(mark, operands), Instruction(barrier, meet),
+    ])  # fmt: skip
+    program.assemble()
+    with Engine(program, None, 1, control) as engine:
+        for steps in (1, 50):
+            assert engine.run(0, steps) == steps
+        list(engine.trace(program))  # one thread alone does all
+    assert marks.array[:extent].tolist() == [52.0] * extent
+
+
+def dawdle(busy, thread):
+    """busy += 1, again and again: the later, the higher the number of the thread"""
+    for k in range(1000 * thread):
+        busy[thread] += k
+
+
+def test_a_thread_that_fails_leaves_no_part_untaken_in_the_next_run():
+    arena, control = Arena("float64"), Control()
+    marks, limit = arena.array("marks", 200), arena.array("limit", 1)
+    arena.allocate()
+    limit.array[0] = 70
+    parts = Taken(200, 32, control.counts(2))
+    step = Instruction(mark_below, {"marks": marks, "limit": limit, "entries": parts})
+    program = Program("test", 1, "float64", 2, [step])
+    program.assemble()
+    with Engine(program, None, 1, control) as engine:
+        with pytest.raises(KernelError):
+            engine.run(0, 1)
+        marks.array[:], limit.array[0] = 0, 200
+        engine.run(0, 1)
+    assert marks.array.tolist() == [1.0] * 200
+
+
+def mark_below(marks, limit, entries):
+    """marks += 1"""
+    for k in entries:
+        if k >= limit[0]:
+            raise ValueError("too far")
+        marks[k] += 1
 
 
 def mark(marks, entries):

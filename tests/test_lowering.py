@@ -27,7 +27,7 @@ from steepest import (
 from steepest.engine import barrier
 from steepest.estimators.order import Given
 from steepest.lowering import ask_for_rows, gather, gather_items
-from steepest.program import Share, Whole
+from steepest.program import Share, Taken, Whole
 from steepest.sampling import SAMPLERS, FullBatch, Sequential, Shuffled
 from steepest.training import TrainingRun
 
@@ -80,6 +80,33 @@ def test_an_entrywise_layer_shares_rows_where_its_neighbours_do():
         i for i in run.whole.instructions if i.function.__qualname__ == "Tanh.forward"
     ).operands["units"]
     assert whole == Whole(20)
+
+
+def taken(run):
+    """Return the names of the kernels that threads take parts of, by their place."""
+    return {
+        k: i.function.__qualname__
+        for k, i in enumerate(run.whole.instructions)
+        if any(isinstance(o, Taken) for o in i.operands.values())
+    }
+
+
+@pytest.mark.parametrize(
+    ("layers", "inputs", "kernels"),
+    [((Dense(256), ReLU(), Dense(256)), 600, ["forward"]),  # 256 × 256 takes not long enough
+     ((Dense(400), ReLU(), Dense(400)), 20, ["forward", "backward_x"])],
+)  # fmt: skip
+def test_threads_take_parts_of_long_products_and_meet_before_and_after(layers, inputs, kernels):
+    run, together = run_of(*layers, threads=2, inputs=inputs, n=150)
+    steps = shown(run)
+    assert list(taken(run).values()) == kernels
+    for k in taken(run):
+        assert steps[k - 1] == steps[k + 1] == ("barrier", None)
+    one, alone = run_of(*layers, threads=1, inputs=inputs, n=150)
+    assert not taken(one)
+    np.testing.assert_allclose(together.theta, alone.theta, rtol=1e-9, atol=1e-12)
+    _, again = run_of(*layers, threads=2, inputs=inputs, n=150)
+    assert (again.theta == together.theta).all()
 
 
 def test_nobody_meets_on_one_thread():

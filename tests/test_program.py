@@ -13,6 +13,7 @@ from steepest.program import (
     Program,
     Share,
     Special,
+    Taken,
     aligned,
 )
 
@@ -58,6 +59,7 @@ def test_kinds_of_operands():
     assert (Buffer.number("t").code, Buffer.number("t").as_vector().code) == ("*i", "i1")
     assert (Constant(1.0).code, Constant(1).code) == ("f", "i")
     assert (Share(3).code, Share(3, alone=True).code) == ("share", "all")
+    assert (Taken(100, 32, 5).code, Taken(100, 32, 5).slots()) == ("taken", (100, 32, 5))
     with pytest.raises(AssertionError, match="C-contiguous"):
         Buffer.of("a", np.zeros((2, 3)).T)
 

@@ -32,6 +32,20 @@ Gradients(network, Squared()).norms(X, y)
 """
 
 
+WARM_UP_WIDE = """
+from steepest import warmup
+warmup._fit_wide("float32", 2)
+"""
+USE_WIDE = """
+import numpy as np
+from steepest import SGD, Dense, Network, Squared, Trainer
+
+X = np.random.default_rng(0).standard_normal((100, 400)).astype(np.float32)
+network = Network(Dense(512), Dense(512), Dense(1), inputs=400)
+Trainer(network, Squared(), SGD(lr=1e-3), batch=100, threads=2).fit(X, X[:, 0], epochs=1)
+"""
+
+
 def run(script, store):
     environment = os.environ | {"STEEPEST_CACHE": str(store)}
     command = [sys.executable, "-c", script]
@@ -45,6 +59,13 @@ def test_what_is_warmed_up_is_there_for_a_later_process(tmp_path):
     stored = sorted(tmp_path.rglob("*.o"))
     assert kernels == len(stored) > 25
     run(USE, tmp_path)
+    assert sorted(tmp_path.rglob("*.o")) == stored
+
+
+def test_long_products_on_two_threads_are_warmed_up(tmp_path):
+    run(WARM_UP_WIDE, tmp_path)
+    stored = sorted(tmp_path.rglob("*.o"))
+    run(USE_WIDE, tmp_path)
     assert sorted(tmp_path.rglob("*.o")) == stored
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ._kernels import gemm_address as own_gemm_address
 
-__all__ = ["blas_address", "gemm", "gemm_address", "single_threaded"]
+__all__ = ["OWN_ROWS", "blas_address", "gemm", "gemm_address", "single_threaded"]
 
 
 def gemm(address: int, alpha: float, a: Any, b: Any, beta: float, c: Any) -> None:
@@ -22,12 +22,13 @@ def gemm(address: int, alpha: float, a: Any, b: Any, beta: float, c: Any) -> Non
     c[...] = alpha * (a @ b) + beta * c if beta else alpha * (a @ b)
 
 
-_OURS = 192  # rows of a batch up to which our own product is as quick as BLAS, or quicker
+OWN_ROWS = 192
+"""Rows of a batch up to which our own product is as quick as BLAS, or quicker."""
 
 
 def gemm_address(dtype: str, rows: int) -> int:
     """Return the address of the ``?gemm`` to use for batches of ``rows``: ours, or SciPy's."""
-    return own_gemm_address(dtype) if rows <= _OURS else blas_address(dtype)
+    return own_gemm_address(dtype) if rows <= OWN_ROWS else blas_address(dtype)
 
 
 @functools.cache

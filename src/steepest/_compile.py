@@ -22,6 +22,7 @@ from numba import types
 from numba.core.errors import NumbaError
 
 from . import _tiles  # noqa: F401  (registers what stands for the functions of _vectors)
+from ._atomic import fetch_add
 from ._intrinsics import FLAGS, INSTEAD, pointer, real
 from .errors import InputError
 
@@ -101,13 +102,18 @@ def _entry(function: Callable[..., Any], operands: tuple[str, ...], kind: Any) -
         text, width = _operand(operand, slot)
         arguments.append(text)
         slot += width
-    alone = not {"share", "all", "thread", "threads"} & set(operands)
-    guard = "if thread == 0: " if alone else ""
-    source = f"def entry(row, thread, threads):\n    {guard}kernel({', '.join(arguments)})\n"
+    call = f"kernel({', '.join(arguments)})"
+    if "taken" in operands:
+        at = 2 + sum(_operand(o, 0)[1] for o in operands[: operands.index("taken")])
+        call = _TAKING.format(share=f"row[{at}], row[{at + 1}]", counts=f"row[{at + 2}]", call=call)
+    elif not {"share", "all", "thread", "threads"} & set(operands):
+        call = f"if thread == 0: {call}"
+    source = f"def entry(row, thread, threads):\n    {call}\n"
     namespace: dict[str, Any] = {
         "kernel": numba.njit(_jitable(function), **_INNER),
         "carray": numba.carray,
         "share": numba.njit(_share, **_INNER),
+        "next_part": numba.njit(_jitable(_next_part), **_INNER),
         "pointer_f": pointer(kind),
         "pointer_i": pointer(types.int64),
         "pointer_j": pointer(types.int32),
@@ -131,6 +137,9 @@ def _operand(operand: str, slot: int) -> tuple[str, int]:
     if operand == "share":
         bounds = f"row[{slot}], row[{slot + 1}], thread, threads"
         return f"range(uint64(share({bounds}, 0)), uint64(share({bounds}, 1)))", 2
+    if operand == "taken":
+        end = f"min(begin + row[{slot + 1}], row[{slot}])"
+        return f"range(uint64(begin), uint64({end}))", 3
     if operand == "all":
         return f"range(uint64(0), uint64(row[{slot}]))", 2
     if operand[0] == "*":
@@ -155,6 +164,27 @@ def _share(extent: int, grain: int, thread: int, threads: int, end: int) -> int:
     """
     blocks = (extent + grain - 1) // grain
     return min(extent, blocks * (thread + end) // threads * grain)
+
+
+def _next_part(extent: int, grain: int, counts: int, owner: int, threads: int) -> int:
+    """Return where a part of the share of thread ``owner`` begins that nobody has taken, or -1.
+
+    Every thread asks once in vain, so in every step there are as many questions, and the count of
+    them, at ``counts`` for each owner, tells the step's first.
+    """
+    first = _share(extent, grain, owner, threads, 0)
+    last = _share(extent, grain, owner, threads, 1)
+    parts = (last - first + grain - 1) // grain
+    part = fetch_add(counts + 64 * owner, 1) % (parts + threads)
+    return first + part * grain if part < parts else -1
+
+
+_TAKING = """for k in range(threads):  # its own share first, and then what others have left
+        owner = (thread + k) % threads
+        begin = next_part({share}, {counts}, owner, threads)
+        while begin >= 0:
+            {call}
+            begin = next_part({share}, {counts}, owner, threads)"""
 
 
 def _jitable(function: Callable[..., Any]) -> Callable[..., Any]:

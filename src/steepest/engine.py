@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _blas
 from ._atomic import call, fetch_add, load, store, yield_core
@@ -77,6 +78,7 @@ class Control:
 
     def __init__(self) -> None:
         self.words = aligned(8, np.int64)
+        self._counts: list[NDArray[np.int64]] = []
 
     @property
     def address(self) -> int:
@@ -90,8 +92,14 @@ class Control:
         """Have all threads end their run, also those that wait at a barrier."""
         self.words[1] = 1
 
+    def counts(self, threads: int) -> int:
+        """Return the address of new counts, one for each thread, of parts that are taken."""
+        self._counts.append(aligned(8 * threads, np.int64))
+        return int(self._counts[-1].ctypes.data)
+
     def reset(self) -> None:
-        self.words[:] = 0
+        for words in (self.words, *self._counts):
+            words[:] = 0
 
     def check(self, programs: Iterable[Program]) -> None:
         """Raise a `KernelError` if a kernel of ``programs`` has failed."""

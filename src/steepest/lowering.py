@@ -22,7 +22,18 @@ from ._cores import spins_for
 from ._random import key_of
 from .errors import InputError
 from .layer import Backward, Layer
-from .program import Arena, Buffer, Cell, Constant, Instruction, Program, Share, Special, Whole
+from .program import (
+    Arena,
+    Buffer,
+    Cell,
+    Constant,
+    Instruction,
+    Program,
+    Share,
+    Special,
+    Taken,
+    Whole,
+)
 from .turning import Seam
 
 if TYPE_CHECKING:
@@ -33,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lowering", "SparseBatch", "Target"]
 
+_PART = 32  # units or inputs that a thread takes at once
 _ASKED = 1024  # entries of a row in CSR form that are asked for ahead of time, at most
 
 
@@ -358,6 +370,16 @@ class Lowering:
         """Return each thread's part of ``range(extent)``."""
         return Share(extent, grain, alone=self.program.threads == 1)
 
+    def taken(self, extent: int) -> Share | Taken:
+        """Return parts of ``range(extent)`` that threads take when they are free, if it has many.
+
+        For kernels that take long, and of which no part needs what another one has prepared.
+        """
+        threads = self.program.threads
+        if threads == 1 or extent < 2 * threads * _PART:
+            return self.share(extent, 16)
+        return Taken(extent, _PART, self._control.counts(threads))
+
     def key(self) -> Constant:
         """Return a key for random numbers that no other instruction has."""
         self._keys += 1
@@ -428,11 +450,11 @@ class Lowering:
 
     def _operand(self, name: str, names: Mapping[str, Any], kernel: str) -> Any:
         value = names.get(name)
-        if name in _SHARES and not isinstance(value, Share | Whole):
+        if name in _SHARES and not isinstance(value, Share | Taken | Whole):
             value = None  # a layer's own field of that name, like Dense's units, is no share
         if isinstance(value, np.ndarray):
             return Buffer.of(name, np.ascontiguousarray(value, self.arena.dtype))
-        if isinstance(value, Buffer | Cell | Constant | Share | Special | Whole):
+        if isinstance(value, Buffer | Cell | Constant | Share | Special | Taken | Whole):
             return value
         if value is not None:
             return Constant(value)
@@ -479,7 +501,7 @@ class Lowering:
             return
         shares = [(name, o) for name, o in operands.items() if isinstance(o, Share)]
         kind: object = shares[0] if shares else "alone"
-        if not shares and any(isinstance(o, Special) for o in operands.values()):
+        if not shares and any(isinstance(o, Special | Taken) for o in operands.values()):
             kind = None
         rows = operands.get("rows")
         own = isinstance(rows, Share) or kind == "alone"

@@ -38,8 +38,9 @@ class Operand(Protocol):
 
         ``f2``, ``i1``, ``j1``: an array of reals, int64 or int32 of that many axes; ``@f2``: one
         that a cell points to; ``*f``, ``*i``: a number that lies at an address; ``f``, ``i``: a
-        number in the row; ``share``: a thread's part of a range; ``all``: the whole range;
-        ``thread``, ``threads``: which thread this is, of how many.
+        number in the row; ``share``: a thread's part of a range; ``taken``: parts of a range that
+        threads take; ``all``: the whole range; ``thread``, ``threads``: which thread this is, of
+        how many.
         """
 
     def slots(self) -> Sequence[int]:
@@ -140,6 +141,24 @@ class Share:
 
     def slots(self) -> Sequence[int]:
         return (self.extent, self.grain)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Parts of ``range(extent)``, ``grain`` each: the kernel is called for one after the other.
+
+    Each thread begins with its share of them, and goes on with what others have left: so one that
+    the machine slows down does less. Results do not depend on who takes which. ``counts`` is the
+    address of a count for each thread, a cache line apart (`engine.Control.counts`).
+    """
+
+    extent: int
+    grain: int
+    counts: int
+    code: ClassVar[str] = "taken"
+
+    def slots(self) -> Sequence[int]:
+        return (self.extent, self.grain, self.counts)
 
 
 @dataclass(frozen=True)

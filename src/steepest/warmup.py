@@ -71,6 +71,7 @@ def warm_up(
                     for look in (gradients.mean, gradients.norms, gradients.moments,
                                  gradients.each):  # fmt: skip
                         look(X, y)
+            _fit_wide(dtype, count)
             _fit_estimators(dtype, count)
     return len(list(cache_folder().glob("*.o"))), time.perf_counter() - start
 
@@ -102,6 +103,13 @@ def _cases() -> Iterator[tuple[tuple[Layer, ...], Loss, Rule, str, Any, Array]]:
     for units in (32, 4):
         for rule in both:
             yield (Dense(units), Dense(4)), squared, rule, "shuffled", sparse.csr_matrix(X), four
+
+
+def _fit_wide(dtype: str, threads: int) -> None:
+    """Fit a network whose products are so long that threads take parts of them."""
+    X = np.random.default_rng(0).standard_normal((192, _WIDTH))
+    network = Network(Dense(320), Dense(320), Dense(1), dtype=dtype)
+    Trainer(network, Squared(), SGD(lr=1e-3), batch=192, threads=threads).fit(X, X[:, 0], epochs=1)
 
 
 def _fit_estimators(dtype: str, threads: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import barrier
-from ..program import Buffer, Constant, Instruction, Program, Share, Special, Whole
+from ..program import Buffer, Constant, Instruction, Program, Share, Special, Taken, Whole
 
 __all__ = ["PlainError", "run_plain"]
 
@@ -37,7 +37,7 @@ def run_plain(program: Program) -> None:
 def _run(instruction: Instruction, dtype: np.dtype[Any]) -> None:
     name, operands = instruction.function.__name__, instruction.operands
     arrays = {k: o.array for k, o in operands.items() if isinstance(o, Buffer) and o.shape}
-    shared = any(isinstance(operand, Share | Special) for operand in operands.values())
+    shared = any(isinstance(operand, Share | Special | Taken) for operand in operands.values())
     touched = {k: np.zeros(array.shape, bool) for k, array in arrays.items()}
     for thread in range(_THREADS if shared else 1):
         before = {k: array.copy() for k, array in arrays.items()}
@@ -67,7 +67,7 @@ def _argument(operand: Any, thread: int, dtype: np.dtype[Any]) -> Any:
     if isinstance(operand, Constant):
         whole = not isinstance(operand.value, float)
         return np.int64(operand.value) if whole else dtype.type(operand.value)
-    if isinstance(operand, Share):
+    if isinstance(operand, Share | Taken):
         ends = [operand.extent * k // _THREADS for k in (thread, thread + 1)]
         return range(*ends)
     if isinstance(operand, Whole):

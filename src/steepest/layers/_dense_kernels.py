@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .._blas import OWN_ROWS
 from . import _dense_columns, _dense_rows, _dense_single, _dense_sparse
 
 __all__ = ["FEW_OUTPUTS", "Kernels", "kernels_for"]
@@ -13,6 +14,7 @@ FEW_OUTPUTS = 16
 """Fewer outputs do not fill a vector, so A is stored row after row: loops run over the inputs."""
 
 _SMALL = 1 << 15  # numbers in A up to which every core may hold all of it
+_LONG = 1 << 25  # FLOPs from which one thread may be done long before another; a third of a ms
 _SINGLE_OUTPUTS = 4  # up to so many, a loop for each output beats a product of matrices
 
 
@@ -21,7 +23,8 @@ class Kernels(NamedTuple):
 
     ``both`` is both halves in one sweep over A; ``sweep`` is ``backward_theta`` and the next
     ``forward`` in one. Where ``by_rows``, threads share rows in ``forward`` and ``backward_x``, and
-    need not meet between them and other kernels by rows.
+    need not meet between them and other kernels by rows. Where ``in_parts``, those two are long
+    enough for threads to take parts of them when they are free.
     """
 
     forward: Callable[..., None]
@@ -30,6 +33,7 @@ class Kernels(NamedTuple):
     both: Callable[..., None] | None = None
     sweep: Callable[..., None] | None = None
     by_rows: bool = False
+    in_parts: bool = False
 
 
 def kernels_for(n: int, p: int, q: int, *, sparse: bool) -> Kernels:
@@ -50,8 +54,9 @@ def kernels_for(n: int, p: int, q: int, *, sparse: bool) -> Kernels:
         )  # fmt: skip
     if q >= FEW_OUTPUTS:
         return Kernels(
-            _dense_columns.forward, _dense_columns.backward_theta, _dense_columns.backward_x
-        )
+            _dense_columns.forward, _dense_columns.backward_theta, _dense_columns.backward_x,
+            in_parts=n <= OWN_ROWS and 2 * n * p * q >= _LONG,
+        )  # fmt: skip
     if n == 1 or q <= _SINGLE_OUTPUTS:
         return Kernels(
             _dense_rows.forward_few, _dense_rows.backward_theta_few, _dense_rows.backward_x_few,

@@ -90,7 +90,10 @@ class Dense(Layer):
         if isinstance(x, SparseBatch):
             names |= {"values": x.data, "columns": x.indices, "starts": x.indptr, "i": x.chosen}
             flops = 2 * x.nonzeros * n * self.units
-        forward = low.emit(kernels.forward, names, flops=flops)
+        parts = {}
+        if kernels.in_parts:
+            parts = {"units": low.taken(self.units), "inputs": low.taken(p)}
+        forward = low.emit(kernels.forward, {**names, **parts}, flops=flops)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             names["dy"] = dy
@@ -102,7 +105,7 @@ class Dense(Layer):
                 if kernels.both is not None and low.fused and low.program.threads == 1:
                     low.emit(kernels.both, {**names, **low.targets(self, p)}, flops=2 * flops)
                     return dx
-                low.emit(kernels.backward_x, names, flops=flops)
+                low.emit(kernels.backward_x, {**names, **parts}, flops=flops)
             low.backward_theta(self, p, kernels.backward_theta, names, flops, waits=kernels.by_rows)
             if kernels.sweep is not None and low.fused and not wants_dx:
                 low.join(forward, kernels.sweep, {**names, **low.targets(self, p)}, 2 * flops)
