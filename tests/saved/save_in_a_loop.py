@@ -1,10 +1,13 @@
 """Saves a model again and again in processes that are killed: MODEL PLACE KILLS [two-steps].
 
 The n-th save has all parameters n, and seed n. A line of the output says how far each process got.
+After KILLS processes it goes on until its input ends, which the reader closes when it has seen
+more than one model, for as many processes again and again, and not for ever.
 """
 
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -23,14 +26,22 @@ def save(n):
     model.save(place)
 
 
+def told_to_stop():
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
 draw = random.Random(0)
+began = time.perf_counter()
 save(0)
-for k in range(kills):
+takes = time.perf_counter() - began  # disks differ: a kill comes within the first few saves
+k = 0
+while k < kills or not (told_to_stop() or k == 50 * kills):
     pid = os.fork()
     if pid == 0:
         for n in range(1000 * k, 1000 * (k + 1)):
             save(n)
-    time.sleep(draw.uniform(0, 0.03))
+    time.sleep(draw.uniform(0, max(0.03, 3 * takes)))
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     print(k, flush=True)
+    k += 1
