@@ -5,9 +5,12 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import sys
 import threading
 from types import TracebackType
 from typing import Any
+
+from llvmlite.binding import get_host_cpu_features
 
 from ._kernels import gemm_address as own_gemm_address
 
@@ -22,8 +25,11 @@ def gemm(address: int, alpha: float, a: Any, b: Any, beta: float, c: Any) -> Non
     c[...] = alpha * (a @ b) + beta * c if beta else alpha * (a @ b)
 
 
-OWN_ROWS = 192
-"""Rows of a batch up to which our own product is as quick as BLAS, or quicker."""
+OWN_ROWS = sys.maxsize if get_host_cpu_features().get("avx512f", False) else 192
+"""Rows of a batch up to which our own product is as quick as BLAS, or quicker.
+
+With AVX-512 that is so for any number: OpenBLAS has no kernel for it on some processors.
+"""
 
 
 def gemm_address(dtype: str, rows: int) -> int:
