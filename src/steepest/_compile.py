@@ -21,7 +21,7 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
 
-from . import _tiles  # noqa: F401  (registers what stands for the functions of _vectors)
+from . import _tiles_of_pairs  # noqa: F401  (registers what stands for plain functions, and _tiles)
 from ._atomic import fetch_add
 from ._intrinsics import FLAGS, INSTEAD, pointer, real
 from .errors import InputError

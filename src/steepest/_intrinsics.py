@@ -1,7 +1,7 @@
 """What kernels may call beside plain Python, compiled: BLAS and what threads need.
 
 Each is the compiled form of a plain function in `steepest._blas`, `_atomic`, `_ahead` or `_fma`.
-Those of `steepest._vectors` are in `_tiles`.
+Those of `steepest._vectors` are in `_tiles`, those of `_pairs` in `_tiles_of_pairs`.
 """
 
 from __future__ import annotations

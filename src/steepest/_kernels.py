@@ -23,11 +23,11 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from . import _product
+from . import _product, _product_of_pairs
 
 __all__ = ["cache_folder", "driver_address", "gemm_address", "kernel_address"]
 
-_COMPILER = ("_compile", "_intrinsics", "_tiles")  # a change of these makes all kernels anew
+_COMPILER = ("_compile", "_intrinsics", "_tiles", "_tiles_of_pairs")  # a change of these makes all kernels anew
 
 _lock = threading.RLock()
 _addresses: dict[Any, int] = {}
@@ -76,14 +76,20 @@ def driver_address(function: Callable[..., Any], n_arguments: int) -> int:
 
 
 def gemm_address(dtype: str) -> int:
-    """Return the address of our own matrix product, which is called as BLAS ``?gemm`` is."""
+    """Return the address of our own matrix product, which is called as BLAS ``?gemm`` is.
+
+    That for bfloat16 takes float32 matrices, and rounds them.
+    """
+    product, kind = _product.gemm, dtype
+    if dtype == "bfloat16":
+        product, kind = _product_of_pairs.gemm, "float32"
 
     def compile_it(symbol: str) -> bytes:
         from . import _compile
 
-        return _compile.blas_code(_product.gemm, dtype, symbol)
+        return _compile.blas_code(product, kind, symbol)
 
-    return _address(_product.gemm, (dtype,), compile_it)
+    return _address(product, (dtype,), compile_it)
 
 
 def cache_folder() -> Path:

@@ -19,20 +19,20 @@ from ._intrinsics import prefetch, stands_for
 
 _WORD = ir.IntType(64)
 _WIDE = llvm.get_host_cpu_features().get("avx512f", False)
-_VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
+VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
 _TILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
-_TILE_VECTORS = 2
-_BAND_ROWS = 4 * _TILE_ROWS  # in whole vectors, for either type
+TILE_VECTORS = 2
+BAND_ROWS = 4 * _TILE_ROWS  # in whole vectors, for either type
 _STRIP_VECTORS = 8
 
 
-class _Vectors:
+class Vectors:
     """Emits loads, stores and arithmetic of vectors of a real type."""
 
     def __init__(self, builder: Any, real: Any) -> None:
         self.builder = builder
         self.size = real.bitwidth // 8
-        self.lanes = _VECTOR_BYTES // self.size
+        self.lanes = VECTOR_BYTES // self.size
         self.real = ir.FloatType() if self.size == 4 else ir.DoubleType()
         self.vector = ir.VectorType(self.real, self.lanes)
         self.zero = ir.Constant(self.vector, None)
@@ -71,6 +71,10 @@ class _Vectors:
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [x, y, z])
 
+    def multiply(self, x: Any, y: Any, z: Any) -> Any:
+        """Return z with the products of what lies in x and y added."""
+        return self.fma(x, y, z)
+
 
 def _constant(plain: Callable[..., Any], value: Callable[[int], int]) -> None:
     """Register a function whose result depends on the bytes of its argument's type alone."""
@@ -84,11 +88,11 @@ def _constant(plain: Callable[..., Any], value: Callable[[int], int]) -> None:
 
 
 _constant(_vectors.item_bytes, lambda size: size)
-_constant(_vectors.lanes, lambda size: _VECTOR_BYTES // size)
-_constant(_vectors.columns, lambda size: _TILE_VECTORS * _VECTOR_BYTES // size)
+_constant(_vectors.lanes, lambda size: VECTOR_BYTES // size)
+_constant(_vectors.columns, lambda size: TILE_VECTORS * VECTOR_BYTES // size)
 _constant(_vectors.tile_rows, lambda size: _TILE_ROWS)
-_constant(_vectors.band_rows, lambda size: _BAND_ROWS)
-_constant(_vectors.tile_bytes, lambda size: _TILE_ROWS * _TILE_VECTORS * _VECTOR_BYTES)
+_constant(_vectors.band_rows, lambda size: BAND_ROWS)
+_constant(_vectors.tile_bytes, lambda size: _TILE_ROWS * TILE_VECTORS * VECTOR_BYTES)
 
 
 @stands_for(_vectors.number)
@@ -152,41 +156,48 @@ def _copy(plain: Callable[..., Any], numbers: Callable[[int], int]) -> None:
     @stands_for(plain)
     def copy(typingctx: Any, like: Any, source: Any, to: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            v, (_, source, to) = _Vectors(builder, like), arguments
-            for offset in range(0, numbers(v.lanes) * v.size, _VECTOR_BYTES):
+            v, (_, source, to) = Vectors(builder, like), arguments
+            for offset in range(0, numbers(v.lanes) * v.size, VECTOR_BYTES):
                 v.store(v.load(v.at(source, offset)), v.at(to, offset))
             return context.get_dummy_value()
 
         return types.void(like, types.int64, types.int64), codegen
 
 
-_copy(_vectors.copy_row, lambda lanes: _TILE_VECTORS * lanes)
-_copy(_vectors.copy_band, lambda lanes: _BAND_ROWS)
+_copy(_vectors.copy_row, lambda lanes: TILE_VECTORS * lanes)
+_copy(_vectors.copy_band, lambda lanes: BAND_ROWS)
 
 
 @stands_for(_vectors.turn_block)
 def _turn_block(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v, (_, source, row, to, row_to) = _Vectors(builder, like), arguments
-
-        def line(start: Any, distance: Any, i: int) -> Any:
-            return v.at(start, builder.mul(distance, ir.Constant(_WORD, i)))
-
-        rows = [v.load(line(source, row, i)) for i in range(v.lanes)]
-        half = 1
-        while half < v.lanes:  # exchange off-diagonal squares of side 1, then 2, then 4, …
-            low = [i if not i & half else v.lanes + i - half for i in range(v.lanes)]
-            high = [i + half if not i & half else v.lanes + i for i in range(v.lanes)]
-            for i in range(v.lanes):
-                if not i & half:
-                    x, y = rows[i], rows[i + half]
-                    rows[i], rows[i + half] = v.shuffle(x, y, low), v.shuffle(x, y, high)
-            half *= 2
-        for i in range(v.lanes):
-            v.store(rows[i], line(to, row_to, i))
+        v = Vectors(builder, like)
+        turn(v, *arguments[1:], v.load)
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 4), codegen
+
+
+def turn(
+    v: Vectors, source: Any, row: Any, to: Any, row_to: Any, load: Callable[[Any], Any]
+) -> None:
+    """Emit the transposition of a square of vectors, loaded from rows ``row`` apart."""
+
+    def line(start: Any, distance: Any, i: int) -> Any:
+        return v.at(start, v.builder.mul(distance, ir.Constant(_WORD, i)))
+
+    rows = [load(line(source, row, i)) for i in range(v.lanes)]
+    half = 1
+    while half < v.lanes:  # exchange off-diagonal squares of side 1, then 2, then 4, …
+        low = [i if not i & half else v.lanes + i - half for i in range(v.lanes)]
+        high = [i + half if not i & half else v.lanes + i for i in range(v.lanes)]
+        for i in range(v.lanes):
+            if not i & half:
+                x, y = rows[i], rows[i + half]
+                rows[i], rows[i + half] = v.shuffle(x, y, low), v.shuffle(x, y, high)
+        half *= 2
+    for i in range(v.lanes):
+        v.store(rows[i], line(to, row_to, i))
 
 
 @stands_for(_vectors.multiply_tile)
@@ -204,22 +215,28 @@ def _multiply_tile(
     )
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Vectors(builder, alpha)
+        v = Vectors(builder, alpha)
         rows, *rest, ahead, row_ahead, across = arguments
         lines = _Lines(v, ahead, row_ahead, across)
-        done = builder.append_basic_block("done")
         asks = builder.icmp_signed("!=", ahead, ir.Constant(_WORD, 0))
-        choice = builder.switch(builder.add(rows, builder.zext(asks, _WORD)), done)
-        for number in range(1, _TILE_ROWS + 2):
-            block = builder.append_basic_block(f"rows{number}")
-            choice.add_case(ir.Constant(_WORD, number), block)
-            builder.position_at_end(block)
-            _tile(v, min(number, _TILE_ROWS), rest, lines if number > _TILE_ROWS else None)
-            builder.branch(done)
-        builder.position_at_end(done)
+        choose_tile(v, builder.add(rows, builder.zext(asks, _WORD)), rest, lines)
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+def choose_tile(v: Vectors, rows: Any, arguments: Any, lines: _Lines | None = None) -> None:
+    """Emit the tile of each number of rows; one more stands for the largest, with ``lines``."""
+    builder = v.builder
+    done = builder.append_basic_block("done")
+    choice = builder.switch(rows, done)
+    for number in range(1, _TILE_ROWS + (1 if lines is None else 2)):
+        block = builder.append_basic_block(f"rows{number}")
+        choice.add_case(ir.Constant(_WORD, number), block)
+        builder.position_at_end(block)
+        _tile(v, min(number, _TILE_ROWS), arguments, lines if number > _TILE_ROWS else None)
+        builder.branch(done)
+    builder.position_at_end(done)
 
 
 class _Lines:
@@ -229,9 +246,9 @@ class _Lines:
     ``across`` is not 0, from one row after the other of those that become columns, that far apart.
     """
 
-    def __init__(self, v: _Vectors, start: Any, row: Any, across: Any) -> None:
+    def __init__(self, v: Vectors, start: Any, row: Any, across: Any) -> None:
         self.v, self.start, self.row, self.across = v, start, row, across
-        columns = _TILE_VECTORS * v.lanes
+        columns = TILE_VECTORS * v.lanes
         self.shift = ir.Constant(_WORD, columns.bit_length() - 1)
         turned = v.builder.icmp_signed("!=", across, ir.Constant(_WORD, 0))
         self.mask = v.builder.select(
@@ -246,12 +263,12 @@ class _Lines:
         self.v.prefetch(builder.add(self.start, builder.add(down, along)), write=False)
 
 
-def _tile(v: _Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
+def _tile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
     """Emit the tile of ``rows`` rows: the loop over k, then the sums to memory."""
     builder = v.builder
     k, alpha, a, row_a, step_a, b, step_b, beta, c, row_c = arguments
     below = [builder.mul(row_a, ir.Constant(_WORD, i)) for i in range(rows)]
-    cells = [(i, j) for i in range(rows) for j in range(_TILE_VECTORS)]
+    cells = [(i, j) for i in range(rows) for j in range(TILE_VECTORS)]
     lines = [builder.add(c, builder.mul(row_c, ir.Constant(_WORD, i))) for i in range(rows)]
     for line in lines:
         v.prefetch(line, write=True)
@@ -263,9 +280,9 @@ def _tile(v: _Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
     builder.position_at_end(loop)
     counter, at_a, at_b = (builder.phi(_WORD) for _ in range(3))
     sums = {cell: builder.phi(v.vector) for cell in cells}
-    of_b = [v.load(v.at(at_b, j * _VECTOR_BYTES)) for j in range(_TILE_VECTORS)]
+    of_b = [v.load(v.at(at_b, j * VECTOR_BYTES)) for j in range(TILE_VECTORS)]
     of_a = [v.splat(v.load(v.at(at_a, below[i]), v.real)) for i in range(rows)]
-    added = {(i, j): v.fma(of_a[i], of_b[j], sums[i, j]) for i, j in cells}
+    added = {(i, j): v.multiply(of_a[i], of_b[j], sums[i, j]) for i, j in cells}
     left = builder.sub(counter, ir.Constant(_WORD, 1))
     if ahead is not None:
         ahead.prefetch(left)
@@ -290,7 +307,7 @@ def _tile(v: _Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
         for branch, keeps in ((fresh, False), (onto, True)):
             with branch:
                 for i, j in cells:
-                    at = v.at(lines[i], j * _VECTOR_BYTES)
+                    at = v.at(lines[i], j * VECTOR_BYTES)
                     value = builder.fmul(factor, total[i, j])
                     v.store(v.fma(kept, v.load(at), value) if keeps else value, at)
 
@@ -303,7 +320,7 @@ def _multiply_strip(
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vectors, k, _, x, a, row_a, y = arguments
-        _strips(_Vectors(builder, like), vectors, k, a, row_a, x, y)
+        _strips(Vectors(builder, like), vectors, k, a, row_a, x, y)
         return context.get_dummy_value()
 
     return types.void(word, word, like, word, word, word, word), codegen
@@ -318,14 +335,14 @@ def _update_strip(
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vectors, k, factor, x, dy, a, row_a, ahead, y = arguments
-        _strips(_Vectors(builder, alpha), vectors, k, a, row_a, ahead, y, (factor, x, dy))
+        _strips(Vectors(builder, alpha), vectors, k, a, row_a, ahead, y, (factor, x, dy))
         return context.get_dummy_value()
 
     return types.void(word, word, alpha, *[word] * 6), codegen
 
 
 def _strips(
-    v: _Vectors, vectors: Any, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any = None
+    v: Vectors, vectors: Any, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any = None
 ) -> None:
     """Emit one loop over k for each number of vectors, with y in registers."""
     builder = v.builder
@@ -341,11 +358,11 @@ def _strips(
 
 
 def _strip(
-    v: _Vectors, vectors: int, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any
+    v: Vectors, vectors: int, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any
 ) -> None:
     """Emit y += x A over at least one row; ``step`` (alpha, x, dy): after A += alpha xᵀ dy."""
     builder = v.builder
-    offsets = [j * _VECTOR_BYTES for j in range(vectors)]
+    offsets = [j * VECTOR_BYTES for j in range(vectors)]
     start = [v.load(v.at(y, offset)) for offset in offsets]
     before, loop = builder.block, builder.append_basic_block("k")
     after = builder.append_basic_block("sums")
