@@ -71,9 +71,10 @@ class Vectors:
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [x, y, z])
 
-    def multiply(self, x: Any, y: Any, z: Any) -> Any:
-        """Return z with the products of what lies in x and y added."""
-        return self.fma(x, y, z)
+    def add_products(self, address: Any, factors: list[Any], sums: list[Any]) -> list[Any]:
+        """Return the sums with the number at ``address`` times each of the factors added."""
+        number = self.splat(self.load(address, self.real))
+        return [self.fma(number, y, z) for y, z in zip(factors, sums, strict=True)]
 
 
 def _constant(plain: Callable[..., Any], value: Callable[[int], int]) -> None:
@@ -281,8 +282,11 @@ def _tile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
     counter, at_a, at_b = (builder.phi(_WORD) for _ in range(3))
     sums = {cell: builder.phi(v.vector) for cell in cells}
     of_b = [v.load(v.at(at_b, j * VECTOR_BYTES)) for j in range(TILE_VECTORS)]
-    of_a = [v.splat(v.load(v.at(at_a, below[i]), v.real)) for i in range(rows)]
-    added = {(i, j): v.multiply(of_a[i], of_b[j], sums[i, j]) for i, j in cells}
+    added = {}
+    for i in range(rows):
+        row = [(i, j) for j in range(TILE_VECTORS)]
+        after_a = v.add_products(v.at(at_a, below[i]), of_b, [sums[cell] for cell in row])
+        added.update(zip(row, after_a, strict=True))
     left = builder.sub(counter, ir.Constant(_WORD, 1))
     if ahead is not None:
         ahead.prefetch(left)

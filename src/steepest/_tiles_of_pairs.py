@@ -18,8 +18,10 @@ from . import _pairs
 from ._intrinsics import stands_for
 from ._tiles import BAND_ROWS, TILE_VECTORS, VECTOR_BYTES, Vectors, choose_tile, turn
 
+llvm.initialize_native_asmparser()
 _FAST = llvm.get_host_cpu_features().get("avx512bf16", False)
 _UPPER, _HALF = 0xFFFF0000, 16
+_WORD = ir.IntType(64)
 
 
 class _BFloat(ir.types._BaseFloatType):  # type: ignore[misc, name-defined]
@@ -60,21 +62,34 @@ class _Pairs(Vectors):
         even, odd = ([2 * i + k for i in range(n)] for k in (0, 1))
         return self.beside(self.shuffle(first, second, even), self.shuffle(first, second, odd))
 
-    def multiply(self, x: Any, y: Any, z: Any) -> Any:
-        """Return z with both products of each pair added."""
-        builder = self.builder
+    def add_products(self, address: Any, factors: list[Any], sums: list[Any]) -> list[Any]:
+        """Return the sums with both products of the pair at ``address`` with each factor added."""
         if _FAST:
-            kind = ir.FunctionType(self.vector, [self.vector, self.bfloats, self.bfloats])
-            name = "llvm.x86.avx512bf16.dpbf16ps.512"
-            function = cgutils.get_or_insert_function(builder.module, kind, name)
-            return builder.call(function, [z, *(builder.bitcast(v, self.bfloats) for v in (x, y))])
-        x, y = builder.bitcast(x, self.words), builder.bitcast(y, self.words)
+            return self._add_fast(address, factors, sums)
+        builder = self.builder
+        pairs = [self.splat(self.load(address, self.real)), *factors]
+        words = [builder.bitcast(v, self.words) for v in pairs]
         for half in (
             lambda v: builder.shl(v, self._all(_HALF)),
             lambda v: builder.and_(v, self._all(_UPPER)),
         ):
-            z = self.fma(*(builder.bitcast(half(v), self.vector) for v in (x, y)), z)
-        return z
+            x, *of_y = [builder.bitcast(half(v), self.vector) for v in words]
+            sums = [self.fma(x, y, z) for y, z in zip(of_y, sums, strict=True)]
+        return sums
+
+    def _add_fast(self, address: Any, factors: list[Any], sums: list[Any]) -> list[Any]:
+        """One block for the row: LLVM by itself asks for more registers than there are."""
+        n = len(sums)
+        kind = ir.FunctionType(
+            ir.LiteralStructType([self.vector] * (n + 1)), [_WORD, *[self.vector] * (2 * n)]
+        )
+        code = [f"vbroadcastss (${n + 1}), ${n}"]
+        code += [f"vdpbf16ps ${n}, ${n + 2 + j}, ${j}" for j in range(n)]
+        wanted = ["=&v"] * (n + 1) + ["r"] + ["v"] * n + [str(j) for j in range(n)] + ["~{memory}"]
+        found = self.builder.asm(
+            kind, "\n".join(code), ",".join(wanted), [address, *factors, *sums], False
+        )
+        return [self.builder.extract_value(found, j) for j in range(n)]
 
     def _all(self, value: int) -> Any:
         return ir.Constant(self.words, [value] * self.lanes)
