@@ -33,8 +33,12 @@ With AVX-512 that is so for any number: OpenBLAS has no kernel for it on some pr
 
 
 def gemm_address(dtype: str, rows: int) -> int:
-    """Return the address of the ``?gemm`` to use for batches of ``rows``: ours, or SciPy's."""
-    return own_gemm_address(dtype) if rows <= OWN_ROWS else blas_address(dtype)
+    """Return the address of the ``?gemm`` to use for batches of ``rows``: ours, or SciPy's.
+
+    ``dtype`` may be "bfloat16", for float32 matrices that are rounded to that.
+    """
+    own = rows <= OWN_ROWS or dtype == "bfloat16"
+    return own_gemm_address(dtype) if own else blas_address(dtype)
 
 
 @functools.cache

@@ -227,6 +227,8 @@ class Lowering:
         See every layer while its backward pass is lowered (`steepest.observers`).
     signals : Signals, optional
         Needed for numbers that follow a schedule.
+    products : {"bfloat16"}, optional
+        To what the factors of products of matrices are rounded, if to anything.
 
     Attributes
     ----------
@@ -247,11 +249,12 @@ class Lowering:
         target: Target | None = None,
         observers: Sequence[Observer] = (),
         signals: Signals | None = None,
+        products: str | None = None,
     ) -> None:
         self.program, self.arena, self.training = program, arena, training
         self._network, self._control, self._step = network, control, step
         self._seed, self._target, self.observers = seed, target, observers
-        self._signals = signals
+        self._signals, self._products = signals, products or str(arena.dtype)
         self._followed: dict[tuple[Schedule, float], Buffer] = {}
         self._path: tuple[str, ...] = ()
         self._layer = ""
@@ -472,7 +475,7 @@ class Lowering:
             return self.key()
         if name == "blas":
             # One product for all batches of a prediction: a row's does not depend on its place.
-            return Constant(gemm_address(str(self.arena.dtype), self.n if self.training else 1))
+            return Constant(gemm_address(self._products, self.n if self.training else 1))
         if name == "alpha":
             assert self._target is not None
             return self._target.alpha

@@ -71,6 +71,8 @@ class TrainingRun:
         The number of the next step.
     first : int, optional
         The number of the first step of the first epoch, if ``step`` is not that.
+    products : {"bfloat16"}, optional
+        To what the factors of products of matrices are rounded, if to anything.
     per_weight : bool
         Divide the sums of a batch by its weights, not by its rows, and so the penalties of a rule
         with ``penalty_over_batch``. Weights then need no common scale.
@@ -97,6 +99,7 @@ class TrainingRun:
         slots: dict[str, Array],
         step: int,
         first: int | None = None,
+        products: str | None = None,
         per_weight: bool = False,
     ) -> None:
         assert network.inputs is not None
@@ -104,7 +107,7 @@ class TrainingRun:
         n = X.shape[0]
         self._n, self._batch, self._seed = n, batch, seed
         self._first = step if first is None else first
-        self._per_weight = per_weight
+        self._per_weight, self._products = per_weight, products
         self.per_epoch = -(-n // batch)
         self._control = Control()
         self._arena = Arena(network.dtype)
@@ -216,6 +219,7 @@ class TrainingRun:
         low = Lowering(
             program, arena, network, self._control, self._step,
             training=True, seed=self._seed, target=target, signals=self.signals,
+            products=self._products,
         )  # fmt: skip
         low.emit(
             tick,
