@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .._blas import OWN_ROWS
+
 from . import _dense_columns, _dense_rows, _dense_single, _dense_sparse
 
 __all__ = ["FEW_OUTPUTS", "Kernels", "kernels_for"]
@@ -15,6 +15,7 @@ FEW_OUTPUTS = 16
 
 _SMALL = 1 << 15  # numbers in A up to which every core may hold all of it
 _LONG = 1 << 25  # FLOPs from which one thread may be done long before another; a third of a ms
+_FEW = 192  # rows up to which threads can share a long product in parts: each reads all of x
 _SINGLE_OUTPUTS = 4  # up to so many, a loop for each output beats a product of matrices
 
 
@@ -55,7 +56,7 @@ def kernels_for(n: int, p: int, q: int, *, sparse: bool) -> Kernels:
     if q >= FEW_OUTPUTS:
         return Kernels(
             _dense_columns.forward, _dense_columns.backward_theta, _dense_columns.backward_x,
-            in_parts=n <= OWN_ROWS and 2 * n * p * q >= _LONG,
+            in_parts=n <= _FEW and 2 * n * p * q >= _LONG,
         )  # fmt: skip
     if n == 1 or q <= _SINGLE_OUTPUTS:
         return Kernels(
