@@ -48,6 +48,7 @@ class Training:
             network, Logistic() if linear else SoftmaxCrossEntropy(), rule, Sequential(),
             X, y.astype(np.float32)[:, None] if linear else y, None,
             batch=work.batch, threads=self.threads, seed=0, step=0,
+            products="bfloat16" if getattr(work, "bf16", False) else None,
             slots={name: aligned(network.theta.size, network.dtype) for name in rule.slots},
         )  # fmt: skip
 
