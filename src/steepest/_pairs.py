@@ -64,7 +64,7 @@ def turn_pairs(like: Any, source: int, row: int, to: int, row_to: int) -> None:
 
 def multiply_pairs(
     rows: int, k: int, alpha: Any, a: int, row_a: int, step_a: int, b: int, step_b: int, beta: Any,
-    c: int, row_c: int,
+    c: int, row_c: int, ahead: int, row_ahead: int, across: int,
 ) -> None:  # fmt: skip
     """C = alpha A B + beta C, as `steepest._vectors.multiply_tile`, for A and B of ``k`` pairs."""
     n = columns(alpha)

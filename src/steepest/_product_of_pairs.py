@@ -13,6 +13,7 @@ import numpy as np
 from ._pairs import multiply_pairs, pair, pair_along, pair_band, pair_row, turn_pairs
 from ._product import put_corner
 from ._vectors import (
+    CACHE_LINE,
     PACKED_BYTES,
     PANEL_BYTES,
     band_rows,
@@ -36,6 +37,7 @@ LIKE = np.float32(0)
 """A number of the matrices' type. The compiler puts in one of the type that is wanted."""
 
 _T = ord("T")
+_QUARTERS = 4
 
 
 def gemm(
@@ -75,6 +77,11 @@ def gemm(
                 else:
                     copy_panel(alpha, b + (k0 * ldb + j) * size, ldb * size, deep, width, panel)
                 whole = width == wide
+                following = 0  # the panel after this one: its lines are on their way meanwhile
+                if j + wide < n:
+                    following = b + (k0 * ldb + j + wide) * size
+                    if turned_b:
+                        following = b + ((j + wide) * ldb + k0) * size
                 for first in range(0, rows, most):
                     high = min(most, rows - first)
                     at_a, row_a, step_a = packed + first * depth * size, depth * size, size
@@ -83,10 +90,18 @@ def gemm(
                         at_a = packed + ((first - before) * depth + before) * size
                         row_a, step_a = size, band * size
                     at_c = c + ((begin + first) * ldc + j) * size
+                    ahead = 0
+                    if following and high == most and first < _QUARTERS * most:
+                        quarter = first // most
+                        ahead = following + quarter * 2 * depth
+                        if not turned_b:
+                            half = quarter % 2 * depth
+                            ahead = following + half * ldb * size + quarter // 2 * CACHE_LINE
                     multiply_pairs(
                         high, depth, alpha, at_a, row_a, step_a, panel, step,
                         kept if whole else number(alpha, 0.0),
                         at_c if whole else corner, ldc * size if whole else step,
+                        ahead, ldb * size, CACHE_LINE if turned_b else 0,
                     )  # fmt: skip
                     if not whole:
                         put_corner(corner, high, width, kept, at_c, ldc * size)

@@ -201,43 +201,39 @@ def turn(
         v.store(rows[i], line(to, row_to, i))
 
 
-@stands_for(_vectors.multiply_tile)
-def _multiply_tile(
-    typingctx: Any, rows: Any, k: Any, alpha: Any, a: Any, row_a: Any, step_a: Any, b: Any,
-    step_b: Any, beta: Any, c: Any, row_c: Any, ahead: Any, row_ahead: Any, across: Any,
-) -> Any:  # fmt: skip
-    """One loop over k for each number of rows, with all sums in registers.
+def tile_of(plain: Callable[..., Any], kind: type[Vectors]) -> None:
+    """Register the product of a tile: a loop over k for each number of rows, sums in registers.
 
     And one more, for the largest tile, that asks for cache lines ahead.
     """
-    word = types.int64
-    signature = types.void(
-        word, word, alpha, word, word, word, word, word, alpha, word, word, word, word, word
-    )
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = Vectors(builder, alpha)
-        rows, *rest, ahead, row_ahead, across = arguments
-        lines = _Lines(v, ahead, row_ahead, across)
-        asks = builder.icmp_signed("!=", ahead, ir.Constant(_WORD, 0))
-        choose_tile(v, builder.add(rows, builder.zext(asks, _WORD)), rest, lines)
-        return context.get_dummy_value()
+    @stands_for(plain)
+    def multiply(
+        typingctx: Any, rows: Any, k: Any, alpha: Any, a: Any, row_a: Any, step_a: Any, b: Any,
+        step_b: Any, beta: Any, c: Any, row_c: Any, ahead: Any, row_ahead: Any, across: Any,
+    ) -> Any:  # fmt: skip
+        word = types.int64
+        signature = types.void(
+            word, word, alpha, word, word, word, word, word, alpha, word, word, word, word, word
+        )
 
-    return signature, codegen
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            v = kind(builder, alpha)
+            rows, *rest, ahead, row_ahead, across = arguments
+            lines = _Lines(v, ahead, row_ahead, across)
+            done = builder.append_basic_block("done")
+            asks = builder.icmp_signed("!=", ahead, ir.Constant(_WORD, 0))
+            choice = builder.switch(builder.add(rows, builder.zext(asks, _WORD)), done)
+            for number in range(1, _TILE_ROWS + 2):
+                block = builder.append_basic_block(f"rows{number}")
+                choice.add_case(ir.Constant(_WORD, number), block)
+                builder.position_at_end(block)
+                _tile(v, min(number, _TILE_ROWS), rest, lines if number > _TILE_ROWS else None)
+                builder.branch(done)
+            builder.position_at_end(done)
+            return context.get_dummy_value()
 
-
-def choose_tile(v: Vectors, rows: Any, arguments: Any, lines: _Lines | None = None) -> None:
-    """Emit the tile of each number of rows; one more stands for the largest, with ``lines``."""
-    builder = v.builder
-    done = builder.append_basic_block("done")
-    choice = builder.switch(rows, done)
-    for number in range(1, _TILE_ROWS + (1 if lines is None else 2)):
-        block = builder.append_basic_block(f"rows{number}")
-        choice.add_case(ir.Constant(_WORD, number), block)
-        builder.position_at_end(block)
-        _tile(v, min(number, _TILE_ROWS), arguments, lines if number > _TILE_ROWS else None)
-        builder.branch(done)
-    builder.position_at_end(done)
+        return signature, codegen
 
 
 class _Lines:
@@ -314,6 +310,9 @@ def _tile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
                     at = v.at(lines[i], j * VECTOR_BYTES)
                     value = builder.fmul(factor, total[i, j])
                     v.store(v.fma(kept, v.load(at), value) if keeps else value, at)
+
+
+tile_of(_vectors.multiply_tile, Vectors)
 
 
 @stands_for(_vectors.multiply_strip)

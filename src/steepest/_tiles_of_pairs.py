@@ -16,7 +16,7 @@ from numba.core import cgutils
 
 from . import _pairs
 from ._intrinsics import stands_for
-from ._tiles import BAND_ROWS, TILE_VECTORS, VECTOR_BYTES, Vectors, choose_tile, turn
+from ._tiles import BAND_ROWS, TILE_VECTORS, VECTOR_BYTES, Vectors, tile_of, turn
 
 llvm.initialize_native_asmparser()
 _FAST = llvm.get_host_cpu_features().get("avx512bf16", False)
@@ -168,17 +168,4 @@ def _turn_pairs(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_t
     return types.void(like, *[types.int64] * 4), codegen
 
 
-@stands_for(_pairs.multiply_pairs)
-def _multiply_pairs(
-    typingctx: Any, rows: Any, k: Any, alpha: Any, a: Any, row_a: Any, step_a: Any, b: Any,
-    step_b: Any, beta: Any, c: Any, row_c: Any,
-) -> Any:  # fmt: skip
-    word = types.int64
-    signature = types.void(word, word, alpha, word, word, word, word, word, alpha, word, word)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows, *rest = arguments
-        choose_tile(_Pairs(builder, alpha), rows, rest)
-        return context.get_dummy_value()
-
-    return signature, codegen
+tile_of(_pairs.multiply_pairs, _Pairs)
