@@ -69,12 +69,3 @@ def cells(images: Path | None, rows: int) -> list[Cell]:
         Cell(f"evaluate {rows:,} rows of 16", Sweep("evaluate", rows)),
         *([Cell("784-128-10 to 98 % on MNIST", Race(images), {PEER: 3})] if images else []),
     ]
-
-
-def has_bf16() -> bool:
-    """Whether this processor multiplies bfloat16 numbers."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -18,8 +18,8 @@ import sys
 from pathlib import Path
 
 from . import reporting
-from .cells import cells, has_bf16
-from .machine import Limits, limits
+from .cells import cells
+from .machine import Limits, has_bf16, limits
 from .measuring import measure
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -1,7 +1,8 @@
-"""What the machine can do at most: float32 products, and bytes between caches, memory and cores."""
+"""What the machine can do at most: products, and bytes between caches, memory and cores."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import time
@@ -13,14 +14,18 @@ import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from steepest._kernels import gemm_address
+
 MIB = 1 << 20
 SIZES = [1 << k for k in range(14, 29, 2)]  # 16 KiB to 256 MiB
 
 
 @dataclass
 class Limits:
-    """FLOP/s of a large float32 product, and bytes/s; ``update`` by the bytes worked on.
+    """FLOP/s of a large product, and bytes/s; ``update`` by the bytes worked on.
 
+    ``gemm`` is the quicker one of NumPy's BLAS and ours, in float32; ``bf16`` is ours, and 0 where
+    the processor has no such products.
     ``line_one`` is the seconds for a cache line at a random place, where many are under way.
     """
 
@@ -28,15 +33,14 @@ class Limits:
     cores: int
     gemm_one: float
     gemm_all: float
+    bf16_one: float
+    bf16_all: float
     read_one: float
     read_all: float
     copy_one: float
     copy_all: float
     line_one: float
     update: dict[int, float]
-
-    def gemm(self, cores: int) -> float:
-        return self.gemm_one if cores == 1 else self.gemm_all
 
     def bandwidth(self, working_set: float) -> float:
         """Return the bytes/s of one core reading and writing within so many bytes."""
@@ -49,9 +53,10 @@ class Limits:
         All cores multiply. Bytes count at the speed of the memory where the data are larger than
         any cache, and else at that of the cache that holds them, for one core.
         """
+        rate = self.bf16_all if getattr(work, "bf16", False) else self.gemm_all
         memory = work.working_set >= max(self.update)
         bandwidth = self.copy_all if memory else self.bandwidth(work.working_set)
-        return max(work.flops / self.gemm_all, work.nbytes / bandwidth) / seconds
+        return max(work.flops / rate, work.nbytes / bandwidth) / seconds
 
     def asdict(self) -> dict:
         return asdict(self)
@@ -60,10 +65,11 @@ class Limits:
         rates = ", ".join(
             f"{rate / 1e9:.0f} in {size // 1024:,} KiB" for size, rate in self.update.items()
         )
+        bf16 = f"; bf16: {self.bf16_one / 1e9:.0f} and {self.bf16_all / 1e9:.0f}"
         return (
             f"{self.cpu}, {self.cores} cores\n"
             f"float32 product: {self.gemm_one / 1e9:.0f} GFLOP/s on one core, "
-            f"{self.gemm_all / 1e9:.0f} on all\n"
+            f"{self.gemm_all / 1e9:.0f} on all{bf16 if self.bf16_all else ''}\n"
             f"memory: reading {self.read_one / 1e9:.1f} GB/s on one core, "
             f"{self.read_all / 1e9:.1f} on all; copying {self.copy_one / 1e9:.1f} and "
             f"{self.copy_all / 1e9:.1f} (bytes read and written); "
@@ -80,23 +86,30 @@ def cpu_name() -> str:
         return platform.processor() or platform.machine()
 
 
+def has_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 numbers as our product wants them."""
+    try:
+        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+
+
 def limits(*, quick: bool) -> Limits:
     """Measure; ``quick`` only goes through the motions."""
-    size = 256 if quick else 2048
-    A = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
+    size = 256 if quick else 2000
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     sizes = SIZES[:3] if quick else SIZES
-    gemm = {}
+    gemm, bf16 = {}, {}
     for threads in (1, cores):
-        with threadpool_limits(threads):
-            gemm[threads] = 2 * size**3 / fastest(lambda: A @ A)
+        gemm[threads] = max(blas_rate(size, threads), product_rate("float32", size, threads))
+        bf16[threads] = product_rate("bfloat16", size, threads) if has_bf16() else 0.0
     found = {
         (name, threads): memory_rate(name, sizes[-1], threads)
         for name in ("read", "copy")
         for threads in (1, cores)
     }
     return Limits(
-        cpu_name(), cores, gemm[1], gemm[cores],
+        cpu_name(), cores, gemm[1], gemm[cores], bf16[1], bf16[cores],
         found["read", 1], found["read", cores], found["copy", 1], found["copy", cores],
         line_seconds(sizes[-1]),
         {n: memory_rate("update", n, 1) for n in sizes},
@@ -111,6 +124,36 @@ def fastest(function, times: int = 7) -> float:
         function()
         found.append(time.perf_counter() - began)
     return min(found)
+
+
+def blas_rate(size: int, threads: int) -> float:
+    """Return the FLOP/s of NumPy's product of square matrices."""
+    A = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
+    with threadpool_limits(threads):
+        return 2 * size**3 / fastest(lambda: A @ A)
+
+
+def product_rate(dtype: str, size: int, threads: int) -> float:
+    """Return the FLOP/s of our own, where each thread computes some of the columns."""
+    A = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
+    C = np.empty_like(A)
+    product = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(gemm_address(dtype))
+    wide = -(-size // threads)
+    flags = np.array([ord("N"), ord("N")], np.uint8)
+    numbers, factors = np.array([wide, size], np.int32), np.array([1, 0], np.float32)
+
+    def columns(begin: int) -> None:
+        turned, n = flags.ctypes.data, numbers.ctypes.data
+        length, one = n + 4, factors.ctypes.data
+        product(
+            turned, turned, n, length, length, one, A.ctypes.data + 4 * begin, length,
+            A.ctypes.data, length, one + 4, C.ctypes.data + 4 * begin, length,
+        )  # fmt: skip
+
+    begins = range(0, size - wide + 1, wide)
+    with ThreadPoolExecutor(threads) as pool:
+        seconds = fastest(lambda: list(pool.map(columns, begins)))
+    return 2 * size**2 * wide * len(begins) / seconds
 
 
 @numba.njit(nogil=True, fastmath=True)

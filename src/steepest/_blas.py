@@ -10,9 +10,8 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from llvmlite.binding import get_host_cpu_features
-
 from ._kernels import gemm_address as own_gemm_address
+from ._kernels import processor_has
 
 __all__ = ["OWN_ROWS", "blas_address", "gemm", "gemm_address", "single_threaded"]
 
@@ -25,7 +24,7 @@ def gemm(address: int, alpha: float, a: Any, b: Any, beta: float, c: Any) -> Non
     c[...] = alpha * (a @ b) + beta * c if beta else alpha * (a @ b)
 
 
-OWN_ROWS = sys.maxsize if get_host_cpu_features().get("avx512f", False) else 192
+OWN_ROWS = sys.maxsize if processor_has("avx512f") else 192
 """Rows of a batch up to which our own product is as quick as BLAS, or quicker.
 
 With AVX-512 that is so for any number: OpenBLAS has no kernel for it on some processors.

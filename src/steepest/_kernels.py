@@ -25,9 +25,10 @@ import numpy as np
 
 from . import _product, _product_of_pairs
 
-__all__ = ["cache_folder", "driver_address", "gemm_address", "kernel_address"]
+__all__ = ["cache_folder", "driver_address", "gemm_address", "kernel_address", "processor_has"]
 
-_COMPILER = ("_compile", "_intrinsics", "_tiles", "_tiles_of_pairs")  # a change of these makes all kernels anew
+# A change of these makes all kernels anew.
+_COMPILER = ("_compile", "_intrinsics", "_tiles", "_tiles_of_pairs")
 
 _lock = threading.RLock()
 _addresses: dict[Any, int] = {}
@@ -90,6 +91,11 @@ def gemm_address(dtype: str) -> int:
         return _compile.blas_code(product, kind, symbol)
 
     return _address(product, (dtype,), compile_it)
+
+
+def processor_has(feature: str) -> bool:
+    """Whether the processor has what LLVM calls by this name, like ``avx512f``."""
+    return bool(llvm.get_host_cpu_features().get(feature, False))
 
 
 def cache_folder() -> Path:

@@ -25,8 +25,8 @@ def rounded(x: Any) -> NDArray[np.float32]:
     x = np.asarray(x, np.float32)
     bits = x.view(np.uint32)
     up = bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))
-    up = np.where(np.isnan(x), bits | np.uint32(1 << 22), up)
-    return (up & np.uint32(0xFFFF0000)).view(np.float32)
+    up = np.where(np.isnan(x), bits | np.uint32(1 << 22), up) & np.uint32(0xFFFF0000)
+    return np.asarray(up.view(np.float32))
 
 
 def pair(like: Any, first: Any, second: Any) -> Any:
@@ -54,7 +54,7 @@ def pair_band(like: Any, first: int, second: int, to: int) -> None:
 
 
 def turn_pairs(like: Any, source: int, row: int, to: int, row_to: int) -> None:
-    """Transpose a square of `lanes` rows of pairs: rows of numbers, ``row`` apart, become columns."""
+    """Transpose `lanes` rows of as many pairs: rows of numbers, ``row`` apart, become columns."""
     n = lanes(like)
     square = np.empty((n, n), np.float32)
     for i in range(n):

@@ -173,7 +173,8 @@ _copy(_vectors.copy_band, lambda lanes: BAND_ROWS)
 def _turn_block(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = Vectors(builder, like)
-        turn(v, *arguments[1:], v.load)
+        _, source, row, to, row_to = arguments
+        turn(v, source, row, to, row_to, v.load)
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 4), codegen
@@ -278,7 +279,7 @@ def _tile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
     counter, at_a, at_b = (builder.phi(_WORD) for _ in range(3))
     sums = {cell: builder.phi(v.vector) for cell in cells}
     of_b = [v.load(v.at(at_b, j * VECTOR_BYTES)) for j in range(TILE_VECTORS)]
-    added = {}
+    added: dict[tuple[int, int], Any] = {}
     for i in range(rows):
         row = [(i, j) for j in range(TILE_VECTORS)]
         after_a = v.add_products(v.at(at_a, below[i]), of_b, [sums[cell] for cell in row])
@@ -360,9 +361,7 @@ def _strips(
     builder.position_at_end(done)
 
 
-def _strip(
-    v: Vectors, vectors: int, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any
-) -> None:
+def _strip(v: Vectors, vectors: int, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any) -> None:
     """Emit y += x A over at least one row; ``step`` (alpha, x, dy): after A += alpha xᵀ dy."""
     builder = v.builder
     offsets = [j * VECTOR_BYTES for j in range(vectors)]

@@ -24,7 +24,7 @@ _UPPER, _HALF = 0xFFFF0000, 16
 _WORD = ir.IntType(64)
 
 
-class _BFloat(ir.types._BaseFloatType):  # type: ignore[misc, name-defined]
+class _BFloat(ir.types._BaseFloatType):  # type: ignore[misc]
     """LLVM's bfloat, which llvmlite has no type for."""
 
     null, intrinsic_name = "0.0", "bf16"
@@ -69,11 +69,10 @@ class _Pairs(Vectors):
         builder = self.builder
         pairs = [self.splat(self.load(address, self.real)), *factors]
         words = [builder.bitcast(v, self.words) for v in pairs]
-        for half in (
-            lambda v: builder.shl(v, self._all(_HALF)),
-            lambda v: builder.and_(v, self._all(_UPPER)),
-        ):
-            x, *of_y = [builder.bitcast(half(v), self.vector) for v in words]
+        firsts = [builder.shl(v, self._all(_HALF)) for v in words]
+        seconds = [builder.and_(v, self._all(_UPPER)) for v in words]
+        for halves in (firsts, seconds):
+            x, *of_y = [builder.bitcast(v, self.vector) for v in halves]
             sums = [self.fma(x, y, z) for y, z in zip(of_y, sums, strict=True)]
         return sums
 
@@ -162,7 +161,8 @@ _beside(_pairs.pair_band, lambda lanes: BAND_ROWS // lanes)
 def _turn_pairs(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = _Pairs(builder, like)
-        turn(v, *arguments[1:], lambda address: _load_along(v, address))
+        _, source, row, to, row_to = arguments
+        turn(v, source, row, to, row_to, lambda address: _load_along(v, address))
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 4), codegen

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-
 from . import _dense_columns, _dense_rows, _dense_single, _dense_sparse
 
 __all__ = ["FEW_OUTPUTS", "Kernels", "kernels_for"]
