@@ -110,6 +110,7 @@ def test_going_on_needs_the_same_training(tmp_path):
         "seed": (trainer(seed=1), X, Y),
         "data": (trainer(), X + 1, Y),
         "sampling": (trainer(sampling="uniform"), X, Y),
+        "products": (trainer(products="bfloat16"), X, Y),
     }
     for name, (other, x, y) in changes.items():
         before = other.network.theta.copy()
@@ -119,6 +120,9 @@ def test_going_on_needs_the_same_training(tmp_path):
         assert other.step == 0
     with pytest.raises(InputError, match="holds a checkpoint already"):
         trainer().fit(X, Y, epochs=2, checkpoint=tmp_path)
+    trainer(products="bfloat16").fit(X, Y, epochs=2, checkpoint=tmp_path / "rounded")
+    with pytest.raises(InputError, match="its products is 'bfloat16', here it is None"):
+        trainer().fit(X, Y, epochs=2, checkpoint=tmp_path / "rounded", resume=True)
 
 
 def test_one_that_is_done_says_so_again_and_may_go_further(tmp_path):

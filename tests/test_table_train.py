@@ -14,9 +14,10 @@ RNG = np.random.default_rng(0)
 TABLE = pa.table({"x": RNG.normal(size=200), "y": RNG.normal(size=200)})
 
 
-def train(ensemble, seed=0, **options):
+def train(ensemble, seed=0, changes=None, **options):
     task = infer_task(TABLE.column("y"), "y")
     settings = {"layers": (4,), "epochs": 2, "batch": 32, "ensemble": ensemble, "seed": seed}
+    settings |= changes or {}
     encoder = Encoder.fit(TABLE, ["x"])
     X = encoder.transform(TABLE)
     recipe = Recipe.for_task(task, settings)
@@ -37,6 +38,13 @@ def test_a_training_goes_on_from_a_checkpoint(tmp_path):
     assert len(stopped.histories[0]) < 2
     resumed, _ = train(1, checkpoint=Checkpoint(tmp_path / "c"), resume=True)
     assert np.array_equal(resumed.network.theta, whole.network.theta)
+
+
+def test_products_are_rounded_if_that_is_wanted():
+    layers = {"layers": (32, 32)}
+    exact, rounded = (train(1, changes=layers | {"products": p})[0] for p in (None, "bfloat16"))
+    assert not np.array_equal(exact.network.theta, rounded.network.theta)
+    np.testing.assert_allclose(exact.network.theta, rounded.network.theta, atol=0.1)
 
 
 def test_an_ensemble_keeps_no_checkpoints(tmp_path):

@@ -23,6 +23,7 @@ from steepest import (
     Trainer,
 )
 from steepest._cores import core_count
+from steepest._pairs import rounded
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((103, 6))
@@ -351,6 +352,50 @@ def test_bad_input_changes_nothing(change, message):
         fitted.fit(**({"X": X, "y": Y, "epochs": 2} | change))
     assert np.array_equal(network.theta, before)
     assert fitted.step == 0
+
+
+def test_products_in_bfloat16_round_their_factors_and_nothing_else():
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((24, 40)).astype("f4"), rng.standard_normal((24, 17)).astype("f4")
+    network = Network(Dense(64), ReLU(), Dense(17), inputs=40)
+    A0, b0, A2, b2 = (v.astype(np.float64) for v in network.parameters.values())
+    Trainer(network, Squared(), SGD(lr=0.5), sampling="full", threads=1, products="bfloat16").fit(
+        x, y, epochs=1
+    )
+    z0 = rounded(x) @ rounded(A0).T + b0
+    h = np.maximum(z0, 0)
+    dz = (rounded(h) @ rounded(A2).T + b2 - y) / 24
+    dh = rounded(dz) @ rounded(A2) * (z0 > 0)
+    wanted = (
+        A0 - 0.5 * rounded(dh).T @ rounded(x), b0 - 0.5 * dh.sum(0),
+        A2 - 0.5 * rounded(dz).T @ rounded(h), b2 - 0.5 * dz.sum(0),
+    )  # fmt: skip
+    for found, value in zip(network.parameters.values(), wanted, strict=True):
+        # Where float32 and float64 fall on two sides of a tie, a factor is 1/256 off.
+        np.testing.assert_allclose(found, value, rtol=0, atol=2e-4)
+        off = np.abs(found - value) > 1e-6
+        assert off.mean() < 0.2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_products_in_bfloat16_train_as_well_and_give_the_same_bits_again(threads):
+    found = []
+    for products in ("bfloat16", "bfloat16", None):
+        network = Network(Dense(64), ReLU(), Dense(64), ReLU(), Dense(3), inputs=6)
+        kept = trainer(network, batch=20, threads=threads, products=products)
+        kept.fit(X, Y, epochs=40)
+        found.append((network.theta.copy(), kept.history["loss"][-1]))
+    (theta, loss), (again, _), (exact, exact_loss) = found
+    assert np.array_equal(theta, again)
+    assert not np.array_equal(theta, exact)
+    assert loss == pytest.approx(exact_loss, rel=0.05, abs=0.01)
+
+
+def test_products_are_those_there_are_and_of_a_float32_network():
+    with pytest.raises(InputError, match="expected 'bfloat16' or None, got 'float16'"):
+        trainer(products="float16")
+    with pytest.raises(InputError, match="is for a float32 network, this one is float64"):
+        trainer(classifier(dtype="float64"), products="bfloat16")
 
 
 @pytest.mark.parametrize("options", [{"batch": 0}, {"batch": -1}, {"threads": 0}, {"batch": 1.5}])

@@ -169,11 +169,12 @@ class Checkpoint:
         self._saved = time.perf_counter()
         state = self._last(found)
         if state is not None:
-            for name, value in settings.items():
-                if state.settings.get(name) != value:
+            for name in dict.fromkeys((*settings, *state.settings)):
+                before, value = state.settings.get(name), settings.get(name)
+                if before != value and name != "threads":  # see compare_threads
                     raise InputError(
                         f"{self._good[-1]} is of another training: its {name} is "
-                        f"{state.settings.get(name)}, here it is {value}"
+                        f"{before}, here it is {value}"
                     )
         return state
 

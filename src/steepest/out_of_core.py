@@ -136,7 +136,7 @@ def fit_stream(
         some = encoder.transform(survey.typed.slice(0, SAMPLE), dtype=recipe.dtype)
         init_from_data(network, some, seed=recipe.seed)
         trainer = Trainer(network, loss, rule, batch=recipe.batch, seed=recipe.seed,
-                          threads=recipe.threads)  # fmt: skip
+                          threads=recipe.threads, products=recipe.products)  # fmt: skip
         training = BlockTraining(
             trainer, scratch, held_out, recipe, per_epoch, checkpoint,
             tuple(callbacks(trainer)) if callbacks else (), time_limit,

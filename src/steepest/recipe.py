@@ -19,6 +19,7 @@ from .network import Network
 from .rule import Rule
 from .schedules import Cosine, CosLog4, FlatCosine, InverseScaling, OneCycle, Schedule
 from .task import Task
+from .training import PRODUCTS
 
 if TYPE_CHECKING:
     from .encode import Encoder
@@ -113,6 +114,8 @@ class Recipe:
     patience : int, optional
         Stop after so many epochs that are no better. By default all epochs are run, and the best
         is kept.
+    products : {"bfloat16"}, optional
+        Round the factors of products of matrices, as for `Trainer`.
     ensemble : int
         How many networks are trained, each from another seed; the model is their average.
     """
@@ -140,6 +143,7 @@ class Recipe:
     seed: int = 0
     threads: int | None = None
     dtype: str = "float32"
+    products: str | None = None
 
     def __post_init__(self) -> None:
         """Check everything; plugins in use (`steepest.plugins`) add to what can be named."""
@@ -170,6 +174,10 @@ class Recipe:
         _known("rule", self.rule, plugins.named(Rule) | RULES)
         _known("schedule", self.schedule, SCHEDULES)
         _known("dtype", self.dtype, ("float32", "float64"))
+        if self.products is not None:
+            _known("products", self.products, PRODUCTS)
+            if self.dtype != "float32":
+                raise InputError(f"products {self.products} is for dtype float32, got {self.dtype}")
         if self.momentum is not None and self.rule != "sgd":
             raise InputError(f"momentum belongs to the rule sgd, not to {self.rule}")
 

@@ -29,7 +29,7 @@ from .progress import Callback
 from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
-from .training import TrainingRun
+from .training import PRODUCTS, TrainingRun
 
 __all__ = ["Trainer"]
 
@@ -97,9 +97,9 @@ class Trainer:
         positive_count("Trainer", "batch", batch)
         if threads is not None:
             positive_count("Trainer", "threads", threads)
-        if products not in (None, "bfloat16"):
+        if products is not None and products not in PRODUCTS:
             raise InputError(f"Trainer: products: expected 'bfloat16' or None, got {products!r}")
-        if products is not None and str(network.dtype) != "float32":
+        if products is not None and network.dtype != "float32":
             raise InputError(
                 f"Trainer: products={products!r} is for a float32 network, this one is "
                 f"{network.dtype}; leave it out, or make the network with dtype='float32'"
@@ -225,7 +225,7 @@ class Trainer:
         """Return what must be the same for a training to be the same."""
         settings = {"network": self.network, "loss": self.loss, "rule": self.rule,
                     "sampling": self.sampler, "batch": self.batch, "seed": self.seed}  # fmt: skip
-        if self.products is not None:  # checkpoints of earlier versions know no other
+        if self.products is not None:
             settings["products"] = self.products
         # A function is known by its name; its address is another in every process.
         return {name: re.sub(r" at 0x\w+", "", repr(value)) for name, value in settings.items()}

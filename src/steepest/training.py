@@ -33,9 +33,12 @@ from .sampling import Sampler
 from .signals import Signals
 from .turning import Seam, turn
 
-__all__ = ["CHUNK", "TrainingRun"]
+__all__ = ["CHUNK", "PRODUCTS", "TrainingRun"]
 
 Array = NDArray[Any]
+
+PRODUCTS = ("bfloat16",)
+"""To what the factors of products of matrices may be rounded."""
 
 CHUNK = 4096
 """The most steps between which Python looks up."""

@@ -162,6 +162,14 @@ def train(
     dtype: Annotated[
         str | None, typer.Option(help="float32 or float64.", rich_help_panel=_OPT)
     ] = None,
+    products: Annotated[
+        str | None,
+        typer.Option(
+            help="bfloat16: factors of matrix products are rounded to it; quicker where the "
+            "processor has AVX512-BF16.",
+            rich_help_panel=_OPT,
+        ),
+    ] = None,
     watch: Annotated[
         bool,
         typer.Option("--watch", help="Say after each epoch what the gradients of each layer are."),
