@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from steepest import SGD, Dense, Network, Squared, Trainer
+from steepest import SGD, Dense, Network, Squared, Trainer, _cores
 from steepest._cores import core_count, keep_to, other_cores, spins_for, threads_for
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and obeys")
@@ -58,6 +58,25 @@ def test_all_cores_but_one_are_other_cores():
     others = other_cores()
     assert others < allowed
     assert len(others) == len(allowed) - 1
+
+
+@linux
+@pytest.mark.parametrize(
+    ("text", "wanted", "near"),
+    [("{own},{one}", 1, True), ("{own}-{own},{one}-{one}\n", 1, True), ("{own},{one}", 2, False),
+     ("{own}", 1, False), ("nonsense", 1, False), (None, 1, False)],
+)  # fmt: skip
+def test_cores_that_share_a_cache_come_first(tmp_path, monkeypatch, text, wanted, near):
+    allowed = {3, 5, 6, 8}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda thread: allowed)
+    monkeypatch.setattr(_cores, "_current_core", lambda: lambda: 5)
+    for level, shared in ((1, "5"), (3, text), (2, "5")):
+        if shared is not None:
+            place = tmp_path / "cpu5" / "cache" / f"index{level}"
+            place.mkdir(parents=True)
+            (place / "level").write_text(f"{level}\n")
+            (place / "shared_cpu_list").write_text(shared.format(own=5, one=8))
+    assert other_cores(wanted, tmp_path) == ({8} if near else allowed - {5})
 
 
 @linux

@@ -65,7 +65,7 @@ class Team:
         """
         if self._pool is None:
             return part(0)
-        cores = other_cores()
+        cores = other_cores(self.threads - 1)
         others = [self._pool.submit(_help, cores, part, k) for k in range(1, self.threads)]
         try:
             return part(0)
