@@ -63,7 +63,8 @@ def gemm(
         k0 = 2 * p0
         deep = min(k - k0, 2 * depth)  # numbers: the last pair may lack its second
         kept = beta if block == 0 else number(alpha, 1.0)
-        tall = PACKED_BYTES // max(1, depth * size) // band * band
+        # The processors that multiply pairs have second caches of 1 MB and more.
+        tall = 2 * PACKED_BYTES // max(1, depth * size) // band * band
         for begin in range(0, m, tall):
             rows = min(tall, m - begin)
             if turned_a:

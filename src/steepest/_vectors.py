@@ -32,8 +32,8 @@ BLOCK_ROWS = 192
 PACKED_BYTES = 256 * 1024
 """Of a copied block of A, which stays in the second cache."""
 
-SCRATCH_BYTES = 2 * PANEL_BYTES + PACKED_BYTES
-"""A panel, a tile, and a block of A."""
+SCRATCH_BYTES = 2 * PANEL_BYTES + 2 * PACKED_BYTES
+"""A panel, a tile, and a block of A, which may be twice as large where it holds pairs."""
 
 
 def item_bytes(like: Any) -> int:

@@ -25,6 +25,8 @@ from .turning import Turned
 
 __all__ = ["Engine", "barrier", "drive", "straight"]
 
+_BRIEF = 100_000  # FLOPs, a few microseconds
+
 
 def barrier(arrivals: int, threads: int, patience: int) -> None:
     """Wait for all threads; after ``patience`` tries offer the core to others."""
@@ -224,9 +226,9 @@ def straight(program: Program) -> Callable[[], None]:
     # From, to, which row failed; and where Numba would put an exception.
     words = (ctypes.c_int64 * 4)(*span(program))
     at = ctypes.addressof(words)
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(
-        driver_address(go_through, 1)
-    )
+    # A brief call keeps Python's lock: to give it up and take it again takes 40 ns.
+    kind = ctypes.PYFUNCTYPE if program.flops < _BRIEF else ctypes.CFUNCTYPE
+    function = kind(ctypes.c_int32, *[ctypes.c_void_p] * 3)(driver_address(go_through, 1))
     arguments = ctypes.c_void_p(at + 16), ctypes.c_void_p(at + 24), ctypes.c_void_p(at)
 
     def run() -> None:

@@ -216,10 +216,12 @@ def test_progress_bar(capsys):
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "poisson"])
-def test_compiled_is_predict(loss):
+@pytest.mark.parametrize("units", [100, 300])  # the larger one lets other threads run meanwhile
+def test_compiled_is_predict(loss, units):
     y = np.abs(NUMBERS)
     for target in (y, np.c_[y, 2 * y]):
-        model = MLPRegressor(loss, random_state=0, max_iter=5).fit(D, target)
+        hidden = {"hidden_layer_sizes": (units, units), "max_iter": 5}
+        model = MLPRegressor(loss, random_state=0, **hidden).fit(D, target)
         predict = model.compiled()
         found = [predict(row) for row in D[:20]]
         np.testing.assert_allclose(found, model.predict(D[:20]), rtol=1e-10)

@@ -59,12 +59,12 @@ class Compiled:
 
     def __call__(self, row: Any) -> Any:
         """Return what ``row`` (p,) predicts: a number, a class, or (k,) of them."""
-        self.x[:] = row
+        self.x[...] = row
         self._run()
         return self._read(self.z)
 
     def proba(self, row: Any) -> Array:
         """Return the probabilities of the classes for ``row`` (p,), or of the labels."""
-        self.x[:] = row
+        self.x[...] = row
         self._run()
         return np.array(self._mean(self.z[None])[0])
