@@ -113,7 +113,7 @@ class Prediction:
 
 
 class Race(race.EpochRacer):
-    name, module, compiles = "PyTorch", "torch", False
+    name, module, compiles, rounds = "PyTorch", "torch", False, True
 
     def prepare(self, setting):
         import torch
@@ -139,7 +139,9 @@ class Race(race.EpochRacer):
         for rows, lr in zip(self.torch.from_numpy(order), rates.tolist(), strict=True):
             group["lr"] = lr
             self.rule.zero_grad()
-            self.loss(self.network(self.images[rows]), self.labels[rows]).backward()
+            with self.torch.autocast("cpu", self.torch.bfloat16, enabled=self.setting_now.bf16):
+                found = self.loss(self.network(self.images[rows]), self.labels[rows])
+            found.backward()
             self.rule.step()
 
     def accuracy(self):

@@ -164,7 +164,7 @@ class Sweep:
 class Race(race.Racer):
     """`Trainer.fit`, which a callback ends at the goal."""
 
-    name, module, ours = "steepest", "steepest", True
+    name, module, ours, rounds = "steepest", "steepest", True, True
 
     def prepare(self, setting):
         as_they_are = sparse.csr_matrix if setting.sparse else np.asarray
@@ -181,8 +181,9 @@ class Race(race.Racer):
         rules = {"SGD": SGD(rates), "momentum": SGD(rates, momentum=0.9), "Adam": Adam(rates)}
         network = network_of(parameters)
         trainer = Trainer(
-            network, SoftmaxCrossEntropy(), rules[setting.rule], batch=setting.batch, seed=seed
-        )
+            network, SoftmaxCrossEntropy(), rules[setting.rule], batch=setting.batch, seed=seed,
+            products="bfloat16" if setting.bf16 else None,
+        )  # fmt: skip
         reached = [0.0]
 
         def look(progress):
