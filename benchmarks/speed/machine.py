@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from steepest._kernels import gemm_address
+from steepest._kernels import gemm_address, processor_has
 
 MIB = 1 << 20
 SIZES = [1 << k for k in range(14, 29, 2)]  # 16 KiB to 256 MiB
@@ -88,10 +88,7 @@ def cpu_name() -> str:
 
 def has_bf16() -> bool:
     """Whether this processor multiplies bfloat16 numbers as our product wants them."""
-    try:
-        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
+    return processor_has("avx512bf16")
 
 
 def limits(*, quick: bool) -> Limits:

@@ -50,6 +50,9 @@ def gemm(
     alpha, beta = peek(LIKE, at_alpha), peek(LIKE, at_beta)
     ldb, lda, ldc = peek_int(at_ldb), peek_int(at_lda), peek_int(at_ldc)
     size, wide, most, band = item_bytes(alpha), columns(alpha), tile_rows(alpha), band_rows(alpha)
+    row_b, column_b = ldb * size, size
+    if turned_b:
+        row_b, column_b = column_b, row_b
     panel = scratch(alpha)
     corner = panel + PANEL_BYTES
     packed = corner + tile_bytes(alpha)
@@ -73,16 +76,14 @@ def gemm(
                 pack_rows(alpha, a + (begin * lda + k0) * size, lda * size, deep, rows, packed)
             for j in range(0, n, wide):
                 width = min(wide, n - j)
+                at_b = b + j * column_b + k0 * row_b
                 if turned_b:
-                    turn_panel(alpha, b + (j * ldb + k0) * size, ldb * size, deep, width, panel)
+                    turn_panel(alpha, at_b, ldb * size, deep, width, panel)
                 else:
-                    copy_panel(alpha, b + (k0 * ldb + j) * size, ldb * size, deep, width, panel)
+                    copy_panel(alpha, at_b, ldb * size, deep, width, panel)
                 whole = width == wide
-                following = 0  # the panel after this one: its lines are on their way meanwhile
-                if j + wide < n:
-                    following = b + (k0 * ldb + j + wide) * size
-                    if turned_b:
-                        following = b + ((j + wide) * ldb + k0) * size
+                # The panel after this one: its lines are on their way meanwhile.
+                following = at_b + wide * column_b if j + wide < n else 0
                 for first in range(0, rows, most):
                     high = min(most, rows - first)
                     at_a, row_a, step_a = packed + first * depth * size, depth * size, size

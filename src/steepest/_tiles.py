@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
 from . import _vectors
 from ._intrinsics import prefetch, stands_for
+from ._kernels import processor_has
 
 _WORD = ir.IntType(64)
-_WIDE = llvm.get_host_cpu_features().get("avx512f", False)
+_WIDE = processor_has("avx512f")
 VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
 _TILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
 TILE_VECTORS = 2

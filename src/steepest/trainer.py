@@ -57,8 +57,8 @@ class Trainer:
         run to run for the same number of threads.
     products : {"bfloat16"}, optional
         Round the factors of products of matrices to bfloat16 while training, and sum in float32:
-        up to twice as quick on a processor that has such products (AVX512-BF16), slower on
-        others. θ and all else stay float32, and predictions are computed as ever. Layers that
+        up to twice as quick on a processor that has such products (AVX512-BF16), no quicker
+        on others. θ and all else stay float32, and predictions are computed as ever. Layers that
         multiply no matrices, as with one row at a time or on CSR rows, round nothing.
 
     Attributes
