@@ -2,7 +2,7 @@
 
 The n-th save has all parameters n, and seed n. A line of the output says how far each process got.
 After KILLS processes it goes on until its input ends, which the reader closes when it has seen
-more than one model, for as many processes again and again, and not for ever.
+more than one model; but for 50 times as many at most.
 """
 
 import os
