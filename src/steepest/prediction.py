@@ -75,7 +75,7 @@ class Predictor:
         threads, batch = self._division(n)
         rows = np.full(-(-n // batch), batch)
         rows[-1] = n - batch * (rows.size - 1)
-        losses = np.empty(rows.size, self._network.dtype)
+        losses = np.zeros(rows.size, self._network.dtype)  # nobody writes them without targets
         arrays = {"z": out} | ({**targets, "losses": losses} if targets else {})
         if is_sparse(X):
             self._source.set(X)
