@@ -1,13 +1,17 @@
 """The product that kernels call, and keeping BLAS on one thread."""
 
+import os
+import subprocess
+import sys
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_info
 
 from helpers import run_kernel
-from steepest._blas import blas_address, gemm, gemm_address, single_threaded
+from steepest._blas import blas_address, gemm, gemm_address, one_thread, single_threaded
 
 
 def plain(x, b, y, blas, alpha, beta):
@@ -85,3 +89,52 @@ def test_the_first_to_enter_sets_the_limit_and_the_last_to_leave_lifts_it():
         assert threads_of_blas() == before
     finally:
         limits.restore_original_limits()
+
+
+def test_only_products_of_blas_ask_for_the_limit():
+    address = blas_address("float32")
+    assert one_thread([gemm_address("float32", 1), address]) is single_threaded
+    assert isinstance(one_thread([gemm_address("float32", 1)]), nullcontext)
+
+
+FORKS = """
+import os, signal, threading
+from threadpoolctl import ThreadpoolController
+from steepest._blas import blas_address, single_threaded
+
+blas_address("float32")
+ThreadpoolController().limit(limits=2, user_api="blas")
+going = threading.Event()
+
+def enter_and_leave():
+    going.set()
+    while going.is_set():
+        with single_threaded:
+            pass
+
+thread = threading.Thread(target=enter_and_leave)
+thread.start()
+going.wait()
+statuses = []
+for k in range(40):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # ends the process, with another status than 0
+        with single_threaded:
+            pass
+        os._exit(0)
+    statuses.append(os.waitpid(child, 0)[1])
+    if statuses[-1]:
+        break
+going.clear()
+thread.join()
+raise SystemExit(any(statuses))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_forked_while_another_thread_sets_the_limit_can_set_it():
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import sys
-import threading
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
+from ._forks import lock_held_at_fork
 from ._kernels import gemm_address as own_gemm_address
 from ._kernels import processor_has
 
-__all__ = ["OWN_ROWS", "blas_address", "gemm", "gemm_address", "single_threaded"]
+__all__ = ["OWN_ROWS", "blas_address", "gemm", "gemm_address", "one_thread", "single_threaded"]
 
 
 def gemm(address: int, alpha: float, a: Any, b: Any, beta: float, c: Any) -> None:
@@ -40,9 +41,17 @@ def gemm_address(dtype: str, rows: int) -> int:
     return own_gemm_address(dtype) if own else blas_address(dtype)
 
 
-@functools.cache
+_addresses: dict[str, int] = {}
+
+
 def blas_address(dtype: str) -> int:
     """Return the address of the BLAS ``sgemm`` or ``dgemm`` that SciPy brings along."""
+    if dtype not in _addresses:
+        _addresses[dtype] = _find(dtype)
+    return _addresses[dtype]
+
+
+def _find(dtype: str) -> int:
     from scipy.linalg import cython_blas
 
     capsule = cython_blas.__pyx_capi__["sgemm" if dtype == "float32" else "dgemm"]
@@ -62,7 +71,9 @@ class _SingleThreaded:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # OpenBLAS holds a lock of its own while the number of its threads changes: a process forked
+        # then would wait for it for ever.
+        self._lock = lock_held_at_fork()
         self._users = 0
         self._limits: Any = None
         self._pools: Any = None
@@ -71,7 +82,7 @@ class _SingleThreaded:
 
     def _forked(self) -> None:
         """Forget the users in a forked process: their threads are not there."""
-        self._lock, self._users = threading.Lock(), 0
+        self._users = 0
         self._lift()
 
     def __enter__(self) -> None:
@@ -115,3 +126,9 @@ class _SingleThreaded:
 
 
 single_threaded = _SingleThreaded()
+
+
+def one_thread(products: Iterable[int]) -> AbstractContextManager[None]:
+    """Return what keeps BLAS on one thread, if one of the addresses ``products`` is of BLAS."""
+    blas = any(address in _addresses.values() for address in products)
+    return single_threaded if blas else nullcontext()

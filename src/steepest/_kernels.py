@@ -13,7 +13,6 @@ import hashlib
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -24,24 +23,15 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from . import _product, _product_of_pairs
+from ._forks import lock_held_at_fork
 
 __all__ = ["cache_folder", "driver_address", "gemm_address", "kernel_address", "processor_has"]
 
 # A change of these makes all kernels anew.
 _COMPILER = ("_compile", "_intrinsics", "_tiles", "_tiles_of_pairs")
 
-_lock = threading.RLock()
+_lock = lock_held_at_fork()  # LLVM has locks of its own within
 _addresses: dict[Any, int] = {}
-
-
-def _new_lock() -> None:
-    """Give a forked process a lock that no thread it lacks can hold."""
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_lock)
 
 
 def kernel_address(function: Callable[..., Any], operands: tuple[str, ...], dtype: str) -> int:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _blas
 from ._atomic import call, fetch_add, load, store, yield_core
+from ._blas import one_thread
 from ._kernels import driver_address
 from ._team import Team
 from .errors import KernelError
@@ -114,7 +114,8 @@ class Engine:
     """Runs a program of whole batches and one for the last batch of an epoch, in chunks.
 
     Chunks of several steps run ``turned`` instead, where it is given; there is no shorter batch
-    then. Use it as a context manager: it holds threads, and keeps BLAS on one thread of its own.
+    then. Use it as a context manager: it holds threads, and keeps BLAS, if a product is left to
+    that, on one thread of its own.
     """
 
     def __init__(
@@ -129,16 +130,17 @@ class Engine:
         self.whole, self.short, self.per_epoch, self.control = whole, short, per_epoch, control
         self.turned, self.threads = turned, whole.threads
         self._team = Team(self.threads)
+        self._blas = one_thread(a for p in self.programs for a in p.products)
         self._driver = entry(drive, 10)
 
     def __enter__(self) -> Engine:
-        _blas.single_threaded.__enter__()
+        self._blas.__enter__()
         self._team.__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
         self._team.__exit__()
-        _blas.single_threaded.__exit__(None, None, None)
+        self._blas.__exit__(None, None, None)
 
     @property
     def programs(self) -> list[Program]:

@@ -374,6 +374,12 @@ class Program:
         return found
 
     @property
+    def products(self) -> set[int]:
+        """Addresses of the matrix products that it calls."""
+        called = (i.operands["blas"] for i in self.instructions if "blas" in i.operands)
+        return {int(operand.value) for operand in called if isinstance(operand, Constant)}
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of one step."""
         return sum(i.flops for i in self.instructions)
