@@ -2,9 +2,9 @@
 
 All train the same network from the same random parameters, with a learning rate that falls to 0 in
 a straight line. Each may choose its rule, its batch and its rate among `SETTINGS`, and takes those
-that it is fastest with: epochs times the seconds of one. Who has not got there at the end of its
-epochs begins anew with other random numbers, and its clock goes on. Looking at the test images, at
-the end of every epoch, is part of the time.
+that it is fastest with: the epochs that they need times the seconds of one. Who has not got there at
+the end of its epochs begins anew with other random numbers, and its clock goes on. Looking at the
+test images, at the end of every epoch, is part of the time.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from .work import Problem, mnist, start
 
 @dataclass(frozen=True)
 class Setting:
-    """``epochs`` is after how many the goal is reached, by most seeds, when planned for as many."""
+    """``epochs`` are planned for; ``needed`` are computed until the goal, those of seeds that do not
+    get there included: on average of 16 seeds.
+    """
 
     rule: str
     batch: int
     lr: float
     epochs: int
+    needed: float
     sparse: bool = False
     bf16: bool = False
 
@@ -38,20 +41,21 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("SGD", 1, 0.02, 5, sparse=True),
-    Setting("SGD", 8, 0.15, 5, sparse=True),
-    Setting("SGD", 16, 0.25, 5),
-    Setting("SGD", 32, 0.4, 5),
-    Setting("momentum", 32, 0.05, 5),
-    Setting("momentum", 64, 0.1, 5),
-    Setting("momentum", 128, 0.2, 6),
-    Setting("Adam", 64, 0.003, 5),
-    Setting("Adam", 128, 0.006, 6),
-    Setting("SGD", 32, 0.4, 5, bf16=True),
-    Setting("momentum", 64, 0.1, 5, bf16=True),
-    Setting("momentum", 128, 0.2, 6, bf16=True),
+    Setting("SGD", 1, 0.02, 5, 4.6, sparse=True),
+    Setting("SGD", 8, 0.15, 6, 4.8, sparse=True),
+    Setting("SGD", 16, 0.25, 6, 4.9),
+    Setting("SGD", 32, 0.4, 7, 5.6),
+    Setting("momentum", 32, 0.05, 6, 6.4),
+    Setting("momentum", 64, 0.1, 6, 5.5),
+    Setting("momentum", 128, 0.2, 8, 6.2),
+    Setting("Adam", 64, 0.003, 6, 6.4),
+    Setting("Adam", 128, 0.006, 6, 5.6),
+    Setting("SGD", 32, 0.4, 7, 5.6, bf16=True),
+    Setting("momentum", 64, 0.1, 6, 5.5, bf16=True),
+    Setting("momentum", 128, 0.2, 8, 6.2, bf16=True),
+    Setting("Adam", 128, 0.006, 6, 5.6, bf16=True),
 )
-"""Of each rule and batch the best rate, of those that several seeds reach 0.98 with.
+"""Of each rule and batch the best rate, and the number of epochs that gets most seeds to 0.98.
 
 ``sparse`` is for who trains on CSR rows, ``bf16`` for who has products in it.
 """
@@ -106,7 +110,7 @@ class Racer(ABC):
         for setting in self.work.settings:
             if (self.ours or not setting.sparse) and (self.rounds or not setting.bf16):
                 self.prepare(setting)
-                tried[setting] = setting.epochs * self.seconds_of(setting)
+                tried[setting] = setting.needed * self.seconds_of(setting)
         self.setting = min(tried, key=tried.__getitem__)
         self.prepare(self.setting)
         self.says = f"{self.setting}, of {len(tried)} settings"
