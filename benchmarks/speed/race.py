@@ -2,9 +2,9 @@
 
 All train the same network from the same random parameters, with a learning rate that falls to 0 in
 a straight line. Each may choose its rule, its batch and its rate among `SETTINGS`, and takes those
-that it is fastest with: the epochs that they need times the seconds of one. Who has not got there at
-the end of its epochs begins anew with other random numbers, and its clock goes on. Looking at the
-test images, at the end of every epoch, is part of the time.
+that it is fastest with: the epochs that they need times the seconds of one. Who has not got there
+at the end of its epochs begins anew with other random numbers, and its clock goes on. Looking at
+the test images, at the end of every epoch, is part of the time.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .work import Problem, mnist, start
 
 @dataclass(frozen=True)
 class Setting:
-    """``epochs`` are planned for; ``needed`` are computed until the goal, those of seeds that do not
-    get there included: on average of 16 seeds.
+    """``epochs`` are planned for; ``needed`` are computed until the goal, on average of 16 seeds,
+    those included that do not get there.
     """
 
     rule: str
