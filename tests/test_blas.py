@@ -11,6 +11,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_info
 
 from helpers import run_kernel
+from steepest import SGD, Dense, Network, ReLU, Squared, Trainer, _blas
 from steepest._blas import blas_address, gemm, gemm_address, one_thread, single_threaded
 
 
@@ -95,6 +96,24 @@ def test_only_products_of_blas_ask_for_the_limit():
     address = blas_address("float32")
     assert one_thread([gemm_address("float32", 1), address]) is single_threaded
     assert isinstance(one_thread([gemm_address("float32", 1)]), nullcontext)
+
+
+@pytest.mark.parametrize(("own_rows", "expected"), [(0, {1}), (1000, {2})])
+def test_a_fit_keeps_blas_on_one_thread_if_a_product_is_left_to_it(monkeypatch, own_rows, expected):
+    monkeypatch.setattr(_blas, "OWN_ROWS", own_rows)
+    blas_address("float32")
+    limits = ThreadpoolController().limit(limits=2, user_api="blas")
+    seen = set()
+    try:
+        network = Network(Dense(20), ReLU(), Dense(20), inputs=20)
+        X = np.ones((64, 20), np.float32)
+        Trainer(network, Squared(), SGD(lr=0.01), batch=32).fit(
+            X, X, epochs=1, callbacks=[lambda _: seen.update(threads_of_blas())]
+        )
+        assert seen == expected
+        assert set(threads_of_blas()) == {2}
+    finally:
+        limits.restore_original_limits()
 
 
 FORKS = """
