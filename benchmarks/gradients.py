@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 
 from steepest import SGD, Dense, Gradients, Network, Progress, ReLU, SoftmaxCrossEntropy, Watch
-from steepest.observers import Norms, arrays_for
+from steepest.inspection.gradient_pass import Sweep
+from steepest.inspection.observers import Norms, arrays_for
 from steepest.sampling import Sequential
-from steepest.sweep import Sweep
-from steepest.training import TrainingRun
+from steepest.training.step import TrainingRun
 
 SIZES, BATCH, BATCHES, LR = (784, 128, 10), 64, 64, 1e-3
 

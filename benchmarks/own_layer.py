@@ -18,7 +18,7 @@ import numpy as np
 from steepest import SGD, Dense, Layer, Network, Parameter, ReLU, SoftmaxCrossEntropy, check
 from steepest.kernels import gemm, part
 from steepest.sampling import Sequential
-from steepest.training import TrainingRun
+from steepest.training.step import TrainingRun
 
 BATCH = 32
 SHAPES = [(20, 64, 64, 2), (784, 128, 10)]

@@ -13,10 +13,10 @@ import time
 import numpy as np
 
 from steepest import SGD, Dense, Network, ReLU, SoftmaxCrossEntropy
-from steepest.engine import Control, Engine
-from steepest.program import Program
+from steepest.engine.driver import Control, Engine
+from steepest.engine.program import Program
 from steepest.sampling import Shuffled
-from steepest.training import CHUNK, TrainingRun
+from steepest.training.step import CHUNK, TrainingRun
 
 REPEATS = 100
 

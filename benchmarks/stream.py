@@ -29,7 +29,7 @@ def make(path: Path, size: int) -> None:
     import numpy as np
     import pyarrow as pa
 
-    from steepest.tables import TableWriter
+    from steepest.tables.files import TableWriter
 
     rng = np.random.default_rng(0)
     words = pa.array([f"word {k}" for k in range(20)])
@@ -98,7 +98,7 @@ def stream(path: Path, memory: str, layers: str) -> None:
 
 
 def count(path: Path) -> int:
-    from steepest.tables import stream_table
+    from steepest.tables.files import stream_table
 
     return sum(block.num_rows for block in stream_table(path))
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from steepest._atomic import call
-from steepest.engine import aligned
-from steepest.program import Buffer, Constant, Instruction, Share, Special, Whole
+from steepest.engine.driver import aligned
+from steepest.engine.operands import Buffer, Constant, Share, Special, Whole
+from steepest.engine.program import Instruction
+from steepest.kernels.atomics import call
 
 SHARES = {"rows": 1, "units": 16, "inputs": 16, "entries": 16}
 

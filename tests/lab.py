@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from steepest import Identity, Network
-from steepest._atomic import call
-from steepest.engine import Control, barrier
-from steepest.lowering import Lowering, Target
-from steepest.program import Arena, Block, Buffer, Cell, Constant, Instruction, Program, aligned
+from steepest.arrays import aligned
+from steepest.engine.arena import Arena
+from steepest.engine.driver import Control, barrier
+from steepest.engine.operands import Block, Buffer, Cell, Constant
+from steepest.engine.program import Instruction, Program
+from steepest.kernels.atomics import call
+from steepest.lowering.lowering import Lowering, Target
 
 PAD = 32  # entries before and after: two vectors at least
 SENTINEL = 77

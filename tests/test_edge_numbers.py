@@ -22,7 +22,7 @@ from steepest import (
     Tanh,
     Trainer,
 )
-from steepest.table_fit import fit_table
+from steepest.pipeline.fit import fit_table
 
 RNG = np.random.default_rng(0)
 

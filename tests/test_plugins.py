@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from steepest import Layer, PluginError, plugins
 from steepest.cli import app
-from steepest.config import from_config, to_config
+from steepest.saved.config import from_config, to_config
 
 RIGHT = """
 from dataclasses import dataclass

@@ -9,12 +9,19 @@ from hypothesis import strategies as st
 from scipy import sparse, special
 
 from lab import Lab
-from steepest import layers as L
-from steepest import losses, rules
-from steepest.layers._columns import add_columns, copy_columns, sum_of
-from steepest.lowering import Source, gather, gather_items, put, put_items
+from steepest import layers, losses, rules
+from steepest.engine.operands import Cell
+from steepest.kernels.moves import (
+    add_columns,
+    copy_columns,
+    gather,
+    gather_items,
+    put,
+    put_items,
+    sum_of,
+)
+from steepest.lowering.batches import Source
 from steepest.network import Network
-from steepest.program import Cell
 from steepest.rules.clip import clip_norm, clip_value, share_norms
 from steepest.rules.penalise import decay, penalise
 
@@ -113,45 +120,51 @@ def mish_slope(x):
 density = lambda x: np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)  # noqa: E731
 sigma = special.expit
 LAYERS = {
-    "Dense": (lambda q: L.Dense(q), dense),
-    "Dense without b": (lambda q: L.Dense(q, bias=False), dense),
-    "Scale": (lambda q: L.Scale(), scale),
+    "Dense": (lambda q: layers.Dense(q), dense),
+    "Dense without b": (lambda q: layers.Dense(q, bias=False), dense),
+    "Scale": (lambda q: layers.Scale(), scale),
     "RootScale": (
-        lambda q: L.RootScale(),
+        lambda q: layers.RootScale(),
         lambda P, x, dy: (x / math.sqrt(x.shape[1]), dy / math.sqrt(x.shape[1]), {}),
     ),
-    "Average": (lambda q: L.Average(3), average(3)),
-    "Parametric": (lambda q: L.Parametric(L.Tanh()), parametric),
-    "Periodic": (lambda q: L.Periodic(1 + q % 5, 2 + q % 3), periodic),
-    "LayerNorm": (lambda q: L.LayerNorm(), layer_norm),
-    "Softmax": (lambda q: L.Softmax(), softmax),
-    "Embedding": (lambda q: L.Embedding(q, 3), embedding),
-    "ReLU": (lambda q: L.ReLU(), entrywise(lambda x: np.maximum(x, 0), lambda x: x > 0)),
+    "Average": (lambda q: layers.Average(3), average(3)),
+    "Parametric": (lambda q: layers.Parametric(layers.Tanh()), parametric),
+    "Periodic": (lambda q: layers.Periodic(1 + q % 5, 2 + q % 3), periodic),
+    "LayerNorm": (lambda q: layers.LayerNorm(), layer_norm),
+    "Softmax": (lambda q: layers.Softmax(), softmax),
+    "Embedding": (lambda q: layers.Embedding(q, 3), embedding),
+    "ReLU": (lambda q: layers.ReLU(), entrywise(lambda x: np.maximum(x, 0), lambda x: x > 0)),
     "LeakyReLU": (
-        lambda q: L.LeakyReLU(0.1),
+        lambda q: layers.LeakyReLU(0.1),
         entrywise(lambda x: np.where(x > 0, x, 0.1 * x), lambda x: np.where(x > 0, 1, 0.1)),
     ),
-    "ELU": (lambda q: L.ELU(0.7), bent(1, 0.7)),
-    "SELU": (lambda q: L.SELU(), bent(1.0507009873554805, 1.0507009873554805 * 1.6732632423543772)),
+    "ELU": (lambda q: layers.ELU(0.7), bent(1, 0.7)),
+    "SELU": (
+        lambda q: layers.SELU(),
+        bent(1.0507009873554805, 1.0507009873554805 * 1.6732632423543772),
+    ),
     "GELU": (
-        lambda q: L.GELU(),
+        lambda q: layers.GELU(),
         entrywise(lambda x: x * special.ndtr(x), lambda x: special.ndtr(x) + x * density(x)),
     ),
     "SiLU": (
-        lambda q: L.SiLU(),
+        lambda q: layers.SiLU(),
         entrywise(lambda x: x * sigma(x), lambda x: sigma(x) * (1 + x * (1 - sigma(x)))),
     ),
-    "Mish": (lambda q: L.Mish(), entrywise(lambda x: x * np.tanh(np.logaddexp(x, 0)), mish_slope)),
-    "Tanh": (lambda q: L.Tanh(), entrywise(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
-    "Sigmoid": (lambda q: L.Sigmoid(), entrywise(sigma, lambda x: sigma(x) * (1 - sigma(x)))),
-    "Softplus": (lambda q: L.Softplus(), entrywise(lambda x: np.logaddexp(x, 0), sigma)),
-    "Identity": (lambda q: L.Identity(), entrywise(lambda x: x, np.ones_like)),
+    "Mish": (
+        lambda q: layers.Mish(),
+        entrywise(lambda x: x * np.tanh(np.logaddexp(x, 0)), mish_slope),
+    ),
+    "Tanh": (lambda q: layers.Tanh(), entrywise(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
+    "Sigmoid": (lambda q: layers.Sigmoid(), entrywise(sigma, lambda x: sigma(x) * (1 - sigma(x)))),
+    "Softplus": (lambda q: layers.Softplus(), entrywise(lambda x: np.logaddexp(x, 0), sigma)),
+    "Identity": (lambda q: layers.Identity(), entrywise(lambda x: x, np.ones_like)),
 }
 
 
 def test_every_layer_with_a_kernel_of_its_own_is_here():
     elsewhere = {"Dropout", "Sequential", "Residual", "Concat", "Parallel"}  # random, or layers'
-    assert {name.split()[0] for name in LAYERS} | elsewhere == set(L.__all__)
+    assert {name.split()[0] for name in LAYERS} | elsewhere == set(layers.__all__)
 
 
 def start(layer, p, dtype, rng):
@@ -228,7 +241,7 @@ def test_dense_on_csr_rows(n, p, q, density, dtype, threads, fused, seed):
     rows = n + 3
     X = (rng.standard_normal((rows, p)) * (rng.random((rows, p)) < density)).astype(dtype)
     chosen = rng.integers(rows, size=n)
-    network, alpha = start(L.Dense(q), p, dtype, rng), -0.25
+    network, alpha = start(layers.Dense(q), p, dtype, rng), -0.25
     lab = Lab(n, dtype, threads, network, alpha, fused, seed)
     source = Source(True)
     source.set(sparse.csr_matrix(X))
@@ -286,7 +299,10 @@ def test_gather_and_put(n, width, ahead, threads, seed):
 @given(sizes, sizes, sizes, st.data(), threads, seeds)
 def test_moving_columns(n, p, q, data, threads, seed):
     width = data.draw(st.integers(1, min(p, q)))
-    start, begin = data.draw(st.integers(0, p - width)), data.draw(st.integers(0, q - width))
+    start, begin = (
+        data.draw(st.integers(0, p - width)),
+        data.draw(st.integers(0, q - width)),
+    )
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((n, p)), rng.standard_normal((n, q))
     lab = Lab(n, "float64", threads)

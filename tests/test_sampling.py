@@ -5,11 +5,11 @@ import pytest
 from scipy import stats
 
 from steepest import SGD, Dense, InputError, Network, Squared
-from steepest._ahead import ENTRIES_AHEAD, rows_ahead
-from steepest._random import key_of, squares, unit
-from steepest.data import as_inputs
+from steepest.arrays import as_inputs
+from steepest.kernels.prefetch import ENTRIES_AHEAD, rows_ahead
+from steepest.kernels.random import key_of, squares, unit
 from steepest.sampling import SAMPLERS, sampler_named, shuffle
-from steepest.training import TrainingRun
+from steepest.training.step import TrainingRun
 
 
 def run_of(sampling, n, batch, seed=0):

@@ -33,7 +33,10 @@ ALL = [
 ]
 
 
-@given(st.lists(st.integers(0, 500), min_size=1, max_size=20), st.sampled_from(ALL))
+@given(
+    st.lists(st.integers(0, 500), min_size=1, max_size=20),
+    st.sampled_from(ALL),
+)
 @settings(derandomize=True, max_examples=50, deadline=None)
 def test_a_function_of_the_step_within_bounds(steps, schedule):
     assert isinstance(schedule, Schedule)

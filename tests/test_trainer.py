@@ -22,8 +22,8 @@ from steepest import (
     Tanh,
     Trainer,
 )
-from steepest._cores import core_count
-from steepest._pairs import rounded
+from steepest.kernels.bfloat16 import rounded
+from steepest.system.cores import core_count
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((103, 6))

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-import steepest.catalogue
 from steepest import InputError, warmup
+from steepest.checking import catalogue
 
 WARM_UP = """
 import numpy as np
@@ -72,7 +72,7 @@ def test_long_products_on_two_threads_are_warmed_up(tmp_path):
 def test_everything_in_the_catalogue_is_warmed_up():
     cases = list(warmup._cases())
     seen = {type(thing) for layers, loss, rule, *_ in cases for thing in (*layers, loss, rule)}
-    catalogue = steepest.catalogue
+
     for thing in (*catalogue.LAYERS, *catalogue.LOSSES, *catalogue.RULES):
         assert type(thing) in seen
     assert {sampling for _, _, _, sampling, _, _ in cases} == set(warmup.SAMPLERS)

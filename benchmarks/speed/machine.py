@@ -14,7 +14,8 @@ import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from steepest._kernels import gemm_address, processor_has
+from steepest.compiler.gemm import gemm_address
+from steepest.compiler.processor import processor_has
 
 MIB = 1 << 20
 SIZES = [1 << k for k in range(14, 29, 2)]  # 16 KiB to 256 MiB

@@ -6,7 +6,6 @@ Compose a `Network` of layers, give a `Trainer` a loss and an update rule, and f
 from typing import TYPE_CHECKING, Any
 
 from .checking import Report, check
-from .checkpoint import Checkpoint
 from .errors import (
     CheckError,
     CheckpointError,
@@ -18,8 +17,7 @@ from .errors import (
     SteepestError,
     TableError,
 )
-from .fit_init import init_from_data
-from .gradients import (
+from .inspection.gradients import (
     ExampleNorms,
     Gradient,
     Gradients,
@@ -29,13 +27,12 @@ from .gradients import (
     gradient_moments,
     per_example_gradients,
 )
-from .hardest import Ranking, hardest_examples
-from .history import History
-from .importance import Importance, importance
+from .inspection.hardest import Ranking, hardest_examples
+from .inspection.importance import Importance, importance
+from .inspection.watch import Watch
 from .interchange.onnx_export import export_onnx
 from .interchange.onnx_import import import_onnx
 from .interchange.state_dict import from_state_dict, to_state_dict
-from .intervals import conformal_margin
 from .layer import Layer, Parameter
 from .layers import (
     ELU,
@@ -76,7 +73,7 @@ from .losses import (
     Squared,
 )
 from .network import Network
-from .progress import Progress
+from .pipeline.conformal import conformal_margin
 from .rule import Rule
 from .rules import SGD, Adagrad, Adam, AdamW, RMSprop
 from .schedules import (
@@ -90,7 +87,10 @@ from .schedules import (
     Step,
 )
 from .trainer import Trainer
-from .watch import Watch
+from .training.checkpoint import Checkpoint
+from .training.history import History
+from .training.init_from_data import init_from_data
+from .training.progress import Progress
 
 if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor

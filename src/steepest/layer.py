@@ -28,7 +28,8 @@ fields and parameters by theirs:
                     gradient descent: alpha = −η) or a buffer (alpha = 1)
 
 Three more are optional. They tell what the gradients of single examples are like, faster than by
-taking one example after the other, which is what happens without them (`steepest.observers`):
+taking one example after the other, which is what happens without them
+(`steepest.inspection.observers`):
 
 ``example_norms``      norms[i] = ‖∇_θ ℓ_i‖², for the rows ``i`` of the data that the batch holds
 ``example_gradients``  dA[i] = ∂ℓ_i/∂A, and so on: targets as of ``backward_theta``, with an axis of
@@ -41,27 +42,25 @@ with ``inputs`` only those of dx. One that asks for both ``rows`` and ``units`` 
 entry: it may touch only this rectangle of x, y, dx and dy, which is all of one and a share of the
 other, whichever the kernels beside it share.
 
-Kernels are compiled by `steepest._compile`; they are plain Python in tests. What they may call is
-in `steepest.kernels`. docs/your_own_layer.md builds two layers, and `steepest.check` says whether a
-layer is right.
+Kernels are compiled by `steepest.compiler.compile`; they are plain Python in tests. What they may
+call is in `steepest.kernels`. docs/your_own_layer.md builds two layers, and `steepest.check` says
+whether a layer is right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
-
 if TYPE_CHECKING:
-    from .lowering import Lowering
-    from .program import Buffer
+    from .engine.operands import Buffer
+    from .lowering.lowering import Lowering
 
-__all__ = ["Backward", "Layer", "Parameter"]
+__all__ = ["Backward", "Layer", "Parameter", "described", "leaves", "walk"]
 
 Array = NDArray[Any]
 Backward = Callable[["Buffer", bool], "Buffer | None"]
@@ -96,7 +95,7 @@ class Layer:
     backward_x: ClassVar[Callable[..., None]]
     backward_theta: ClassVar[Callable[..., None]]
     takes_sparse: ClassVar[bool] = False
-    """Whether ``lower`` can take a `steepest.lowering.SparseBatch`."""
+    """Whether ``lower`` can take a `steepest.engine.operands.SparseBatch`."""
     steepest_slope: ClassVar[float | None] = None
     """Of a function σ of single entries: about its largest slope; tells where it is flat."""
     predicts_alike: ClassVar[bool] = True
@@ -201,13 +200,17 @@ def described(thing: Any) -> str:
     return f"{type(thing).__name__}({', '.join(shown)})"
 
 
-def positive_count(where: str, what: str, value: Any) -> None:
-    """Raise `InputError` unless ``value`` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{where}: {what} must be a whole number of at least 1, got {value!r}")
+def walk(layer: Layer, p: int, path: str = "") -> Iterator[tuple[str, Layer, int]]:
+    """Yield every layer inside ``layer``, with its path and the width of its input."""
+    for name, child, width in layer.children(p):
+        inner = f"{path}.{name}" if path else name
+        yield inner, child, width
+        yield from walk(child, width, inner)
 
 
-def fraction(where: str, what: str, value: Any) -> None:
-    """Raise `InputError` unless 0 ≤ ``value`` < 1."""
-    if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
-        raise InputError(f"{where}: {what} must be at least 0 and below 1, got {value!r}")
+def leaves(layer: Layer, p: int) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
+    """Yield every layer inside ``layer`` that has parameters, with its path and with them."""
+    for path, child, width in walk(layer, p):
+        parameters = child.parameters(width)
+        if parameters:
+            yield path, child, parameters

@@ -21,7 +21,7 @@ Notation, the same in every file of `steepest.losses`:
 A loss has two kernels, plain static functions that ask for these by name and for the loss's own
 fields by theirs: ``value`` writes ``loss``, ``gradient`` writes both ``loss`` and ``dz``. An
 example of weight 0 counts for nothing: its loss and its dz are 0 whatever z is
-(`steepest._functions.times`).
+(`steepest.kernels.functions.times`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import too_large
+from .arrays import too_large
 from .errors import InputError
 
 __all__ = ["Loss"]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import as_inputs
+from .arrays import aligned, as_inputs, as_weights
+from .engine.operands import Block, Buffer
+from .engine.program import Program
 from .errors import InputError
-from .layer import Layer, Parameter
+from .layer import Layer, Parameter, leaves, walk
 from .layers.sequential import Sequential
-from .prediction import Predictor
-from .program import Block, Buffer, Program, aligned
+from .loss import Loss
+from .lowering.predict import Predictor
 
-__all__ = ["Network", "leaves", "walk"]
+__all__ = ["Network", "prepare"]
 
 Array = NDArray[Any]
 
@@ -185,17 +187,36 @@ class Network:
             self.theta[:] = state["theta"]
 
 
-def walk(layer: Layer, p: int, path: str = "") -> Iterator[tuple[str, Layer, int]]:
-    """Yield every layer inside ``layer``, with its path and the width of its input."""
-    for name, child, width in layer.children(p):
-        inner = f"{path}.{name}" if path else name
-        yield inner, child, width
-        yield from walk(child, width, inner)
+def prepare(
+    network: Network, loss: Loss, X: Any, y: Any, weights: Any, where: str
+) -> tuple[Any, Array, Array | None]:
+    """Return data as instructions read them, and build the network for them.
 
+    Parameters
+    ----------
+    X : array-like or CSR matrix, (n, p)
+    y : array-like, (n,) or (n, k)
+    weights : array-like, (n,), or None
+    where : str
+        What to begin an error with.
 
-def leaves(layer: Layer, p: int) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
-    """Yield every layer inside ``layer`` that has parameters, with its path and with them."""
-    for path, child, width in walk(layer, p):
-        parameters = child.parameters(width)
-        if parameters:
-            yield path, child, parameters
+    Returns
+    -------
+    X, y, w
+        Inputs (`steepest.arrays.as_inputs`), targets (`Loss.targets`), and weights or None.
+
+    Raises
+    ------
+    InputError
+        If the data don't fit the network, the loss or one another. Nothing is changed then.
+    """
+    X = as_inputs(X, network.dtype, where)
+    y, n = np.asarray(y), X.shape[0]
+    if n == 0:
+        raise InputError(f"{where}: X has no rows")
+    if y.ndim == 0 or len(y) != n:
+        raise InputError(f"{where}: {n} rows of X, but y has shape {y.shape}")
+    network.build(X.shape[1])
+    network.layer.check_inputs(X)
+    w = None if weights is None else as_weights(weights, n, network.dtype, where)
+    return X, loss.targets(y, network.outputs, network.dtype), w

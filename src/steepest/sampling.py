@@ -12,11 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._ahead import ENTRIES_AHEAD, fetch_ahead
-from ._random import squares, unit
+from .engine.operands import Buffer
 from .errors import InputError
-from .lowering import Lowering
-from .program import Buffer
+from .kernels.prefetch import ENTRIES_AHEAD, fetch_ahead
+from .kernels.random import squares, unit
+from .lowering.lowering import Lowering
 
 __all__ = ["SAMPLERS", "FullBatch", "Sampler", "Sequential", "Shuffled", "Uniform", "sampler_named"]
 

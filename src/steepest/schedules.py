@@ -292,3 +292,15 @@ class ReduceOnPlateau(_Schedule):
             if waited >= self.patience:
                 factor, waited = factor * self.factor, 0
         return max(factor, self.floor / self.lr)
+
+
+def values_of(schedule: Schedule, steps: NDArray[Any], below: float = math.inf) -> NDArray[Any]:
+    """Return a schedule's values; raise `InputError` unless each is at least 0 and ``below``."""
+    found = np.asarray(schedule(steps), np.float64)
+    if found.shape != steps.shape or not ((found >= 0) & (found < below)).all():
+        bound = f" and below {below:g}" * (below < math.inf)
+        raise InputError(
+            f"{schedule!r}: a schedule must return one finite rate of at least 0{bound} for each "
+            f"of {steps.size} steps, got {found!r}"
+        )
+    return found

@@ -1,7 +1,7 @@
 """The trainer: what users hold while they train a network.
 
 It checks the data, holds rows out, makes the programs, and keeps what lasts from fit to fit; a fit
-itself is `steepest.fitting`.
+itself is `steepest.training.fit`.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checkpoint import Checkpoint, fingerprint
-from .data import as_inputs, as_weights
+from .arrays import aligned, as_inputs, as_weights
+from .engine.program import Program
 from .errors import InputError
-from .fitting import Fitting, rates_of
-from .history import History
-from .layer import positive_count
 from .loss import Loss
 from .metrics import Metric, metrics_named
-from .network import Network
-from .objective import prepare
-from .program import Program, aligned
-from .progress import Callback
+from .network import Network, prepare
 from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
-from .training import PRODUCTS, TrainingRun
+from .training.checkpoint import Checkpoint, fingerprint
+from .training.fit import Fitting
+from .training.history import History
+from .training.learning_rates import rates_of
+from .training.progress import Callback
+from .training.step import PRODUCTS, TrainingRun
+from .validate import positive_count
 
 __all__ = ["Trainer"]
 

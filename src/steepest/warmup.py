@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from . import catalogue
-from ._kernels import cache_folder
-from .checking import draw
+from .checking import catalogue, draw
+from .compiler.store import cache_folder
 from .errors import InputError
-from .gradients import Gradients
+from .inspection.gradients import Gradients
 from .layer import Layer
 from .layers import Dense
 from .loss import Loss
@@ -28,7 +27,7 @@ from .rule import Rule
 from .rules import SGD, Adam
 from .sampling import SAMPLERS
 from .trainer import Trainer
-from .training import PRODUCTS
+from .training.step import PRODUCTS
 
 __all__ = ["warm_up"]
 
@@ -40,7 +39,7 @@ _SOLVERS = ("adam", "sgd", "lbfgs")
 def warm_up(
     dtypes: tuple[str, ...] = ("float32", "float64"), threads: tuple[int, ...] = (1, 2)
 ) -> tuple[int, float]:
-    """Compile the kernels of every layer, loss and rule of `steepest.catalogue`.
+    """Compile the kernels of every layer, loss and rule of `steepest.checking.catalogue`.
 
     Parameters
     ----------

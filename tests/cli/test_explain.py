@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from steepest.cli import app
 from steepest.cli.explain import _rows
 from steepest.errors import InputError, SteepestError
-from steepest.gradients import gradient
-from steepest.model import Model
-from steepest.network import walk
+from steepest.inspection.gradients import gradient
+from steepest.layer import walk
+from steepest.pipeline.model import Model
 
 
 @pytest.fixture(scope="module")

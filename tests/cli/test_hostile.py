@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from steepest.cli import app
-from steepest.model import Model
+from steepest.pipeline.model import Model
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "model_schema_1"
 

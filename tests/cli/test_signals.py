@@ -16,7 +16,7 @@ import pyarrow.csv
 import pytest
 
 from steepest import Checkpoint
-from steepest.model import Model
+from steepest.pipeline.model import Model
 
 ROOT = Path(__file__).parents[2]
 

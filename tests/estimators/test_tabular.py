@@ -12,7 +12,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from steepest import TabularClassifier, TabularRegressor
 from steepest.errors import InputError
-from steepest.model import Model
+from steepest.pipeline.model import Model
 
 SMALL = {"layers": (16,), "epochs": 20}
 

@@ -17,7 +17,7 @@ import onnx
 import pyarrow as pa
 from mutate import NUMBERS, mutate_bytes, mutate_json
 
-from steepest import (
+from steepest import (  # fmt: skip
     ELU,
     GELU,
     SELU,
@@ -37,14 +37,14 @@ from steepest import (
     Tanh,
     export_onnx,
     import_onnx,
-)  # fmt: skip
-from steepest.encode import Encoder
+)
 from steepest.errors import SteepestError
 from steepest.interchange.onnx_import import RULES
-from steepest.model import Model
+from steepest.pipeline.model import Model
 from steepest.saved.folder import CARD, ENCODER, RECORD, THETA, digest
-from steepest.tables import TableWriter, read_table, stream_table
-from steepest.task import infer_task
+from steepest.tables.encoder import Encoder
+from steepest.tables.files import TableWriter, read_table, stream_table
+from steepest.tables.task import infer_task
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ROWS = read_table(FIXTURES / "schema_1_rows.csv")

@@ -4,8 +4,8 @@ import numpy as np
 import onnxruntime
 import pyarrow as pa
 
-from steepest.casting import read_numbers, read_seconds, read_truths
-from steepest.kinds import Category, Moment, Truth
+from steepest.tables.columns import Category, Moment, Truth
+from steepest.tables.parsing import read_numbers, read_seconds, read_truths
 
 
 def run(path, **inputs):

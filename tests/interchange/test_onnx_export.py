@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from ort import columns, run
 
-from steepest import (
+from steepest import (  # fmt: skip
     ELU,
     GELU,
     SELU,
@@ -37,15 +37,15 @@ from steepest import (
     Softplus,
     Tanh,
     export_onnx,
-)  # fmt: skip
+    losses,
+)
 from steepest import layers as all_layers
-from steepest import losses as all_losses
-from steepest.encode import Encoder
 from steepest.interchange import onnx_encoder, onnx_export, onnx_layers
 from steepest.interchange.graph import Graph
-from steepest.kinds import KINDS
-from steepest.table_fit import fit_table
-from steepest.tables import read_table
+from steepest.pipeline.fit import fit_table
+from steepest.tables.columns import KINDS
+from steepest.tables.encoder import Encoder
+from steepest.tables.files import read_table
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -61,7 +61,7 @@ LAYERS = [
 
 def test_every_layer_loss_and_kind_of_column_has_a_form():
     assert set(onnx_layers.FORMS) == {getattr(all_layers, name) for name in all_layers.__all__}
-    assert set(onnx_export.LINKS) == {getattr(all_losses, name) for name in all_losses.__all__}
+    assert set(onnx_export.LINKS) == {getattr(losses, name) for name in losses.__all__}
     assert set(onnx_encoder.FORMS) == set(KINDS.values())
     assert {type(layer) for layer in LAYERS} == set(onnx_layers.FORMS)
 

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from onnx.numpy_helper import from_array
 from ort import run
 
-from steepest import (
+from steepest import (  # fmt: skip
     ELU,
     GELU,
     SELU,
@@ -33,7 +33,7 @@ from steepest import (
     Tanh,
     export_onnx,
     import_onnx,
-)  # fmt: skip
+)
 
 RNG = np.random.default_rng(0)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from steepest import (
+from steepest import (  # fmt: skip
     Concat,
     Dense,
     Dropout,
@@ -15,7 +15,7 @@ from steepest import (
     Scale,
     from_state_dict,
     to_state_dict,
-)  # fmt: skip
+)
 
 
 def make(seed, units=20):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from helpers import run_kernel
-from steepest._random import key_of
 from steepest.errors import InputError
+from steepest.kernels.random import key_of
 from steepest.layers import Dropout, Identity
 from steepest.schedules import FlatCosine
 

@@ -6,18 +6,7 @@ from scipy import special
 
 from helpers import run_kernel
 from steepest.errors import InputError
-from steepest.layers import (
-    ELU,
-    GELU,
-    SELU,
-    LeakyReLU,
-    Mish,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Tanh,
-)
+from steepest.layers import ELU, GELU, SELU, LeakyReLU, Mish, ReLU, Sigmoid, SiLU, Softplus, Tanh
 
 
 def selu(x):

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from steepest import (
+from steepest import (  # fmt: skip
     ELU,
     GELU,
     SELU,
@@ -21,7 +21,7 @@ from steepest import (
     Tanh,
     from_state_dict,
     to_state_dict,
-)  # fmt: skip
+)
 
 NN = torch.nn
 PAIRS = [

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from ours import Arrays, Masks, gradient, network_of, parameters, ten_steps
 from problems import Problem, kinds, problems
 
-from steepest import catalogue
+from steepest.checking import catalogue
 
 TOLERANCE = 1e-6
 ARCHITECTURES = 200

@@ -13,8 +13,7 @@ from jax import nn
 from problems import Problem, at
 from scope import Scope
 
-from steepest import layers as L
-from steepest import losses, rules
+from steepest import layers, losses, rules
 from steepest.layer import Layer
 from steepest.rule import Rule
 
@@ -51,31 +50,31 @@ def _parallel(layer: Any, x: Any, s: Scope) -> Any:
 
 
 LAYERS: dict[type[Layer], Callable[[Any, Any, Scope], Any]] = {
-    L.Dense: lambda layer, x, s: x @ s["A"].T + (s["b"] if layer.bias else 0),
-    L.Embedding: lambda _, x, s: s["E"][x.astype(int)].reshape(len(x), -1),
-    L.LayerNorm: _layer_norm,
-    L.Periodic: _periodic,
-    L.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
-    L.RootScale: lambda _, x, s: x / x.shape[1] ** 0.5,
-    L.Average: lambda layer, x, s: x.reshape(len(x), layer.parts, -1).mean(1),
-    L.Scale: lambda _, x, s: x * s["s"],
-    L.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
-    L.ReLU: lambda _, x, s: nn.relu(x),
-    L.LeakyReLU: lambda layer, x, s: jnp.where(x > 0, x, layer.slope * x),
-    L.ELU: lambda layer, x, s: nn.elu(x, layer.scale),
-    L.SELU: lambda _, x, s: nn.selu(x),
-    L.GELU: lambda _, x, s: nn.gelu(x, approximate=False),
-    L.SiLU: lambda _, x, s: nn.silu(x),
-    L.Mish: lambda _, x, s: x * jnp.tanh(jnp.logaddexp(x, 0)),
-    L.Tanh: lambda _, x, s: jnp.tanh(x),
-    L.Sigmoid: lambda _, x, s: nn.sigmoid(x),
-    L.Softplus: lambda _, x, s: jnp.logaddexp(x, 0),
-    L.Softmax: lambda _, x, s: nn.softmax(x, axis=1),
-    L.Identity: lambda _, x, s: x,
-    L.Sequential: _sequential,
-    L.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
-    L.Concat: _concat,
-    L.Parallel: _parallel,
+    layers.Dense: lambda layer, x, s: x @ s["A"].T + (s["b"] if layer.bias else 0),
+    layers.Embedding: lambda _, x, s: s["E"][x.astype(int)].reshape(len(x), -1),
+    layers.LayerNorm: _layer_norm,
+    layers.Periodic: _periodic,
+    layers.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
+    layers.RootScale: lambda _, x, s: x / x.shape[1] ** 0.5,
+    layers.Average: lambda layer, x, s: x.reshape(len(x), layer.parts, -1).mean(1),
+    layers.Scale: lambda _, x, s: x * s["s"],
+    layers.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
+    layers.ReLU: lambda _, x, s: nn.relu(x),
+    layers.LeakyReLU: lambda layer, x, s: jnp.where(x > 0, x, layer.slope * x),
+    layers.ELU: lambda layer, x, s: nn.elu(x, layer.scale),
+    layers.SELU: lambda _, x, s: nn.selu(x),
+    layers.GELU: lambda _, x, s: nn.gelu(x, approximate=False),
+    layers.SiLU: lambda _, x, s: nn.silu(x),
+    layers.Mish: lambda _, x, s: x * jnp.tanh(jnp.logaddexp(x, 0)),
+    layers.Tanh: lambda _, x, s: jnp.tanh(x),
+    layers.Sigmoid: lambda _, x, s: nn.sigmoid(x),
+    layers.Softplus: lambda _, x, s: jnp.logaddexp(x, 0),
+    layers.Softmax: lambda _, x, s: nn.softmax(x, axis=1),
+    layers.Identity: lambda _, x, s: x,
+    layers.Sequential: _sequential,
+    layers.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
+    layers.Concat: _concat,
+    layers.Parallel: _parallel,
 }
 
 
@@ -161,7 +160,7 @@ class Oracle:
 
     def __init__(self, problem: Problem, start: Arrays) -> None:
         self.problem, self.start = problem, start
-        loss, network = problem.loss, L.Sequential(*problem.layers)
+        loss, network = problem.loss, layers.Sequential(*problem.layers)
 
         def objective(theta: Any, x: Any, y: Any, w: Any, masks: Any) -> Any:
             z = forward(network, x, Scope(theta, masks))

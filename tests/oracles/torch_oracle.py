@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from problems import Problem, at
 from scope import Scope
-from torch.nn import functional as F
+from torch.nn import functional
 
-from steepest import layers as L
-from steepest import losses, rules
+from steepest import layers, losses, rules
 from steepest.layer import Layer
 from steepest.rule import Rule
 
@@ -29,11 +28,11 @@ def _sequential(layer: Any, x: Tensor, s: Scope) -> Tensor:
 
 
 def _dense(layer: Any, x: Tensor, s: Scope) -> Tensor:
-    return F.linear(x, s["A"], s["b"] if layer.bias else None)
+    return functional.linear(x, s["A"], s["b"] if layer.bias else None)
 
 
 def _layer_norm(layer: Any, x: Tensor, s: Scope) -> Tensor:
-    return F.layer_norm(x, x.shape[1:], s["gamma"], s["beta"], layer.eps)
+    return functional.layer_norm(x, x.shape[1:], s["gamma"], s["beta"], layer.eps)
 
 
 def _periodic(layer: Any, x: Tensor, s: Scope) -> Tensor:
@@ -53,31 +52,31 @@ def _parallel(layer: Any, x: Tensor, s: Scope) -> Tensor:
 
 
 LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
-    L.Dense: _dense,
-    L.Embedding: lambda _, x, s: F.embedding(x.long(), s["E"]).flatten(1),
-    L.LayerNorm: _layer_norm,
-    L.Periodic: _periodic,
-    L.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
-    L.RootScale: lambda _, x, s: x / x.shape[1] ** 0.5,
-    L.Average: lambda layer, x, s: x.reshape(len(x), layer.parts, -1).mean(1),
-    L.Scale: lambda _, x, s: x * s["s"],
-    L.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
-    L.ReLU: lambda _, x, s: F.relu(x),
-    L.LeakyReLU: lambda layer, x, s: F.leaky_relu(x, layer.slope),
-    L.ELU: lambda layer, x, s: F.elu(x, layer.scale),
-    L.SELU: lambda _, x, s: F.selu(x),
-    L.GELU: lambda _, x, s: F.gelu(x),
-    L.SiLU: lambda _, x, s: F.silu(x),
-    L.Mish: lambda _, x, s: F.mish(x),
-    L.Tanh: lambda _, x, s: torch.tanh(x),
-    L.Sigmoid: lambda _, x, s: torch.sigmoid(x),
-    L.Softplus: lambda _, x, s: F.softplus(x, threshold=50),
-    L.Softmax: lambda _, x, s: F.softmax(x, 1),
-    L.Identity: lambda _, x, s: x,
-    L.Sequential: _sequential,
-    L.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
-    L.Concat: _concat,
-    L.Parallel: _parallel,
+    layers.Dense: _dense,
+    layers.Embedding: lambda _, x, s: functional.embedding(x.long(), s["E"]).flatten(1),
+    layers.LayerNorm: _layer_norm,
+    layers.Periodic: _periodic,
+    layers.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
+    layers.RootScale: lambda _, x, s: x / x.shape[1] ** 0.5,
+    layers.Average: lambda layer, x, s: x.reshape(len(x), layer.parts, -1).mean(1),
+    layers.Scale: lambda _, x, s: x * s["s"],
+    layers.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
+    layers.ReLU: lambda _, x, s: functional.relu(x),
+    layers.LeakyReLU: lambda layer, x, s: functional.leaky_relu(x, layer.slope),
+    layers.ELU: lambda layer, x, s: functional.elu(x, layer.scale),
+    layers.SELU: lambda _, x, s: functional.selu(x),
+    layers.GELU: lambda _, x, s: functional.gelu(x),
+    layers.SiLU: lambda _, x, s: functional.silu(x),
+    layers.Mish: lambda _, x, s: functional.mish(x),
+    layers.Tanh: lambda _, x, s: torch.tanh(x),
+    layers.Sigmoid: lambda _, x, s: torch.sigmoid(x),
+    layers.Softplus: lambda _, x, s: functional.softplus(x, threshold=50),
+    layers.Softmax: lambda _, x, s: functional.softmax(x, 1),
+    layers.Identity: lambda _, x, s: x,
+    layers.Sequential: _sequential,
+    layers.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
+    layers.Concat: _concat,
+    layers.Parallel: _parallel,
 }
 
 
@@ -93,20 +92,20 @@ def _quantile(loss: Any, z: Tensor, y: Tensor) -> Tensor:
 
 def _logistic(loss: Any, z: Tensor, y: Tensor) -> Tensor:
     t = (1 - loss.label_smoothing) * y + loss.label_smoothing / 2
-    return F.binary_cross_entropy_with_logits(z, t, reduction="none").sum(1)
+    return functional.binary_cross_entropy_with_logits(z, t, reduction="none").sum(1)
 
 
 LOSSES: dict[type, Callable[[Any, Tensor, Tensor], Tensor]] = {
-    losses.Squared: lambda _, z, y: 0.5 * F.mse_loss(z, y, reduction="none").sum(1),
-    losses.Absolute: lambda _, z, y: F.l1_loss(z, y, reduction="none").sum(1),
-    losses.Huber: lambda loss, z, y: F.huber_loss(z, y, "none", loss.delta).sum(1),
+    losses.Squared: lambda _, z, y: 0.5 * functional.mse_loss(z, y, reduction="none").sum(1),
+    losses.Absolute: lambda _, z, y: functional.l1_loss(z, y, reduction="none").sum(1),
+    losses.Huber: lambda loss, z, y: functional.huber_loss(z, y, "none", loss.delta).sum(1),
     losses.Quantile: _quantile,
     losses.Logistic: _logistic,
-    losses.SoftmaxCrossEntropy: lambda loss, z, y: F.cross_entropy(
+    losses.SoftmaxCrossEntropy: lambda loss, z, y: functional.cross_entropy(
         z, y, reduction="none", label_smoothing=loss.label_smoothing
     ),
-    losses.Poisson: lambda _, z, y: F.poisson_nll_loss(z, y, reduction="none").sum(1),
-    losses.Hinge: lambda _, z, y: F.relu(1 - (2 * y - 1) * z).sum(1),
+    losses.Poisson: lambda _, z, y: functional.poisson_nll_loss(z, y, reduction="none").sum(1),
+    losses.Hinge: lambda _, z, y: functional.relu(1 - (2 * y - 1) * z).sum(1),
 }
 
 RULES: dict[type[Rule], Callable[[Any, Any], torch.optim.Optimizer]] = {
@@ -125,7 +124,7 @@ class Oracle:
         self.problem, self.start = problem, start
         self.x, self.y = torch.tensor(problem.x), torch.tensor(problem.y)
         self.w = torch.tensor(problem.weights)
-        self.network = L.Sequential(*problem.layers)
+        self.network = layers.Sequential(*problem.layers)
 
     def knows(self, rule: Rule) -> bool:
         """Whether PyTorch has the rule."""

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from steepest.model import Model
+from steepest.pipeline.model import Model
 from steepest.saved import folder
 
 model, place, kills = Model.load(sys.argv[1]), sys.argv[2], int(sys.argv[3])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from steepest import ModelError
-from steepest.model import Model
+from steepest.pipeline.model import Model
 from steepest.saved import folder
 
 HERE = Path(__file__).parent
@@ -169,7 +169,7 @@ def test_declared_sizes_are_checked_before_memory_is_taken(saved, layers, words)
 
 
 def test_a_folder_that_was_only_put_aside_is_read_there(saved, monkeypatch):
-    from steepest import model
+    from steepest.pipeline import model
 
     looks = []
 

@@ -6,14 +6,19 @@ import numpy as np
 from scipy import sparse
 
 from steepest import SGD, Adam, Dense, Logistic, Network, ReLU, SoftmaxCrossEntropy, Trainer
-from steepest._ahead import rows_ahead
-from steepest.engine import Control, Engine
+from steepest.arrays import aligned
+from steepest.engine.arena import Arena
+from steepest.engine.driver import Control, Engine
+from steepest.engine.operands import Buffer
+from steepest.engine.program import Program
 from steepest.estimators.compiled import Compiled
-from steepest.lowering import Lowering, Source
-from steepest.prediction import Predictor, advance
-from steepest.program import Arena, Buffer, Program, aligned
+from steepest.kernels.moves import advance
+from steepest.kernels.prefetch import rows_ahead
+from steepest.lowering.batches import Source
+from steepest.lowering.lowering import Lowering
+from steepest.lowering.predict import Predictor
 from steepest.sampling import Sequential, Shuffled
-from steepest.training import CHUNK, TrainingRun
+from steepest.training.step import CHUNK, TrainingRun
 
 from .. import race
 from .. import work as works

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..data import as_inputs
+from ..arrays import as_inputs
 from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gradients import Gradients
+from ..inspection.gradients import Gradients
 from ..layer import Layer
 from ..losses import Squared
 from ..network import Network

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.arena import Arena
+from ..engine.operands import Buffer
+from ..engine.program import Program
 from ..errors import SteepestError
 from ..layer import described
 from ..layers.identity import Identity
 from ..loss import Loss
-from ..lowering import Lowering
+from ..lowering.lowering import Lowering
 from ..network import Network
-from ..program import Arena, Buffer, Program
 from . import draw
 from .differences import Settings, compare, compare_slopes, slopes
 from .plain import PlainError

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import as_inputs
+from ..arrays import as_inputs
 from ..loss import Loss
 from ..network import Network
 from . import draw

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import barrier
-from ..program import Buffer, Constant, Instruction, Program, Share, Special, Taken, Whole
+from ..engine.driver import barrier
+from ..engine.operands import Buffer, Constant, Share, Special, Taken, Whole
+from ..engine.program import Instruction, Program
 
 __all__ = ["PlainError", "run_plain"]
 

@@ -7,12 +7,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Control, Engine
+from ..arrays import aligned
+from ..engine.arena import Arena
+from ..engine.driver import Control, Engine
+from ..engine.operands import Buffer, Constant
+from ..engine.program import Program
 from ..layer import Layer
-from ..lowering import Lowering, Target
+from ..lowering.lowering import Lowering, Target
+from ..lowering.scheduled import Signals
 from ..network import Network
-from ..program import Arena, Buffer, Constant, Program, aligned
-from ..signals import Signals
 from .plain import run_plain
 
 __all__ = ["ALPHA", "Probe", "Runner"]

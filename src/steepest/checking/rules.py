@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import aligned
+from ..engine.arena import Arena
+from ..engine.operands import Buffer
+from ..engine.program import Program
 from ..errors import SteepestError
 from ..layer import described
 from ..layers.identity import Identity
-from ..lowering import Lowering
+from ..lowering.lowering import Lowering
 from ..network import Network
-from ..program import Arena, Buffer, Program, aligned
 from ..rule import Rule
 from .differences import Settings, compare
 from .plain import PlainError

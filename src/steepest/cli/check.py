@@ -56,14 +56,15 @@ def check(
 
 def _things(what: list[str]) -> Iterator[Any]:
     """Yield what is to be checked."""
-    from .. import catalogue, plugins
+    from .. import plugins
+    from ..checking import catalogue
 
     if not what:
         for kind in (catalogue.LAYERS, catalogue.LOSSES, catalogue.RULES, catalogue.SCHEDULES):
             yield from kind
     for name in what:
         if Path(name).is_dir():
-            from ..model import Model
+            from ..pipeline.model import Model
 
             yield Model.load(name).network
         else:

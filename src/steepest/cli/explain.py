@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from ..model import Model
+    from ..pipeline.model import Model
 
 __all__ = ["explain"]
 
@@ -63,8 +63,8 @@ def explain(
 
     Example: steepest explain model data/census_income.parquet --rows 0,3 --hardest 2
     """
-    from ..model import Model
-    from ..tables import read_table
+    from ..pipeline.model import Model
+    from ..tables.files import read_table
 
     loaded = Model.load(model, plugins=plugin or ())
     task, whole = loaded.task, read_table(table)
@@ -115,7 +115,7 @@ def _data(model: Model, table: pa.Table) -> tuple[Array, Array]:
 
 
 def _hardest(model: Model, table: pa.Table, usable: Array, top: int) -> list[int]:
-    from ..hardest import hardest_examples
+    from ..inspection.hardest import hardest_examples
 
     ranking = hardest_examples(
         model.network, model.loss, *_data(model, _take(table, usable)), top=top
@@ -130,8 +130,8 @@ def _follow(
     page: _Page, model: Model, table: pa.Table, picked: list[int], threads: int | None
 ) -> None:
     """Show the way of each row, forwards and backwards."""
-    from ..gradients import Gradients
-    from ..network import walk
+    from ..inspection.gradients import Gradients
+    from ..layer import walk
 
     part = _take(table, picked)
     X, y = _data(model, part)
@@ -172,7 +172,7 @@ def _follow(
 
 def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Array) -> None:
     """Show what the columns of one row became, and what the gradient says of them."""
-    from ..row_path import encoded_as
+    from ..pipeline.row_trace import encoded_as
 
     codes = model.encoder.embedded
     places = {name: at for name, at in model.encoder.places.items() if name not in codes}
@@ -223,7 +223,7 @@ def _importance(
     page: _Page, model: Model, part: pa.Table, repeats: int, seed: int, threads: int | None
 ) -> None:
     """Show how much the loss depends on each column."""
-    from ..importance import importance
+    from ..inspection.importance import importance
 
     X, y = _data(model, part)
     found = importance(

@@ -23,7 +23,7 @@ def export(
     """
     from ..errors import InputError
     from ..interchange.onnx_export import export_onnx
-    from ..model import Model
+    from ..pipeline.model import Model
 
     if out.suffix.lower() != ".onnx":
         raise InputError(f"{out} must end in .onnx, the only format that models are exported to")

@@ -41,9 +41,9 @@ def predict(
 
     Example: steepest predict model new.csv --proba -o predictions.parquet
     """
-    from ..encode import Counts, counts_text
-    from ..model import Model
-    from ..tables import TableWriter, stream_table
+    from ..pipeline.model import Model
+    from ..tables.encoder import Counts, counts_text
+    from ..tables.files import TableWriter, stream_table
 
     loaded = Model.load(model, plugins=plugin or ())
     odd = Counts()

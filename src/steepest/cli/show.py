@@ -19,7 +19,7 @@ def show(
     plugin: PluginOption = None,
 ) -> None:
     """Show a model: its task, inputs, layers, scores, and the program that predicts."""
-    from ..model import Model
+    from ..pipeline.model import Model
 
     loaded = Model.load(model, plugins=plugin or ())
     lines = [loaded.task.describe()]

@@ -17,10 +17,10 @@ from ..errors import InputError
 from ._options import PluginOption
 
 if TYPE_CHECKING:
-    from ..checkpoint import Checkpoint
-    from ..progress import Progress
-    from ..table_fit import Fit
+    from ..pipeline.fit import Fit
     from ..trainer import Trainer
+    from ..training.checkpoint import Checkpoint
+    from ..training.progress import Progress
 
 __all__ = ["train"]
 
@@ -214,11 +214,11 @@ def train(
     Example: steepest train data/census_income.parquet --target income -o model
     """
     from .. import plugins
-    from ..model import check_place
-    from ..out_of_core import fit_stream
-    from ..recipe import Recipe
-    from ..table_fit import fit_table
-    from ..tables import read_table
+    from ..pipeline.fit import fit_table
+    from ..pipeline.model import check_place
+    from ..pipeline.recipe import Recipe
+    from ..pipeline.stream import fit_stream
+    from ..tables.files import read_table
 
     plugins.use(*(plugin or ()))
     flags = {k: v for k, v in context.params.items() if v is not None}
@@ -276,7 +276,7 @@ def train(
 
 
 def _checkpoint(options: dict[str, Any], resume: bool) -> Checkpoint | None:
-    from ..checkpoint import Checkpoint
+    from ..training.checkpoint import Checkpoint
 
     folder = options.get("checkpoint")
     settings = {name: options[name] for name in ("every", "on_fault") if name in options}
@@ -342,7 +342,7 @@ Callbacks = Callable[["Trainer"], Iterable[Callable[["Progress"], object]]]
 
 
 def _watching(others: Callbacks | None) -> Callbacks:
-    from ..watch import Watch
+    from ..inspection.watch import Watch
 
     return lambda trainer: (*(others(trainer) if others else ()), Watch(say=print))
 

@@ -16,7 +16,7 @@ def warmup(
 ) -> None:
     """Compile all kernels ahead, so that no later process waits for one."""
     from .. import warmup as ahead
-    from .._kernels import cache_folder
+    from ..compiler.store import cache_folder
 
     kernels, seconds = ahead.warm_up(tuple(dtype or ("float32", "float64")))
     print(f"{kernels} kernels ready in {cache_folder()}, after {seconds:.0f} s")

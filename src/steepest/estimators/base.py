@@ -27,12 +27,12 @@ from ..network import Network
 from ..rule import Rule
 from .architecture import ACTIVATIONS, begin, build
 from .callbacks import CallbackSupportMixin, with_callbacks
+from .coefs import Weights
 from .compiled import Compiled
 from .held_out import hold_out
 from .lbfgs import fit_lbfgs
 from .rows import Rows
 from .stochastic import fit_stochastic
-from .weights import Weights
 
 __all__ = ["FRACTION", "BaseMLP", "is_stochastic", "with_callbacks"]
 

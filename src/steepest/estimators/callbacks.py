@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..progress import Progress
+from ..training.progress import Progress
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks

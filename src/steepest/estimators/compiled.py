@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Control, straight
-from ..lowering import Lowering
+from ..engine.arena import Arena
+from ..engine.driver import Control, straight
+from ..engine.operands import Buffer
+from ..engine.program import Program
+from ..lowering.lowering import Lowering
 from ..network import Network
-from ..program import Arena, Buffer, Program
 
 __all__ = ["Compiled"]
 

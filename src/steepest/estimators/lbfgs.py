@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from ..history import History
+from ..arrays import aligned
 from ..loss import Loss
 from ..losses import Squared
 from ..network import Network
-from ..program import aligned
 from ..rule import Rule
 from ..sampling import Sequential
-from ..training import CHUNK, TrainingRun
+from ..training.history import History
+from ..training.step import CHUNK, TrainingRun
 from .callbacks import Watch
 from .rows import Rows
 from .squared_mean import SquaredMean

@@ -7,10 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..program import aligned
+from ..arrays import aligned
 from ..rule import Rule
 from ..rules import SGD, Adam
-from .pace import Adaptive, InverseScaling, Pace, Scheduled
+from .learning_rates import Adaptive, InverseScaling, Pace, Scheduled
 
 __all__ = ["Optimizer"]
 

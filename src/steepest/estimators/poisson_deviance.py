@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .._functions import exp, times
+from ..kernels.functions import exp, times
 from ..loss import Array
 from ..losses.poisson import Poisson
 

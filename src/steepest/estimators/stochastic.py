@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from ..history import History
+from ..lowering.predict import Predictor
 from ..metrics import metrics_named
-from ..prediction import Predictor
+from ..training.history import History
 from .callbacks import Watch
+from .epochs import Session
+from .learning_rates import STOP
 from .optimizer import Optimizer
-from .order import Shuffle
-from .pace import STOP
 from .rows import Rows
-from .session import Session
+from .shuffling import Shuffle
 
 if TYPE_CHECKING:
     from .base import BaseMLP

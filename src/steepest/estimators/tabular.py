@@ -16,10 +16,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted
 
 from ..errors import InputError
-from ..intervals import conformal_margin
-from ..recipe import Recipe
-from ..split import draw_rows
-from ..task import Task
+from ..pipeline.conformal import conformal_margin
+from ..pipeline.recipe import Recipe
+from ..tables.split import draw_rows
+from ..tables.task import Task
 from .frames import read_inputs
 from .quantile_score import quantile_score
 from .tabular_base import SHARE, BaseTabular, TableRows
@@ -30,7 +30,7 @@ Array = NDArray[Any]
 
 
 class TabularClassifier(ClassifierMixin, BaseTabular):
-    """Classifier for raw tables, with the defaults of `steepest.recipe.Recipe`.
+    """Classifier for raw tables, with the defaults of `steepest.pipeline.recipe.Recipe`.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _gives_quantiles(model: TabularRegressor) -> bool:
 
 
 class TabularRegressor(RegressorMixin, BaseTabular):
-    """Regressor for raw tables, with the defaults of `steepest.recipe.Recipe`.
+    """Regressor for raw tables, with the defaults of `steepest.pipeline.recipe.Recipe`.
 
     Predictions stay within the range of the training targets.
 

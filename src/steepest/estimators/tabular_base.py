@@ -17,15 +17,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..encode import Encoder
 from ..errors import InputError
-from ..model import Model
-from ..progress import Progress
-from ..recipe import Recipe
-from ..row_path import RowPath, row_paths
-from ..split import draw_rows
-from ..table_train import train_recipe
-from ..task import Task, infer_task
+from ..pipeline.model import Model
+from ..pipeline.recipe import Recipe
+from ..pipeline.row_trace import RowPath, row_paths
+from ..pipeline.train import train_recipe
+from ..tables.encoder import Encoder
+from ..tables.split import draw_rows
+from ..tables.task import Task, infer_task
+from ..training.progress import Progress
 from .callbacks import Bar
 from .frames import read_inputs
 
@@ -58,7 +58,8 @@ class BaseTabular(BaseEstimator):
     Parameters
     ----------
     settings : mapping, optional
-        Of the `steepest.recipe.Recipe`, where they are not its defaults: ``{"layers": (64,)}``.
+        Of the `steepest.pipeline.recipe.Recipe`, where they are not its defaults:
+        ``{"layers": (64,)}``.
     ensemble : int
         How many networks are averaged.
     validation_fraction : float or splitter

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from ..encode import Encoder
 from ..errors import ModelError
-from ..kinds import HUGE, Category, Moment, Number, Truth
+from ..tables.columns import HUGE, Category, Moment, Number, Truth
+from ..tables.encoder import Encoder
 from .graph import Graph
 
 __all__ = ["FORMS", "add_encoder"]

@@ -16,7 +16,7 @@ from .graph import Graph
 from .onnx_layers import add_network
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..pipeline.model import Model
 
 __all__ = ["LINKS", "export_onnx"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._memory import physical_memory
 from ..errors import ModelError
+from ..system.memory import physical_memory
 from .graph import Array, need_onnx
 
 __all__ = ["OnnxFile"]

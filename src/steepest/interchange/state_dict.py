@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..layer import Layer
+from ..layer import Layer, leaves
 from ..layers import Dense, Embedding, LayerNorm
-from ..network import Network, leaves
+from ..network import Network
 
 __all__ = ["from_state_dict", "to_state_dict"]
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..layer import Array, Layer, positive_count
+from ..layer import Array, Layer
+from ..validate import positive_count
 
 __all__ = ["Average"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..engine.operands import Buffer
+from ..kernels.moves import add_columns, copy_columns
 from ..layer import Array, Backward, Layer
-from ..lowering import Lowering
-from ..program import Buffer
-from ._columns import add_columns, copy_columns
+from ..lowering.lowering import Lowering
 from ._combinator import Combinator
 
 __all__ = ["Concat"]

@@ -1,9 +1,9 @@
 """Dense: y = x Aᵀ + b, the affine map of every row.
 
-This file says what the layer is. `_dense_kernels` chooses its kernels, which are in
-`_dense_columns` (A stored column after column), `_dense_single` (the same for one example at a
-time), `_dense_rows` (row after row, for few outputs) and `_dense_sparse` (CSR input);
-`_dense_examples` has those for the gradients of single examples.
+This file says what the layer is. Its kernels are in `steepest.layers._dense`, where `choose` says
+which ones a program gets: `by_columns` (A stored column after column), `one_example` (the same for
+one example at a time), `by_rows` (row after row, for few outputs) and `csr` (CSR input).
+`example_gradients` has those for the gradients of single examples.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..engine.operands import Buffer, SparseBatch
 from ..errors import InputError
 from ..init import INITIALISERS
-from ..layer import Array, Backward, Layer, Parameter, positive_count
-from ..lowering import Lowering, SparseBatch
-from ..program import Buffer
-from . import _dense_examples
-from ._dense_kernels import FEW_OUTPUTS, kernels_for
+from ..layer import Array, Backward, Layer, Parameter
+from ..lowering.lowering import Lowering
+from ..validate import positive_count
+from ._dense import example_gradients
+from ._dense.choose import FEW_OUTPUTS, kernels_for
 
 __all__ = ["Dense"]
 
@@ -116,6 +117,6 @@ class Dense(Layer):
     def lower_examples(
         self, low: Lowering, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
     ) -> bool:
-        """Emit the kernels of `_dense_examples`."""
-        _dense_examples.lower(low, what, kernel, {**names, "bias": int(self.bias)})
+        """Emit the kernels of `example_gradients`."""
+        example_gradients.lower(low, what, kernel, {**names, "bias": int(self.bias)})
         return True

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._random import squares
-from ..layer import Array, Backward, Layer, fraction
+from ..kernels.random import squares
+from ..layer import Array, Backward, Layer
 from ..schedules import Schedule
+from ..validate import fraction
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
-    from ..program import Buffer
+    from ..engine.operands import Buffer
+    from ..lowering.lowering import Lowering
 
 __all__ = ["Dropout"]
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..layer import Array, Layer, Parameter, positive_count
+from ..layer import Array, Layer, Parameter
 from ..rule import check
+from ..validate import positive_count
 
 __all__ = ["Embedding"]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ..layer import Backward, Layer
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
-    from ..program import Buffer
+    from ..engine.operands import Buffer
+    from ..lowering.lowering import Lowering
 
 __all__ = ["Identity"]
 

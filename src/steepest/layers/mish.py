@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .._functions import exp
+from ..kernels.functions import exp
 from ..layer import Array, Layer
 
 __all__ = ["Mish"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..engine.operands import Buffer
 from ..errors import InputError
-from ..layer import Array, Backward, Layer, positive_count
-from ..lowering import Lowering
-from ..program import Buffer
-from ._columns import copy_columns
+from ..kernels.moves import copy_columns
+from ..layer import Array, Backward, Layer
+from ..lowering.lowering import Lowering
+from ..validate import positive_count
 from ._combinator import Combinator
 
 __all__ = ["Parallel"]

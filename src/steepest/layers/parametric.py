@@ -12,11 +12,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..engine.operands import Buffer
 from ..errors import InputError
+from ..kernels.moves import sum_of
 from ..layer import Array, Backward, Layer, Parameter
-from ..lowering import Lowering
-from ..program import Buffer
-from ._columns import sum_of
+from ..lowering.lowering import Lowering
 from ._combinator import Combinator
 
 __all__ = ["Parametric"]

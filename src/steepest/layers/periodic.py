@@ -20,10 +20,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._functions import cosine, sine
 from ..errors import InputError
-from ..layer import Array, Layer, Parameter, positive_count
+from ..kernels.functions import cosine, sine
+from ..layer import Array, Layer, Parameter
 from ..rule import check
+from ..validate import positive_count
 
 __all__ = ["Periodic"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..engine.operands import Buffer
 from ..errors import InputError
+from ..kernels.moves import sum_of
 from ..layer import Array, Backward, Layer
-from ..lowering import Lowering
-from ..program import Buffer
-from ._columns import sum_of
+from ..lowering.lowering import Lowering
 from ._combinator import Combinator
 from .sequential import Sequential
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .._functions import exp, expm1
+from ..kernels.functions import exp, expm1
 from ..layer import Array, Layer
 
 __all__ = ["SELU"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..engine.operands import Buffer
 from ..layer import Array, Backward, Layer
-from ..lowering import Lowering
-from ..program import Buffer
+from ..lowering.lowering import Lowering
 from ._combinator import Combinator
 
 __all__ = ["Sequential"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .._functions import sigmoid
+from ..kernels.functions import sigmoid
 from ..layer import Array, Layer
 
 __all__ = ["SiLU"]

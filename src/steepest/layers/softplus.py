@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .._functions import exp, log1p, sigmoid
+from ..kernels.functions import exp, log1p, sigmoid
 from ..layer import Array, Layer
 
 __all__ = ["Softplus"]

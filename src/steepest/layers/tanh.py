@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .._functions import tanh
+from ..kernels.functions import tanh
 from ..layer import Array, Layer
 
 __all__ = ["Tanh"]

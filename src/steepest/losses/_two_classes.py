@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._functions import exp, log1p, times
+from ..kernels.functions import exp, log1p, times
 
 __all__ = ["gradient_of_two", "value_of_two"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._functions import times
 from ..errors import InputError
+from ..kernels.functions import times
 from ..loss import Array, Loss, real_targets
 from .softmax_cross_entropy import class_targets
 

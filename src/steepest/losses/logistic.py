@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .._functions import exp, log1p, sigmoid, times
 from ..errors import InputError
-from ..layer import fraction
+from ..kernels.functions import exp, log1p, sigmoid, times
 from ..loss import Array, Loss
+from ..validate import fraction
 
 __all__ = ["Logistic"]
 

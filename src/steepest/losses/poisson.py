@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._functions import exp, times
 from ..errors import InputError
+from ..kernels.functions import exp, times
 from ..loss import Array, Loss
 
 __all__ = ["Poisson"]

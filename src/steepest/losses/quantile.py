@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .._functions import times
 from ..errors import InputError
+from ..kernels.functions import times
 from ..loss import Array, Loss, real_targets
 
 __all__ = ["Quantile"]

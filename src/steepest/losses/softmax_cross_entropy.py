@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._functions import exp, times
 from ..errors import InputError
-from ..layer import fraction
+from ..kernels.functions import exp, times
 from ..loss import Array, Loss, real_targets
+from ..validate import fraction
 from ._two_classes import gradient_of_two, value_of_two
 
 __all__ = ["SoftmaxCrossEntropy"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._functions import times
+from ..kernels.functions import times
 from ..loss import Array, Loss
 
 __all__ = ["Squared"]

@@ -17,17 +17,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._memory import physical_memory
-from ..config import from_config, to_config
-from ..encode import Encoder
 from ..errors import ModelError, PluginError, SteepestError
 from ..loss import Loss
 from ..network import Network
-from ..task import Task
+from ..records import fits
+from ..system.memory import physical_memory
+from ..tables.encoder import Encoder
+from ..tables.task import Task
+from .config import from_config, to_config
 from .folder import ENCODER, FORMAT, RECORD, THETA, digest, read_file
 from .migrate import SCHEMA, migrate
 from .size import check_size
-from .strict import MOST_BYTES, fits, parse
+from .strict import MOST_BYTES, parse
 
 __all__ = ["Parts", "pack", "unpack"]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ModelError
-from ..layer import Layer
-from ..network import leaves, walk
+from ..layer import Layer, leaves, walk
 
 __all__ = ["MOST_ACTIVATIONS", "MOST_LAYERS", "check_size"]
 

@@ -1,0 +1,240 @@
+"""Make machine code of a kernel; only this folder imports Numba.
+
+A kernel is a plain function over arrays. Here it gets an entry point that reads its operands from
+one row of a program (see `steepest.engine.program`), is compiled by Numba, and leaves as an object
+file that names nothing but the C library. `steepest.compiler.store` stores that file and loads it,
+so a process whose kernels are all in the store never comes here, and never pays for importing
+Numba.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import re
+import types as python_types
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from numba import types
+from numba.core.errors import NumbaError
+
+from ..errors import InputError
+from ..kernels.atomics import fetch_add
+from . import bfloat16  # noqa: F401  (with simd: registers what stands for plain functions)
+from .intrinsics import FLAGS, INSTEAD, pointer, real
+
+# Of a function that only compiled ones call: no way in from Python or C is made.
+_INNER = {**FLAGS, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+# On x86, code finds its constants by whole addresses: by distances it reaches 2 GiB, and the loader
+# may have to put them farther apart where other libraries have cut the address space up.
+_RELOCATION = (
+    {"reloc": "static", "codemodel": "large"}
+    if llvm.get_default_triple().startswith("x86_64")
+    else {"reloc": "pic", "codemodel": "small"}
+)
+
+_REAL = {"float32": types.float32, "float64": types.float64}
+_ITEM = {"i": types.int64, "j": types.int32}
+
+
+def object_code(
+    function: Callable[..., Any], operands: tuple[str, ...], dtype: str, symbol: str
+) -> bytes:
+    """Compile ``function`` for ``operands`` and return an object file that defines ``symbol``."""
+    try:
+        entry = _entry(function, operands, _REAL[dtype])
+    except NumbaError as error:
+        name = f"{function.__module__}.{function.__qualname__}"
+        raise InputError(
+            f"{name} can't be compiled: {_cause(error)}. docs/your_own_layer.md says what a kernel "
+            "may do"
+        ) from error
+    return _emit(entry, symbol)
+
+
+def _cause(error: NumbaError) -> str:
+    """Return what Numba found wrong, without the story of how it came to look there."""
+    said = str(error).split("During:")[0].split("There are")[0].split("\nFile ")[0]
+    lines = [line.strip(" >") for line in said.splitlines() if not line.startswith("Failed in")]
+    cause = " ".join(" ".join(lines).split())
+    place = re.search(r'File "[^"<]*", line (\d+)', str(error)) or re.search(
+        r"at [^<\n]*\.py \((\d+)\)", str(error)
+    )
+    return cause + (f", in line {place[1]}" if place else "")
+
+
+def driver_code(function: Callable[..., Any], n_arguments: int, symbol: str) -> bytes:
+    """Compile a function of ``n_arguments`` integers, the driver, in the same way."""
+    signature = types.int64(*[types.int64] * n_arguments)
+    entry = numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(
+        _jitable(function)
+    )
+    return _emit(entry, symbol)
+
+
+def blas_code(function: Callable[..., Any], dtype: str, symbol: str) -> bytes:
+    """Compile ``function``, of 13 addresses, so that it can be called as BLAS ``?gemm`` is.
+
+    Its global ``LIKE`` becomes a number of ``dtype``.
+    """
+    plain = _jitable(function)
+    plain.__globals__["LIKE"] = np.dtype(dtype).type(0)
+    signature = types.void(*[types.int64] * 13)
+    return _emit(numba.njit(signature, no_cpython_wrapper=True, **FLAGS)(plain), symbol, as_c=True)
+
+
+def start_runtime() -> None:
+    """Make Numba's own run-time functions known, for a kernel that allocates or raises."""
+    from numba.core.registry import cpu_target
+    from numba.core.runtime import rtsys
+
+    rtsys.initialize(cpu_target.target_context)
+
+
+def _entry(function: Callable[..., Any], operands: tuple[str, ...], kind: Any) -> Any:
+    """Return the function's entry point: ``(row, thread, threads)`` -> unpack, call."""
+    arguments, slot = [], 2  # slots 0 and 1 hold the address and the length of the row
+    for operand in operands:
+        text, width = _operand(operand, slot)
+        arguments.append(text)
+        slot += width
+    call = f"kernel({', '.join(arguments)})"
+    if "taken" in operands:
+        at = 2 + sum(_operand(o, 0)[1] for o in operands[: operands.index("taken")])
+        call = _TAKING.format(share=f"row[{at}], row[{at + 1}]", counts=f"row[{at + 2}]", call=call)
+    elif not {"share", "all", "thread", "threads"} & set(operands):
+        call = f"if thread == 0: {call}"
+    source = f"def entry(row, thread, threads):\n    {call}\n"
+    namespace: dict[str, Any] = {
+        "kernel": numba.njit(_jitable(function), **_INNER),
+        "carray": numba.carray,
+        "share": numba.njit(_share, **_INNER),
+        "next_part": numba.njit(_jitable(_next_part), **_INNER),
+        "pointer_f": pointer(kind),
+        "pointer_i": pointer(types.int64),
+        "pointer_j": pointer(types.int32),
+        "real": real(kind),
+        "uint64": np.uint64,
+    }
+    exec(source, namespace)
+    signature = types.void(types.CPointer(types.int64), types.int64, types.int64)
+    return numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(
+        namespace["entry"]
+    )
+
+
+def _operand(operand: str, slot: int) -> tuple[str, int]:
+    """Return the expression that reads ``operand`` at ``slot``, and how many slots it takes.
+
+    The letters are those of `steepest.engine.operands.Operand.code`.
+    """
+    if operand in ("thread", "threads"):
+        return operand, 0
+    if operand == "share":
+        bounds = f"row[{slot}], row[{slot + 1}], thread, threads"
+        return f"range(uint64(share({bounds}, 0)), uint64(share({bounds}, 1)))", 2
+    if operand == "taken":
+        end = f"min(begin + row[{slot + 1}], row[{slot}])"
+        return f"range(uint64(begin), uint64({end}))", 3
+    if operand == "all":
+        return f"range(uint64(0), uint64(row[{slot}]))", 2
+    if operand[0] == "*":
+        return f"pointer_{operand[1]}(row[{slot}])[0]", 1
+    if operand == "f":
+        return f"real(row[{slot}])", 1
+    if operand == "i":
+        return f"row[{slot}]", 1
+    if operand[0] == "@":
+        words = f"pointer_i(row[{slot}])"
+        shape = "".join(f"{words}[{1 + axis}], " for axis in range(int(operand[2])))
+        return f"carray(pointer_{operand[1]}({words}[0]), ({shape}))", 1
+    kind, ndim = operand[0], int(operand[1])
+    shape = "".join(f"row[{slot + 1 + axis}], " for axis in range(ndim))
+    return f"carray(pointer_{kind}(row[{slot}]), ({shape}))", 1 + ndim
+
+
+def _share(extent: int, grain: int, thread: int, threads: int, end: int) -> int:
+    """Return where a thread's share of ``extent`` begins (``end`` 0) or stops (``end`` 1).
+
+    Shares are multiples of ``grain``, so that two threads never write one cache line.
+    """
+    blocks = (extent + grain - 1) // grain
+    return min(extent, blocks * (thread + end) // threads * grain)
+
+
+def _next_part(extent: int, grain: int, counts: int, owner: int, threads: int) -> int:
+    """Return where a part of the share of thread ``owner`` begins that nobody has taken, or -1.
+
+    Every thread asks once in vain, so in every step there are as many questions, and the count of
+    them, at ``counts`` for each owner, tells the step's first.
+    """
+    first = _share(extent, grain, owner, threads, 0)
+    last = _share(extent, grain, owner, threads, 1)
+    parts = (last - first + grain - 1) // grain
+    part = fetch_add(counts + 64 * owner, 1) % (parts + threads)
+    return first + part * grain if part < parts else -1
+
+
+_TAKING = """for k in range(threads):  # its own share first, and then what others have left
+        owner = (thread + k) % threads
+        begin = next_part({share}, {counts}, owner, threads)
+        while begin >= 0:
+            {call}
+            begin = next_part({share}, {counts}, owner, threads)"""
+
+
+def _jitable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``function`` with the plain functions that it calls replaced by compiled ones."""
+    assert isinstance(function, python_types.FunctionType)
+    namespace = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        helper = namespace.get(name)
+        if isinstance(helper, python_types.FunctionType):
+            namespace[name] = INSTEAD.get(helper) or _compiled(helper)
+    return python_types.FunctionType(
+        function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__
+    )
+
+
+@functools.cache
+def _compiled(helper: Callable[..., Any]) -> Any:
+    """Return a helper of kernels compiled, once for all kernels that call it."""
+    return numba.njit(_jitable(helper), **_INNER)
+
+
+def _emit(entry: Any, symbol: str, *, as_c: bool = False) -> bytes:
+    """Return the object file of a compiled function, with ``symbol`` as its only public name.
+
+    It is called with Numba's calling convention, or ``as_c`` with that of C.
+    """
+    (compiled,) = entry.overloads.values()
+    names = compiled.fndesc
+    public = names.llvm_cfunc_wrapper_name if as_c else names.llvm_func_name
+    module = llvm.parse_assembly(compiled.library.get_llvm_str())
+    for value in builtins.list(module.functions):
+        if value.name == public:
+            value.name = symbol
+        elif not value.is_declaration:
+            value.linkage = "internal"
+    for value in module.global_variables:
+        if not value.is_declaration:
+            value.linkage = "internal"
+    target = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        **_RELOCATION,
+    )
+    passes = llvm.create_new_module_pass_manager()
+    if as_c:  # what can't raise needs no code to report it to Python
+        passes.add_ipsccp_pass()
+        passes.add_simplify_cfg_pass()
+    passes.add_global_dead_code_eliminate_pass()
+    passes.run(module, llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(3)))
+    code: bytes = target.emit_object(module)
+    return code

@@ -1,0 +1,44 @@
+"""Which matrix product a program calls: our own, or the BLAS that SciPy brings along."""
+
+from __future__ import annotations
+
+import sys
+
+from ..kernels import matmul, matmul_bfloat16
+from ..system.blas import blas_address
+from .processor import processor_has
+from .store import address_of
+
+__all__ = ["OWN_ROWS", "gemm_address", "own_gemm_address"]
+
+OWN_ROWS = sys.maxsize if processor_has("avx512f") else 192
+"""Rows of a batch up to which our own product is as quick as BLAS, or quicker.
+
+With AVX-512 for any number, as measured on Zen 5, where OpenBLAS has nothing beyond AVX2.
+"""
+
+
+def gemm_address(dtype: str, rows: int) -> int:
+    """Return the address of the ``?gemm`` to use for batches of ``rows``: ours, or SciPy's.
+
+    ``dtype`` may be "bfloat16", for float32 matrices that are rounded to that.
+    """
+    own = rows <= OWN_ROWS or dtype == "bfloat16"
+    return own_gemm_address(dtype) if own else blas_address(dtype)
+
+
+def own_gemm_address(dtype: str) -> int:
+    """Return the address of our own matrix product, which is called as BLAS ``?gemm`` is.
+
+    That for bfloat16 takes float32 matrices, and rounds them.
+    """
+    product, kind = matmul.gemm, dtype
+    if dtype == "bfloat16":
+        product, kind = matmul_bfloat16.gemm, "float32"
+
+    def compile_it(symbol: str) -> bytes:
+        from .compile import blas_code
+
+        return blas_code(product, kind, symbol)
+
+    return address_of(product, (dtype,), compile_it)

@@ -1,0 +1,400 @@
+"""Vectors in registers, compiled: what the plain functions of `steepest.kernels.simd` say.
+
+LLVM's own vectoriser keeps no tile of sums in registers, so these write its vector types and
+multiply-adds out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from ..kernels import simd as plain
+from .intrinsics import prefetch, stands_for
+from .processor import processor_has
+
+_WORD = ir.IntType(64)
+_WIDE = processor_has("avx512f")
+VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
+_TILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
+TILE_VECTORS = 2
+BAND_ROWS = 4 * _TILE_ROWS  # in whole vectors, for either type
+_STRIP_VECTORS = 8
+
+
+class Vectors:
+    """Emits loads, stores and arithmetic of vectors of a real type."""
+
+    def __init__(self, builder: Any, real: Any) -> None:
+        self.builder = builder
+        self.size = real.bitwidth // 8
+        self.lanes = VECTOR_BYTES // self.size
+        self.real = ir.FloatType() if self.size == 4 else ir.DoubleType()
+        self.vector = ir.VectorType(self.real, self.lanes)
+        self.zero = ir.Constant(self.vector, None)
+
+    def at(self, address: Any, offset: Any) -> Any:
+        offset = ir.Constant(_WORD, offset) if isinstance(offset, int) else offset
+        return self.builder.add(address, offset)
+
+    def load(self, address: Any, kind: Any = None) -> Any:
+        pointer = (kind or self.vector).as_pointer()
+        loaded = self.builder.load(self.builder.inttoptr(address, pointer))
+        loaded.align = self.size
+        return loaded
+
+    def store(self, value: Any, address: Any) -> None:
+        stored = self.builder.store(value, self.builder.inttoptr(address, value.type.as_pointer()))
+        stored.align = self.size
+
+    def prefetch(self, address: Any, *, write: bool) -> None:
+        """Ask for the cache line at ``address``."""
+        byte = self.builder.inttoptr(address, ir.IntType(8).as_pointer())
+        prefetch(self.builder, byte, write=write)
+
+    def shuffle(self, x: Any, y: Any, lanes: list[int]) -> Any:
+        chosen = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)
+        return self.builder.shuffle_vector(x, y, chosen)
+
+    def splat(self, value: Any) -> Any:
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+        return self.shuffle(first, nothing, [0] * self.lanes)
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fma.v{self.lanes}f{8 * self.size}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [x, y, z])
+
+    def add_products(self, address: Any, factors: list[Any], sums: list[Any]) -> list[Any]:
+        """Return the sums with the number at ``address`` times each of the factors added."""
+        number = self.splat(self.load(address, self.real))
+        return [self.fma(number, y, z) for y, z in zip(factors, sums, strict=True)]
+
+
+def _constant(plain: Callable[..., Any], value: Callable[[int], int]) -> None:
+    """Register a function whose result depends on the bytes of its argument's type alone."""
+
+    @stands_for(plain)
+    def constant(typingctx: Any, like: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return ir.Constant(_WORD, value(like.bitwidth // 8))
+
+        return types.int64(like), codegen
+
+
+_constant(plain.item_bytes, lambda size: size)
+_constant(plain.lanes, lambda size: VECTOR_BYTES // size)
+_constant(plain.columns, lambda size: TILE_VECTORS * VECTOR_BYTES // size)
+_constant(plain.tile_rows, lambda size: _TILE_ROWS)
+_constant(plain.band_rows, lambda size: BAND_ROWS)
+_constant(plain.tile_bytes, lambda size: _TILE_ROWS * TILE_VECTORS * VECTOR_BYTES)
+
+
+@stands_for(plain.number)
+def _number(typingctx: Any, like: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.cast(builder, arguments[1], types.float64, like)
+
+    return like(like, types.float64), codegen
+
+
+@stands_for(plain.scratch)
+def _scratch(typingctx: Any, like: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        with builder.goto_entry_block():
+            memory = builder.alloca(ir.ArrayType(ir.IntType(8), plain.SCRATCH_BYTES))
+            memory.align = 64
+        return builder.ptrtoint(memory, _WORD)
+
+    return types.int64(like), codegen
+
+
+@stands_for(plain.peek)
+def _peek(typingctx: Any, like: Any, address: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        item = context.get_value_type(like)
+        return builder.load(builder.inttoptr(arguments[1], item.as_pointer()))
+
+    return like(like, types.int64), codegen
+
+
+def _whole_number(plain: Callable[..., Any], kind: Any) -> None:
+    """Register the reading of an integer of ``kind``."""
+
+    @stands_for(plain)
+    def read(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            item = context.get_value_type(kind)
+            value = builder.load(builder.inttoptr(arguments[0], item.as_pointer()))
+            return context.cast(builder, value, kind, types.int64)
+
+        return types.int64(types.int64), codegen
+
+
+_whole_number(plain.peek_int, types.int32)
+_whole_number(plain.peek_byte, types.uint8)
+
+
+@stands_for(plain.poke)
+def _poke(typingctx: Any, address: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], arguments[1].type.as_pointer())
+        builder.store(arguments[1], pointer)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, value), codegen
+
+
+def _copy(plain: Callable[..., Any], numbers: Callable[[int], int]) -> None:
+    """Register the copying of so many numbers, by those in a vector."""
+
+    @stands_for(plain)
+    def copy(typingctx: Any, like: Any, source: Any, to: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            v, (_, source, to) = Vectors(builder, like), arguments
+            for offset in range(0, numbers(v.lanes) * v.size, VECTOR_BYTES):
+                v.store(v.load(v.at(source, offset)), v.at(to, offset))
+            return context.get_dummy_value()
+
+        return types.void(like, types.int64, types.int64), codegen
+
+
+_copy(plain.copy_row, lambda lanes: TILE_VECTORS * lanes)
+_copy(plain.copy_band, lambda lanes: BAND_ROWS)
+
+
+@stands_for(plain.turn_block)
+def _turn_block(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        v = Vectors(builder, like)
+        _, source, row, to, row_to = arguments
+        turn(v, source, row, to, row_to, v.load)
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.int64] * 4), codegen
+
+
+def turn(
+    v: Vectors, source: Any, row: Any, to: Any, row_to: Any, load: Callable[[Any], Any]
+) -> None:
+    """Emit the transposition of a square of vectors, loaded from rows ``row`` apart."""
+
+    def line(start: Any, distance: Any, i: int) -> Any:
+        return v.at(start, v.builder.mul(distance, ir.Constant(_WORD, i)))
+
+    rows = [load(line(source, row, i)) for i in range(v.lanes)]
+    half = 1
+    while half < v.lanes:  # exchange off-diagonal squares of side 1, then 2, then 4, …
+        low = [i if not i & half else v.lanes + i - half for i in range(v.lanes)]
+        high = [i + half if not i & half else v.lanes + i for i in range(v.lanes)]
+        for i in range(v.lanes):
+            if not i & half:
+                x, y = rows[i], rows[i + half]
+                rows[i], rows[i + half] = v.shuffle(x, y, low), v.shuffle(x, y, high)
+        half *= 2
+    for i in range(v.lanes):
+        v.store(rows[i], line(to, row_to, i))
+
+
+def tile_of(plain: Callable[..., Any], kind: type[Vectors]) -> None:
+    """Register the product of a tile: a loop over k for each number of rows, sums in registers.
+
+    And one more, for the largest tile, that asks for cache lines ahead.
+    """
+
+    @stands_for(plain)
+    def multiply(
+        typingctx: Any, rows: Any, k: Any, alpha: Any, a: Any, row_a: Any, step_a: Any, b: Any,
+        step_b: Any, beta: Any, c: Any, row_c: Any, ahead: Any, row_ahead: Any, across: Any,
+    ) -> Any:  # fmt: skip
+        word = types.int64
+        signature = types.void(
+            word, word, alpha, word, word, word, word, word, alpha, word, word, word, word, word
+        )
+
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            v = kind(builder, alpha)
+            rows, *rest, ahead, row_ahead, across = arguments
+            lines = _Lines(v, ahead, row_ahead, across)
+            done = builder.append_basic_block("done")
+            asks = builder.icmp_signed("!=", ahead, ir.Constant(_WORD, 0))
+            choice = builder.switch(builder.add(rows, builder.zext(asks, _WORD)), done)
+            for number in range(1, _TILE_ROWS + 2):
+                block = builder.append_basic_block(f"rows{number}")
+                choice.add_case(ir.Constant(_WORD, number), block)
+                builder.position_at_end(block)
+                _tile(v, min(number, _TILE_ROWS), rest, lines if number > _TILE_ROWS else None)
+                builder.branch(done)
+            builder.position_at_end(done)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+
+class _Lines:
+    """Emits prefetches of the cache lines of a panel that is still to be copied.
+
+    They lie in rows ``row`` apart. Line after line is taken from row after row, or, where
+    ``across`` is not 0, from one row after the other of those that become columns, that far apart.
+    """
+
+    def __init__(self, v: Vectors, start: Any, row: Any, across: Any) -> None:
+        self.v, self.start, self.row, self.across = v, start, row, across
+        columns = TILE_VECTORS * v.lanes
+        self.shift = ir.Constant(_WORD, columns.bit_length() - 1)
+        turned = v.builder.icmp_signed("!=", across, ir.Constant(_WORD, 0))
+        self.mask = v.builder.select(
+            turned, ir.Constant(_WORD, columns - 1), ir.Constant(_WORD, -1)
+        )
+
+    def prefetch(self, number: Any) -> None:
+        """Emit the prefetch of one of them."""
+        builder = self.v.builder
+        down = builder.mul(builder.and_(number, self.mask), self.row)
+        along = builder.mul(builder.lshr(number, self.shift), self.across)
+        self.v.prefetch(builder.add(self.start, builder.add(down, along)), write=False)
+
+
+def _tile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
+    """Emit the tile of ``rows`` rows: the loop over k, then the sums to memory."""
+    builder = v.builder
+    k, alpha, a, row_a, step_a, b, step_b, beta, c, row_c = arguments
+    below = [builder.mul(row_a, ir.Constant(_WORD, i)) for i in range(rows)]
+    cells = [(i, j) for i in range(rows) for j in range(TILE_VECTORS)]
+    lines = [builder.add(c, builder.mul(row_c, ir.Constant(_WORD, i))) for i in range(rows)]
+    for line in lines:
+        v.prefetch(line, write=True)
+    before = builder.block
+    loop, after = builder.append_basic_block("k"), builder.append_basic_block("sums")
+    empty = builder.icmp_signed("==", k, ir.Constant(_WORD, 0))
+    builder.cbranch(empty, after, loop)
+
+    builder.position_at_end(loop)
+    counter, at_a, at_b = (builder.phi(_WORD) for _ in range(3))
+    sums = {cell: builder.phi(v.vector) for cell in cells}
+    of_b = [v.load(v.at(at_b, j * VECTOR_BYTES)) for j in range(TILE_VECTORS)]
+    added: dict[tuple[int, int], Any] = {}
+    for i in range(rows):
+        row = [(i, j) for j in range(TILE_VECTORS)]
+        after_a = v.add_products(v.at(at_a, below[i]), of_b, [sums[cell] for cell in row])
+        added.update(zip(row, after_a, strict=True))
+    left = builder.sub(counter, ir.Constant(_WORD, 1))
+    if ahead is not None:
+        ahead.prefetch(left)
+    for phi, start, following in (
+        (counter, k, left),
+        (at_a, a, builder.add(at_a, step_a)),
+        (at_b, b, builder.add(at_b, step_b)),
+        *((sums[cell], v.zero, added[cell]) for cell in cells),
+    ):
+        phi.add_incoming(start, before)
+        phi.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("==", left, ir.Constant(_WORD, 0)), after, loop)
+
+    builder.position_at_end(after)
+    total = {cell: builder.phi(v.vector) for cell in cells}
+    for cell in cells:
+        total[cell].add_incoming(v.zero, before)
+        total[cell].add_incoming(added[cell], loop)
+    factor, kept = v.splat(alpha), v.splat(beta)
+    overwrites = builder.fcmp_ordered("==", beta, ir.Constant(v.real, 0.0))
+    with builder.if_else(overwrites) as (fresh, onto):
+        for branch, keeps in ((fresh, False), (onto, True)):
+            with branch:
+                for i, j in cells:
+                    at = v.at(lines[i], j * VECTOR_BYTES)
+                    value = builder.fmul(factor, total[i, j])
+                    v.store(v.fma(kept, v.load(at), value) if keeps else value, at)
+
+
+tile_of(plain.multiply_tile, Vectors)
+
+
+@stands_for(plain.multiply_strip)
+def _multiply_strip(
+    typingctx: Any, vectors: Any, k: Any, like: Any, x: Any, a: Any, row_a: Any, y: Any
+) -> Any:
+    word = types.int64
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors, k, _, x, a, row_a, y = arguments
+        _strips(Vectors(builder, like), vectors, k, a, row_a, x, y)
+        return context.get_dummy_value()
+
+    return types.void(word, word, like, word, word, word, word), codegen
+
+
+@stands_for(plain.update_strip)
+def _update_strip(
+    typingctx: Any, vectors: Any, k: Any, alpha: Any, x: Any, dy: Any, a: Any, row_a: Any,
+    ahead: Any, y: Any,
+) -> Any:  # fmt: skip
+    word = types.int64
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors, k, factor, x, dy, a, row_a, ahead, y = arguments
+        _strips(Vectors(builder, alpha), vectors, k, a, row_a, ahead, y, (factor, x, dy))
+        return context.get_dummy_value()
+
+    return types.void(word, word, alpha, *[word] * 6), codegen
+
+
+def _strips(
+    v: Vectors, vectors: Any, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any = None
+) -> None:
+    """Emit one loop over k for each number of vectors, with y in registers."""
+    builder = v.builder
+    done = builder.append_basic_block("done")
+    choice = builder.switch(vectors, done)
+    for count in range(1, _STRIP_VECTORS + 1):
+        block = builder.append_basic_block(f"vectors{count}")
+        choice.add_case(ir.Constant(_WORD, count), block)
+        builder.position_at_end(block)
+        _strip(v, count, k, a, row_a, x, y, step)
+        builder.branch(done)
+    builder.position_at_end(done)
+
+
+def _strip(v: Vectors, vectors: int, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any) -> None:
+    """Emit y += x A over at least one row; ``step`` (alpha, x, dy): after A += alpha xᵀ dy."""
+    builder = v.builder
+    offsets = [j * VECTOR_BYTES for j in range(vectors)]
+    start = [v.load(v.at(y, offset)) for offset in offsets]
+    before, loop = builder.block, builder.append_basic_block("k")
+    after = builder.append_basic_block("sums")
+    builder.branch(loop)
+
+    builder.position_at_end(loop)
+    counter, at_a, byte = (builder.phi(_WORD) for _ in range(3))
+    sums = [builder.phi(v.vector) for _ in offsets]
+    factor = v.splat(v.load(v.at(x, byte), v.real))
+    if step is not None:
+        alpha, own, dy = step
+        length = v.splat(builder.fmul(alpha, v.load(v.at(own, byte), v.real)))
+    added = []
+    for offset, total in zip(offsets, sums, strict=True):  # one after the other: registers are few
+        row = v.load(v.at(at_a, offset))
+        if step is not None:
+            row = v.fma(length, v.load(v.at(dy, offset)), row)
+            v.store(row, v.at(at_a, offset))
+        added.append(v.fma(factor, row, total))
+    left = builder.sub(counter, ir.Constant(_WORD, 1))
+    for phi, initial, following in (
+        (counter, k, left),
+        (at_a, a, builder.add(at_a, row_a)),
+        (byte, ir.Constant(_WORD, 0), v.at(byte, v.size)),
+        *zip(sums, start, added, strict=True),
+    ):
+        phi.add_incoming(initial, before)
+        phi.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("==", left, ir.Constant(_WORD, 0)), after, loop)
+
+    builder.position_at_end(after)
+    for offset, total in zip(offsets, added, strict=True):
+        v.store(total, v.at(y, offset))

@@ -1,0 +1,1 @@
+"""Programs, their memory, and who runs them."""

@@ -1,0 +1,260 @@
+"""The driver that runs a program, and the threads that run it together.
+
+Every thread runs the whole program, each its share of every kernel, and they meet at barriers,
+which are instructions like any other (SPMD: single program, multiple data). Nothing here knows
+what a kernel computes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import aligned
+from ..compiler.store import driver_address
+from ..errors import KernelError
+from ..kernels.atomics import call, fetch_add, load, store, yield_core
+from ..system.blas import one_thread
+from ..system.threads import Team
+from .pipelining import Turned
+from .program import Instruction, Program
+
+__all__ = ["Engine", "barrier", "drive", "straight"]
+
+_BRIEF = 100_000  # FLOPs, a few microseconds
+
+
+def barrier(arrivals: int, threads: int, patience: int) -> None:
+    """Wait for all threads; after ``patience`` tries offer the core to others."""
+    ticket = fetch_add(arrivals, 1)
+    target = (ticket // threads + 1) * threads
+    spins = 0
+    # The word after the count says that a thread has failed and will not come.
+    while load(arrivals) < target and load(arrivals + 8) == 0:
+        spins += 1
+        if spins > patience:
+            yield_core()
+
+
+def drive(
+    whole: int,
+    whole_end: int,
+    short: int,
+    short_end: int,
+    per_epoch: int,
+    first: int,
+    steps: int,
+    control: int,
+    thread: int,
+    threads: int,
+) -> int:
+    """Run ``steps`` steps from step ``first``, and return how many were run.
+
+    The rows of a step lie at the addresses from ``whole`` up to ``whole_end``; those for the last,
+    shorter batch of every ``per_epoch`` steps, if there is one, from ``short`` to ``short_end``.
+    ``control`` points to three integers: the count of arrivals at barriers, the stop flag, and the
+    row whose kernel failed.
+    """
+    for k in range(steps):
+        row, end = whole, whole_end
+        if short != 0 and (first + k + 1) % per_epoch == 0:
+            row, end = short, short_end
+        while row < end:
+            status = call(load(row), row, thread, threads)
+            if status != 0:
+                store(control + 16, row)
+                store(control + 8, 1)
+                return k
+            row += 8 * load(row + 8)
+        if load(control + 8) != 0:
+            return k + 1
+    return steps
+
+
+class Control:
+    """The three integers by which the threads of one engine speak to one another."""
+
+    def __init__(self) -> None:
+        self.words = aligned(8, np.int64)
+        self._counts: list[NDArray[np.int64]] = []
+
+    @property
+    def address(self) -> int:
+        return int(self.words.ctypes.data)
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.words[1])
+
+    def stop(self) -> None:
+        """Have all threads end their run, also those that wait at a barrier."""
+        self.words[1] = 1
+
+    def counts(self, threads: int) -> int:
+        """Return the address of new counts, one for each thread, of parts that are taken."""
+        self._counts.append(aligned(8 * threads, np.int64))
+        return int(self._counts[-1].ctypes.data)
+
+    def reset(self) -> None:
+        for words in (self.words, *self._counts):
+            words[:] = 0
+
+    def check(self, programs: Iterable[Program]) -> None:
+        """Raise a `KernelError` if a kernel of ``programs`` has failed."""
+        failed = int(self.words[2])
+        if failed:
+            raise _exception_in(failed, programs)
+
+
+class Engine:
+    """Runs a program of whole batches and one for the last batch of an epoch, in chunks.
+
+    Chunks of several steps run ``turned`` instead, where it is given; there is no shorter batch
+    then. Use it as a context manager: it holds threads, and keeps BLAS, if a product is left to
+    that, on one thread of its own.
+    """
+
+    def __init__(
+        self,
+        whole: Program,
+        short: Program | None,
+        per_epoch: int,
+        control: Control,
+        turned: Turned | None = None,
+    ) -> None:
+        assert short is None or (short.threads == whole.threads and turned is None)
+        self.whole, self.short, self.per_epoch, self.control = whole, short, per_epoch, control
+        self.turned, self.threads = turned, whole.threads
+        self._team = Team(self.threads)
+        self._blas = one_thread(a for p in self.programs for a in p.products)
+        self._driver = entry(drive, 10)
+
+    def __enter__(self) -> Engine:
+        self._blas.__enter__()
+        self._team.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._team.__exit__()
+        self._blas.__exit__(None, None, None)
+
+    @property
+    def programs(self) -> list[Program]:
+        """All that it may run."""
+        turned = () if self.turned is None else self.turned.programs
+        return [p for p in (self.whole, self.short, *turned) if p is not None]
+
+    def run(self, first: int, steps: int) -> int:
+        """Run ``steps`` steps from step ``first`` of the fit; return how many were completed.
+
+        Fewer than asked for means that a kernel raised the stop flag.
+        """
+        self.control.reset()
+        if self.turned is None or steps < 2:
+            done = self._run(self.whole, first, steps)
+        else:
+            done = 0
+            self._run(self.turned.opening, first, 1)
+            if not self.control.stopped:
+                done = self._run(self.turned.middle, first, steps - 1)
+            if not self.control.stopped:
+                done += self._run(self.turned.closing, first + done, 1)
+        self.control.check(self.programs)
+        return done
+
+    def _run(self, whole: Program, first: int, steps: int) -> int:
+        spans = (*span(whole), *span(self.short))
+        arguments = (*spans, self.per_epoch, first, steps, self.control.address)
+
+        def part(thread: int) -> int:
+            return int(self._driver(*arguments, thread, self.threads))
+
+        return self._team.run(part, self.control.stop)
+
+    def trace(self, program: Program) -> Iterator[Instruction]:
+        """Run ``program`` once on one thread; yield each instruction when it has been run."""
+        self.control.reset()
+        row = int(program.rows.ctypes.data)
+        for instruction in program.instructions:
+            end = row + 8 * load(row + 8)
+            if instruction.function is not barrier:
+                self._driver(row, end, 0, 0, 1, 0, 1, self.control.address, 0, 1)
+                yield instruction
+            row = end
+
+
+def _exception_in(address: int, programs: Iterable[Program]) -> KernelError:
+    """Return an error that names the instruction whose row lies at ``address``."""
+    for program in programs:
+        row = int(program.rows.ctypes.data)
+        for instruction in program.instructions:
+            if row == address:
+                return KernelError(instruction.layer, instruction.formula)
+            row += 8 * load(row + 8)
+    raise AssertionError(f"no row at {address}")
+
+
+def span(program: Program | None) -> tuple[int, int]:
+    """Return the addresses of the program's rows and of their end; zeros for none."""
+    if program is None:
+        return 0, 0
+    start = int(program.rows.ctypes.data)
+    return start, start + program.rows.nbytes
+
+
+def go_through(words: int) -> int:
+    """Run the rows between two addresses once, on one thread; return the row that failed, or 0.
+
+    ``words`` points to the addresses: for the caller, passing one number is quicker than ten.
+    """
+    row, end = load(words), load(words + 8)
+    while row < end:
+        if call(load(row), row, 0, 1) != 0:
+            return row
+        row += 8 * load(row + 8)
+    return 0
+
+
+def straight(program: Program) -> Callable[[], None]:
+    """Return a function that runs ``program`` once, on this thread, with no more than one call.
+
+    For programs of one thread that meet at no barrier. The function keeps the program alive, and is
+    not safe to call from two threads at once.
+    """
+    # From, to, which row failed; and where Numba would put an exception.
+    words = (ctypes.c_int64 * 4)(*span(program))
+    at = ctypes.addressof(words)
+    # A brief call keeps Python's lock: to give it up and take it again takes 40 ns. Arguments that
+    # are pointers already need no declared types, and nobody reads the status: 20 ns.
+    kind = ctypes.PYFUNCTYPE if program.flops < _BRIEF else ctypes.CFUNCTYPE
+    function = kind(None)(driver_address(go_through, 1))
+    arguments = ctypes.c_void_p(at + 16), ctypes.c_void_p(at + 24), ctypes.c_void_p(at)
+
+    def run() -> None:
+        function(*arguments)
+        if words[2] != 0:
+            raise _exception_in(words[2], [program])
+
+    return run
+
+
+@functools.cache
+def entry(driver: Callable[..., int], count: int) -> Callable[..., int]:
+    """Return ``driver``, of ``count`` integers, as compiled."""
+    # ctypes lets go of Python's lock during the call, so threads run at once.
+    function = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * count)(
+        driver_address(driver, count)
+    )
+
+    def run(*arguments: int) -> int:
+        result = (ctypes.c_int64 * 2)()  # Numba returns a status, and the value through a pointer
+        at = ctypes.addressof(result)
+        function(at, at + 8, *arguments)
+        return int(result[0])
+
+    return run

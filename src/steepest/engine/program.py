@@ -1,0 +1,147 @@
+"""Programs: what a network becomes before it runs.
+
+A program is a flat list of instructions. An instruction is a kernel and its operands; assembled, it
+is a row of 64-bit integers: the address of the compiled kernel, the length of the row, and the
+operands (addresses, extents, constants). The driver (`steepest.engine.driver`) runs the rows in
+order.
+
+``print(program)`` shows the instructions as mathematics.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..compiler.store import kernel_address
+from .operands import Buffer, Cell, Constant, Operand
+
+__all__ = ["Instruction", "Program"]
+
+
+@dataclass
+class Instruction:
+    """A kernel and its operands.
+
+    Parameters
+    ----------
+    function : callable
+        The kernel. The first line of its docstring is its formula.
+    operands : dict of str to Operand
+        By the names of its arguments, in their order.
+    layer : str
+        What it belongs to, for people.
+    flops : int
+        Floating-point operations it does.
+    nbytes : int
+        Bytes it reads and writes at least.
+    """
+
+    function: Callable[..., Any]
+    operands: dict[str, Operand]
+    layer: str = ""
+    flops: int = 0
+    nbytes: int = 0
+
+    @property
+    def formula(self) -> str:
+        """The kernel's formula with its arguments replaced by the names of the operands."""
+        text = (inspect.getdoc(self.function) or self.function.__name__).splitlines()[0].rstrip(".")
+        for name, operand in self.operands.items():
+            if isinstance(operand, Buffer | Cell):
+                known = operand.name
+            elif isinstance(operand, Constant):
+                known = f"{operand.value:.6g}"
+            else:
+                continue
+            pattern = rf"(?<![A-Za-z0-9_\x00]){re.escape(name)}(?![A-Za-z0-9_\x00])"
+            text = re.sub(pattern, lambda _, known=known: f"\x00{known}\x00", text)  # type: ignore[misc]
+        return text.replace("\x00", "").replace("ᵀᵀ", "")
+
+    @property
+    def shape(self) -> str:
+        """The shape of the largest array it touches."""
+        arrays = [o for o in self.operands.values() if isinstance(o, Buffer) and o.shape]
+        return "×".join(map(str, max(arrays, key=lambda o: o.size).shape)) if arrays else ""
+
+    def assemble(self, dtype: str) -> list[int]:
+        """Return its row of integers; compiles the kernel if no process did before."""
+        codes = tuple(operand.code for operand in self.operands.values())
+        address = kernel_address(self.function, codes, dtype)
+        slots = [slot for operand in self.operands.values() for slot in operand.slots()]
+        return [address, 2 + len(slots), *slots]
+
+
+@dataclass
+class Program:
+    """Instructions in order, for one batch size, dtype and number of threads."""
+
+    title: str
+    batch: int
+    dtype: str
+    threads: int
+    instructions: list[Instruction] = field(default_factory=list)
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def assemble(self) -> None:
+        """Make the rows of integers. The arena must have its memory."""
+        rows: Iterable[list[int]] = (i.assemble(self.dtype) for i in self.instructions)
+        self.rows = np.array([slot for row in rows for slot in row], np.int64)
+
+    def places(self, buffer: Buffer) -> list[tuple[int, int]]:
+        """Return where the rows of integers hold addresses in the memory of ``buffer``.
+
+        As pairs: the number of the integer, and how many numbers behind the buffer's start the
+        address lies.
+        """
+        found, at = [], 0
+        for instruction in self.instructions:
+            at += 2
+            for operand in instruction.operands.values():
+                if isinstance(operand, Buffer) and operand.block is buffer.block:
+                    found.append((at, operand.offset - buffer.offset))
+                at += len(operand.slots())
+        return found
+
+    @property
+    def products(self) -> set[int]:
+        """Addresses of the matrix products that it calls."""
+        called = (i.operands["blas"] for i in self.instructions if "blas" in i.operands)
+        return {int(operand.value) for operand in called if isinstance(operand, Constant)}
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one step."""
+        return sum(i.flops for i in self.instructions)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that one step reads and writes at least."""
+        return sum(i.nbytes for i in self.instructions)
+
+    def __str__(self) -> str:
+        shown = [i for i in self.instructions if i.layer != "barrier"]
+        head = ("#", "layer", "computes", "shape", "FLOPs", "bytes")
+        table = [
+            (str(k), i.layer, i.formula, i.shape, f"{i.flops:,}", f"{i.nbytes:,}")
+            for k, i in enumerate(shown, 1)
+        ]
+        table.append(("", "", "one step", "", f"{self.flops:,}", f"{self.nbytes:,}"))
+        widths = [max(len(row[c]) for row in [head, *table]) for c in range(len(head))]
+
+        def line(row: tuple[str, ...]) -> str:
+            cells = [
+                cell.rjust(width) if column in (0, 4, 5) else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            return "  ".join(cells).rstrip()
+
+        noun = "thread" if self.threads == 1 else "threads"
+        title = f"{self.title}: batch {self.batch}, {self.dtype}, {self.threads} {noun}"
+        return "\n".join([title, line(head), *map(line, table)])

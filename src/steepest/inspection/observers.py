@@ -1,0 +1,245 @@
+"""What can be read off a backward pass: observers of its lowering, and their kernels.
+
+An observer sees every layer just before its backward instructions are emitted, and every parameter
+half of Φ; it may emit instructions beside them. What an example's own gradient is like, a layer may
+tell in its own way (`steepest.layer`); from all others it is learned one row of the batch at a
+time: ``backward_theta`` of that row, into a buffer, which is then read.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import aligned
+from ..engine.operands import Buffer, Cell, Constant
+from ..errors import InputError
+from ..kernels.moves import put
+from ..layer import Layer
+from ..lowering.lowering import Lowering, Target
+from ..lowering.observer import Observer
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+__all__ = ["EachExample", "Flow", "Norms", "Observer", "Slopes", "Squares", "arrays_for"]
+
+
+class Flow(Observer):
+    """Keeps y and ∇_y ℓ of every layer, by path, and ∇_x ℓ: (n, q) arrays, by cell."""
+
+    def __init__(self) -> None:
+        self.y: dict[str, Cell] = {}
+        self.dy: dict[str, Cell] = {}
+        self.widths: dict[str, int] = {}
+        self.dx = Cell("∇x", "f", 2)
+
+    def layer(self, low: Lowering, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
+        self.widths[low.prefix] = y.shape[1]
+        for name, cells, batch in (("y", self.y, y), ("∇y", self.dy, dy)):
+            cell = cells.setdefault(low.prefix, Cell(f"{name}{low.prefix}", "f", 2))
+            low.emit(put, {"batch": batch, "i": self.chosen, "out": cell})
+
+    def end(self, low: Lowering, dx: Buffer | None) -> None:
+        if dx is not None:
+            low.emit(put, {"batch": dx, "i": self.chosen, "out": self.dx})
+
+
+class Slopes(Observer):
+    """Keeps the slope of every σ that declares its steepest: Φ of dy = 1, (n, q) by path."""
+
+    def __init__(self) -> None:
+        self.slopes: dict[str, Cell] = {}
+        self.steepest: dict[str, float] = {}
+
+    def layer(self, low: Lowering, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
+        if layer.steepest_slope is None:
+            return
+        self.steepest[low.prefix] = layer.steepest_slope
+        ones, slope = low.array("ones", *y.shape), low.array("slope", *y.shape)
+        low.arena.fill(ones, 1.0)
+        names = {"x": x, "y": y, "dy": ones, "dx": slope, **layer.settings()}
+        low.emit(layer.backward_x, names)
+        cell = self.slopes.setdefault(low.prefix, Cell(f"slope{low.prefix}", "f", 2))
+        low.emit(put, {"batch": slope, "i": self.chosen, "out": cell})
+
+
+class OfExamples(Observer, ABC):
+    """What is known of the gradients of single examples."""
+
+    way: ClassVar[str]
+    """The layer's own kernel for it."""
+
+    def begin(self, chosen: Buffer) -> None:
+        """Say which rows of the data the batch will hold."""
+        super().begin(chosen)
+        self._seen: set[str] = set()
+
+    def end(self, low: Lowering, dx: Buffer | None) -> None:
+        """Make sure that no layer with parameters was passed by."""
+        missed = sorted(low.learning - self._seen)
+        if missed:
+            raise InputError(
+                f"layer {missed[0]} emits its parameter half of Φ by itself; let it call "
+                "Lowering.backward_theta, so that its gradients can be seen"
+            )
+
+    @abstractmethod
+    def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
+        """Return the operands into which a layer's own kernel writes."""
+
+    @abstractmethod
+    def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
+        """Emit what becomes of one example's ∇ of the parameter ``name``, (size,)."""
+
+    def theta(
+        self, low: Lowering, layer: Layer, p: int, kernel: Callable[..., None],
+        names: Mapping[str, Any], flops: int,
+    ) -> None:  # fmt: skip
+        """Let the layer do it in its own way, or row by row."""
+        self._seen.add(low.prefix)
+        own = {**names, "i": self.chosen, **self.targets(low, layer, p)}
+        if not layer.lower_examples(low, self.way, kernel, own):
+            self._row_by_row(low, layer, p, kernel, names, flops)
+
+    def _row_by_row(
+        self, low: Lowering, layer: Layer, p: int, kernel: Callable[..., None],
+        names: Mapping[str, Any], flops: int,
+    ) -> None:  # fmt: skip
+        """Emit, for every row of the batch: buffer = 0; buffer += ∇_θ ℓ_i; read the buffer."""
+        parameters = layer.parameters(p)
+        buffers = {}
+        for name, parameter in parameters.items():
+            stored = parameter.shape[::-1] if parameter.by_columns else parameter.shape
+            buffers[f"{low.prefix}.{name}"] = low.array(f"one d{name}", *stored)
+        flat = {name: Buffer(b.name, (b.size,), "f", b.block) for name, b in buffers.items()}
+        more = {"alpha": Constant(1.0), "rows": low.share(1), **low.targets(layer, p, buffers)}
+        in_rows = _in_rows(layer, low, p)
+        for row in range(low.n):
+            for buffer in flat.values():
+                low.emit(clear, {"a": buffer}, nbytes=0)
+            views = {name: _row(names[name], row) for name in in_rows if name in names}
+            low.emit(kernel, {**names, **views, **more}, flops=flops // low.n)
+            for name, buffer in flat.items():
+                self.read(low, name, buffer, row)
+
+
+class Norms(OfExamples):
+    """‖∇_θ ℓ_i‖² of every example, (n,) by the path of the layer, in cells that begin at zero."""
+
+    way = "example_norms"
+
+    def __init__(self) -> None:
+        self.cells: dict[str, Cell] = {}
+
+    def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
+        name = f"‖∇θ{low.prefix}‖²"
+        return {"norms": self.cells.setdefault(low.prefix, Cell(name, "f", 1))}
+
+    def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
+        norms = self.cells[low.prefix]
+        low.emit(add_norm, {"a": gradient, "norms": norms, "i": self.chosen, "row": row})
+
+
+class Squares(OfExamples):
+    """alpha · Σ_i (∇_θ ℓ_i)², entry by entry, laid out as θ, with the alpha of the gradient."""
+
+    way = "example_squares"
+
+    def __init__(self, network: Network) -> None:
+        self.vector = aligned(network.theta.size, network.dtype)
+        self._theta = Target.like_theta(network, self.vector, Constant(1.0), "Σd²").theta
+
+    def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
+        return low.targets(layer, p, self._theta)
+
+    def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
+        whole = self._theta[name]
+        total = Buffer(whole.name, (whole.size,), "f", whole.block, whole.offset)
+        low.emit(add_squares, {"a": gradient, "total": total})
+
+
+class EachExample(OfExamples):
+    """∇_θ ℓ_i of every example: (n, …) arrays by the name of the parameter, in cells.
+
+    Two cells a parameter: one for the array as it is, one for the same as (n, size).
+    """
+
+    way = "example_gradients"
+
+    def __init__(self) -> None:
+        self.cells: dict[str, Cell] = {}
+        self.flat: dict[str, Cell] = {}
+
+    def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
+        for name, parameter in layer.parameters(p).items():
+            full = f"{low.prefix}.{name}"
+            self.cells.setdefault(full, Cell(f"∇{full}", "f", 1 + len(parameter.shape)))
+            self.flat.setdefault(full, Cell(f"∇{full}", "f", 2))
+        return low.targets(layer, p, self.cells)
+
+    def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
+        names = {"a": gradient, "out": self.flat[name], "i": self.chosen, "row": row}
+        low.emit(put_flat, names)
+
+
+def arrays_for(
+    cells: Mapping[str, Cell], shapes: Mapping[str, tuple[int, ...]], dtype: str
+) -> dict[str, NDArray[Any]]:
+    """Return an array of zeros for each cell, which holds it from now on."""
+    arrays = {name: np.zeros(shapes[name], dtype) for name in cells}
+    for name, cell in cells.items():
+        cell.set(arrays[name])
+    return arrays
+
+
+def _in_rows(layer: Layer, low: Lowering, p: int) -> list[str]:
+    """Return the names of the layer's arrays that have a row for each row of the batch."""
+    memory, longer = layer.memory(low.n, p), layer.memory(low.n + 1, p)
+    for name, shape in memory.items():
+        if longer[name] != (shape[0] + 1, *shape[1:]) or shape[0] != low.n:
+            raise InputError(
+                f"layer {low.prefix} {layer!r}: the rows of a batch meet in {name!r}, so an "
+                "example has no gradient of its own"
+            )
+    return ["x", "y", "dy", *memory]
+
+
+def _row(buffer: Buffer, row: int) -> Buffer:
+    """Return one row of an array, as an array of one row."""
+    size = buffer.size // buffer.shape[0]
+    shape = (1, *buffer.shape[1:])
+    return Buffer(f"{buffer.name}[{row}]", shape, buffer.kind, buffer.block,
+                  buffer.offset + row * size)  # fmt: skip
+
+
+def clear(a):  # type: ignore[no-untyped-def]
+    """a = 0"""
+    zero = a.dtype.type(0)
+    for k in range(a.shape[0]):
+        a[k] = zero
+
+
+def add_norm(a, norms, i, row):  # type: ignore[no-untyped-def]
+    """norms[i] += ‖a‖²"""
+    total = a.dtype.type(0)
+    for k in range(a.shape[0]):
+        total += a[k] * a[k]
+    norms[i[row]] += total
+
+
+def add_squares(a, total, alpha):  # type: ignore[no-untyped-def]
+    """total += alpha a²"""
+    for k in range(a.shape[0]):
+        total[k] += alpha * a[k] * a[k]
+
+
+def put_flat(a, out, i, row):  # type: ignore[no-untyped-def]
+    """out[i] = a"""
+    target = i[row]
+    for k in range(a.shape[0]):
+        out[target, k] = a[k]

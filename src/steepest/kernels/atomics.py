@@ -1,0 +1,45 @@
+"""What the driver and the barrier need of the machine.
+
+Compiled, each of these is one or two instructions (see `steepest.compiler.intrinsics`). The bodies
+here say what they mean; they are what runs when the driver is tested as plain Python. Every address
+is that of a 64-bit integer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+__all__ = ["call", "fetch_add", "load", "store", "yield_core"]
+
+
+def load(address: int) -> int:
+    """Read the integer at ``address`` as the other threads left it."""
+    return ctypes.c_int64.from_address(address).value
+
+
+def store(address: int, value: int) -> None:
+    """Write ``value`` to ``address`` for the other threads to see."""
+    ctypes.c_int64.from_address(address).value = value
+
+
+def fetch_add(address: int, value: int) -> int:
+    """Add ``value`` at ``address`` in one indivisible step; return what was there before."""
+    before = load(address)
+    store(address, before + value)
+    return before
+
+
+def yield_core() -> None:
+    """Let another thread that wants this core have it."""
+    os.sched_yield()
+
+
+def call(kernel: int, row: int, thread: int, threads: int) -> int:
+    """Call the kernel at address ``kernel`` on the row at address ``row``; return its status."""
+    function = ctypes.CFUNCTYPE(
+        ctypes.c_int32, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int64
+    )(kernel)
+    scratch = (ctypes.c_int64 * 2)()
+    at = ctypes.addressof(scratch)
+    return int(function(at, at + 8, row, thread, threads))

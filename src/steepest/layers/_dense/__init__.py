@@ -1,0 +1,1 @@
+"""The kernels of `steepest.layers.Dense`."""

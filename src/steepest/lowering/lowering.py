@@ -1,0 +1,407 @@
+"""Lowering: from layers to instructions.
+
+`Lowering` is what a layer sees while it emits its instructions. The whole programs are written in
+`steepest.lowering.predict` and `steepest.training.step`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..compiler.gemm import gemm_address
+from ..engine import driver
+from ..engine.arena import Arena
+from ..engine.operands import Buffer, Cell, Constant, Share, SparseBatch, Special, Taken, Whole
+from ..engine.pipelining import Seam
+from ..engine.program import Instruction, Program
+from ..errors import InputError
+from ..kernels.random import key_of
+from ..layer import Backward, Layer
+from ..system.cores import spins_for
+
+if TYPE_CHECKING:
+    from ..network import Network
+    from ..schedules import Schedule
+    from .observer import Observer
+    from .scheduled import Signals
+
+__all__ = ["Lowering", "SparseBatch", "Target"]
+
+_PART = 32  # units or inputs that a thread takes at once
+
+
+@dataclass
+class Target:
+    """Where the parameter half of Φ accumulates, and with which factor."""
+
+    theta: dict[str, Buffer]
+    alpha: Buffer | Constant
+
+    @classmethod
+    def like_theta(
+        cls, network: Network, flat: NDArray[Any], alpha: Buffer | Constant, d: str = "d"
+    ) -> Target:
+        """Return the target that lies in ``flat`` as the parameters in θ; ``d`` is for people."""
+        block = Buffer.of("g", flat).block
+        theta = {
+            name: Buffer(d + b.name, b.shape, "f", block, b.offset)
+            for name, b in network.buffers.items()
+        }
+        return cls(theta, alpha)
+
+
+class Lowering:
+    """Collects the instructions of one program.
+
+    Parameters
+    ----------
+    program : Program
+        Receives the instructions.
+    arena : Arena
+        Gives memory.
+    network : Network
+        Its parameters are operands.
+    control : driver.Control
+        For barriers.
+    step : Buffer
+        Where the number of the current step lies.
+    training : bool
+        Whether this is a program that trains; dropout asks.
+    seed : int
+        Of everything that is drawn at random.
+    target : Target, optional
+        Where gradients accumulate, in a program that has a backward pass.
+    observers : sequence of Observer
+        See every layer while its backward pass is lowered (`steepest.inspection.observers`).
+    signals : Signals, optional
+        Needed for numbers that follow a schedule.
+    products : {"bfloat16"}, optional
+        To what the factors of products of matrices are rounded, if to anything.
+
+    Attributes
+    ----------
+    seam : Seam or None
+        What a layer offered last by `join`.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        arena: Arena,
+        network: Network,
+        control: driver.Control,
+        step: Buffer,
+        *,
+        training: bool,
+        seed: int = 0,
+        target: Target | None = None,
+        observers: Sequence[Observer] = (),
+        signals: Signals | None = None,
+        products: str | None = None,
+    ) -> None:
+        self.program, self.arena, self.training = program, arena, training
+        self._network, self._control, self._step = network, control, step
+        self._seed, self._target, self.observers = seed, target, observers
+        self._signals, self._products = signals, products or str(arena.dtype)
+        self._followed: dict[tuple[Schedule, float], Buffer] = {}
+        self._path: tuple[str, ...] = ()
+        self._layer = ""
+        self._last: object = _BARRIER  # every step ends in one
+        self._keys = 0
+        self._waiting: list[Instruction] = []
+        self.seam: Seam | None = None
+
+    @property
+    def n(self) -> int:
+        """Rows of the batch."""
+        return self.program.batch
+
+    @property
+    def prefix(self) -> str:
+        """The name of the current layer among the parameters, like ``2.0``."""
+        return ".".join(self._path)
+
+    def array(self, name: str, *shape: int, kind: str = "f") -> Buffer:
+        """Return memory for an array of the current layer."""
+        return self.arena.array(f"{name}{self.prefix}", *shape, kind=kind)
+
+    def child(self, name: str, layer: Layer, x: Buffer) -> tuple[Buffer, Backward]:
+        """Lower a layer of a layer; return its output and what emits its backward pass."""
+        path, label = (*self._path, name), f"{'.'.join((*self._path, name))} {layer!r}"
+        if isinstance(x, SparseBatch) and not layer.takes_sparse:
+            raise InputError(
+                f"{label}: can't take CSR input; begin the network with Dense, or give a dense X"
+            )
+        with _Scope(self, path, label):
+            y, backward = layer.lower(self, x)
+
+        def scoped(dy: Buffer, wants_dx: bool) -> Buffer | None:
+            with _Scope(self, path, label):
+                for observer in self.observers:
+                    observer.layer(self, layer, x, y, dy)
+                return backward(dy, wants_dx)
+
+        return y, scoped
+
+    @property
+    def learning(self) -> set[str]:
+        """The paths of the layers that have parameters."""
+        return {name.rpartition(".")[0] for name in self._network.buffers}
+
+    def theta(self, layer: Layer, p: int) -> dict[str, Buffer]:
+        """Return the parameters of the current layer, by the names its kernels use."""
+        return self._named(layer, p, "", self._network.buffers)
+
+    def targets(
+        self, layer: Layer, p: int, buffers: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return where ∇_θ ℓ of the current layer goes, by the names its kernels use.
+
+        Among ``buffers``, which has one for each parameter of the network; by default where it
+        accumulates.
+        """
+        if buffers is None:
+            assert self._target is not None
+            buffers = self._target.theta
+        return self._named(layer, p, "d", buffers)
+
+    def backward_theta(
+        self, layer: Layer, p: int, kernel: Callable[..., None], names: Mapping[str, Any],
+        flops: int = 0, *, waits: bool = False,
+    ) -> None:  # fmt: skip
+        """Emit the parameter half of Φ of the current layer, and what observers make of it.
+
+        Parameters
+        ----------
+        layer : Layer
+            The current layer; ``p`` inputs.
+        kernel : callable
+            target += alpha · ∇_θ ℓ.
+        names : mapping
+            The kernel's arguments except the targets and alpha.
+        waits : bool
+            Whether it comes only in `settle` where several threads run: threads that share rows go
+            through all layers without meeting, and then meet once for all that needs every row.
+        """
+        if self._target is not None:
+            named = {**names, **self.targets(layer, p)}
+            if waits and self.program.threads > 1:
+                self._waiting.append(self._instruction(kernel, named, flops, None))
+            else:
+                self.emit(kernel, named, flops=flops)
+        for observer in self.observers:
+            observer.theta(self, layer, p, kernel, names, flops)
+
+    def _named(self, layer: Layer, p: int, d: str, buffers: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            f"{d}{name}{'t' if parameter.by_columns else ''}": buffers[
+                ".".join((*self._path, name))
+            ]
+            for name, parameter in layer.parameters(p).items()
+        }
+
+    @property
+    def fused(self) -> bool:
+        """Whether the parameter half of Φ is the gradient step itself."""
+        return self._target is not None and self._target.theta is self._network.buffers
+
+    def number(self, value: float | Schedule, below: float = math.inf) -> Constant | Buffer:
+        """Return a number as an operand: constant, or one that follows a schedule step by step.
+
+        What a schedule gives must be at least 0, and ``below``.
+        """
+        if not callable(value):
+            return Constant(float(value))
+        if (value, below) not in self._followed:
+            assert self._signals is not None
+            self._followed[value, below] = self._signals.lower(self, value, below)
+        return self._followed[value, below]
+
+    def share(self, extent: int, grain: int = 1) -> Share:
+        """Return each thread's part of ``range(extent)``."""
+        return Share(extent, grain, alone=self.program.threads == 1)
+
+    def taken(self, extent: int) -> Share | Taken:
+        """Return parts of ``range(extent)`` that threads take when they are free, if it has many.
+
+        For kernels that take long, and of which no part needs what another one has prepared.
+        """
+        threads = self.program.threads
+        if threads == 1 or extent < 2 * threads * _PART:
+            return self.share(extent, 16)
+        return Taken(extent, _PART, self._control.counts(threads))
+
+    def key(self) -> Constant:
+        """Return a key for random numbers that no other instruction has."""
+        self._keys += 1
+        return Constant(key_of(self._seed, self._keys))
+
+    def emit(
+        self,
+        function: Callable[..., None],
+        names: Mapping[str, Any],
+        *,
+        flops: int = 0,
+        nbytes: int | None = None,
+    ) -> Instruction:
+        """Append one instruction: ``function``, its arguments taken by name from ``names``.
+
+        The names of `steepest.layer` that are not in ``names`` (shares, ``alpha``, ``blas``,
+        ``key``, ``step``) are filled in.
+        """
+        instruction = self._instruction(function, names, flops, nbytes)
+        self._meet(instruction.operands)
+        self.program.instructions.append(instruction)
+        return instruction
+
+    def join(
+        self,
+        forward: Instruction,
+        kernel: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int,
+    ) -> None:
+        """Offer one kernel for the update just emitted and the ``forward`` of the next step.
+
+        It gets the next input by the name ``ahead``, and leaves it in ``x``. It is of use where the
+        update is the parameter half of Φ itself, and runs on one thread
+        (`steepest.engine.pipelining`).
+        """
+        assert self.fused
+        if self.program.threads == 1 and not self.observers:
+            x, update = names["x"], self.program.instructions[-1]
+            ahead = self.array("ahead", *x.shape)
+            sweep = self._instruction(kernel, {**names, "ahead": ahead}, flops, None)
+            self.seam = Seam(forward, update, sweep, x, ahead)
+
+    def settle(self) -> None:
+        """Emit what waits, behind the backward pass."""
+        if self._waiting:
+            self.barrier()
+            self.program.instructions.extend(self._waiting)
+            self._waiting.clear()
+            self._last = None
+
+    def _instruction(
+        self,
+        function: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int,
+        nbytes: int | None,
+    ) -> Instruction:
+        operands: dict[str, Any] = {}
+        wanted = inspect.signature(function).parameters
+        if "rows" in wanted and "units" in wanted:
+            names = {**names, **self._rectangle(names, backward="dy" in wanted)}
+        for name in wanted:
+            operands[name] = self._operand(name, names, function.__name__)
+        if nbytes is None:
+            sizes = (o.size * _itemsize(o, self.arena) for o in operands.values() if _big(o))
+            nbytes = sum(sizes)
+        return Instruction(function, operands, self._layer, flops, nbytes)
+
+    def _operand(self, name: str, names: Mapping[str, Any], kernel: str) -> Any:
+        value = names.get(name)
+        if name in _SHARES and not isinstance(value, Share | Taken | Whole):
+            value = None  # a layer's own field of that name, like Dense's units, is no share
+        if isinstance(value, np.ndarray):
+            return Buffer.of(name, np.ascontiguousarray(value, self.arena.dtype))
+        if isinstance(value, Buffer | Cell | Constant | Share | Special | Taken | Whole):
+            return value
+        if value is not None:
+            return Constant(value)
+        if name == "rows":
+            return self.share(self.n)
+        if name == "units":
+            return self.share(names["y"].shape[1], 16)
+        if name == "inputs":
+            return self.share(names["x"].shape[1], 16)
+        if name in ("thread", "threads"):
+            return Special(name)
+        if name == "step":
+            return self._step
+        if name == "key":
+            return self.key()
+        if name == "blas":
+            # One product for all batches of a prediction: a row's does not depend on its place.
+            return Constant(gemm_address(self._products, self.n if self.training else 1))
+        if name == "alpha":
+            assert self._target is not None
+            return self._target.alpha
+        known = ", ".join(sorted({*names, *_PROVIDED}))
+        raise InputError(
+            f"{self._layer}: {kernel} asks for {name!r}, which nobody provides; there are {known}"
+        )
+
+    def _rectangle(self, names: Mapping[str, Any], *, backward: bool) -> dict[str, Share | Whole]:
+        """Return this thread's rectangle of entries: some of the rows with all units, or all rows
+        of those units that the instruction before left in the thread's own cache.
+        """
+        n, q = names["dy" if backward else "y"].shape
+        units = self.share(q, 16)
+        if self._last == ("units", units) or (backward and self._last == ("inputs", units)):
+            return {"rows": Whole(n), "units": units}
+        return {"rows": self.share(n), "units": Whole(q)}
+
+    def _meet(self, operands: Mapping[str, Any]) -> None:
+        """Put a barrier before an instruction that may read what another thread wrote.
+
+        Work on one thread only, on the same rows, and on a rectangle of the units that the thread
+        itself has written, may go on without one.
+        """
+        if self.program.threads == 1:
+            return
+        shares = [(name, o) for name, o in operands.items() if isinstance(o, Share)]
+        kind: object = shares[0] if shares else "alone"
+        if not shares and any(isinstance(o, Special | Taken) for o in operands.values()):
+            kind = None
+        rows = operands.get("rows")
+        own = isinstance(rows, Share) or kind == "alone"
+        if not isinstance(rows, Whole) and not (own and kind == self._last):
+            self.barrier()
+        self._last = kind
+
+    def barrier(self) -> None:
+        """Emit a barrier, if there are threads to meet."""
+        if self.program.threads > 1 and self._last is not _BARRIER:
+            operands: dict[str, Any] = {
+                "arrivals": Constant(self._control.address),
+                "threads": Special("threads"),
+                "patience": Constant(spins_for(self.program.threads)),
+            }
+            self.program.instructions.append(Instruction(driver.barrier, operands, "barrier"))
+            self._last = _BARRIER
+
+
+_BARRIER = object()
+_SHARES = ("rows", "units", "inputs")
+_PROVIDED = ("alpha", "blas", "inputs", "key", "rows", "step", "thread", "threads", "units")
+
+
+class _Scope:
+    """Sets the current layer of a lowering, and puts the former one back."""
+
+    def __init__(self, low: Lowering, path: tuple[str, ...], label: str) -> None:
+        self._low, self._new = low, (path, label)
+
+    def __enter__(self) -> None:
+        self._old = (self._low._path, self._low._layer)
+        self._low._path, self._low._layer = self._new
+
+    def __exit__(self, *exception: Any) -> None:
+        self._low._path, self._low._layer = self._old
+
+
+def _big(operand: Any) -> bool:
+    return isinstance(operand, Buffer) and bool(operand.shape)
+
+
+def _itemsize(buffer: Buffer, arena: Arena) -> int:
+    return {"i": 8, "j": 4}.get(buffer.kind, arena.dtype.itemsize)

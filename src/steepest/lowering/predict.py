@@ -1,0 +1,162 @@
+"""Predicting: the forward program, over any number of rows, with or without a loss.
+
+Blocks of rows need nothing of one another, so every thread takes whole ones, in memory of its own
+(`steepest.engine.dynamic`). Nothing is copied: the program reads the rows of X where they lie, and
+writes those of the result (`steepest.engine.row_views`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import is_sparse
+from ..engine import dynamic
+from ..engine.arena import Arena
+from ..engine.driver import Control
+from ..engine.dynamic import Hand
+from ..engine.operands import Buffer
+from ..engine.program import Program
+from ..engine.row_views import Windows
+from ..kernels.moves import average, copy_columns, following_rows
+from ..loss import Loss
+from ..system.cores import threads_for
+from .batches import Source
+from .lowering import Lowering
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+__all__ = ["Predictor"]
+
+Array = NDArray[Any]
+
+_KEPT = 16  # programs, for as many sizes of the last block
+
+
+class Predictor:
+    """Runs a network forward over data; keeps its programs from one call to the next.
+
+    Parameters
+    ----------
+    network : Network
+        Must be built.
+    batch : int
+        Rows at once, at most.
+    threads : int, optional
+    loss : Loss, optional
+        If given, `evaluate` works.
+    """
+
+    def __init__(
+        self, network: Network, batch: int, threads: int | None, loss: Loss | None = None
+    ) -> None:
+        self._network, self._batch, self._loss = network, batch, loss
+        self._threads = threads
+        self._control = Control()
+        self._steps: list[Buffer] = []  # of each thread
+        self._programs: dict[Any, tuple[Program, Windows]] = {}
+        self._source = Source(sparse=True)
+
+    def outputs(self, X: Any) -> Array:
+        """Return f(x; θ) for the rows of ``X``, as `steepest.arrays.as_inputs` returns them."""
+        return self._run(X, {})[0]
+
+    def evaluate(self, X: Any, y: Array, w: Array) -> tuple[Array, float]:
+        """Return f(x; θ), and the average of w_i ℓ(f(x_i; θ), y_i)."""
+        out, losses, rows = self._run(X, {"y": y, "w": w})
+        return out, float(losses @ rows / rows.sum()) if rows.size else float("nan")
+
+    def _run(self, X: Any, targets: dict[str, Array]) -> tuple[Array, Array, Array]:
+        """Return the outputs, the average loss of every block, and its number of rows."""
+        n = X.shape[0]
+        out = np.empty((n, self._network.outputs), self._network.dtype)
+        if n == 0:
+            return out, np.zeros(0), np.zeros(0)
+        threads, batch = self._division(n)
+        rows = np.full(-(-n // batch), batch)
+        rows[-1] = n - batch * (rows.size - 1)
+        losses = np.zeros(rows.size, self._network.dtype)  # nobody writes them without targets
+        arrays = {"z": out} | ({**targets, "losses": losses} if targets else {})
+        if is_sparse(X):
+            self._source.set(X)
+        else:
+            arrays["X"] = X
+        hands = [self._hand(thread, int(batch), int(rows[-1]), arrays) for thread in range(threads)]
+        dynamic.run(hands, rows.size, self._control)
+        return out, losses.astype(np.float64), rows
+
+    def _division(self, n: int) -> tuple[int, int]:
+        """Return by how many threads ``n`` rows are shared, and how many rows go at once."""
+        assert self._network.inputs is not None
+        flops = n * self._network.layer.flops(self._network.inputs)
+        threads = threads_for(n, flops, self._threads)
+        batch = min(self._batch, -(-n // threads))
+        return min(threads, -(-n // batch)), batch
+
+    def _hand(self, thread: int, batch: int, last: int, arrays: dict[str, Array]) -> Hand:
+        """Return what a thread runs for ``arrays``."""
+        while len(self._steps) <= thread:
+            self._steps.append(Buffer.number("t"))
+        sizes = [batch] if last == batch else [batch, last]
+        programs = [self._opened(thread, batch, size, arrays) for size in sizes]
+        return Hand(programs[0], programs[1] if len(programs) > 1 else None, self._steps[thread])
+
+    def _opened(self, thread: int, batch: int, size: int, arrays: dict[str, Array]) -> Program:
+        kinds = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
+        key = thread, batch, size, tuple(kinds.items())
+        if key not in self._programs:
+            if len(self._programs) > _KEPT * len(self._steps):
+                self._programs.clear()
+            self._programs[key] = self._program(self._steps[thread], batch, size, arrays)
+        program, windows = self._programs[key]
+        windows.open(arrays)
+        return program
+
+    def program(self, batch: int) -> Program:
+        """Return the program for ``batch`` rows; print it to read it."""
+        network, step = self._network, Buffer.number("t")
+        X = np.zeros((batch, network.inputs or 0), network.dtype)
+        z = np.zeros((batch, network.outputs), network.dtype)
+        return self._program(step, batch, batch, {"z": z, "X": X})[0]
+
+    def _program(
+        self, step: Buffer, batch: int, n: int, arrays: dict[str, Array]
+    ) -> tuple[Program, Windows]:
+        """Lower ``n`` rows, of which ``batch`` go at once otherwise."""
+        network = self._network
+        assert network.inputs is not None
+        program = Program("predict", n, network.dtype, 1)
+        arena = Arena(network.dtype)
+        low = Lowering(program, arena, network, self._control, step, training=False)
+        shown: dict[str, tuple[Buffer, int]] = {}
+        if "X" in arrays:
+            x = arena.array("x", n, network.inputs)
+            shown["X"] = x, batch
+        else:
+            chosen = arena.array("i", n, kind="i")
+            low.emit(following_rows, {"batch": batch, "i": chosen})
+            x = self._source.lower(low, network.inputs, chosen)
+        z, _ = network.layer.lower(low, x)
+        if isinstance(x, Buffer) and z.block is x.block:  # what is only passed on
+            z = arena.array("z", *x.shape)
+            names = {"source": x, "start": 0, "target": z, "begin": 0, "width": x.shape[1]}
+            low.emit(copy_columns, names)
+        shown["z"] = z, batch
+        if "y" in arrays:
+            assert self._loss is not None
+            y = arena.array(
+                "y", n, *arrays["y"].shape[1:], kind="f" if arrays["y"].ndim > 1 else "i"
+            )
+            w, loss, total = arena.array("w", n), arena.array("loss", n), arena.array("mean", 1)
+            shown |= {"y": (y, batch), "w": (w, batch), "losses": (total, 1)}
+            value, _ = self._loss.kernels(arrays["y"])
+            names = {"z": z, "y": y, "w": w, "loss": loss, **self._loss.settings()}
+            low.emit(value, names, flops=z.size)
+            low.emit(average, {"loss": loss, "mean": total})
+        arena.allocate()
+        windows = Windows(program, step, shown)
+        program.assemble()
+        return program, windows

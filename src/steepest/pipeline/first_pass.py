@@ -1,0 +1,175 @@
+"""The passes over a table that is larger than memory: how its rows divide, and what they say."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ..errors import TableError
+from ..tables.encoder import Counts, Encoder
+from ..tables.files import TableWriter, read_table, stream_table
+from ..tables.parsing import plain
+from ..tables.split import SPLIT_COLUMN, read_parts
+from ..tables.task import Task, infer_task, task_rows
+from .shuffled_blocks import Sample, Scratch, draws
+
+__all__ = ["Source", "Survey"]
+
+Array = NDArray[Any]
+
+SAMPLE = 100_000
+"""The most rows of each sample."""
+CLASSES = 10_000
+"""The most values of a target that are remembered as classes."""
+_TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+
+
+@dataclass
+class Survey:
+    """What the first pass found. ``spare`` validates if a column split names no rows for that."""
+
+    rows: int
+    train: Sample
+    validation: Sample
+    test: Sample
+    spare: Sample
+    labels: set[Any] | None
+    typed: pa.Table = field(default_factory=lambda: pa.table({}))
+
+
+class Source:
+    """The file, and how its rows are divided."""
+
+    def __init__(
+        self, path: Path, target: str, ignored: list[str], test: float, validation: float, seed: int
+    ) -> None:
+        self.path, self.target, self.ignored, self.seed = path, target, ignored, seed
+        self.shares, self.named = (test, validation), False
+        self.validates = "validation"
+        self.inputs: list[str] = []
+
+    def survey(self, memory: int) -> Survey:
+        """Read the file once: count, check, and keep samples."""
+        found: Survey | None = None
+        for block, draw in self._blocks():
+            if found is None:
+                self._look(block)
+                room = memory // 16 * block.num_rows // max(1, block.nbytes)
+                size = int(min(SAMPLE, max(1000, room)))
+                found = Survey(0, Sample(size), Sample(size), Sample(size), Sample(size), set())
+            usable = task_rows(block.column(self.target))
+            block, draw = block.filter(pa.array(usable)), draw[usable]
+            found.rows += len(draw)
+            part = self._parts(block, draw)
+            for name in ("train", "validation", "test", "spare"):
+                mine = part == name
+                getattr(found, name).add(block.filter(pa.array(mine)), draw[mine])
+            if found.labels is not None:
+                found.labels.update(pc.unique(plain(block.column(self.target))).to_pylist())
+                found.labels = found.labels if len(found.labels) <= CLASSES else None
+        assert found is not None  # a table has rows
+        if not found.validation.seen:  # a column split that names none
+            found.validation, found.spare, self.validates = found.spare, found.validation, "spare"
+        for sample in (found.train, found.validation, found.test):
+            sample.settle()
+        table = found.train.table()
+        if table is None:
+            raise TableError(f"{self.path} leaves no row for training; hold out fewer")
+        found.typed = self._typed(table)
+        return found
+
+    def task(self, survey: Survey, kind: str | None) -> Task:
+        """Infer the task from the sample, and add the classes that are too rare to be in it."""
+        target = self.target
+        column = plain(survey.typed.column(target))
+        task = infer_task(column, target, kind)
+        if task.is_regression:
+            return task
+        if survey.labels is None:
+            raise TableError(
+                f"target {target!r}: more than {CLASSES:,} classes are too many to learn; is this "
+                "the right column? For numbers, ask for regression"
+            )
+        labels = pa.array(sorted(survey.labels - {None}))
+        try:
+            labels = labels.cast(column.type)
+        except pa.ArrowInvalid:  # not all of them are what the sample suggests
+            column = survey.train.table().column(target)  # type: ignore[union-attr]
+        whole = pa.chunked_array([*plain(column).chunks, labels])
+        return replace(infer_task(whole, target, "classification"), reason=task.reason)
+
+    def fill(
+        self, scratch: Scratch, survey: Survey, encoder: Encoder, task: Task, odd: Counts
+    ) -> int:
+        """Read the file again: encode what is not held out; return how many rows have no target."""
+        dropped = 0
+        for block, draw in self._blocks():
+            usable = task.rows(block.column(self.target))
+            dropped += int((~usable).sum())
+            keep = usable & self._trains(self._parts(block, draw), draw, survey)
+            rows = block.filter(pa.array(keep))
+            if rows.num_rows:
+                X = encoder.transform(rows, odd, scratch.dtype)
+                scratch.add(X, task.encode(rows.column(self.target)), draw[keep])
+        return dropped
+
+    def _blocks(self) -> Iterator[tuple[pa.Table, Array]]:
+        start = 0
+        for block in stream_table(self.path):
+            yield block, draws(start, block.num_rows, self.seed)
+            start += block.num_rows
+
+    def _look(self, block: pa.Table) -> None:
+        for name in (self.target, *self.ignored):
+            if name not in block.column_names:
+                raise TableError(
+                    f"no column {name!r} in the table; there are "
+                    + ", ".join(block.column_names[:20])
+                    + " …" * (block.num_columns > 20)
+                )
+        if SPLIT_COLUMN in block.column_names and self.target != SPLIT_COLUMN:
+            self.named = read_parts(block.column(SPLIT_COLUMN)) is not None
+        out = (self.target, *self.ignored, *[SPLIT_COLUMN] * self.named)
+        self.inputs = [name for name in block.column_names if name not in out]
+
+    def _parts(self, block: pa.Table, draw: Array) -> Array:
+        if self.named:
+            parts = read_parts(block.column(SPLIT_COLUMN))
+            if parts is None:
+                raise TableError(
+                    f"{self.path}: column {SPLIT_COLUMN!r} says train, test or validation in its "
+                    "first rows, and something else further down; rename it, or mend it"
+                )
+            drawn = (parts == "train") & (draw < self.shares[1])
+            return np.where(drawn, "spare", parts)
+        test, validation = self.shares
+        middle = test + (1 - test) * validation
+        return np.select([draw < test, draw < middle], ["test", "validation"], "train")
+
+    def _trains(self, part: Array, draw: Array, survey: Survey) -> Array:
+        """Say which rows train: also what was drawn, not named, and is more than is looked at."""
+        trains: Array = part == "train"
+        if self.validates == "spare" or not self.named:
+            trains |= (part == self.validates) & (draw >= survey.validation.bound)
+        else:
+            trains |= part == "spare"
+        if not self.named:
+            trains |= (part == "test") & (draw >= survey.test.bound)
+        return trains
+
+    def _typed(self, sample: pa.Table) -> pa.Table:
+        """Return a sample of a text file with the types that reading it whole infers."""
+        if not self.path.name.lower().endswith(_TEXT):
+            return sample
+        with tempfile.TemporaryDirectory(prefix="steepest-") as folder:
+            with TableWriter(Path(folder) / "sample.csv") as writer:
+                writer.write(sample)
+            return read_table(Path(folder) / "sample.csv")

@@ -1,0 +1,195 @@
+"""A trained network with its preprocessing and its task, as a folder.
+
+    model.json            what it is: layers, loss, task, encoder, and how it was trained
+    theta.safetensors     every parameter by name, like "0.A" (q, p), rows first
+    encoder.safetensors   the arrays of the encoder
+    README.md             the model's card, for people
+
+They are read without running any code from them; `steepest.saved` reads and writes them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelError
+from ..losses import Hinge, Quantile
+from ..plugins import Plugin, use
+from ..saved.card import card
+from ..saved.folder import CARD, check_place, find_folder, mark, write_folder
+from ..saved.record import Parts, pack, unpack
+from ..tables.encoder import Counts, Encoder
+from ..tables.task import Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..loss import Loss
+    from ..network import Network
+
+__all__ = ["Model", "check_place"]
+
+_BATCH = 256
+
+Array = NDArray[Any]
+Path_ = str | os.PathLike[str]
+
+
+@dataclass
+class Model:
+    """From a table to predictions in the user's own labels or units.
+
+    Attributes
+    ----------
+    network : Network
+        Built for the encoder's columns.
+    loss : Loss
+        What it was trained with; its inverse link makes predictions of the network's outputs.
+    encoder : Encoder
+    task : Task
+    about : dict
+        How it came to be, in plain JSON types: metrics, rows, history, seed, command, versions.
+    """
+
+    network: Network
+    loss: Loss
+    encoder: Encoder
+    task: Task
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether it says how probable each class is."""
+        return not self.task.is_regression and not isinstance(self.loss, Hinge)
+
+    def outputs(
+        self, table: pa.Table, counts: Counts | None = None, *, threads: int | None = None
+    ) -> Array:
+        """Return what the loss's inverse link makes of the network's outputs, (n, q).
+
+        Probabilities; or standardised values, kept within the range of the training targets, in
+        ascending order if they are quantiles (Chernozhukov, Fernández-Val & Galichon, "Quantile
+        and probability curves without crossing", Econometrica 78, 2010). A row's are the same
+        whatever rows are beside it.
+        """
+        X = self.encoder.transform(table, counts, self.network.dtype)
+        # Whole batches only: matrix products of another size may round in another way.
+        rest = -len(X) % _BATCH
+        padded = np.concatenate([X, np.zeros((rest, X.shape[1]), X.dtype)]) if rest else X
+        z = self.network.predict(padded, batch=_BATCH, threads=threads)[: len(X)]
+        if isinstance(self.loss, Quantile):
+            z.sort(axis=1)  # what crosses does so by chance
+        return self.task.clamp(self.loss.mean(z))
+
+    def predict(
+        self,
+        table: pa.Table,
+        *,
+        proba: bool = False,
+        counts: Counts | None = None,
+        threads: int | None = None,
+    ) -> pa.Table:
+        """Predict every row of a table.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Any rows with the columns that the encoder uses. Missing, unparseable and unseen
+            values are all right.
+        proba : bool
+            Whether to add a column ``proba_CLASS`` for each class.
+        counts : Counter, optional
+            Takes up how many values were odd (`steepest.tables.encoder.counts_text`).
+        threads : int, optional
+
+        Returns
+        -------
+        pyarrow.Table
+            A column ``prediction``, or for quantiles ``quantile_LEVEL`` for each level; one row for
+            each row of the table, in order.
+
+        Raises
+        ------
+        TableError
+            If a column lacks.
+        ModelError
+            If probabilities are asked of a model that has none.
+        """
+        import pyarrow as pa
+
+        if proba and not self.has_probabilities:
+            why = "predicts a number" if self.task.is_regression else "was trained with hinge loss"
+            raise ModelError(f"this model has no probabilities: it {why}")
+        outputs = self.outputs(table, counts, threads=threads)
+        if isinstance(self.loss, Quantile):
+            found = self.task.decode(outputs).reshape(len(outputs), -1)
+            names = [f"quantile_{level:g}" for level in self.loss.levels]
+            return pa.table(list(map(pa.array, found.T)), names)
+        columns = {"prediction": pa.array(self.task.decode(outputs))}
+        if proba:
+            shares = outputs.astype(np.float64)
+            if shares.shape[1] == 1:
+                shares = np.hstack([1 - shares, shares])
+            for k, label in enumerate(self.task.classes):
+                columns[f"proba_{label}"] = pa.array(shares[:, k])
+        return pa.table(columns)
+
+    def save(self, path: Path_) -> None:
+        """Write the folder, whole or not at all.
+
+        A model that is there already is replaced: whoever reads the folder meanwhile, or after a
+        crash, finds the old model or the new one.
+
+        Raises
+        ------
+        ModelError
+            If there is something else in that place, or it can't be written.
+        """
+        place = check_place(path)
+        parts = Parts(self.network, self.loss, self.encoder, self.task, self.about)
+        contents = {**pack(parts), CARD: card(parts).encode()}
+        try:
+            write_folder(place, contents)
+        except OSError as error:
+            raise ModelError(f"can't write {place}: {error.strerror or error}") from error
+
+    @classmethod
+    def load(cls, path: Path_, *, plugins: Iterable[Plugin] = ()) -> Self:
+        """Read the folder that `save` wrote, in this version or an earlier one.
+
+        It runs no code of the folder, and follows no link in it. What it declares is checked before
+        memory is taken for it.
+
+        Parameters
+        ----------
+        path : str or path
+        plugins : iterable of str, path or module
+            Files or modules of your own with layers or losses that the model is made of. Nothing
+            else is imported.
+
+        Raises
+        ------
+        ModelError
+            If the folder or a file of it lacks, is damaged, or is of a later version.
+        PluginError
+            If the model needs a plugin that was not given, or one can't be imported.
+        """
+        use(*plugins)
+        place = Path(path).absolute()
+        try:
+            while True:
+                before = mark(place)
+                try:
+                    return cls(*unpack(find_folder(place)))
+                except ModelError:
+                    if mark(place) == before:  # else a save has just replaced the folder
+                        raise
+        except OSError as error:
+            raise ModelError(f"{place} can't be read: {error.strerror or error}") from error

@@ -1,0 +1,1 @@
+"""What the processor and the operating system give."""

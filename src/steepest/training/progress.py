@@ -1,0 +1,56 @@
+"""What a training tells its callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..network import Network
+    from .step import TrainingRun
+
+__all__ = ["Callback", "Progress"]
+
+
+@dataclass
+class Progress:
+    """What a callback is told. Returning True from a callback ends the training.
+
+    Attributes
+    ----------
+    network : Network
+        As it is now.
+    epoch, epochs : int
+        Epochs completed in this fit, of how many.
+    step, steps : int
+        Steps completed in this fit, of how many.
+    epoch_ended : bool
+        Whether an epoch has just been completed; otherwise this is a look in between.
+    loss : float
+        The objective, averaged over the epoch so far.
+    row : dict
+        The epoch's row of the history, if it has ended.
+    examples_per_second : float
+    seconds_left : float
+    lr : float
+        η of the last step.
+    run : TrainingRun, optional
+        The programs and data of the fit, for callbacks that look deeper (`Watch`).
+    """
+
+    network: Network
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    epoch_ended: bool
+    loss: float
+    row: dict[str, float] = field(default_factory=dict)
+    examples_per_second: float = 0.0
+    seconds_left: float = 0.0
+    lr: float = 0.0
+    run: TrainingRun | None = None
+
+
+Callback = Callable[[Progress], object]

@@ -1,0 +1,50 @@
+"""Every layer, loss, rule and schedule there is, through everything that its contract promises."""
+
+import numpy as np
+import pytest
+
+from steepest import Network, check, layers, losses, rules, schedules
+from steepest.checking import catalogue, draw
+
+EVERYTHING = (*catalogue.LAYERS, *catalogue.LOSSES, *catalogue.RULES, *catalogue.SCHEDULES)
+
+
+@pytest.mark.parametrize(
+    ("module", "listed"),
+    [
+        (layers, catalogue.LAYERS),
+        (losses, catalogue.LOSSES),
+        (rules, catalogue.RULES),
+        (schedules, catalogue.SCHEDULES),
+    ],
+    ids=["layers", "losses", "rules", "schedules"],
+)
+def test_whatever_is_exported_is_listed(module, listed):
+    names = {
+        name
+        for name in module.__all__
+        if isinstance(getattr(module, name), type) and name != "Schedule"
+    }
+    assert names == {type(thing).__name__ for thing in listed}
+
+
+@pytest.mark.parametrize("thing", EVERYTHING, ids=repr)
+def test_it_is_right(thing):
+    """Gradients, accumulation, one row and five, plain Python, float32, threads, prediction."""
+    check(thing)
+
+
+@pytest.mark.parametrize("layer", catalogue.LAYERS, ids=repr)
+def test_predictions_of_no_rows_of_odd_sizes_and_of_strided_input(layer):
+    p = draw.width(layer)
+    network = Network(layer, inputs=p)
+    X = draw.inputs(layer, 7, p, np.random.default_rng(0))
+    assert network.predict(X[:0]).shape == (0, layer.outputs(p))
+    whole = network.predict(X)
+    assert whole.shape == (7, layer.outputs(p))
+    wide = np.repeat(X, 2, axis=1)
+    for strided in (np.asfortranarray(X), wide[:, ::2]):
+        np.testing.assert_array_equal(network.predict(strided), whole)
+    for batch, threads in ((3, 1), (3, 2)):
+        found = network.predict(X, batch=batch, threads=threads)
+        np.testing.assert_allclose(found, whole, rtol=1e-5, atol=1e-6)

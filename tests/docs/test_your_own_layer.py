@@ -1,0 +1,101 @@
+"""The tutorial in docs/your_own_layer.md: its files, its snippets and its commands work."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+
+from steepest import plugins
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "your_own_layer.md").read_text(encoding="utf-8")
+
+
+def blocks(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the files that the tutorial writes, and the tables that it names."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    for name, code in re.findall(
+        r"^```python file=(\S+)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE
+    ):
+        with (folder / name).open("a", encoding="utf-8") as file:
+            file.write(code + "\n")
+    (folder / "census.parquet").symlink_to(ROOT / "data" / "census_income.parquet")
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 2))
+    houses = pa.table({"a": x[:, 0], "b": x[:, 1], "price": x @ [1.0, -2.0]})
+    pa.csv.write_csv(houses, folder / "houses.csv")
+    return folder
+
+
+def steepest(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "steepest", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_snippet(folder, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(folder)
+    namespace = {}
+    for snippet in blocks("python"):
+        exec(compile(snippet, "your_own_layer.md", "exec"), namespace)
+    losses = namespace["history"]["loss"]
+    assert losses[-1] < 0.7 * losses[0]
+    printed = capsys.readouterr().out
+    assert "LowRank(64, rank=8)" in printed
+    assert "WRONG" not in printed
+
+
+def test_commands(folder):
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert [line.split()[1] for line in lines] == [
+        "check", "train", "predict", "show", "check", "train",
+    ]  # fmt: skip
+    for line in lines:
+        done = steepest(folder, *shlex.split(line)[1:])
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    assert (folder / "predictions.csv").read_text().startswith("prediction")
+
+
+def test_toml_and_a_model_that_names_what_it_needs(folder):
+    (folder / "settings.toml").write_text(blocks("toml")[0])
+    done = steepest(folder, "train", "houses.csv", "--target", "price", "--plugin", "my_layers.py",
+                    "--config", "settings.toml", "--epochs", 2, "-o", "houses")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "-128-my_layers:LowRank-1," in done.stdout
+    done = steepest(folder, "predict", "houses", "houses.csv")
+    assert done.returncode == 2
+    assert "--plugin my_layers.py" in done.stderr
+    checked = steepest(folder, "check", "houses", "--plugin", "my_layers.py")
+    assert checked.returncode == 0, checked.stdout
+    assert "LowRank(64, rank=8)" in checked.stdout
+
+
+def test_formulas(folder):
+    """Against NumPy, as the tutorial's text gives them."""
+    (module,) = plugins.use(folder / "my_layers.py")
+    from steepest import Network
+
+    X = np.random.default_rng(0).standard_normal((6, 4))
+    network = Network(module.Slope(), module.LowRank(3, rank=2), inputs=4, dtype="float64")
+    s, U, V, b = (network.parameters[k] for k in ("0.s", "1.U", "1.V", "1.b"))
+    s[:], b[:] = [0.1, 0.2, 0.3, -0.4], [1, 2, 3]
+    expected = np.where(X > 0, X, s * X) @ (U @ V).T + b
+    np.testing.assert_allclose(network.predict(X), expected, rtol=1e-12)

@@ -1,0 +1,125 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from steepest import ModelError
+from steepest.layers import Concat, Dense, Dropout, Embedding, Identity, Parallel, Residual
+from steepest.losses import Huber, Quantile
+from steepest.pipeline.fit import fit_table
+from steepest.pipeline.model import Model
+from steepest.saved.config import from_config, known, to_config
+from steepest.tables.files import read_table
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+RNG = np.random.default_rng(0)
+TABLE = pa.table(
+    {
+        "x": RNG.standard_normal(200),
+        "c": RNG.choice(["red", "green", "blue"], 200),
+        "y": RNG.choice(["u", "v", "w"], 200),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fit_table(TABLE, "y", settings={"layers": (8,), "epochs": 2}).model
+
+
+def test_a_reloaded_model_predicts_the_same_bits(model, tmp_path):
+    model.save(tmp_path / "m")
+    loaded = Model.load(tmp_path / "m")
+    assert loaded.predict(TABLE, proba=True).equals(model.predict(TABLE, proba=True))
+    assert loaded.task == model.task
+    assert repr(loaded.network) == repr(model.network)
+    model.save(tmp_path / "m")  # over itself
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m"]
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_model_of_an_older_schema_is_read_and_brought_up_to_date(tmp_path, schema):
+    old = Model.load(FIXTURES / f"model_schema_{schema}")
+    rows = read_table(FIXTURES / "schema_1_rows.csv")
+    wanted = read_table(FIXTURES / "schema_1_predictions.csv")
+    found = old.predict(rows, proba=True)
+    assert found.column("prediction").to_pylist() == wanted.column("prediction").to_pylist()
+    for name in ("proba_no", "proba_yes"):
+        np.testing.assert_allclose(found.column(name), wanted.column(name), rtol=1e-5)
+    assert old.about["rows"] == {"test": 18}
+    assert old.about["command"].startswith("steepest train")
+    old.save(tmp_path / "m")
+    record = json.loads((tmp_path / "m" / "model.json").read_text())
+    assert record["schema"] == 3
+    assert record["encoder"]["grouped"] is False
+    again = Model.load(tmp_path / "m")
+    assert again.predict(rows, proba=True).equals(found)
+    assert again.about == old.about
+
+
+def test_numbers_are_kept_to_the_last_bit(tmp_path):
+    days = np.datetime64("2024-01-01") + np.arange(200)
+    wide = TABLE.append_column("when", pa.array(days)).append_column(
+        "tiny", pa.array(np.ldexp(RNG.standard_normal(200), -300))
+    )
+    fitted = fit_table(wide, "y", settings={"layers": (), "epochs": 1}).model
+    fitted.save(tmp_path / "m")
+    assert Model.load(tmp_path / "m").encoder == fitted.encoder
+
+
+def test_something_else_is_never_overwritten(model, tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.txt").write_text("years")
+    with pytest.raises(ModelError, match="not a model folder"):
+        model.save(tmp_path / "precious")
+    assert (tmp_path / "precious" / "thesis.txt").read_text() == "years"
+    with pytest.raises(ModelError, match="does not exist"):
+        model.save(tmp_path / "no" / "where")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schema": 99}, "later Steepest"),
+        ({"format": "other"}, "does not describe"),
+        ({"task": None}, "damaged"),
+        ({"loss": {"type": "os.system"}}, "damaged"),
+        ({"network": {"layers": [], "inputs": 4, "dtype": "float32", "seed": 0}}, "damaged"),
+        ({"schema": True}, "its schema is True"),
+        ({"about": {"metrics": {"accuracy": "\x1b[31m"}}}, "metrics"),
+        ({"files": {}}, "damaged"),
+    ],
+)
+def test_a_strange_record_is_refused(model, tmp_path, change, words):
+    model.save(tmp_path / "m")
+    file = tmp_path / "m" / "model.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ModelError, match=words):
+        Model.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("thing", "kind"),
+    [
+        (Dense(3, weights="he_normal", bias=False), "layer"),
+        (Parallel((2, Concat(Identity(), Dropout(0.25))), (1, Embedding(4, 2))), "layer"),
+        (Residual(Dense(3)), "layer"),
+        (Huber(delta=2.0), "loss"),
+        (Quantile(levels=(0.1, 0.9)), "loss"),
+    ],
+)
+def test_config_goes_there_and_back(thing, kind):
+    assert from_config(json.loads(json.dumps(to_config(thing))), kind) == thing
+
+
+def test_config_names_what_it_does_not_know():
+    assert "Dense" in known("layer")
+    with pytest.raises(ModelError, match="Dense"):
+        from_config({"type": "Denze", "units": 3}, "layer")
+    with pytest.raises(ModelError, match="unit"):
+        from_config({"type": "Dense", "unit": 3}, "layer")
+    with pytest.raises(ModelError, match=r"function|saved"):
+        to_config(Dense(3, weights=lambda rng, shape: np.zeros(shape)))

@@ -1,0 +1,116 @@
+"""What settings become: a network, a loss and a rule, or an error that names the setting."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from steepest import InputError, layers, losses, rules
+from steepest.pipeline.recipe import LOSSES, RULES, SCHEDULES, Recipe
+from steepest.tables.encoder import Encoder
+from steepest.tables.task import infer_task
+
+RNG = np.random.default_rng(0)
+TABLE = pa.table({
+    "x": RNG.normal(size=120),
+    "many": [f"k{k % 30}" for k in range(120)],
+    "regression": RNG.normal(size=120),
+    "binary": ["ab"[k % 2] for k in range(120)],
+    "multiclass": ["abc"[k % 3] for k in range(120)],
+})  # fmt: skip
+
+
+def task(kind):
+    return infer_task(TABLE.column(kind), kind)
+
+
+def kinds(layer, width):
+    found = [type(layer)]
+    for _, child, p in layer.children(width):
+        found += kinds(child, p)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+def test_defaults_make_what_they_say(kind):
+    wanted = task(kind)
+    encoder = Encoder.fit(TABLE, ["x", "many"])
+    recipe = Recipe.for_task(wanted, None, 120)
+    network = recipe.network(wanted, encoder)
+    inside = kinds(network.layer, encoder.width)
+    assert inside.count(layers.Dense) == len(recipe.layers) + 1
+    assert inside.count(layers.Dropout) == inside.count(layers.Parametric) == len(recipe.layers)
+    assert {layers.Periodic, layers.Scale, layers.RootScale} <= set(inside)
+    assert network.predict(encoder.transform(TABLE)).shape == (120, wanted.outputs)
+    loss = recipe.make_loss(wanted)
+    assert isinstance(loss, LOSSES[kind][next(iter(LOSSES[kind]))])
+    assert getattr(loss, "label_smoothing", recipe.label_smoothing) == recipe.label_smoothing
+    assert isinstance(recipe.make_rule(), rules.Adam)
+    assert recipe.batch >= 1
+    assert recipe.epochs >= 8
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_rule_goes_with_every_schedule(name, schedule):
+    rule = Recipe(rule=name, schedule=schedule, lr=0.5).make_rule(steps=100)
+    assert isinstance(rule, RULES[name])
+    first = rule.lr if isinstance(rule.lr, float) else np.asarray(rule.lr(np.arange(1))).item()
+    assert 0 <= first <= 0.5
+
+
+def test_settings_replace_the_defaults():
+    settings = {"layers": (7, 5), "dropout": 0.0, "layer_norm": True, "epochs": 3, "batch": 11,
+                "frequency": 0.0, "loss": "hinge", "rule": "sgd", "momentum": 0.9}  # fmt: skip
+    wanted, encoder = task("binary"), Encoder.fit(TABLE, ["x"])
+    recipe = Recipe.for_task(wanted, settings, 120)
+    inside = kinds(recipe.network(wanted, encoder).layer, encoder.width)
+    assert inside.count(layers.LayerNorm) == 2
+    assert not {layers.Dropout, layers.Periodic} & set(inside)
+    assert (recipe.epochs, recipe.batch, recipe.sizes) == (3, 11, (7, 5))
+    assert isinstance(recipe.make_loss(wanted), losses.Hinge)
+    assert recipe.make_rule().momentum == 0.9
+
+
+def test_more_rows_mean_larger_batches_and_fewer_epochs():
+    recipes = [Recipe.for_task(task("binary"), None, n) for n in (100, 5_000, 50_000, 10**6)]
+    batches = [recipe.batch for recipe in recipes]
+    epochs = [recipe.epochs for recipe in recipes]
+    assert batches == sorted(set(batches))
+    assert epochs == sorted(epochs, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"layers": (0,)}, "layers must be a whole number of at least 1, got 0"),
+        ({"batch": 2.5}, "batch must be a whole number"),
+        ({"epochs": True}, "epochs must be a whole number"),
+        ({"lr": float("nan")}, "lr must be a number, got nan"),
+        ({"lr": 0.0}, "lr must be above 0"),
+        ({"weight_decay": -1}, "weight_decay must be at least 0"),
+        ({"dropout": 1.5}, "dropout"),
+        ({"rule": "adamant"}, "rule: there are sgd"),
+        ({"schedule": "sometimes"}, "schedule: there are constant"),
+        ({"activation": "relu6"}, "activation: there are"),
+        ({"dtype": "float16"}, "dtype: there are float32, float64"),
+        ({"products": "float16"}, "products: there are bfloat16"),
+        ({"products": "bfloat16", "dtype": "float64"}, "products bfloat16 is for dtype float32"),
+        ({"momentum": 0.9}, "momentum belongs to the rule sgd, not to adam"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named(settings, words):
+    with pytest.raises(InputError, match=words):
+        Recipe.for_task(task("binary"), settings)
+
+
+def test_a_loss_of_another_task_is_refused():
+    with pytest.raises(InputError, match="loss for multiclass: there are softmax"):
+        Recipe(loss="squared").make_loss(task("multiclass"))
+
+
+def test_few_rows_get_longer_waves_and_smaller_batches():
+    wanted = task("regression")
+    recipes = [Recipe.for_task(wanted, rows=rows) for rows in (1000, 10_000, 100_000, 10**6)]
+    assert [recipe.frequency for recipe in recipes] == [0.3, 1.0, 4.0, 4.0]
+    assert [recipe.batch for recipe in recipes] == [64, 256, 512, 1024]
+    assert Recipe.for_task(wanted, {"frequency": 2.0}, rows=1000).frequency == 2.0

@@ -1,0 +1,142 @@
+"""Training on a table in blocks: every row once, whatever the file's order, within the memory."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from steepest import Checkpoint, Dropout, InputError, TableError
+from steepest.pipeline import first_pass
+from steepest.pipeline.shuffled_blocks import Sample, Scratch, draws
+from steepest.pipeline.stream import fit_stream
+
+ROWS = 6000
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal(ROWS)
+KIND = RNG.choice(["u", "v", "w"], ROWS)
+Y = np.where(X + (KIND == "u") + 0.3 * RNG.standard_normal(ROWS) > 0.3, "yes", "no")
+ORDER = np.argsort(Y, kind="stable")  # sorted by class: the worst order there is
+TABLE = pa.table({"row": np.arange(ROWS)[ORDER], "x": X[ORDER], "kind": KIND[ORDER],
+                  "y": Y[ORDER]})  # fmt: skip
+SETTINGS = {"layers": (8,), "epochs": 3, "batch": 32, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    pa.parquet.write_table(TABLE, folder / "t.parquet")
+    pa.csv.write_csv(TABLE, folder / "t.csv")
+    return folder
+
+
+def fit(path, memory=200_000, **options):
+    return fit_stream(path, "y", memory=memory, settings=SETTINGS, ignore=["row"], **options)
+
+
+def test_draws_belong_to_rows():
+    whole = draws(0, 1000, 3)
+    assert np.array_equal(np.concatenate([draws(0, 300, 3), draws(300, 700, 3)]), whole)
+    assert not np.array_equal(draws(0, 1000, 4), whole)
+    assert abs(whole.mean() - 0.5) < 0.05
+
+
+def test_a_sample_keeps_the_rows_of_the_lowest_draws_in_their_order():
+    draw, sample = draws(0, 5000, 0), Sample(100)
+    for start in range(0, 5000, 500):
+        sample.add(pa.table({"k": np.arange(start, start + 500)}), draw[start : start + 500])
+    kept = sample.table().column("k").to_numpy()
+    assert kept.tolist() == sorted(np.argsort(draw)[:100].tolist())
+    assert np.array_equal(np.flatnonzero(draw < sample.bound), kept)
+
+
+def test_blocks_on_disk_hold_every_row_once_and_mix_them():
+    with Scratch(4, 1, "float32", "int64", seed=0) as scratch:
+        for start in range(0, 4000, 1000):
+            rows = np.arange(start, start + 1000)
+            scratch.add(rows[:, None], rows, draws(start, 1000, 0))
+        blocks = [scratch.block(k) for k in range(4)]
+        folder = scratch._folder
+    assert not folder.exists()
+    assert sorted(np.concatenate([y for _, y in blocks]).tolist()) == list(range(4000))
+    for values, y in blocks:
+        assert np.array_equal(values[:, 0], y)
+        assert abs(y.mean() - 2000) < 200  # not a stretch of the file
+        assert 800 < len(y) < 1200
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+def test_it_learns_from_a_file_that_is_sorted_by_class(files, name, monkeypatch):
+    monkeypatch.setattr(first_pass, "SAMPLE", 500)
+    found = fit(files / name)
+    assert found.scores["accuracy"][0] > 0.85
+    assert any("shuffled blocks on disk" in note for note in found.notes)
+    blocks = int(next(n for n in found.notes if "blocks" in n).split(" train in ")[1].split()[0])
+    assert blocks >= 3  # 6,000 rows of 5 or more columns, in 50 kB each
+    assert found.model.about["rows"]["test"] == 500
+    note = next(n for n in found.notes if "blocks" in n)
+    train, validate = (int(word.replace(",", "")) for word in
+                       (note.split()[0], note.split("disk, ")[1].split()[0]))  # fmt: skip
+    assert train + validate == ROWS - 500  # what is held out and not looked at trains
+    assert found.model.predict(TABLE).num_rows == ROWS
+    assert len(found.model.about["history"]["validation_loss"]) == 3
+
+
+def test_a_column_split_decides(files, tmp_path):
+    part = np.where(np.arange(ROWS) % 3 == 0, "test", "train")
+    pa.parquet.write_table(TABLE.append_column("split", pa.array(part)), tmp_path / "t.parquet")
+    found = fit(tmp_path / "t.parquet", memory=2_000_000)
+    assert found.model.about["rows"]["test"] == 2000
+    note = next(n for n in found.notes if "blocks" in n)
+    train, validate = (int(word.replace(",", "")) for word in
+                       (note.split()[0], note.split("disk, ")[1].split()[0]))  # fmt: skip
+    assert train + validate == 4000
+    assert 300 < validate < 500
+
+
+def test_classes_too_rare_for_the_sample_are_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(first_pass, "SAMPLE", 1000)
+    labels = np.array(["a", "b"])[np.arange(ROWS) % 2].astype(object)
+    labels[7] = labels[4001] = "rare"
+    table = TABLE.set_column(3, "y", pa.array(labels))
+    pa.csv.write_csv(table, tmp_path / "t.csv")
+    assert fit(tmp_path / "t.csv").model.task.classes == ("a", "b", "rare")
+
+
+def test_stopped_and_resumed_it_is_the_same(files, tmp_path):
+    whole = fit(files / "t.parquet")
+    calls = []
+
+    def stop(trainer):
+        def at(progress):
+            calls.append(progress.step)
+            if len(calls) == 30:
+                raise KeyboardInterrupt
+
+        return (at,)
+
+    ended = fit(files / "t.parquet", checkpoint=Checkpoint(tmp_path, "1 steps"), callbacks=stop)
+    assert isinstance(ended.ended, KeyboardInterrupt)
+    assert ended.scores == {}
+    assert 0 < Checkpoint(tmp_path).load().step < calls[-1] + 1000
+    resumed = fit(files / "t.parquet", checkpoint=Checkpoint(tmp_path), resume=True)
+    assert np.array_equal(resumed.model.network.theta, whole.model.network.theta)
+    for column in ("loss", "validation_loss", "step"):
+        mine, theirs = (m.model.about["history"][column] for m in (resumed, whole))
+        assert mine == theirs
+
+
+def test_tables_that_cannot_be_used(files, tmp_path):
+    with pytest.raises(TableError, match="no column 'nope'"):
+        fit_stream(files / "t.csv", "nope", memory=10**6)
+    with pytest.raises(TableError, match="does not exist"):
+        fit(tmp_path / "none.csv")
+
+
+def test_schedules_stretch_over_all_blocks_and_an_ensemble_is_refused(files):
+    network = fit(files / "t.parquet").model.network
+    totals = {layer.rate.total for layer in network.layer.layers if isinstance(layer, Dropout)}
+    assert len(totals) == 1
+    assert min(totals) > 300  # steps of all epochs, not of a block
+    with pytest.raises(InputError, match="ensemble of 2 needs the table in memory"):
+        fit_stream(files / "t.parquet", "y", memory=200_000, settings={"ensemble": 2})

@@ -1,0 +1,293 @@
+"""Tables become finite matrices, the same after a trip through JSON."""
+
+import datetime
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steepest.errors import ModelError, TableError
+from steepest.tables.encoder import INFINITE, UNPARSEABLE, UNSEEN, Encoder, counts_text
+from steepest.tables.files import read_table
+
+
+def fit(table, **options):
+    return Encoder.fit(table, table.column_names, **options)
+
+
+def again(encoder):
+    return Encoder.from_dict(json.loads(json.dumps(encoder.to_dict(), allow_nan=False)))
+
+
+def one(values, kind=None, **options):
+    table = pa.table({"x": pa.array(values, kind)})
+    encoder = fit(table, **options)
+    return encoder, encoder.transform(table, dtype=np.float64)
+
+
+@pytest.fixture(scope="module")
+def census():
+    root = Path(__file__).parents[2]
+    return read_table(root / "data" / "census_income.parquet")
+
+
+def test_number_is_scaled_and_clipped():
+    encoder, X = one([0.0, 1.0, 2.0, 3.0, 4.0])
+    z = (np.arange(5) - 2) / 2
+    np.testing.assert_allclose(X[:, 0], z / np.sqrt(1 + (z / 3) ** 2))
+    assert encoder.names == ["x"]
+    far = encoder.transform(pa.table({"x": [1e308, -1e308]}))
+    np.testing.assert_allclose(far[:, 0], [3, -3], rtol=1e-6)
+
+
+def test_number_without_spread_uses_half_the_range():
+    _, X = one([0.0] * 8 + [10.0])
+    z = 10 / 5
+    np.testing.assert_allclose(X[-1, 0], z / np.sqrt(1 + (z / 3) ** 2))
+
+
+def test_rank_is_normal_whatever_the_distribution():
+    rng = np.random.default_rng(0)
+    encoder, X = one(np.exp(3 * rng.normal(size=5000)))
+    assert encoder.names == ["x", "x (rank)"]
+    assert abs(X[:, 1].mean()) < 0.01
+    assert abs(X[:, 1].std() - 1) < 0.01
+    assert abs((X[:, 1] ** 3).mean()) < 0.1
+    assert len(encoder.columns["x"].knots) <= 256
+
+
+def test_missing_numbers_take_the_median_and_are_marked():
+    encoder, X = one([1.0, None, 3.0, float("nan"), 2.0])
+    assert encoder.names == ["x", "x (missing)"]
+    np.testing.assert_array_equal(X[:, 1], [0, 1, 0, 1, 0])
+    assert X[1, 0] == X[3, 0] == X[4, 0] == 0
+    unmarked, _ = one([1.0, 2.0, 3.0])
+    assert unmarked.transform(pa.table({"x": [None]}))[0].tolist() == [0]
+
+
+def test_infinities_are_counted_and_missing():
+    counts = Counter()
+    encoder = fit(pa.table({"x": [1.0, np.inf, 2.0, -np.inf]}), counts=counts)
+    assert counts == {("x", INFINITE): 2}
+    assert counts_text(counts) == ["column 'x': 2 values infinite, taken as missing"]
+    assert encoder.names == ["x", "x (missing)"]
+
+
+def test_text_is_parsed_where_numbers_were():
+    encoder, _ = one([1.0, 2.0, 3.0])
+    counts = Counter()
+    words = ["2", " 3 ", "+1", "1e0", "two", "1,5", "", None, "inf", "1e999", "nan"]
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())):
+        counts.clear()
+        X = encoder.transform(pa.table({"x": pa.array(words, pa.string()).cast(kind)}), counts)
+        assert np.sign(X[:, 0]).tolist() == [0, 1, -1, -1, 0, 0, 0, 0, 0, 0, 0]
+        assert counts == {("x", UNPARSEABLE): 3, ("x", INFINITE): 2}
+
+
+def test_other_number_types():
+    for kind in (pa.int8(), pa.uint64(), pa.float32(), pa.float16(), pa.decimal128(5, 2)):
+        _, X = one(pa.array([1.0, 2.0, 3.0]).cast(kind))
+        assert np.sign(X[:, 0]).tolist() == [-1, 0, 1]
+    encoder, _ = one([1.0, 2.0])
+    day = pa.table({"x": [datetime.date(2020, 1, 1)]})
+    counts = Counter()
+    assert encoder.transform(day, counts)[0, 0] == 0
+    assert counts == {("x", UNPARSEABLE): 1}
+
+
+def test_category():
+    encoder, X = one(["b", "a", "b", "c", None, "a", "b"], rare=2)
+    assert encoder.names == ["x=b", "x=a", "x (rare)", "x (missing)"]
+    assert X.argmax(axis=1).tolist() == [0, 1, 0, 2, 3, 1, 0]
+    assert (X.sum(axis=1) == 1).all()
+    counts = Counter()
+    new = pa.table({"x": ["new", "c", None, "a"]})
+    assert encoder.transform(new, counts).argmax(axis=1).tolist() == [2, 2, 3, 1]
+    assert counts == {("x", UNSEEN): 2}
+
+
+def test_category_without_rare_or_missing_ones():
+    encoder, _ = one(["b", "a", "c"] * 3)
+    assert encoder.width == 3
+    assert encoder.transform(pa.table({"x": ["new", None]})).tolist() == [[0] * 3] * 2
+    rare, _ = one(["b"] * 5 + ["a"] * 5 + ["c"], rare=2)
+    assert rare.transform(pa.table({"x": [None]})).tolist() == [[0, 0, 1]]
+
+
+def test_two_texts_share_a_column():
+    encoder, X = one(["yes", "no", "no"])
+    assert encoder.names == ["x=yes"]
+    assert X.tolist() == [[1], [-1], [-1]]
+    assert encoder.transform(pa.table({"x": ["maybe", None]})).tolist() == [[0], [0]]
+
+
+def test_category_of_any_type_and_many_values():
+    numbers = pa.array([1, 2, 3, 1, 2, 3]).dictionary_encode()
+    assert fit(pa.table({"x": numbers})).names == ["x=1", "x=2", "x=3"]
+    encoder, _ = one([str(i // 3) for i in range(300)], rare=1)
+    assert (encoder.width, encoder.codes) == (1, [100])
+    chunks = pa.chunked_array([numbers[:3], pa.array([3, 4]).dictionary_encode()])
+    X = fit(pa.table({"x": numbers})).transform(pa.table({"x": chunks}))
+    assert X.sum(axis=1).tolist() == [1, 1, 1, 1, 0]
+
+
+def test_truth():
+    encoder, X = one([True, False, None])
+    assert X.tolist() == [[1, 0], [-1, 0], [0, 1]]
+    counts = Counter()
+    X = encoder.transform(pa.table({"x": ["TRUE", " false", "0", "1", "si", None]}), counts)
+    assert X[:, 0].tolist() == [1, -1, -1, 1, 0, 0]
+    assert counts == {("x", UNPARSEABLE): 1}
+    assert encoder.transform(pa.table({"x": [0, 1]}))[:, 0].tolist() == [-1, 1]
+
+
+def test_date():
+    days = [datetime.date(2024, 1, 1) + datetime.timedelta(i) for i in range(366)]
+    encoder, X = one([*days, None])
+    names = encoder.names
+    assert names[:3] == ["x", "x (rank)", "x (missing)"]
+    assert not any("hour" in name for name in names)
+    assert X[0, names.index("x (Mon)")] == 1  # 1 January 2024 was a Monday
+    assert (X[:-1, names.index("x (Mon)") :].sum(axis=1) == 1).all()
+    np.testing.assert_allclose(X[0, names.index("x (year cos)")], 1)
+    assert X[-1].tolist() == [0, X[-1, 1], 1] + [0] * 9
+    words = pa.table({"x": [str(day) for day in days] + [None]})
+    np.testing.assert_array_equal(encoder.transform(words, dtype=np.float64), X)
+    counts = Counter()
+    encoder.transform(pa.table({"x": ["2024-02-30", "soon", "2024-02-28", "soon"]}), counts)
+    assert counts == {("x", UNPARSEABLE): 3}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Zurich"])
+def test_time(unit, zone):
+    noon = datetime.datetime(1969, 12, 31, 12)
+    times = pa.array([noon + datetime.timedelta(hours=6 * i) for i in range(20)])
+    encoder, X = one(times.cast(pa.timestamp(unit)).cast(pa.timestamp(unit, zone)))
+    at = encoder.names.index("x (hour cos)")
+    np.testing.assert_allclose(X[:4, at], [-1, 0, 1, 0], atol=1e-12)
+    wednesday = encoder.names.index("x (Wed)")
+    assert X[:3, wednesday].tolist() == [1, 1, 0]
+    words = [f"{moment}{'Z' * bool(zone)}" for moment in times.to_pylist()]
+    Y = encoder.transform(pa.table({"x": words}), dtype=np.float64)
+    np.testing.assert_array_equal(Y, X)
+
+
+def test_dropped_columns_say_why():
+    n = 40
+    table = pa.table(
+        {
+            "same": [1] * n,
+            "gone": [None] * n,
+            "nan": [float("nan")] * n,
+            "list": [[1, 2]] * n,
+            "id": [f"u{i}" for i in range(n)],
+            "one": ["a"] * n,
+            "true": [True] * n,
+            "use": range(n),
+        }
+    )
+    encoder = again(fit(table))
+    assert list(encoder.columns) == ["use"]
+    assert encoder.dropped["same"] == encoder.dropped["one"] == "all values are the same"
+    assert encoder.dropped["gone"] == encoder.dropped["nan"] == "all values are missing"
+    assert "list<" in encoder.dropped["list"]
+    assert "identifiers" in encoder.dropped["id"]
+    with pytest.raises(TableError, match=r"no input column is of use .*'same': all values"):
+        Encoder.fit(table, ["same"])
+
+
+def test_order_and_extra_columns_do_not_matter():
+    table = pa.table({"a": [1, 2, 3], "b": ["x", "y", "x"]})
+    encoder = fit(table)
+    other = pa.table({"c": [0] * 3, "b": table["b"], "a": table["a"]})
+    np.testing.assert_array_equal(encoder.transform(other), encoder.transform(table))
+    with pytest.raises(TableError, match="lacks the column 'a'"):
+        encoder.transform(table.select(["b"]))
+    with pytest.raises(TableError, match="lacks the columns 'd', 'e'"):
+        Encoder.fit(table, ["a", "d", "e"])
+
+
+def test_not_an_encoder():
+    for record in ({}, {"columns": {"a": {"kind": "no"}}, "dropped": {}}, {"columns": 1}):
+        with pytest.raises(ModelError, match="does not describe"):
+            Encoder.from_dict(record)
+
+
+def test_census(census):
+    inputs = [name for name in census.column_names if name not in ("income", "split")]
+    encoder = Encoder.fit(census, inputs)
+    assert not encoder.dropped
+    table = pa.concat_tables([census] * 2)
+    start = time.perf_counter()
+    X = encoder.transform(table)
+    assert time.perf_counter() - start < 2
+    assert X.shape == (len(table), encoder.width)
+    assert X.dtype == np.float32
+    assert np.isfinite(X).all()
+    assert set(encoder.describe()) == set(inputs)
+    # As text, as it comes from a CSV file, and in blocks, it is the same.
+    words = pa.table({name: table[name].cast(pa.string()) for name in inputs})
+    blocks = [encoder.transform(words.slice(i, 30_000)) for i in range(0, len(table), 30_000)]
+    np.testing.assert_array_equal(np.vstack(blocks), X)
+    np.testing.assert_array_equal(again(encoder).transform(census), X[: len(census)])
+
+
+KINDS = [
+    (pa.float64(), st.floats()),
+    (pa.float32(), st.floats(width=32)),
+    (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    (pa.bool_(), st.booleans()),
+    (pa.string(), st.sampled_from("abc") | st.text(max_size=2)),
+    (pa.timestamp("s"), st.integers(-(10**11), 10**11)),
+    (pa.date32(), st.dates()),
+]
+
+
+@st.composite
+def tables(draw, kinds=None):
+    """Draw a table of one column per kind."""
+    rows = draw(st.integers(1, 25))
+    kinds = kinds or draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
+    lists = [draw(st.lists(st.none() | some, min_size=rows, max_size=rows)) for _, some in kinds]
+    arrays = [pa.array(values, kind) for values, (kind, _) in zip(lists, kinds, strict=True)]
+    return pa.table(arrays, [f"c{i}" for i in range(len(arrays))])
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.data())
+def test_always_finite_and_the_same_after_json(data):
+    kinds = data.draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
+    table, new = data.draw(tables(kinds)), data.draw(tables(kinds))
+    try:
+        encoder = fit(table, rare=data.draw(st.integers(1, 3)))
+    except TableError:
+        return
+    for rows in (table, new):
+        X = encoder.transform(rows)
+        assert X.shape == (rows.num_rows, encoder.width) == (rows.num_rows, len(encoder.names))
+        assert np.isfinite(X).all()
+        assert again(encoder) == encoder
+        np.testing.assert_array_equal(again(encoder).transform(rows), X)
+        halves = [encoder.transform(rows.slice(0, 3)), encoder.transform(rows.slice(3))]
+        np.testing.assert_array_equal(np.vstack(halves), X)
+
+
+def test_columns_side_by_side_as_older_models_have_them():
+    table = pa.table({"c": ["a", "b", "c"] * 40, "x": np.arange(120.0)})
+    record = fit(table).to_dict()
+    old = Encoder.from_dict({**record, "grouped": False})
+    assert fit(table).names == ["x", "x (rank)", "c=a", "c=b", "c=c"]
+    assert old.names == ["c=a", "c=b", "c=c", "x", "x (rank)"]
+    assert np.array_equal(old.transform(table), fit(table).transform(table)[:, [2, 3, 4, 0, 1]])
+    record["columns"]["c"]["code"] = True
+    with pytest.raises(ModelError, match="must be grouped"):
+        Encoder.from_dict({**record, "grouped": False})
+    with pytest.raises(ModelError, match="true or false"):
+        Encoder.from_dict({**record, "grouped": "yes"})
