@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from steepest import SGD, Dense, Gradients, Network, Progress, ReLU, SoftmaxCrossEntropy, Watch
-from steepest.inspection.gradient_pass import Sweep
+from steepest.inspection.gradient_pass import GradientPass
 from steepest.inspection.observers import Norms, arrays_for
 from steepest.sampling import Sequential
 from steepest.training.step import TrainingRun
@@ -46,7 +46,7 @@ class Ours:
         self.X, self.y, self.parameters = X, y, network.parameters
         self.theta = network.theta
         self.weights, observer = np.ones(len(y), np.float32), Norms()
-        self.both = Sweep(network, loss, X, y, (observer,), gradient=True, batch=BATCH,
+        self.both = GradientPass(network, loss, X, y, (observer,), gradient=True, batch=BATCH,
                           threads=threads)  # fmt: skip
         self.both.program(len(y))
         arrays_for(observer.cells, dict.fromkeys(observer.cells, (len(y),)), "float32")

@@ -15,10 +15,10 @@ from steepest import Identity, Network
 from steepest.arrays import aligned
 from steepest.engine.arena import Arena
 from steepest.engine.driver import Control, barrier
-from steepest.engine.operands import Block, Buffer, Cell, Constant
+from steepest.engine.operands import Block, Buffer, Constant, Handle
 from steepest.engine.program import Instruction, Program
 from steepest.kernels.atomics import call
-from steepest.lowering.lowering import Lowering, Target
+from steepest.lowering.lowering import Accumulator, Lowering
 
 PAD = 32  # entries before and after: two vectors at least
 SENTINEL = 77
@@ -86,13 +86,13 @@ class Lab:
             if fused:
                 rate = self.arena.array("−η", 1)
                 self.arena.fill(rate, alpha)
-                target = Target(self.network.buffers, Buffer("−η", (), "f", rate.block))
+                target = Accumulator(self.network.buffers, Buffer("−η", (), "f", rate.block))
             else:
                 g = self.guards.copy(
                     self.rng.standard_normal(self.network.theta.size).astype(dtype)
                 )
                 own = Block("f", g.size, g)
-                target = Target(
+                target = Accumulator(
                     {k: Buffer("d" + b.name, b.shape, "f", own, b.offset)
                      for k, b in self.network.buffers.items()},
                     Constant(alpha),
@@ -154,7 +154,7 @@ class Lab:
 
 def _arrays(instruction: Instruction) -> Iterator[tuple[str, np.ndarray]]:
     for name, operand in instruction.operands.items():
-        if isinstance(operand, Cell):
+        if isinstance(operand, Handle):
             assert operand._array is not None
             yield name, operand._array
         elif isinstance(operand, Buffer) and operand.shape:

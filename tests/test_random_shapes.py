@@ -10,7 +10,7 @@ from scipy import sparse, special
 
 from lab import Lab
 from steepest import layers, losses, rules
-from steepest.engine.operands import Cell
+from steepest.engine.operands import Handle
 from steepest.kernels.moves import (
     add_columns,
     copy_columns,
@@ -260,8 +260,8 @@ def test_dense_on_csr_rows(n, p, q, density, dtype, threads, fused, seed):
 # -------------------------------------------------------------------------- moving rows and columns
 
 
-def cell(lab, kind, array):
-    found = Cell("data", kind, array.ndim)
+def handle(lab, kind, array):
+    found = Handle("data", kind, array.ndim)
     found.set(lab.guards.copy(array))
     return found
 
@@ -276,14 +276,14 @@ def test_gather_and_put(n, width, ahead, threads, seed):
     lab = Lab(n, "float64", threads)
     chosen = lab.given("i", coming)
     found = {
-        "rows": (gather, cell(lab, "f", X), lab.low.array("rows", n, width), X[i]),
-        "reals": (gather_items, cell(lab, "f", w), lab.low.array("w", n), w[i]),
-        "classes": (gather_items, cell(lab, "i", classes), lab.low.array("c", n, kind="i"),
+        "rows": (gather, handle(lab, "f", X), lab.low.array("rows", n, width), X[i]),
+        "reals": (gather_items, handle(lab, "f", w), lab.low.array("w", n), w[i]),
+        "classes": (gather_items, handle(lab, "i", classes), lab.low.array("c", n, kind="i"),
                     classes[i]),
     }  # fmt: skip
     for kernel, source, batch, _ in found.values():
         lab.low.emit(kernel, {"source": source, "i": chosen, "batch": batch})
-    out, losses_out = cell(lab, "f", np.zeros_like(X)), cell(lab, "f", np.zeros(n + 5))
+    out, losses_out = handle(lab, "f", np.zeros_like(X)), handle(lab, "f", np.zeros(n + 5))
     lab.low.emit(put, {"batch": found["rows"][2], "i": chosen, "out": out})
     lab.low.emit(put_items, {"batch": found["reals"][2], "i": chosen, "out": losses_out})
     lab.run()

@@ -359,9 +359,9 @@ def test_products_in_bfloat16_round_their_factors_and_nothing_else():
     x, y = rng.standard_normal((24, 40)).astype("f4"), rng.standard_normal((24, 17)).astype("f4")
     network = Network(Dense(64), ReLU(), Dense(17), inputs=40)
     A0, b0, A2, b2 = (v.astype(np.float64) for v in network.parameters.values())
-    Trainer(network, Squared(), SGD(lr=0.5), sampling="full", threads=1, products="bfloat16").fit(
-        x, y, epochs=1
-    )
+    Trainer(
+        network, Squared(), SGD(lr=0.5), sampling="full", threads=1, matmul_dtype="bfloat16"
+    ).fit(x, y, epochs=1)
     z0 = rounded(x) @ rounded(A0).T + b0
     h = np.maximum(z0, 0)
     dz = (rounded(h) @ rounded(A2).T + b2 - y) / 24
@@ -380,9 +380,9 @@ def test_products_in_bfloat16_round_their_factors_and_nothing_else():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_products_in_bfloat16_train_as_well_and_give_the_same_bits_again(threads):
     found = []
-    for products in ("bfloat16", "bfloat16", None):
+    for matmul_dtype in ("bfloat16", "bfloat16", None):
         network = Network(Dense(64), ReLU(), Dense(64), ReLU(), Dense(3), inputs=6)
-        kept = trainer(network, batch=20, threads=threads, products=products)
+        kept = trainer(network, batch=20, threads=threads, matmul_dtype=matmul_dtype)
         kept.fit(X, Y, epochs=40)
         found.append((network.theta.copy(), kept.history["loss"][-1]))
     (theta, loss), (again, _), (exact, exact_loss) = found
@@ -393,9 +393,9 @@ def test_products_in_bfloat16_train_as_well_and_give_the_same_bits_again(threads
 
 def test_products_are_those_there_are_and_of_a_float32_network():
     with pytest.raises(InputError, match="expected 'bfloat16' or None, got 'float16'"):
-        trainer(products="float16")
+        trainer(matmul_dtype="float16")
     with pytest.raises(InputError, match="is for a float32 network, this one is float64"):
-        trainer(classifier(dtype="float64"), products="bfloat16")
+        trainer(classifier(dtype="float64"), matmul_dtype="bfloat16")
 
 
 @pytest.mark.parametrize("options", [{"batch": 0}, {"batch": -1}, {"threads": 0}, {"batch": 1.5}])

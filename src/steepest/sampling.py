@@ -18,7 +18,7 @@ from .kernels.prefetch import ENTRIES_AHEAD, fetch_ahead
 from .kernels.random import squares, unit
 from .lowering.lowering import Lowering
 
-__all__ = ["SAMPLERS", "FullBatch", "Sampler", "Sequential", "Shuffled", "Uniform", "sampler_named"]
+__all__ = ["SAMPLERS", "FullBatch", "InOrder", "Sampler", "Shuffled", "Uniform", "sampler_named"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Sampler:
 
 
 @dataclass(frozen=True)
-class Sequential(Sampler):
+class InOrder(Sampler):
     """The rows in their order, batch after batch."""
 
 
@@ -97,7 +97,7 @@ class Uniform(Sampler):
 
 SAMPLERS = {
     "shuffled": Shuffled(),
-    "sequential": Sequential(),
+    "sequential": InOrder(),
     "uniform": Uniform(),
     "full": FullBatch(),
 }

@@ -24,12 +24,12 @@ from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
 from .training.checkpoint import Checkpoint, fingerprint
-from .training.fit import Fitting
+from .training.fit import FitLoop
 from .training.history import History
 from .training.learning_rates import rates_of
 from .training.progress import Callback
-from .training.step import PRODUCTS, TrainingRun
-from .validate import positive_count
+from .training.step import MATMUL_DTYPES, TrainingRun
+from .validate import positive_count, renamed
 
 __all__ = ["Trainer"]
 
@@ -55,11 +55,13 @@ class Trainer:
     threads : int, optional
         By default one, or more where a step is large enough to share. Results are the same from
         run to run for the same number of threads.
-    products : {"bfloat16"}, optional
+    matmul_dtype : {"bfloat16"}, optional
         Round the factors of products of matrices to bfloat16 while training, and sum in float32:
         up to twice as quick on a processor that has such products (AVX512-BF16), no quicker
         on others. θ and all else stay float32, and predictions are computed as ever. Layers that
         multiply no matrices, as with one row at a time or on CSR rows, round nothing.
+    products : {"bfloat16"}, optional
+        The former name of ``matmul_dtype``.
 
     Attributes
     ----------
@@ -92,22 +94,26 @@ class Trainer:
         sampling: str | Sampler = "shuffled",
         seed: int = 0,
         threads: int | None = None,
+        matmul_dtype: str | None = None,
         products: str | None = None,
     ) -> None:
+        matmul_dtype = renamed("Trainer", "products", products, "matmul_dtype", matmul_dtype)
         positive_count("Trainer", "batch", batch)
         if threads is not None:
             positive_count("Trainer", "threads", threads)
-        if products is not None and products not in PRODUCTS:
-            raise InputError(f"Trainer: products: expected 'bfloat16' or None, got {products!r}")
-        if products is not None and network.dtype != "float32":
+        if matmul_dtype is not None and matmul_dtype not in MATMUL_DTYPES:
             raise InputError(
-                f"Trainer: products={products!r} is for a float32 network, this one is "
+                f"Trainer: matmul_dtype: expected 'bfloat16' or None, got {matmul_dtype!r}"
+            )
+        if matmul_dtype is not None and network.dtype != "float32":
+            raise InputError(
+                f"Trainer: matmul_dtype={matmul_dtype!r} is for a float32 network, this one is "
                 f"{network.dtype}; leave it out, or make the network with dtype='float32'"
             )
         self.network, self.loss = network, loss
         self.rule = SGD() if rule is None else rule
         self.batch, self.sampler = int(batch), sampler_named(sampling)
-        self.seed, self.threads, self.products = int(seed), threads, products
+        self.seed, self.threads, self.matmul_dtype = int(seed), threads, matmul_dtype
         self.history = History()
         self.step = 0
         self.slots: dict[str, Array] = {}
@@ -203,11 +209,11 @@ class Trainer:
             self.network, self.loss, self.rule, self.sampler, X, y, w,
             batch=n if isinstance(self.sampler, FullBatch) else min(self.batch, n),
             threads=self.threads, seed=self.seed, slots=self.slots, first=first,
-            step=self.step if state is None else state.step, products=self.products,
+            step=self.step if state is None else state.step, matmul_dtype=self.matmul_dtype,
         )  # fmt: skip
         steps = epochs * run.per_epoch
-        run.signals.total = first + steps
-        fit = Fitting(
+        run.scheduled.total = first + steps
+        fit = FitLoop(
             self, run, steps, rates_of(self.rule, first + steps), held_out, named,
             monitor, patience, tuple(callbacks), time_limit,
         )  # fmt: skip
@@ -218,15 +224,15 @@ class Trainer:
         finally:
             self.step = run.step
             self.history.rows.extend(fit.history.rows)
-            fit.put_back_best()
+            fit.restore_best()
         return fit.history
 
     def settings(self) -> dict[str, str]:
         """Return what must be the same for a training to be the same."""
         settings = {"network": self.network, "loss": self.loss, "rule": self.rule,
                     "sampling": self.sampler, "batch": self.batch, "seed": self.seed}  # fmt: skip
-        if self.products is not None:
-            settings["products"] = self.products
+        if self.matmul_dtype is not None:
+            settings["matmul_dtype"] = self.matmul_dtype
         # A function is known by its name; its address is another in every process.
         return {name: re.sub(r" at 0x\w+", "", repr(value)) for name, value in settings.items()}
 
@@ -240,7 +246,7 @@ class Trainer:
         run = TrainingRun(
             self.network, self.loss, self.rule, self.sampler, X, y, None,
             batch=min(self.batch, X.shape[0]), threads=self.threads, seed=self.seed,
-            slots=slots, step=0, products=self.products,
+            slots=slots, step=0, matmul_dtype=self.matmul_dtype,
         )  # fmt: skip
         return run.whole
 

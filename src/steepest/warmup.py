@@ -27,7 +27,7 @@ from .rule import Rule
 from .rules import SGD, Adam
 from .sampling import SAMPLERS
 from .trainer import Trainer
-from .training.step import PRODUCTS
+from .training.step import MATMUL_DTYPES
 
 __all__ = ["warm_up"]
 
@@ -108,10 +108,10 @@ def _cases() -> Iterator[tuple[tuple[Layer, ...], Loss, Rule, str, Any, Array]]:
 def _fit_wide(dtype: str, threads: int) -> None:
     """Fit a network whose products are so long that threads take parts of them, and round them."""
     X = np.random.default_rng(0).standard_normal((192, _WIDTH))
-    for products in (None, *(PRODUCTS if dtype == "float32" else ())):
+    for matmul_dtype in (None, *(MATMUL_DTYPES if dtype == "float32" else ())):
         network = Network(Dense(320), Dense(320), Dense(1), dtype=dtype)
         trainer = Trainer(network, Squared(), SGD(lr=1e-3), batch=192, threads=threads,
-                          products=products)  # fmt: skip
+                          matmul_dtype=matmul_dtype)  # fmt: skip
         trainer.fit(X, X[:, 0], epochs=1)
 
 

@@ -67,7 +67,7 @@ def test_missing_file_and_unknown_format(tmp_path):
         (["--loss", "nope"], "loss"),
         (["--rule", "nope"], "rule"),
         (["--dtype", "int8"], "dtype"),
-        (["--products", "int8"], "products"),
+        (["--matmul-dtype", "int8"], "matmul_dtype"),
         (["--dropout", "1.5"], "rate|dropout"),
         (["--test", "2"], "test"),
         (["--task", "nope"], "task|kind|classification"),

@@ -59,7 +59,7 @@ def test_commands(folder):
     assert len(setups) == 4
     assert [part.split()[0] for part in runs].count(".venv/bin/steepest") == 4
     for command in runs:
-        collect = " --collect-only -q tests/test_history.py" if "pytest" in command else ""
+        collect = " --collect-only -q tests/training/test_history.py" if "pytest" in command else ""
         done = run(command + collect, ROOT if collect else folder)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         if " train " in command:

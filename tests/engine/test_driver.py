@@ -10,7 +10,7 @@ import pytest
 from steepest import Dense, Layer, Network, SoftmaxCrossEntropy, Trainer
 from steepest.engine.arena import Arena
 from steepest.engine.driver import Control, Engine, barrier
-from steepest.engine.operands import Constant, Share, Special, Taken
+from steepest.engine.operands import Constant, DynamicShare, Share, Special
 from steepest.engine.program import Instruction, Program
 from steepest.errors import KernelError, SteepestError
 from steepest.estimators.compiled import Compiled
@@ -70,7 +70,7 @@ def test_parts_are_taken_once_in_every_step_whoever_comes_late(threads, extent):
     marks = arena.array("marks", max(extent, 1))
     busy = arena.array("busy", threads)
     arena.allocate()
-    operands = {"marks": marks, "entries": Taken(extent, 32, control.counts(threads))}
+    operands = {"marks": marks, "entries": DynamicShare(extent, 32, control.counts(threads))}
     meet = {"arrivals": Constant(control.address), "threads": Special("threads"),
             "patience": Constant(100)}  # fmt: skip
     program = Program("test", 1, "float64", threads, [
@@ -96,7 +96,7 @@ def test_a_thread_that_fails_leaves_no_part_untaken_in_the_next_run():
     marks, limit = arena.array("marks", 200), arena.array("limit", 1)
     arena.allocate()
     limit.array[0] = 70
-    parts = Taken(200, 32, control.counts(2))
+    parts = DynamicShare(200, 32, control.counts(2))
     step = Instruction(mark_below, {"marks": marks, "limit": limit, "entries": parts})
     program = Program("test", 1, "float64", 2, [step])
     program.assemble()

@@ -3,13 +3,13 @@ import pytest
 
 from steepest.engine.arena import Arena
 from steepest.engine.driver import Control, span
-from steepest.engine.dynamic import Hand, run, take
+from steepest.engine.dynamic import Worker, run, take
 from steepest.engine.operands import Buffer
 from steepest.engine.program import Instruction, Program
 from steepest.errors import KernelError
 
 
-def hands(threads, marks, short=True):
+def workers(threads, marks, short=True):
     """Hands whose steps add 1, or 100 in a shorter one, to the mark of their number."""
     found = []
     for _ in range(threads):
@@ -23,7 +23,7 @@ def hands(threads, marks, short=True):
             program = Program("test", 1, "float64", 1, [Instruction(mark, names)])
             program.assemble()
             programs.append(program)
-        found.append(Hand(programs[0], programs[1] if short else None, step))
+        found.append(Worker(programs[0], programs[1] if short else None, step))
     return found
 
 
@@ -39,7 +39,7 @@ def mark(step, amount, marks):
 def test_every_step_is_run_once_by_somebody(threads, steps):
     for short in (False, True):
         marks = np.zeros(600)
-        run(hands(threads, marks, short), steps, Control())
+        run(workers(threads, marks, short), steps, Control())
         expected = [1.0] * (steps - 1) + [100.0 if short else 1.0]
         assert marks[:steps].tolist() == expected
         assert not marks[steps:].any()
@@ -47,9 +47,9 @@ def test_every_step_is_run_once_by_somebody(threads, steps):
 
 def test_in_plain_python_too():
     marks, control = np.zeros(10), Control()
-    (hand,) = hands(1, marks)
-    (at,) = hand.step.slots()
-    assert take(*span(hand.whole), *span(hand.short), at, 7, control.address) == 7
+    (worker,) = workers(1, marks)
+    (at,) = worker.step.words()
+    assert take(*span(worker.whole), *span(worker.short), at, 7, control.address) == 7
     assert marks.tolist() == [1.0] * 6 + [100.0] + [0.0] * 3
 
 
@@ -58,5 +58,5 @@ def test_a_kernel_that_raises_ends_the_run(threads):
     marks = np.zeros(100_000)
     marks[7] = -1
     with pytest.raises(KernelError, match=r"marks\[t\] \+= amount"):
-        run(hands(threads, marks), marks.size, Control())
+        run(workers(threads, marks), marks.size, Control())
     assert marks[-1] == 0

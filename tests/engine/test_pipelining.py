@@ -52,17 +52,17 @@ def lowered(layers, n=7, p=5, rule=PLAIN, sampling="shuffled", dtype="float32", 
     X = more.pop("as_form", np.asarray)(X)
     network = Network(*layers, inputs=p, dtype=dtype)
     loss, y = Squared(), rng.standard_normal((n, network.outputs)).astype(dtype)
-    slots = {name: np.zeros_like(network.theta) for name in rule.slots}
+    words = {name: np.zeros_like(network.theta) for name in rule.words}
     w = rng.random(n).astype(dtype) if more.pop("weighted", False) else None
     settings = {"batch": 1, "threads": 1, "seed": 3, "step": 0} | more
     return TrainingRun(
-        network, loss, rule, SAMPLERS[sampling], X, y, w, slots=slots, **settings
+        network, loss, rule, SAMPLERS[sampling], X, y, w, words=words, **settings
     ), network
 
 
 def trained(run, chunks):
     """Run chunks of so many steps; return the losses."""
-    run.signals.total = sum(chunks)
+    run.scheduled.total = sum(chunks)
     with run.engine:
         rates = 0.05 / (1 + np.arange(sum(chunks)))
         parts = np.split(rates, np.cumsum(chunks)[:-1])
@@ -83,11 +83,11 @@ def test_steps_are_the_same_to_the_bit(
     rate = Step(0.4, every=2, factor=0.9)
     layers = [Dense(q, bias=bias), *([Dropout(rate)] if drops else []), Tanh(), Dense(3)]
     found = []
-    for turned in (True, False):
+    for pipelined in (True, False):
         run, network = lowered(layers, n, p, dtype=dtype, sampling=sampling, weighted=weighted)
-        assert run.engine.turned is not None
-        if not turned:
-            run.engine.turned = None
+        assert run.engine.pipelined is not None
+        if not pipelined:
+            run.engine.pipelined = None
         losses = trained(run, chunks)
         found.append((losses, network.theta.copy(), run.step, run.finite(hidden=True)))
     np.testing.assert_array_equal(found[0][0], found[1][0])
@@ -118,11 +118,11 @@ def test_steps_are_those_of_a_plain_reference():
 @pytest.mark.parametrize("row", [0, 3, 6])  # of a chunk of seven steps
 def test_a_chunk_ends_with_the_step_whose_loss_is_not_finite(row):
     found = []
-    for turned in (True, False):
+    for pipelined in (True, False):
         run, network = lowered(SMALL, 9, 6, sampling="sequential")
         run.data[0][row] *= 1e25
-        if not turned:
-            run.engine.turned = None
+        if not pipelined:
+            run.engine.pipelined = None
         with run.engine:
             losses = run.run(np.full(7, 1e-20))
         assert (losses.size, run.step) == (row + 1, row + 1)
@@ -142,11 +142,11 @@ def test_the_sweep_is_an_update_and_a_forward_pass(q, dtype):
     one = {"x": draw(1, p), "ahead": draw(1, p), "dy": draw(1, q), "dAt": draw(p, q),
            "db": draw(q), "b": draw(q), "y": draw(1, q), "alpha": -0.3}  # fmt: skip
     two, plain = ({k: np.copy(v) if k != "alpha" else v for k, v in one.items()} for _ in "ab")
-    run_kernel(one_example.sweep, dtype, True, **one)
+    run_kernel(one_example.update_and_forward, dtype, True, **one)
     run_kernel(one_example.backward_theta, dtype, True, **two)
     two["x"], two["At"] = two["ahead"], two["dAt"]
     run_kernel(one_example.forward, dtype, True, **two)
-    run_kernel(one_example.sweep, dtype, False, **plain)
+    run_kernel(one_example.update_and_forward, dtype, False, **plain)
     for name in ("x", "dAt", "db", "y"):
         np.testing.assert_array_equal(one[name], two[name])
         tolerance = 1e-4 if dtype == "float32" else 1e-12
@@ -171,16 +171,16 @@ def test_the_sweep_is_an_update_and_a_forward_pass(q, dtype):
 )
 def test_which_programs_are_turned(turns, layers, more):
     run, _ = lowered(layers, **more)
-    assert (run.engine.turned is not None) == turns
+    assert (run.engine.pipelined is not None) == turns
 
 
 @pytest.fixture
 def both_ways(monkeypatch):
-    """Return what calls a function with turned programs, and again with plain ones."""
+    """Return what calls a function with pipelined programs, and again with plain ones."""
     run, swept = Engine._run, []
 
     def watched(engine, whole, first, steps):
-        if engine.turned is not None and whole is engine.turned.middle:
+        if engine.pipelined is not None and whole is engine.pipelined.steady:
             swept.append(steps)
         return run(engine, whole, first, steps)
 
@@ -188,13 +188,13 @@ def both_ways(monkeypatch):
         swept.clear()
         with monkeypatch.context() as patch:
             patch.setattr(Engine, "_run", watched)
-            turned = do()
+            pipelined = do()
             assert swept
             swept.clear()
-            patch.setattr(step_module, "turn", lambda *_: None)
+            patch.setattr(step_module, "pipeline", lambda *_: None)
             plain = do()
             assert not swept
-        return turned, plain
+        return pipelined, plain
 
     return call
 
@@ -277,7 +277,7 @@ def test_a_fit_stops_early_at_the_same_epoch(both_ways):
 def squared_trainer():
     """Return a trainer, its data, and what gives θ after so many steps of the plain program."""
     run, network = lowered(SMALL, 60, 6)
-    run.engine.turned = None
+    run.engine.pipelined = None
     X, Y, _ = run.data
 
     def after(steps):
@@ -343,7 +343,7 @@ def test_a_fit_that_is_interrupted_resumes_with_the_same_bits(both_ways, tmp_pat
     _, step, _ = assert_same(both_ways(interrupted))
     assert step == 84
     _, (theta, *others) = both_ways(whole)
-    for folder in folders:  # left by a turned program and by a plain one
+    for folder in folders:  # left by a pipelined program and by a plain one
 
         def resumed(folder=folder):
             trainer, copy = trainer_of(), f"{folder}-{len(list(tmp_path.iterdir()))}"
@@ -363,7 +363,7 @@ def test_an_exception_within_a_chunk_leaves_whole_steps(part, monkeypatch):
 
     def interrupts(engine, whole, first, steps):
         done = run(engine, whole, first, steps)
-        if whole is getattr(engine.turned, part):
+        if whole is getattr(engine.pipelined, part):
             seen.append(first)
             if len(seen) == 3:  # as a second Ctrl-C does, which is not held back
                 raise KeyboardInterrupt

@@ -6,7 +6,7 @@ import pytest
 from steepest.arrays import aligned
 from steepest.compiler.store import kernel_address
 from steepest.engine.arena import Arena
-from steepest.engine.operands import Buffer, Cell, Constant, Share, Special, Taken
+from steepest.engine.operands import Buffer, Constant, DynamicShare, Handle, Share, Special
 from steepest.engine.program import Instruction, Program
 
 
@@ -51,22 +51,25 @@ def test_kinds_of_operands():
     assert (Buffer.number("t").code, Buffer.number("t").as_vector().code) == ("*i", "i1")
     assert (Constant(1.0).code, Constant(1).code) == ("f", "i")
     assert (Share(3).code, Share(3, alone=True).code) == ("share", "all")
-    assert (Taken(100, 32, 5).code, Taken(100, 32, 5).slots()) == ("taken", (100, 32, 5))
+    assert (DynamicShare(100, 32, 5).code, DynamicShare(100, 32, 5).words()) == (
+        "dynamic",
+        (100, 32, 5),
+    )
     with pytest.raises(AssertionError, match="C-contiguous"):
         Buffer.of("a", np.zeros((2, 3)).T)
 
 
 def test_a_cell_can_be_given_other_data_of_any_length():
-    cell = Cell("X", "f", 2)
-    (words,) = cell.slots()
+    handle = Handle("X", "f", 2)
+    (words,) = handle.words()
     for rows in (3, 1, 7):
         data = np.zeros((rows, 2))
-        cell.set(data)
-        assert cell.slots() == (words,)
-        assert cell._words.tolist() == [data.ctypes.data, rows, 2]
-    assert cell.code == "@f2"
+        handle.set(data)
+        assert handle.words() == (words,)
+        assert handle._words.tolist() == [data.ctypes.data, rows, 2]
+    assert handle.code == "@f2"
     with pytest.raises(AssertionError):
-        cell.set(np.zeros(2))
+        handle.set(np.zeros(2))
 
 
 def test_a_name_asked_for_again_is_the_same_memory_and_the_larger_size_counts():

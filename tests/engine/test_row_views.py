@@ -2,10 +2,10 @@ import numpy as np
 
 from steepest.engine.arena import Arena
 from steepest.engine.driver import Control
-from steepest.engine.dynamic import Hand, run
+from steepest.engine.dynamic import Worker, run
 from steepest.engine.operands import Buffer
 from steepest.engine.program import Instruction, Program
-from steepest.engine.row_views import Windows, move
+from steepest.engine.row_views import RowViews, move
 
 
 def double(x, y):
@@ -17,7 +17,7 @@ def double(x, y):
 
 def test_programs_read_and_write_where_the_arrays_lie():
     step, batch, n = Buffer.number("t"), 4, 11
-    programs, windows = [], []
+    programs, views = [], []
     for rows in (batch, n % batch):
         arena = Arena("float64")
         x, y = arena.array("x", rows, 3), arena.array("y", rows, 3)
@@ -28,15 +28,15 @@ def test_programs_read_and_write_where_the_arrays_lie():
             Instruction(double, {"x": middle, "y": y}),
         ]
         arena.allocate()
-        windows.append(Windows(program, step, {"from": (x, batch), "to": (y, batch)}))
+        views.append(RowViews(program, step, {"from": (x, batch), "to": (y, batch)}))
         program.assemble()
         programs.append(program)
     rng = np.random.default_rng(0)
     for _ in range(3):  # other arrays each time
         X, Y = rng.standard_normal((n, 3)), np.full((n + 1, 3), np.nan)
-        for window in windows:
+        for window in views:
             window.open({"from": X, "to": Y})
-        run([Hand(*programs, step)], 3, Control())
+        run([Worker(*programs, step)], 3, Control())
         np.testing.assert_array_equal(Y[:n], 4 * X)
         assert np.isnan(Y[n:]).all()  # nothing beyond the last row
 
@@ -48,11 +48,11 @@ def test_a_piece_of_a_buffer_keeps_its_distance():
     program = Program("test", 2, "float32", 1, [Instruction(add, {"a": whole, "b": piece})])
     arena.allocate()
     assert program.places(whole) == [(2, 0), (5, 4)]
-    windows = Windows(program, step, {"rows": (whole, 2)})
+    views = RowViews(program, step, {"rows": (whole, 2)})
     program.assemble()
     A = np.arange(16, dtype=np.float32).reshape(4, 4)
-    windows.open({"rows": A})
-    run([Hand(program, None, step)], 2, Control())
+    views.open({"rows": A})
+    run([Worker(program, None, step)], 2, Control())
     assert A[:, 0].tolist() == [0 + 4, 4, 8 + 12, 12]
 
 

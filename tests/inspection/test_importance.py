@@ -8,8 +8,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.inspection import permutation_importance
 
-from steepest import Dense, InputError, Network, Squared, Tanh
-from steepest.inspection import importance
+from steepest import Dense, InputError, Network, Squared, Tanh, importance
 
 
 class Fitted(RegressorMixin, BaseEstimator):

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 import pyarrow as pa
 
-from steepest.tables.columns import Category, Moment, Truth
+from steepest.tables.columns import Boolean, Category, Date
 from steepest.tables.parsing import read_numbers, read_seconds, read_truths
 
 
@@ -25,7 +25,7 @@ def columns(encoder, table):
         if isinstance(kind, Category):
             values = np.array(column.cast(pa.string()).fill_null("").to_pylist(), dtype=object)
         else:
-            readers = {Moment: read_seconds, Truth: read_truths}
+            readers = {Date: read_seconds, Boolean: read_truths}
             values = readers.get(type(kind), read_numbers)(column)[0]
         found[name] = values[:, None]
     return found

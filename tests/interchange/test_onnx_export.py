@@ -43,7 +43,7 @@ from steepest import layers as all_layers
 from steepest.interchange import onnx_encoder, onnx_export, onnx_layers
 from steepest.interchange.graph import Graph
 from steepest.pipeline.fit import fit_table
-from steepest.tables.columns import KINDS
+from steepest.tables.columns import COLUMNS
 from steepest.tables.encoder import Encoder
 from steepest.tables.files import read_table
 
@@ -62,7 +62,7 @@ LAYERS = [
 def test_every_layer_loss_and_kind_of_column_has_a_form():
     assert set(onnx_layers.FORMS) == {getattr(all_layers, name) for name in all_layers.__all__}
     assert set(onnx_export.LINKS) == {getattr(losses, name) for name in losses.__all__}
-    assert set(onnx_encoder.FORMS) == set(KINDS.values())
+    assert set(onnx_encoder.FORMS) == set(COLUMNS.values())
     assert {type(layer) for layer in LAYERS} == set(onnx_layers.FORMS)
 
 
@@ -136,7 +136,7 @@ def test_every_kind_of_column(tmp_path):
         "y": RNG.normal(50, 20, n),
     })  # fmt: skip
     encoder = Encoder.fit(table, table.column_names[:-1])
-    assert {kind.label for kind in encoder.columns.values()} == set(KINDS)
+    assert {kind.label for kind in encoder.columns.values()} == set(COLUMNS)
     assert not encoder.dropped
     graph = Graph()
     graph.output(onnx_encoder.add_encoder(graph, encoder), "x", np.float32, encoder.width)

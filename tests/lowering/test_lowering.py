@@ -24,11 +24,11 @@ from steepest import (
     Tanh,
 )
 from steepest.engine.driver import barrier
-from steepest.engine.operands import Share, Taken, Whole
+from steepest.engine.operands import DynamicShare, Share, Whole
 from steepest.estimators.shuffling import Given
+from steepest.kernels import moves
 from steepest.kernels.moves import ask_for_rows, gather, gather_items
-from steepest.lowering import lowering  # fmt: skip
-from steepest.sampling import SAMPLERS, FullBatch, Sequential, Shuffled
+from steepest.sampling import SAMPLERS, FullBatch, InOrder, Shuffled
 from steepest.training.step import TrainingRun
 
 ENTRYWISE = [
@@ -43,7 +43,7 @@ def run_of(*layers, threads, inputs, n=40, steps=3):
     X, y = data.standard_normal((n, inputs)), data.integers(0, 3, n)
     network = Network(*layers, Dense(3), inputs=inputs, dtype="float64", seed=0)
     run = TrainingRun(
-        network, SoftmaxCrossEntropy(), SGD(lr=0.1), Sequential(), X, y, None, batch=n,
+        network, SoftmaxCrossEntropy(), SGD(lr=0.1), InOrder(), X, y, None, batch=n,
         threads=threads, seed=0, slots={}, step=0,
     )  # fmt: skip
     with run.engine:
@@ -87,7 +87,7 @@ def taken(run):
     return {
         k: i.function.__qualname__
         for k, i in enumerate(run.whole.instructions)
-        if any(isinstance(o, Taken) for o in i.operands.values())
+        if any(isinstance(o, DynamicShare) for o in i.operands.values())
     }
 
 
@@ -129,7 +129,7 @@ def test_rows_are_asked_for_ahead_of_their_turn(monkeypatch, ahead, rows):
     rng = np.random.default_rng(0)
     X, y, i = rng.standard_normal((20, 3)), np.arange(20), rng.integers(20, size=6 + ahead)
     asked = []
-    monkeypatch.setattr(lowering, "fetch_ahead", lambda array, row: asked.append((array, row)))
+    monkeypatch.setattr(moves, "fetch_ahead", lambda array, row: asked.append((array, row)))
     for kernel, source in ((gather, X), (gather_items, y)):
         asked.clear()
         batch = np.zeros_like(source[:6])
@@ -145,7 +145,7 @@ def test_rows_in_csr_form_are_asked_for_line_by_line(monkeypatch):
     dense[4], dense[5, 1:] = 0, 0
     X = sparse.csr_matrix(dense)
     asked = []
-    monkeypatch.setattr(lowering, "fetch_ahead", lambda array, e: asked.append((array, e)))
+    monkeypatch.setattr(moves, "fetch_ahead", lambda array, e: asked.append((array, e)))
     i, values, starts = np.array([0, 1, 2, 4, 5, 8]), X.data, X.indptr
     ask_for_rows(values, X.indices, starts, i, 3, np.arange(3, dtype=np.uint64))
     for array in (values, X.indices):
@@ -174,10 +174,10 @@ def test_scattered_rows_of_the_next_batch_are_asked_for(sampler, batch):
     fetches = [i for i in run.whole.instructions if i.function in (gather, gather_items)]
     ahead = min(batch, 32) if sampler.scattered else 0
     assert [i.operands["i"].size - batch for i in fetches] == [ahead, ahead]
-    assert sampler.scattered == (sampler not in (Sequential(), FullBatch()))
+    assert sampler.scattered == (sampler not in (InOrder(), FullBatch()))
 
 
-@pytest.mark.parametrize("sampler", [Shuffled(), Sequential()])
+@pytest.mark.parametrize("sampler", [Shuffled(), InOrder()])
 def test_rows_in_csr_form_are_those_of_the_batch_only(sampler):
     X = sparse.random(50, 6, density=0.5, format="csr", rng=0)
     run = training_run(sampler, X, 8)

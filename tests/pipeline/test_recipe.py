@@ -93,8 +93,11 @@ def test_more_rows_mean_larger_batches_and_fewer_epochs():
         ({"schedule": "sometimes"}, "schedule: there are constant"),
         ({"activation": "relu6"}, "activation: there are"),
         ({"dtype": "float16"}, "dtype: there are float32, float64"),
-        ({"products": "float16"}, "products: there are bfloat16"),
-        ({"products": "bfloat16", "dtype": "float64"}, "products bfloat16 is for dtype float32"),
+        ({"matmul_dtype": "float16"}, "matmul_dtype: there are bfloat16"),
+        (
+            {"matmul_dtype": "bfloat16", "dtype": "float64"},
+            "matmul_dtype bfloat16 is for dtype float32",
+        ),
         ({"momentum": 0.9}, "momentum belongs to the rule sgd, not to adam"),
     ],
 )

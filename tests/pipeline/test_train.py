@@ -42,7 +42,7 @@ def test_a_training_goes_on_from_a_checkpoint(tmp_path):
 
 def test_products_are_rounded_if_that_is_wanted():
     layers = {"layers": (32, 32)}
-    exact, rounded = (train(1, changes=layers | {"products": p})[0] for p in (None, "bfloat16"))
+    exact, rounded = (train(1, changes=layers | {"matmul_dtype": p})[0] for p in (None, "bfloat16"))
     assert not np.array_equal(exact.network.theta, rounded.network.theta)
     np.testing.assert_allclose(exact.network.theta, rounded.network.theta, atol=0.1)
 

@@ -239,7 +239,7 @@ def test_census(census):
     np.testing.assert_array_equal(again(encoder).transform(census), X[: len(census)])
 
 
-KINDS = [
+COLUMNS = [
     (pa.float64(), st.floats()),
     (pa.float32(), st.floats(width=32)),
     (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
@@ -254,7 +254,7 @@ KINDS = [
 def tables(draw, kinds=None):
     """Draw a table of one column per kind."""
     rows = draw(st.integers(1, 25))
-    kinds = kinds or draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
+    kinds = kinds or draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4))
     lists = [draw(st.lists(st.none() | some, min_size=rows, max_size=rows)) for _, some in kinds]
     arrays = [pa.array(values, kind) for values, (kind, _) in zip(lists, kinds, strict=True)]
     return pa.table(arrays, [f"c{i}" for i in range(len(arrays))])
@@ -263,7 +263,7 @@ def tables(draw, kinds=None):
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.data())
 def test_always_finite_and_the_same_after_json(data):
-    kinds = data.draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
+    kinds = data.draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4))
     table, new = data.draw(tables(kinds)), data.draw(tables(kinds))
     try:
         encoder = fit(table, rare=data.draw(st.integers(1, 3)))

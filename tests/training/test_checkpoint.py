@@ -110,7 +110,7 @@ def test_going_on_needs_the_same_training(tmp_path):
         "seed": (trainer(seed=1), X, Y),
         "data": (trainer(), X + 1, Y),
         "sampling": (trainer(sampling="uniform"), X, Y),
-        "products": (trainer(products="bfloat16"), X, Y),
+        "matmul_dtype": (trainer(matmul_dtype="bfloat16"), X, Y),
     }
     for name, (other, x, y) in changes.items():
         before = other.network.theta.copy()
@@ -120,8 +120,8 @@ def test_going_on_needs_the_same_training(tmp_path):
         assert other.step == 0
     with pytest.raises(InputError, match="holds a checkpoint already"):
         trainer().fit(X, Y, epochs=2, checkpoint=tmp_path)
-    trainer(products="bfloat16").fit(X, Y, epochs=2, checkpoint=tmp_path / "rounded")
-    with pytest.raises(InputError, match="its products is 'bfloat16', here it is None"):
+    trainer(matmul_dtype="bfloat16").fit(X, Y, epochs=2, checkpoint=tmp_path / "rounded")
+    with pytest.raises(InputError, match="its matmul_dtype is 'bfloat16', here it is None"):
         trainer().fit(X, Y, epochs=2, checkpoint=tmp_path / "rounded", resume=True)
 
 

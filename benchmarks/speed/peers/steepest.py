@@ -14,7 +14,7 @@ from steepest.engine.program import Program
 from steepest.estimators.compiled import Compiled
 from steepest.kernels.moves import advance
 from steepest.kernels.prefetch import rows_ahead
-from steepest.lowering.batches import Source
+from steepest.lowering.batches import InputRows
 from steepest.lowering.lowering import Lowering
 from steepest.lowering.predict import Predictor
 from steepest.sampling import Sequential, Shuffled
@@ -53,7 +53,7 @@ class Training:
             network, Logistic() if linear else SoftmaxCrossEntropy(), rule, Sequential(),
             X, y.astype(np.float32)[:, None] if linear else y, None,
             batch=work.batch, threads=self.threads, seed=0, step=0,
-            products="bfloat16" if getattr(work, "bf16", False) else None,
+            matmul_dtype="bfloat16" if getattr(work, "bf16", False) else None,
             slots={name: aligned(network.theta.size, network.dtype) for name in rule.slots},
         )  # fmt: skip
 
@@ -157,7 +157,7 @@ class Sweep:
         chosen = self.arena.array("i", work.batch + rows_ahead(work.batch), kind="i")
         epoch = self.arena.array("epoch", 2, kind="i")
         Shuffled().lower(low, work.rows, work.batch, self.steps, epoch, chosen)
-        self.source = Source(sparse=False)
+        self.source = InputRows(sparse=False)
         self.source.set(self.X)
         self.source.lower(low, work.columns, chosen)
         low.emit(advance, {"t": self.t.as_vector()})
@@ -187,7 +187,7 @@ class Race(race.Racer):
         network = network_of(parameters)
         trainer = Trainer(
             network, SoftmaxCrossEntropy(), rules[setting.rule], batch=setting.batch, seed=seed,
-            products="bfloat16" if setting.bf16 else None,
+            matmul_dtype="bfloat16" if setting.bf16 else None,
         )  # fmt: skip
         reached = [0.0]
 

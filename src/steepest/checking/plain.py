@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.driver import barrier
-from ..engine.operands import Buffer, Constant, Share, Special, Taken, Whole
+from ..engine.operands import Buffer, Constant, DynamicShare, Share, Special, Whole
 from ..engine.program import Instruction, Program
 
 __all__ = ["PlainError", "run_plain"]
@@ -38,7 +38,9 @@ def run_plain(program: Program) -> None:
 def _run(instruction: Instruction, dtype: np.dtype[Any]) -> None:
     name, operands = instruction.function.__name__, instruction.operands
     arrays = {k: o.array for k, o in operands.items() if isinstance(o, Buffer) and o.shape}
-    shared = any(isinstance(operand, Share | Special | Taken) for operand in operands.values())
+    shared = any(
+        isinstance(operand, Share | Special | DynamicShare) for operand in operands.values()
+    )
     touched = {k: np.zeros(array.shape, bool) for k, array in arrays.items()}
     for thread in range(_THREADS if shared else 1):
         before = {k: array.copy() for k, array in arrays.items()}
@@ -68,7 +70,7 @@ def _argument(operand: Any, thread: int, dtype: np.dtype[Any]) -> Any:
     if isinstance(operand, Constant):
         whole = not isinstance(operand.value, float)
         return np.int64(operand.value) if whole else dtype.type(operand.value)
-    if isinstance(operand, Share | Taken):
+    if isinstance(operand, Share | DynamicShare):
         ends = [operand.extent * k // _THREADS for k in (thread, thread + 1)]
         return range(*ends)
     if isinstance(operand, Whole):

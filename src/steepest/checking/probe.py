@@ -13,8 +13,8 @@ from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer, Constant
 from ..engine.program import Program
 from ..layer import Layer
-from ..lowering.lowering import Lowering, Target
-from ..lowering.scheduled import Signals
+from ..lowering.lowering import Accumulator, Lowering
+from ..lowering.scheduled import ScheduledValues
 from ..network import Network
 from .plain import run_plain
 
@@ -96,15 +96,15 @@ class Probe(Runner):
         rate = arena.array("rate", 1)
         x = arena.array("x", n, p)
         if fused:
-            target = Target(self.network.buffers, Buffer("rate", (), "f", rate.block))
+            target = Accumulator(self.network.buffers, Buffer("rate", (), "f", rate.block))
         else:
-            target = Target.like_theta(self.network, self.gradient, Constant(ALPHA))
+            target = Accumulator.like_theta(self.network, self.gradient, Constant(ALPHA))
         self.whole = Program("check", n, dtype, threads)
-        signals = Signals(arena, step, 1)
-        signals.total = 2 * _STEP
+        scheduled = ScheduledValues(arena, step, 1)
+        scheduled.total = 2 * _STEP
         low = Lowering(
             self.whole, arena, self.network, self.control, step,
-            training=training, target=target, signals=signals,
+            training=training, target=target, scheduled=scheduled,
         )  # fmt: skip
         y, backward = low.child("0", layer, x)
         self.forward = Program("check", n, dtype, threads, self.whole.instructions.copy())
@@ -114,7 +114,7 @@ class Probe(Runner):
         assert dx is not None, f"{layer!r}: the backward pass returns no dx when it is wanted"
         arena.allocate()
         rate.array[:] = ALPHA
-        signals.fill(_STEP, 1)
+        scheduled.fill(_STEP, 1)
         self.x, self.y, self.dy, self.dx = x.array, y.array, dy.array, dx.array
         self.theta = self._views(self.network.theta)
         self.targets = self.theta if fused else self._views(self.gradient)

@@ -162,7 +162,7 @@ def train(
     dtype: Annotated[
         str | None, typer.Option(help="float32 or float64.", rich_help_panel=_OPT)
     ] = None,
-    products: Annotated[
+    matmul_dtype: Annotated[
         str | None,
         typer.Option(
             help="bfloat16: factors of matrix products are rounded to it; quicker where the "

@@ -104,8 +104,8 @@ def _entry(function: Callable[..., Any], operands: tuple[str, ...], kind: Any) -
         arguments.append(text)
         slot += width
     call = f"kernel({', '.join(arguments)})"
-    if "taken" in operands:
-        at = 2 + sum(_operand(o, 0)[1] for o in operands[: operands.index("taken")])
+    if "dynamic" in operands:
+        at = 2 + sum(_operand(o, 0)[1] for o in operands[: operands.index("dynamic")])
         call = _TAKING.format(share=f"row[{at}], row[{at + 1}]", counts=f"row[{at + 2}]", call=call)
     elif not {"share", "all", "thread", "threads"} & set(operands):
         call = f"if thread == 0: {call}"
@@ -138,7 +138,7 @@ def _operand(operand: str, slot: int) -> tuple[str, int]:
     if operand == "share":
         bounds = f"row[{slot}], row[{slot + 1}], thread, threads"
         return f"range(uint64(share({bounds}, 0)), uint64(share({bounds}, 1)))", 2
-    if operand == "taken":
+    if operand == "dynamic":
         end = f"min(begin + row[{slot + 1}], row[{slot}])"
         return f"range(uint64(begin), uint64({end}))", 3
     if operand == "all":

@@ -21,7 +21,7 @@ from ..errors import KernelError
 from ..kernels.atomics import call, fetch_add, load, store, yield_core
 from ..system.blas import one_thread
 from ..system.threads import Team
-from .pipelining import Turned
+from .pipelining import Pipelined
 from .program import Instruction, Program
 
 __all__ = ["Engine", "barrier", "drive", "straight"]
@@ -114,7 +114,7 @@ class Control:
 class Engine:
     """Runs a program of whole batches and one for the last batch of an epoch, in chunks.
 
-    Chunks of several steps run ``turned`` instead, where it is given; there is no shorter batch
+    Chunks of several steps run ``pipelined`` instead, where it is given; there is no shorter batch
     then. Use it as a context manager: it holds threads, and keeps BLAS, if a product is left to
     that, on one thread of its own.
     """
@@ -125,11 +125,11 @@ class Engine:
         short: Program | None,
         per_epoch: int,
         control: Control,
-        turned: Turned | None = None,
+        pipelined: Pipelined | None = None,
     ) -> None:
-        assert short is None or (short.threads == whole.threads and turned is None)
+        assert short is None or (short.threads == whole.threads and pipelined is None)
         self.whole, self.short, self.per_epoch, self.control = whole, short, per_epoch, control
-        self.turned, self.threads = turned, whole.threads
+        self.pipelined, self.threads = pipelined, whole.threads
         self._team = Team(self.threads)
         self._blas = one_thread(a for p in self.programs for a in p.products)
         self._driver = entry(drive, 10)
@@ -146,8 +146,8 @@ class Engine:
     @property
     def programs(self) -> list[Program]:
         """All that it may run."""
-        turned = () if self.turned is None else self.turned.programs
-        return [p for p in (self.whole, self.short, *turned) if p is not None]
+        pipelined = () if self.pipelined is None else self.pipelined.programs
+        return [p for p in (self.whole, self.short, *pipelined) if p is not None]
 
     def run(self, first: int, steps: int) -> int:
         """Run ``steps`` steps from step ``first`` of the fit; return how many were completed.
@@ -155,15 +155,15 @@ class Engine:
         Fewer than asked for means that a kernel raised the stop flag.
         """
         self.control.reset()
-        if self.turned is None or steps < 2:
+        if self.pipelined is None or steps < 2:
             done = self._run(self.whole, first, steps)
         else:
             done = 0
-            self._run(self.turned.opening, first, 1)
+            self._run(self.pipelined.prologue, first, 1)
             if not self.control.stopped:
-                done = self._run(self.turned.middle, first, steps - 1)
+                done = self._run(self.pipelined.steady, first, steps - 1)
             if not self.control.stopped:
-                done += self._run(self.turned.closing, first + done, 1)
+                done += self._run(self.pipelined.epilogue, first + done, 1)
         self.control.check(self.programs)
         return done
 

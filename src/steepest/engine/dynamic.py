@@ -16,11 +16,11 @@ from .driver import Control, entry, span
 from .operands import Buffer
 from .program import Program
 
-__all__ = ["Hand", "run", "take"]
+__all__ = ["Worker", "run", "take"]
 
 
 @dataclass(frozen=True)
-class Hand:
+class Worker:
     """What one thread runs: a program for whole batches, and one for the last, shorter one.
 
     Both are for a single thread. In ``step`` they find the number of the step.
@@ -31,19 +31,19 @@ class Hand:
     step: Buffer
 
 
-def run(hands: Sequence[Hand], steps: int, control: Control) -> None:
-    """Run steps 0, …, ``steps`` − 1, each once, on as many threads as there are ``hands``."""
+def run(workers: Sequence[Worker], steps: int, control: Control) -> None:
+    """Run steps 0, …, ``steps`` − 1, each once, on as many threads as there are ``workers``."""
     driver = entry(take, 7)
     control.reset()
 
     def part(thread: int) -> int:
-        hand = hands[thread]
-        at = int(hand.step.slots()[0])
-        return driver(*span(hand.whole), *span(hand.short), at, steps, control.address)
+        worker = workers[thread]
+        at = int(worker.step.words()[0])
+        return driver(*span(worker.whole), *span(worker.short), at, steps, control.address)
 
-    with Team(len(hands)) as team:
+    with Team(len(workers)) as team:
         team.run(part, control.stop)
-    control.check([p for hand in hands for p in (hand.whole, hand.short) if p is not None])
+    control.check([p for worker in workers for p in (worker.whole, worker.short) if p is not None])
 
 
 def take(

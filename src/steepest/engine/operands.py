@@ -15,13 +15,13 @@ from ..arrays import aligned
 __all__ = [
     "Block",
     "Buffer",
-    "Cell",
     "Constant",
+    "DynamicShare",
+    "Handle",
     "Operand",
     "Share",
     "SparseBatch",
     "Special",
-    "Taken",
     "Whole",
 ]
 
@@ -34,13 +34,13 @@ class Operand(Protocol):
         """Its kind: what the entry point of the kernel must unpack.
 
         ``f2``, ``i1``, ``j1``: an array of reals, int64 or int32 of that many axes; ``@f2``: one
-        that a cell points to; ``*f``, ``*i``: a number that lies at an address; ``f``, ``i``: a
-        number in the row; ``share``: a thread's part of a range; ``taken``: parts of a range that
+        that a handle points to; ``*f``, ``*i``: a number that lies at an address; ``f``, ``i``: a
+        number in the row; ``share``: a thread's part of a range; ``dynamic``: parts of a range that
         threads take; ``all``: the whole range; ``thread``, ``threads``: which thread this is, of
         how many.
         """
 
-    def slots(self) -> Sequence[int]:
+    def words(self) -> Sequence[int]:
         """The integers that stand for it in a row."""
 
 
@@ -98,7 +98,7 @@ class Buffer:
         assert self.block.array is not None, f"{self.name} has no memory yet"
         return self.block.array[self.offset : self.offset + self.size].reshape(self.shape)
 
-    def slots(self) -> Sequence[int]:
+    def words(self) -> Sequence[int]:
         assert self.block.array is not None, f"{self.name} has no memory yet"
         address = self.block.array.ctypes.data + self.offset * self.block.array.itemsize
         return (address, *self.shape)
@@ -114,7 +114,7 @@ class Constant:
     def code(self) -> str:
         return "f" if isinstance(self.value, float) else "i"
 
-    def slots(self) -> Sequence[int]:
+    def words(self) -> Sequence[int]:
         if isinstance(self.value, float):
             return (int(np.float64(self.value).view(np.int64)),)
         return (int(self.value),)
@@ -136,12 +136,12 @@ class Share:
     def code(self) -> str:
         return "all" if self.alone else "share"
 
-    def slots(self) -> Sequence[int]:
+    def words(self) -> Sequence[int]:
         return (self.extent, self.grain)
 
 
 @dataclass(frozen=True)
-class Taken:
+class DynamicShare:
     """Parts of ``range(extent)``, ``grain`` each: the kernel is called for one after the other.
 
     Each thread begins with its share of them, and goes on with what others have left: so one that
@@ -152,9 +152,9 @@ class Taken:
     extent: int
     grain: int
     counts: int
-    code: ClassVar[str] = "taken"
+    code: ClassVar[str] = "dynamic"
 
-    def slots(self) -> Sequence[int]:
+    def words(self) -> Sequence[int]:
         return (self.extent, self.grain, self.counts)
 
 
@@ -165,7 +165,7 @@ class Whole:
     extent: int
     code: ClassVar[str] = "all"
 
-    def slots(self) -> Sequence[int]:
+    def words(self) -> Sequence[int]:
         return (self.extent, 1)
 
 
@@ -175,14 +175,14 @@ class Special:
 
     code: str
 
-    def slots(self) -> Sequence[int]:
+    def words(self) -> Sequence[int]:
         return ()
 
 
-class Cell:
+class Handle:
     """An array operand that can be exchanged between runs: the data of a user.
 
-    The row holds the address of this cell, which holds the address and the shape of the array.
+    The row holds the address of this handle, which holds the address and the shape of the array.
     """
 
     def __init__(self, name: str, kind: str, ndim: int) -> None:
@@ -194,11 +194,11 @@ class Cell:
     def code(self) -> str:
         return f"@{self._kind}{self._ndim}"
 
-    def slots(self) -> Sequence[int]:
+    def words(self) -> Sequence[int]:
         return (int(self._words.ctypes.data),)
 
     def set(self, array: NDArray[Any]) -> None:
-        """Put ``array`` in; the cell keeps it alive."""
+        """Put ``array`` in; the handle keeps it alive."""
         assert array.flags.c_contiguous, self.name
         assert array.ndim == self._ndim, self.name
         self._array = array
@@ -213,9 +213,9 @@ class Cell:
 class SparseBatch:
     """The input of a first layer whose data are in CSR form: rows ``chosen`` of the matrix."""
 
-    data: Cell
-    indices: Cell
-    indptr: Cell
+    data: Handle
+    indices: Handle
+    indptr: Handle
     chosen: Buffer
     shape: tuple[int, int]
     nonzeros: int  # in a batch, on average: for the count of FLOPs

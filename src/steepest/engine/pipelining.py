@@ -22,39 +22,39 @@ from dataclasses import dataclass, replace
 from .operands import Buffer
 from .program import Instruction, Program
 
-__all__ = ["Seam", "Turned", "turn"]
+__all__ = ["Pipelined", "Seam", "pipeline"]
 
 
 @dataclass(frozen=True)
 class Seam:
-    """What a layer offers: ``sweep`` for ``update`` and the ``forward`` of the next step.
+    """What a layer offers: ``both`` the ``update`` and the ``forward`` of the next step.
 
     Before it, the next input is put in ``ahead``; it leaves that in ``x``.
     """
 
     forward: Instruction
     update: Instruction
-    sweep: Instruction
+    both: Instruction
     x: Buffer
     ahead: Buffer
 
 
 @dataclass(frozen=True)
-class Turned:
+class Pipelined:
     """The programs of a chunk: before its steps, all steps but the last, and the last one."""
 
-    opening: Program
-    middle: Program
-    closing: Program
+    prologue: Program
+    steady: Program
+    epilogue: Program
 
     @property
     def programs(self) -> tuple[Program, Program, Program]:
         """All three."""
-        return self.opening, self.middle, self.closing
+        return self.prologue, self.steady, self.epilogue
 
 
-def turn(program: Program, seam: Seam | None) -> Turned | None:
-    """Return ``program`` turned at ``seam``, or None if it can't be.
+def pipeline(program: Program, seam: Seam | None) -> Pipelined | None:
+    """Return ``program`` pipelined at ``seam``, or None if it can't be.
 
     It can if the seam's forward pass is the first instruction of all layers, and its update the
     last. The first instruction of the program sets the learning rate, and stays in front.
@@ -77,9 +77,9 @@ def turn(program: Program, seam: Seam | None) -> Turned | None:
     def part(instructions: Iterable[Instruction]) -> Program:
         return replace(program, instructions=list(instructions))
 
-    return Turned(
+    return Pipelined(
         part([*fetch, seam.forward]),
-        part([*tick, *middle, *record, *ahead, seam.sweep]),
+        part([*tick, *middle, *record, *ahead, seam.both]),
         part([*tick, *middle, seam.update, *record]),
     )
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiler.store import kernel_address
-from .operands import Buffer, Cell, Constant, Operand
+from .operands import Buffer, Constant, Handle, Operand
 
 __all__ = ["Instruction", "Program"]
 
@@ -54,7 +54,7 @@ class Instruction:
         """The kernel's formula with its arguments replaced by the names of the operands."""
         text = (inspect.getdoc(self.function) or self.function.__name__).splitlines()[0].rstrip(".")
         for name, operand in self.operands.items():
-            if isinstance(operand, Buffer | Cell):
+            if isinstance(operand, Buffer | Handle):
                 known = operand.name
             elif isinstance(operand, Constant):
                 known = f"{operand.value:.6g}"
@@ -74,8 +74,8 @@ class Instruction:
         """Return its row of integers; compiles the kernel if no process did before."""
         codes = tuple(operand.code for operand in self.operands.values())
         address = kernel_address(self.function, codes, dtype)
-        slots = [slot for operand in self.operands.values() for slot in operand.slots()]
-        return [address, 2 + len(slots), *slots]
+        words = [word for operand in self.operands.values() for word in operand.words()]
+        return [address, 2 + len(words), *words]
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Program:
     def assemble(self) -> None:
         """Make the rows of integers. The arena must have its memory."""
         rows: Iterable[list[int]] = (i.assemble(self.dtype) for i in self.instructions)
-        self.rows = np.array([slot for row in rows for slot in row], np.int64)
+        self.rows = np.array([word for row in rows for word in row], np.int64)
 
     def places(self, buffer: Buffer) -> list[tuple[int, int]]:
         """Return where the rows of integers hold addresses in the memory of ``buffer``.
@@ -106,7 +106,7 @@ class Program:
             for operand in instruction.operands.values():
                 if isinstance(operand, Buffer) and operand.block is buffer.block:
                     found.append((at, operand.offset - buffer.offset))
-                at += len(operand.slots())
+                at += len(operand.words())
         return found
 
     @property
@@ -136,11 +136,11 @@ class Program:
         widths = [max(len(row[c]) for row in [head, *table]) for c in range(len(head))]
 
         def line(row: tuple[str, ...]) -> str:
-            cells = [
-                cell.rjust(width) if column in (0, 4, 5) else cell.ljust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            handles = [
+                handle.rjust(width) if column in (0, 4, 5) else handle.ljust(width)
+                for column, (handle, width) in enumerate(zip(row, widths, strict=True))
             ]
-            return "  ".join(cells).rstrip()
+            return "  ".join(handles).rstrip()
 
         noun = "thread" if self.threads == 1 else "threads"
         title = f"{self.title}: batch {self.batch}, {self.dtype}, {self.threads} {noun}"

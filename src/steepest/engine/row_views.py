@@ -1,4 +1,4 @@
-"""Windows: buffers of a program that show the rows of arrays where they lie, step after step.
+"""RowViews: buffers of a program that show the rows of arrays where they lie, step after step.
 
 A copied batch costs a pass over memory on its way in, and another on its way out. Rows in their
 own order need none: a batch of them is a piece of the array. So the first instruction of a step
@@ -17,11 +17,11 @@ from ..kernels.atomics import store
 from .operands import Buffer
 from .program import Instruction, Program
 
-__all__ = ["Windows"]
+__all__ = ["RowViews"]
 
 
-class Windows:
-    """Makes windows of buffers of ``program``, which has its memory and is not yet assembled.
+class RowViews:
+    """Makes views of buffers of ``program``, which has its memory and is not yet assembled.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Windows:
     step : Buffer
         Where the number of the step lies.
     buffers : dict of str to (Buffer, int)
-        What becomes windows, by names of the caller's, and by how many rows (of the first axis) a
+        What becomes views, by names of the caller's, and by how many rows (of the first axis) a
         step moves each. Only a last step may have fewer.
     """
 

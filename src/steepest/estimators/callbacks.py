@@ -27,10 +27,10 @@ except ImportError:  # scikit-learn before 1.9
 if TYPE_CHECKING:
     from .base import BaseMLP
 
-__all__ = ["Bar", "CallbackSupportMixin", "Watch", "with_callbacks"]
+__all__ = ["Bar", "CallbackList", "CallbackSupportMixin", "with_callbacks"]
 
 
-class Watch:
+class CallbackList:
     """Tells the callbacks of one fit, and hears whether one of them wants to stop.
 
     Parameters

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..loss import Loss
 from ..network import Network
-from ..sampling import Sequential
+from ..sampling import InOrder
 from ..training.step import CHUNK, TrainingRun
 from .optimizer import Optimizer
 from .shuffling import Given, Shuffle
@@ -53,7 +53,7 @@ class Session:
         seed: int,
     ) -> None:
         self.network, self.optimizer = network, optimizer
-        self._sampler = Given() if shuffle else Sequential()
+        self._sampler = Given() if shuffle else InOrder()
         self._run = TrainingRun(
             network, loss, optimizer.rule, self._sampler, X, y, w, batch=batch, threads=threads,
             seed=seed, slots=optimizer.slots, step=optimizer.step, per_weight=w is not None,
@@ -68,7 +68,7 @@ class Session:
     def begin(self, total: int) -> None:
         """Prepare for a fit of ``total`` steps at most, which schedules stretch over."""
         self.optimizer.pace.begin(total)
-        self._run.signals.total = total
+        self._run.scheduled.total = total
 
     def epoch(
         self,

@@ -1,4 +1,4 @@
-"""Fitting by L-BFGS-B: SciPy's method on our gradient of the whole objective.
+"""FitLoop by L-BFGS-B: SciPy's method on our gradient of the whole objective.
 
 Source: Byrd, Lu, Nocedal & Zhu, "A limited memory algorithm for bound constrained optimization",
 SIAM J. Sci. Comput. 16 (1995).
@@ -20,10 +20,10 @@ from ..loss import Loss
 from ..losses import Squared
 from ..network import Network
 from ..rule import Rule
-from ..sampling import Sequential
+from ..sampling import InOrder
 from ..training.history import History
 from ..training.step import CHUNK, TrainingRun
-from .callbacks import Watch
+from .callbacks import CallbackList
 from .rows import Rows
 from .squared_mean import SquaredMean
 
@@ -83,7 +83,7 @@ class Objective:
         self.l2 = alpha / float(weights.sum())
         self._gradient = aligned(network.theta.size, network.dtype)
         self._run = TrainingRun(
-            network, loss, Accumulate(l2=self.l2), Sequential(), X, y, w, batch=batch,
+            network, loss, Accumulate(l2=self.l2), InOrder(), X, y, w, batch=batch,
             threads=threads, seed=0, slots={"gradient": self._gradient}, step=0,
             per_weight=w is not None,
         )  # fmt: skip
@@ -110,7 +110,7 @@ def fit_lbfgs(model: BaseMLP, rows: Rows, watched: tuple[Any, ...]) -> None:
     y = loss.targets(model._targets(rows.y), network.outputs, network.dtype)
     w = None if rows.w is None else np.ascontiguousarray(rows.w, network.dtype)
     objective = Objective(network, minimised, rows.X, y, w, model.alpha, model.n_threads)
-    watch = Watch(model, model.max_iter, 1, rows.X.shape[0], watched)
+    watch = CallbackList(model, model.max_iter, 1, rows.X.shape[0], watched)
     model.history_ = History()
     stopped = False
 

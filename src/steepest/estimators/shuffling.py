@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.operands import Buffer, Cell
+from ..engine.operands import Buffer, Handle
 from ..lowering.lowering import Lowering
 from ..sampling import Sampler, take_rows
 
@@ -21,8 +21,8 @@ __all__ = ["Given", "Shuffle"]
 Array = NDArray[Any]
 
 
-def _cell() -> Cell:
-    return Cell("order", "i", 1)
+def _handle() -> Handle:
+    return Handle("order", "i", 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Given(Sampler):
     """Every row once an epoch, in the order that ``order`` holds when the epoch begins."""
 
     scattered = True
-    order: Cell = field(default_factory=_cell)
+    order: Handle = field(default_factory=_handle)
 
     def lower(
         self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer

@@ -1,4 +1,4 @@
-"""Fitting by gradient steps: epoch after epoch until progress ends.
+"""FitLoop by gradient steps: epoch after epoch until progress ends.
 
 When to stop, and what is remembered of the way, is scikit-learn's MLP's: an epoch counts as no
 progress if the loss stays above the best one less ``tol``, or, with early stopping, if the score on
@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..lowering.predict import Predictor
 from ..metrics import metrics_named
 from ..training.history import History
-from .callbacks import Watch
+from .callbacks import CallbackList
 from .epochs import Session
 from .learning_rates import STOP
 from .optimizer import Optimizer
@@ -57,7 +57,7 @@ def fit_stochastic(
     session.begin(epochs * session.per_epoch)
     validation = None if held_out is None else _Validation(model, held_out)
     shuffle = Shuffle(rows.X.shape[0], model._random_state) if model.shuffle else None
-    watch = Watch(model, epochs, session.per_epoch, rows.X.shape[0], watched)
+    watch = CallbackList(model, epochs, session.per_epoch, rows.X.shape[0], watched)
     model.n_iter_ = 0
     model.history_ = History()
     try:
@@ -73,7 +73,7 @@ def fit_stochastic(
 
 def _loop(
     model: BaseMLP, session: Session, shuffle: Shuffle | None, validation: _Validation | None,
-    watch: Watch, epochs: int, incremental: bool,
+    watch: CallbackList, epochs: int, incremental: bool,
 ) -> None:  # fmt: skip
     for epoch in range(epochs):
         watch.begin_epoch()
@@ -107,7 +107,7 @@ def _loop(
         )
 
 
-def _look(watch: Watch, epoch: int, session: Session, loss: float) -> bool:
+def _look(watch: CallbackList, epoch: int, session: Session, loss: float) -> bool:
     done = session.optimizer.step % session.per_epoch
     return watch.look(loss, epoch, done / session.per_epoch)
 
@@ -177,7 +177,7 @@ def _monitored(model: BaseMLP) -> list[float]:
 
 def _close_epoch(
     model: BaseMLP, session: Session, loss: float | None, validation: _Validation | None,
-    watch: Watch,
+    watch: CallbackList,
 ) -> dict[str, float]:  # fmt: skip
     """Write down how the epoch went, and count it if it brought no progress."""
     model.n_iter_ += 1

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from ..arrays import aligned, is_sparse
 from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
-from ..engine.operands import Buffer, Cell
+from ..engine.operands import Buffer, Handle
 from ..engine.program import Program
 from ..kernels.moves import advance, following_rows, put_items
 from ..loss import Loss
-from ..lowering.lowering import Lowering, Target
+from ..lowering.lowering import Accumulator, Lowering
 from ..lowering.objective import Objective
 from ..lowering.observer import Observer
 from ..system.cores import threads_for
@@ -28,14 +28,14 @@ from ..system.cores import threads_for
 if TYPE_CHECKING:
     from ..network import Network
 
-__all__ = ["Sweep"]
+__all__ = ["GradientPass"]
 
 Array = NDArray[Any]
 
 _KEPT = 8  # programs, for as many sizes of the last block
 
 
-class Sweep:
+class GradientPass:
     """The programs of a sweep, kept from one run to the next.
 
     Parameters
@@ -77,18 +77,18 @@ class Sweep:
         self._batch, self._threads = batch, threads
         self._objective = Objective(loss, is_sparse(X), y, weighted=True)
         self._control, self._step = Control(), Buffer.number("t")
-        self._losses = Cell("losses", "f", 1)
+        self._losses = Handle("losses", "f", 1)
         self._share = Buffer("1/n", (), "f", Buffer.of("1/n", aligned(1, network.dtype)).block)
-        self._target: Target | None = None
+        self._target: Accumulator | None = None
         self.gradient = aligned(network.theta.size if gradient else 0, network.dtype)
         if gradient:
-            self._target = Target.like_theta(network, self.gradient, self._share)
+            self._target = Accumulator.like_theta(network, self.gradient, self._share)
         self._programs: dict[tuple[int, int], Program] = {}
 
     def run(self, X: Any, y: Array, w: Array) -> Array:
         """Go over prepared data; return the loss w_i ℓ_i of every row.
 
-        The cells of the observers must hold arrays of as many rows.
+        The handles of the observers must hold arrays of as many rows.
         """
         n = X.shape[0]
         losses = np.empty(n, self._network.dtype)

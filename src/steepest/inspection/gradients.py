@@ -24,7 +24,7 @@ from ..errors import InputError
 from ..lowering.observer import Observer
 from ..network import Network, prepare
 from ..validate import positive_count
-from .gradient_pass import Sweep
+from .gradient_pass import GradientPass
 from .observers import EachExample, Flow, Norms, Squares, arrays_for
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Gradients:
             positive_count("Gradients", "threads", threads)
         self.network, self.loss = network, loss
         self._batch, self._threads = batch, threads
-        self._sweeps: dict[Any, tuple[Sweep, Any]] = {}
+        self._sweeps: dict[Any, tuple[GradientPass, Any]] = {}
 
     def mean(self, X: Any, y: Any, weights: Any = None) -> Gradient:
         """Return the gradient of the average loss, and ∇_y ℓ of every layer.
@@ -177,7 +177,7 @@ class Gradients:
         X, y, w = self._data(X, y, weights, "example_norms")
         sweep, observer = self._sweep(X, y, "norms")
         n, dtype = X.shape[0], self.network.dtype
-        squares = arrays_for(observer.cells, dict.fromkeys(observer.cells, (n,)), dtype)
+        squares = arrays_for(observer.handles, dict.fromkeys(observer.handles, (n,)), dtype)
         losses = sweep.run(X, y, w)
         total = np.sqrt(sum(squares.values(), np.zeros(n, dtype)))
         return ExampleNorms(losses, {path: np.sqrt(s) for path, s in squares.items()}, total)
@@ -229,11 +229,11 @@ class Gradients:
                 memory = found[name].swapaxes(1, 2) if turned else found[name]
             if not memory.flags.c_contiguous:
                 raise InputError(f"per_example_gradients: out[{name!r}] was not returned by it")
-            observer.cells[name].set(memory)
+            observer.handles[name].set(memory)
             observer.flat[name].set(memory.reshape(shape[0], -1))
         sweep.run(X, y, w)
-        for cell in (*observer.cells.values(), *observer.flat.values()):
-            cell.release()  # the arrays are large, and the caller's
+        for handle in (*observer.handles.values(), *observer.flat.values()):
+            handle.release()  # the arrays are large, and the caller's
         return found
 
     def program(self, what: str, X: Any, y: Any) -> Program:
@@ -252,13 +252,13 @@ class Gradients:
         X, y, w = prepare(self.network, self.loss, X, y, weights, where)
         return X, y, np.ones(X.shape[0], self.network.dtype) if w is None else w
 
-    def _sweep(self, X: Any, y: Array, what: str) -> tuple[Sweep, Any]:
+    def _sweep(self, X: Any, y: Array, what: str) -> tuple[GradientPass, Any]:
         """Return the sweep for data of this kind, lowered, and its observer."""
         key = what, is_sparse(X), y.dtype, y.shape[1:]
         if key not in self._sweeps:
             make, adds_up = _KINDS[what]
             observer = make(self.network)
-            self._sweeps[key] = Sweep(
+            self._sweeps[key] = GradientPass(
                 self.network, self.loss, X, y, (observer,), gradient=adds_up,
                 wants_dx=what == "mean", batch=self._batch, threads=self._threads,
             ), observer  # fmt: skip

@@ -57,7 +57,7 @@ class Ranking:
             lines.append((str(k + 1), str(row), norm, loss, f"layer {self.layers[k]}", *shown))
         widths = [max(len(line[c]) for line in lines) for c in range(7)]
         return "\n".join(
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+            "  ".join(handle.rjust(width) for handle, width in zip(line, widths, strict=True))
             for line in lines
         )
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import aligned
-from ..engine.operands import Buffer, Cell, Constant
+from ..engine.operands import Buffer, Constant, Handle
 from ..errors import InputError
 from ..kernels.moves import put
 from ..layer import Layer
-from ..lowering.lowering import Lowering, Target
+from ..lowering.lowering import Accumulator, Lowering
 from ..lowering.observer import Observer
 
 if TYPE_CHECKING:
@@ -30,19 +30,19 @@ __all__ = ["EachExample", "Flow", "Norms", "Observer", "Slopes", "Squares", "arr
 
 
 class Flow(Observer):
-    """Keeps y and ∇_y ℓ of every layer, by path, and ∇_x ℓ: (n, q) arrays, by cell."""
+    """Keeps y and ∇_y ℓ of every layer, by path, and ∇_x ℓ: (n, q) arrays, by handle."""
 
     def __init__(self) -> None:
-        self.y: dict[str, Cell] = {}
-        self.dy: dict[str, Cell] = {}
+        self.y: dict[str, Handle] = {}
+        self.dy: dict[str, Handle] = {}
         self.widths: dict[str, int] = {}
-        self.dx = Cell("∇x", "f", 2)
+        self.dx = Handle("∇x", "f", 2)
 
     def layer(self, low: Lowering, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
         self.widths[low.prefix] = y.shape[1]
-        for name, cells, batch in (("y", self.y, y), ("∇y", self.dy, dy)):
-            cell = cells.setdefault(low.prefix, Cell(f"{name}{low.prefix}", "f", 2))
-            low.emit(put, {"batch": batch, "i": self.chosen, "out": cell})
+        for name, handles, batch in (("y", self.y, y), ("∇y", self.dy, dy)):
+            handle = handles.setdefault(low.prefix, Handle(f"{name}{low.prefix}", "f", 2))
+            low.emit(put, {"batch": batch, "i": self.chosen, "out": handle})
 
     def end(self, low: Lowering, dx: Buffer | None) -> None:
         if dx is not None:
@@ -53,7 +53,7 @@ class Slopes(Observer):
     """Keeps the slope of every σ that declares its steepest: Φ of dy = 1, (n, q) by path."""
 
     def __init__(self) -> None:
-        self.slopes: dict[str, Cell] = {}
+        self.slopes: dict[str, Handle] = {}
         self.steepest: dict[str, float] = {}
 
     def layer(self, low: Lowering, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
@@ -64,8 +64,8 @@ class Slopes(Observer):
         low.arena.fill(ones, 1.0)
         names = {"x": x, "y": y, "dy": ones, "dx": slope, **layer.settings()}
         low.emit(layer.backward_x, names)
-        cell = self.slopes.setdefault(low.prefix, Cell(f"slope{low.prefix}", "f", 2))
-        low.emit(put, {"batch": slope, "i": self.chosen, "out": cell})
+        handle = self.slopes.setdefault(low.prefix, Handle(f"slope{low.prefix}", "f", 2))
+        low.emit(put, {"batch": slope, "i": self.chosen, "out": handle})
 
 
 class OfExamples(Observer, ABC):
@@ -129,19 +129,19 @@ class OfExamples(Observer, ABC):
 
 
 class Norms(OfExamples):
-    """‖∇_θ ℓ_i‖² of every example, (n,) by the path of the layer, in cells that begin at zero."""
+    """‖∇_θ ℓ_i‖² of every example, (n,) by the path of the layer, in handles that begin at zero."""
 
     way = "example_norms"
 
     def __init__(self) -> None:
-        self.cells: dict[str, Cell] = {}
+        self.handles: dict[str, Handle] = {}
 
     def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
         name = f"‖∇θ{low.prefix}‖²"
-        return {"norms": self.cells.setdefault(low.prefix, Cell(name, "f", 1))}
+        return {"norms": self.handles.setdefault(low.prefix, Handle(name, "f", 1))}
 
     def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
-        norms = self.cells[low.prefix]
+        norms = self.handles[low.prefix]
         low.emit(add_norm, {"a": gradient, "norms": norms, "i": self.chosen, "row": row})
 
 
@@ -152,7 +152,7 @@ class Squares(OfExamples):
 
     def __init__(self, network: Network) -> None:
         self.vector = aligned(network.theta.size, network.dtype)
-        self._theta = Target.like_theta(network, self.vector, Constant(1.0), "Σd²").theta
+        self._theta = Accumulator.like_theta(network, self.vector, Constant(1.0), "Σd²").theta
 
     def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
         return low.targets(layer, p, self._theta)
@@ -164,23 +164,23 @@ class Squares(OfExamples):
 
 
 class EachExample(OfExamples):
-    """∇_θ ℓ_i of every example: (n, …) arrays by the name of the parameter, in cells.
+    """∇_θ ℓ_i of every example: (n, …) arrays by the name of the parameter, in handles.
 
-    Two cells a parameter: one for the array as it is, one for the same as (n, size).
+    Two handles a parameter: one for the array as it is, one for the same as (n, size).
     """
 
     way = "example_gradients"
 
     def __init__(self) -> None:
-        self.cells: dict[str, Cell] = {}
-        self.flat: dict[str, Cell] = {}
+        self.handles: dict[str, Handle] = {}
+        self.flat: dict[str, Handle] = {}
 
     def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
         for name, parameter in layer.parameters(p).items():
             full = f"{low.prefix}.{name}"
-            self.cells.setdefault(full, Cell(f"∇{full}", "f", 1 + len(parameter.shape)))
-            self.flat.setdefault(full, Cell(f"∇{full}", "f", 2))
-        return low.targets(layer, p, self.cells)
+            self.handles.setdefault(full, Handle(f"∇{full}", "f", 1 + len(parameter.shape)))
+            self.flat.setdefault(full, Handle(f"∇{full}", "f", 2))
+        return low.targets(layer, p, self.handles)
 
     def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
         names = {"a": gradient, "out": self.flat[name], "i": self.chosen, "row": row}
@@ -188,12 +188,12 @@ class EachExample(OfExamples):
 
 
 def arrays_for(
-    cells: Mapping[str, Cell], shapes: Mapping[str, tuple[int, ...]], dtype: str
+    handles: Mapping[str, Handle], shapes: Mapping[str, tuple[int, ...]], dtype: str
 ) -> dict[str, NDArray[Any]]:
-    """Return an array of zeros for each cell, which holds it from now on."""
-    arrays = {name: np.zeros(shapes[name], dtype) for name in cells}
-    for name, cell in cells.items():
-        cell.set(arrays[name])
+    """Return an array of zeros for each handle, which holds it from now on."""
+    arrays = {name: np.zeros(shapes[name], dtype) for name in handles}
+    for name, handle in handles.items():
+        handle.set(arrays[name])
     return arrays
 
 

@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..layer import walk
 from ..network import Network
 from ..validate import positive_count
-from .gradient_pass import Sweep
+from .gradient_pass import GradientPass
 from .observers import Flow, Norms, Slopes, arrays_for
 
 if TYPE_CHECKING:
@@ -163,8 +163,8 @@ class Watch:
         widths = [max(len(line[c]) for line in lines) for c in range(len(head))]
         table = [
             "  ".join(
-                cell.ljust(w) if c < 2 else cell.rjust(w)
-                for c, (cell, w) in enumerate(zip(line, widths, strict=True))
+                handle.ljust(w) if c < 2 else handle.rjust(w)
+                for c, (handle, w) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
             for line in lines
         ]
@@ -190,7 +190,7 @@ class _Glass:
         self.run, self._n = run, examples
         self._flow, self._norms, self._slopes = Flow(), Norms(), Slopes()
         X, y, _ = run.data
-        self._sweep = Sweep(
+        self._sweep = GradientPass(
             run.network, run.loss, X, y, (self._flow, self._norms, self._slopes),
             gradient=True, batch=examples, threads=run.threads,
         )  # fmt: skip
@@ -200,8 +200,8 @@ class _Glass:
         arrays_for(self._flow.y, shapes, dtype)
         self._dy = arrays_for(self._flow.dy, shapes, dtype)
         self._slope = arrays_for(self._slopes.slopes, shapes, dtype)
-        lengths = dict.fromkeys(self._norms.cells, (examples,))
-        self._squares = arrays_for(self._norms.cells, lengths, dtype)
+        lengths = dict.fromkeys(self._norms.handles, (examples,))
+        self._squares = arrays_for(self._norms.handles, lengths, dtype)
 
     def look(self, rng: np.random.Generator, rate: float) -> _Look:
         """Draw examples, sweep over them, and try a step."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from ..tables.columns import HUGE, Category, Moment, Number, Truth
+from ..tables.columns import HUGE, Boolean, Category, Date, Number
 from ..tables.encoder import Encoder
 from .graph import Graph
 
@@ -111,7 +111,7 @@ def _interpolate(column: Column, x: str, knots: Any, scores: Any) -> str:
     return column.op("Add", column.op("Mul", column.op("Sub", x, start), slope), base)
 
 
-def truth(column: Column, kind: Truth, x: str) -> list[str]:
+def truth(column: Column, kind: Boolean, x: str) -> list[str]:
     """−1 or 1, 0 where missing; whether it is missing."""
     gone = column.op("IsNaN", x)
     signs = column.op("Where", column.op("Equal", x, 0.0), -1.0, 1.0)
@@ -141,7 +141,7 @@ def category(column: Column, kind: Category, x: str) -> list[str]:
     return [column.pick(rows, index)]
 
 
-def moment(column: Column, kind: Moment, x: str) -> list[str]:
+def moment(column: Column, kind: Date, x: str) -> list[str]:
     """The time as a number; sin and cos of the year; the day of the week; sin and cos of a day."""
     x = column.op("Floor", x)
     gone = column.op("IsNaN", x)
@@ -199,8 +199,8 @@ def _day_of_year(column: Column, days: str) -> str:
 
 FORMS: dict[type[Any], Callable[[Column, Any, str], list[str]]] = {
     Category: category,
-    Moment: moment,
+    Date: moment,
     Number: number,
-    Truth: truth,
+    Boolean: truth,
 }
 """The form of each kind of column."""

@@ -93,7 +93,7 @@ class Dense(Layer):
             flops = 2 * x.nonzeros * n * self.units
         parts = {}
         if kernels.in_parts:
-            parts = {"units": low.taken(self.units), "inputs": low.taken(p)}
+            parts = {"units": low.dynamic_share(self.units), "inputs": low.dynamic_share(p)}
         forward = low.emit(kernels.forward, {**names, **parts}, flops=flops)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
@@ -108,8 +108,13 @@ class Dense(Layer):
                     return dx
                 low.emit(kernels.backward_x, {**names, **parts}, flops=flops)
             low.backward_theta(self, p, kernels.backward_theta, names, flops, waits=kernels.by_rows)
-            if kernels.sweep is not None and low.fused and not wants_dx:
-                low.join(forward, kernels.sweep, {**names, **low.targets(self, p)}, 2 * flops)
+            if kernels.update_and_forward is not None and low.fused and not wants_dx:
+                low.join(
+                    forward,
+                    kernels.update_and_forward,
+                    {**names, **low.targets(self, p)},
+                    2 * flops,
+                )
             return dx
 
         return y, backward

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from ..compiler.gemm import gemm_address
 from ..engine import driver
 from ..engine.arena import Arena
-from ..engine.operands import Buffer, Cell, Constant, Share, SparseBatch, Special, Taken, Whole
+from ..engine.operands import (
+    Buffer,
+    Constant,
+    DynamicShare,
+    Handle,
+    Share,
+    SparseBatch,
+    Special,
+    Whole,
+)
 from ..engine.pipelining import Seam
 from ..engine.program import Instruction, Program
 from ..errors import InputError
@@ -30,15 +39,15 @@ if TYPE_CHECKING:
     from ..network import Network
     from ..schedules import Schedule
     from .observer import Observer
-    from .scheduled import Signals
+    from .scheduled import ScheduledValues
 
-__all__ = ["Lowering", "SparseBatch", "Target"]
+__all__ = ["Accumulator", "Lowering", "SparseBatch"]
 
 _PART = 32  # units or inputs that a thread takes at once
 
 
 @dataclass
-class Target:
+class Accumulator:
     """Where the parameter half of Φ accumulates, and with which factor."""
 
     theta: dict[str, Buffer]
@@ -47,7 +56,7 @@ class Target:
     @classmethod
     def like_theta(
         cls, network: Network, flat: NDArray[Any], alpha: Buffer | Constant, d: str = "d"
-    ) -> Target:
+    ) -> Accumulator:
         """Return the target that lies in ``flat`` as the parameters in θ; ``d`` is for people."""
         block = Buffer.of("g", flat).block
         theta = {
@@ -76,13 +85,13 @@ class Lowering:
         Whether this is a program that trains; dropout asks.
     seed : int
         Of everything that is drawn at random.
-    target : Target, optional
+    target : Accumulator, optional
         Where gradients accumulate, in a program that has a backward pass.
     observers : sequence of Observer
         See every layer while its backward pass is lowered (`steepest.inspection.observers`).
-    signals : Signals, optional
+    scheduled : ScheduledValues, optional
         Needed for numbers that follow a schedule.
-    products : {"bfloat16"}, optional
+    matmul_dtype : {"bfloat16"}, optional
         To what the factors of products of matrices are rounded, if to anything.
 
     Attributes
@@ -101,15 +110,15 @@ class Lowering:
         *,
         training: bool,
         seed: int = 0,
-        target: Target | None = None,
+        target: Accumulator | None = None,
         observers: Sequence[Observer] = (),
-        signals: Signals | None = None,
-        products: str | None = None,
+        scheduled: ScheduledValues | None = None,
+        matmul_dtype: str | None = None,
     ) -> None:
         self.program, self.arena, self.training = program, arena, training
         self._network, self._control, self._step = network, control, step
         self._seed, self._target, self.observers = seed, target, observers
-        self._signals, self._products = signals, products or str(arena.dtype)
+        self._scheduled, self._matmul_dtype = scheduled, matmul_dtype or str(arena.dtype)
         self._followed: dict[tuple[Schedule, float], Buffer] = {}
         self._path: tuple[str, ...] = ()
         self._layer = ""
@@ -220,15 +229,15 @@ class Lowering:
         if not callable(value):
             return Constant(float(value))
         if (value, below) not in self._followed:
-            assert self._signals is not None
-            self._followed[value, below] = self._signals.lower(self, value, below)
+            assert self._scheduled is not None
+            self._followed[value, below] = self._scheduled.lower(self, value, below)
         return self._followed[value, below]
 
     def share(self, extent: int, grain: int = 1) -> Share:
         """Return each thread's part of ``range(extent)``."""
         return Share(extent, grain, alone=self.program.threads == 1)
 
-    def taken(self, extent: int) -> Share | Taken:
+    def dynamic_share(self, extent: int) -> Share | DynamicShare:
         """Return parts of ``range(extent)`` that threads take when they are free, if it has many.
 
         For kernels that take long, and of which no part needs what another one has prepared.
@@ -236,7 +245,7 @@ class Lowering:
         threads = self.program.threads
         if threads == 1 or extent < 2 * threads * _PART:
             return self.share(extent, 16)
-        return Taken(extent, _PART, self._control.counts(threads))
+        return DynamicShare(extent, _PART, self._control.counts(threads))
 
     def key(self) -> Constant:
         """Return a key for random numbers that no other instruction has."""
@@ -309,11 +318,11 @@ class Lowering:
 
     def _operand(self, name: str, names: Mapping[str, Any], kernel: str) -> Any:
         value = names.get(name)
-        if name in _SHARES and not isinstance(value, Share | Taken | Whole):
+        if name in _SHARES and not isinstance(value, Share | DynamicShare | Whole):
             value = None  # a layer's own field of that name, like Dense's units, is no share
         if isinstance(value, np.ndarray):
             return Buffer.of(name, np.ascontiguousarray(value, self.arena.dtype))
-        if isinstance(value, Buffer | Cell | Constant | Share | Special | Taken | Whole):
+        if isinstance(value, Buffer | Handle | Constant | Share | Special | DynamicShare | Whole):
             return value
         if value is not None:
             return Constant(value)
@@ -331,7 +340,7 @@ class Lowering:
             return self.key()
         if name == "blas":
             # One product for all batches of a prediction: a row's does not depend on its place.
-            return Constant(gemm_address(self._products, self.n if self.training else 1))
+            return Constant(gemm_address(self._matmul_dtype, self.n if self.training else 1))
         if name == "alpha":
             assert self._target is not None
             return self._target.alpha
@@ -360,7 +369,7 @@ class Lowering:
             return
         shares = [(name, o) for name, o in operands.items() if isinstance(o, Share)]
         kind: object = shares[0] if shares else "alone"
-        if not shares and any(isinstance(o, Special | Taken) for o in operands.values()):
+        if not shares and any(isinstance(o, Special | DynamicShare) for o in operands.values()):
             kind = None
         rows = operands.get("rows")
         own = isinstance(rows, Share) or kind == "alone"

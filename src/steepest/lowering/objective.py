@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..engine.operands import Buffer
 from ..loss import Loss
-from .batches import Source, Targets
+from .batches import InputRows, TargetRows
 from .lowering import Lowering
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Objective:
 
     def __init__(self, loss: Loss, sparse: bool, y: Array, weighted: bool) -> None:
         self.loss, self._kernel = loss, loss.kernels(y)[1]
-        self._source, self._targets = Source(sparse), Targets(y, weighted)
+        self._source, self._targets = InputRows(sparse), TargetRows(y, weighted)
 
     def set(self, X: Any, y: Array, w: Array | None) -> None:
         """Put prepared data in."""

@@ -16,14 +16,14 @@ from ..arrays import is_sparse
 from ..engine import dynamic
 from ..engine.arena import Arena
 from ..engine.driver import Control
-from ..engine.dynamic import Hand
+from ..engine.dynamic import Worker
 from ..engine.operands import Buffer
 from ..engine.program import Program
-from ..engine.row_views import Windows
+from ..engine.row_views import RowViews
 from ..kernels.moves import average, copy_columns, following_rows
 from ..loss import Loss
 from ..system.cores import threads_for
-from .batches import Source
+from .batches import InputRows
 from .lowering import Lowering
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Predictor:
         self._threads = threads
         self._control = Control()
         self._steps: list[Buffer] = []  # of each thread
-        self._programs: dict[Any, tuple[Program, Windows]] = {}
-        self._source = Source(sparse=True)
+        self._programs: dict[Any, tuple[Program, RowViews]] = {}
+        self._source = InputRows(sparse=True)
 
     def outputs(self, X: Any) -> Array:
         """Return f(x; θ) for the rows of ``X``, as `steepest.arrays.as_inputs` returns them."""
@@ -84,8 +84,10 @@ class Predictor:
             self._source.set(X)
         else:
             arrays["X"] = X
-        hands = [self._hand(thread, int(batch), int(rows[-1]), arrays) for thread in range(threads)]
-        dynamic.run(hands, rows.size, self._control)
+        workers = [
+            self._worker(thread, int(batch), int(rows[-1]), arrays) for thread in range(threads)
+        ]
+        dynamic.run(workers, rows.size, self._control)
         return out, losses.astype(np.float64), rows
 
     def _division(self, n: int) -> tuple[int, int]:
@@ -96,13 +98,13 @@ class Predictor:
         batch = min(self._batch, -(-n // threads))
         return min(threads, -(-n // batch)), batch
 
-    def _hand(self, thread: int, batch: int, last: int, arrays: dict[str, Array]) -> Hand:
+    def _worker(self, thread: int, batch: int, last: int, arrays: dict[str, Array]) -> Worker:
         """Return what a thread runs for ``arrays``."""
         while len(self._steps) <= thread:
             self._steps.append(Buffer.number("t"))
         sizes = [batch] if last == batch else [batch, last]
         programs = [self._opened(thread, batch, size, arrays) for size in sizes]
-        return Hand(programs[0], programs[1] if len(programs) > 1 else None, self._steps[thread])
+        return Worker(programs[0], programs[1] if len(programs) > 1 else None, self._steps[thread])
 
     def _opened(self, thread: int, batch: int, size: int, arrays: dict[str, Array]) -> Program:
         kinds = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
@@ -111,8 +113,8 @@ class Predictor:
             if len(self._programs) > _KEPT * len(self._steps):
                 self._programs.clear()
             self._programs[key] = self._program(self._steps[thread], batch, size, arrays)
-        program, windows = self._programs[key]
-        windows.open(arrays)
+        program, views = self._programs[key]
+        views.open(arrays)
         return program
 
     def program(self, batch: int) -> Program:
@@ -124,7 +126,7 @@ class Predictor:
 
     def _program(
         self, step: Buffer, batch: int, n: int, arrays: dict[str, Array]
-    ) -> tuple[Program, Windows]:
+    ) -> tuple[Program, RowViews]:
         """Lower ``n`` rows, of which ``batch`` go at once otherwise."""
         network = self._network
         assert network.inputs is not None
@@ -157,6 +159,6 @@ class Predictor:
             low.emit(value, names, flops=z.size)
             low.emit(average, {"loss": loss, "mean": total})
         arena.allocate()
-        windows = Windows(program, step, shown)
+        views = RowViews(program, step, shown)
         program.assemble()
-        return program, windows
+        return program, views

@@ -18,10 +18,10 @@ from ..schedules import ReduceOnPlateau, Schedule, for_steps, values_of
 if TYPE_CHECKING:
     from .lowering import Lowering
 
-__all__ = ["Signals", "values_of"]
+__all__ = ["ScheduledValues", "values_of"]
 
 
-class Signals:
+class ScheduledValues:
     """The schedules of a run, other than the learning rate's, and their values.
 
     Parameters

@@ -143,7 +143,7 @@ class BlockTraining:
     def _patience_is_out(self) -> bool:
         return self.best is not None and len(self.rows) - self.best[1] >= self.patience
 
-    def put_back_best(self) -> None:
+    def restore_best(self) -> None:
         """Put back the parameters of the best epoch, if there is one."""
         if self.best is not None:
             self.trainer.network.theta[:] = self.best[2]

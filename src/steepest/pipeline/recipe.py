@@ -19,7 +19,7 @@ from ..rule import Rule
 from ..saved.config import from_config
 from ..schedules import Cosine, CosLog4, FlatCosine, InverseScaling, OneCycle, Schedule
 from ..tables.task import Task
-from ..training.step import PRODUCTS
+from ..training.step import MATMUL_DTYPES
 from ..validate import fraction
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Recipe:
     patience : int, optional
         Stop after so many epochs that are no better. By default all epochs are run, and the best
         is kept.
-    products : {"bfloat16"}, optional
+    matmul_dtype : {"bfloat16"}, optional
         Round the factors of products of matrices, as for `Trainer`.
     ensemble : int
         How many networks are trained, each from another seed; the model is their average.
@@ -144,7 +144,7 @@ class Recipe:
     seed: int = 0
     threads: int | None = None
     dtype: str = "float32"
-    products: str | None = None
+    matmul_dtype: str | None = None
 
     def __post_init__(self) -> None:
         """Check everything; plugins in use (`steepest.plugins`) add to what can be named."""
@@ -175,10 +175,12 @@ class Recipe:
         _known("rule", self.rule, plugins.named(Rule) | RULES)
         _known("schedule", self.schedule, SCHEDULES)
         _known("dtype", self.dtype, ("float32", "float64"))
-        if self.products is not None:
-            _known("products", self.products, PRODUCTS)
+        if self.matmul_dtype is not None:
+            _known("matmul_dtype", self.matmul_dtype, MATMUL_DTYPES)
             if self.dtype != "float32":
-                raise InputError(f"products {self.products} is for dtype float32, got {self.dtype}")
+                raise InputError(
+                    f"matmul_dtype {self.matmul_dtype} is for dtype float32, got {self.dtype}"
+                )
         if self.momentum is not None and self.rule != "sgd":
             raise InputError(f"momentum belongs to the rule sgd, not to {self.rule}")
 

@@ -138,7 +138,7 @@ def fit_stream(
         some = encoder.transform(survey.typed.slice(0, SAMPLE), dtype=recipe.dtype)
         init_from_data(network, some, seed=recipe.seed)
         trainer = Trainer(network, loss, rule, batch=recipe.batch, seed=recipe.seed,
-                          threads=recipe.threads, products=recipe.products)  # fmt: skip
+                          threads=recipe.threads, matmul_dtype=recipe.matmul_dtype)  # fmt: skip
         training = BlockTraining(
             trainer, scratch, held_out, recipe, per_epoch, checkpoint,
             tuple(callbacks(trainer)) if callbacks else (), time_limit,
@@ -152,7 +152,7 @@ def fit_stream(
                 raise
             ended = error
         finally:
-            training.put_back_best()
+            training.restore_best()
     note(f"{len(training.rows)} epochs in {training.elapsed:.1f} s")
     columns = dict.fromkeys(name for row in training.rows for name in row)
     history = {name: [row[name] for row in training.rows] for name in columns}

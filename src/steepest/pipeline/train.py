@@ -130,7 +130,7 @@ def train_recipe(
         rows = np.random.default_rng(seed).permutation(len(X))[:SAMPLE]
         init_from_data(network, X[rows], seed=seed)
         trainer = Trainer(network, loss, rule, batch=recipe.batch, seed=seed,
-                          threads=recipe.threads, products=recipe.products)  # fmt: skip
+                          threads=recipe.threads, matmul_dtype=recipe.matmul_dtype)  # fmt: skip
         left = None
         if deadline is not None:
             left = (deadline - time.perf_counter()) / (recipe.ensemble - k)

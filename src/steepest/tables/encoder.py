@@ -20,13 +20,13 @@ from .columns import (
     INFINITE,
     UNPARSEABLE,
     UNSEEN,
+    Column,
     Counts,
-    Kind,
     Part,
     Source,
-    Useless,
-    kind_of,
-    load_kind,
+    UnusableColumn,
+    column_of,
+    load_column,
 )
 
 __all__ = ["INFINITE", "UNPARSEABLE", "UNSEEN", "Counts", "Encoder", "counts_text"]
@@ -49,7 +49,7 @@ class Encoder:
         one column of the table stand side by side, as in models of schema 2, without codes.
     """
 
-    columns: dict[str, Kind]
+    columns: dict[str, Column]
     dropped: dict[str, str]
     grouped: bool = True
 
@@ -94,13 +94,13 @@ class Encoder:
         if rare is None:
             rare = min(10, max(1, table.num_rows // 200))
         counts = Counts() if counts is None else counts
-        columns: dict[str, Kind] = {}
+        columns: dict[str, Column] = {}
         dropped: dict[str, str] = {}
         for name in inputs:
             column = table.column(name)
             try:
-                columns[name] = kind_of(column.type).fit(Source(name, column, counts), rare)
-            except Useless as reason:
+                columns[name] = column_of(column.type).fit(Source(name, column, counts), rare)
+            except UnusableColumn as reason:
                 dropped[name] = str(reason)
         if not columns:
             why = "; ".join(f"{name!r}: {reason}" for name, reason in list(dropped.items())[:5])
@@ -198,7 +198,7 @@ class Encoder:
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         """Return the encoder that `to_dict` described."""
         try:
-            columns = {name: load_kind(kind) for name, kind in record["columns"].items()}
+            columns = {name: load_column(kind) for name, kind in record["columns"].items()}
             if not fits(record["dropped"], Mapping[str, str]):
                 raise ModelError("an encoder's dropped columns must be texts")
             if not fits(record["grouped"], bool):

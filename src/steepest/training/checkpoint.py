@@ -79,6 +79,10 @@ class State:
     settings: dict[str, str] = field(default_factory=dict)
 
 
+_FORMER_NAMES = {"products": "matmul_dtype"}
+_FORMER_SAMPLERS = {"Sequential()": "InOrder()"}
+
+
 class Checkpoint:
     """Where a training keeps its state, and how often.
 
@@ -169,8 +173,9 @@ class Checkpoint:
         self._saved = time.perf_counter()
         state = self._last(found)
         if state is not None:
-            for name in dict.fromkeys((*settings, *state.settings)):
-                before, value = state.settings.get(name), settings.get(name)
+            written = _under_new_names(state.settings)
+            for name in dict.fromkeys((*settings, *written)):
+                before, value = written.get(name), settings.get(name)
                 if before != value and name != "threads":  # see compare_threads
                     raise InputError(
                         f"{self._good[-1]} is of another training: its {name} is "
@@ -261,6 +266,14 @@ class Checkpoint:
         if reason != self._fault:  # say it once, not at every try
             self._report(f"{text}; training goes on")
         self._fault = reason
+
+
+def _under_new_names(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of a checkpoint as they are called today."""
+    found = {_FORMER_NAMES.get(name, name): value for name, value in settings.items()}
+    if "sampling" in found:
+        found["sampling"] = _FORMER_SAMPLERS.get(found["sampling"], found["sampling"])
+    return found
 
 
 def fingerprint(*arrays: Any) -> str:

@@ -30,7 +30,7 @@ from .step import CHUNK, TrainingRun
 if TYPE_CHECKING:
     from ..trainer import Trainer
 
-__all__ = ["Fitting"]
+__all__ = ["FitLoop"]
 
 Array = NDArray[Any]
 
@@ -40,7 +40,7 @@ _LOOK_SECONDS = 0.5
 _VALIDATED = 64 * 512  # rows validated between two looks for Ctrl-C
 
 
-class Fitting:
+class FitLoop:
     """One fit while it goes on: the loop around the compiled loop."""
 
     def __init__(
@@ -193,7 +193,7 @@ class Fitting:
         run.restore(state)
         step = run.step
         rate = float(rates[step - int(before[-1])])
-        where = run.culprit(rate)
+        where = run.first_nonfinite(rate)
         run.restore(state)
         value, row, column = largest(run.data[0])
         scale = f"; the largest is {value:g}, in row {row}, column {column}"
@@ -274,7 +274,7 @@ class Fitting:
             return False
         return len(self.history) - self.best[1] >= self.patience
 
-    def put_back_best(self) -> None:
+    def restore_best(self) -> None:
         """Put back the parameters of the best epoch, if one was looked for."""
         if self.best is not None:
             self.network.theta[:] = self.best[2]

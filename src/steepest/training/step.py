@@ -19,15 +19,15 @@ from ..arrays import aligned, is_finite, is_sparse
 from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer, Constant
-from ..engine.pipelining import Seam, turn
+from ..engine.pipelining import Seam, pipeline
 from ..engine.program import Program
 from ..kernels.atomics import store
 from ..kernels.moves import advance
 from ..kernels.prefetch import rows_ahead
 from ..loss import Loss
-from ..lowering.lowering import Lowering, Target
+from ..lowering.lowering import Accumulator, Lowering
 from ..lowering.objective import Objective
-from ..lowering.scheduled import Signals
+from ..lowering.scheduled import ScheduledValues
 from ..network import Network
 from ..rule import Rule
 from ..rules.clip import clip_norm, clip_value, share_norms
@@ -35,11 +35,11 @@ from ..rules.penalise import decay, penalise
 from ..sampling import Sampler
 from ..system.cores import threads_for
 
-__all__ = ["CHUNK", "PRODUCTS", "TrainingRun"]
+__all__ = ["CHUNK", "MATMUL_DTYPES", "TrainingRun"]
 
 Array = NDArray[Any]
 
-PRODUCTS = ("bfloat16",)
+MATMUL_DTYPES = ("bfloat16",)
 """To what the factors of products of matrices may be rounded."""
 
 CHUNK = 4096
@@ -76,7 +76,7 @@ class TrainingRun:
         The number of the next step.
     first : int, optional
         The number of the first step of the first epoch, if ``step`` is not that.
-    products : {"bfloat16"}, optional
+    matmul_dtype : {"bfloat16"}, optional
         To what the factors of products of matrices are rounded, if to anything.
     per_weight : bool
         Divide the sums of a batch by its weights, not by its rows, and so the penalties of a rule
@@ -84,7 +84,7 @@ class TrainingRun:
 
     Attributes
     ----------
-    signals : Signals
+    scheduled : ScheduledValues
         Numbers that follow schedules; their ``total`` is to be set before the first step.
     """
 
@@ -104,7 +104,7 @@ class TrainingRun:
         slots: dict[str, Array],
         step: int,
         first: int | None = None,
-        products: str | None = None,
+        matmul_dtype: str | None = None,
         per_weight: bool = False,
     ) -> None:
         assert network.inputs is not None
@@ -112,14 +112,14 @@ class TrainingRun:
         n = X.shape[0]
         self._n, self._batch, self._seed = n, batch, seed
         self._first = step if first is None else first
-        self._per_weight, self._products = per_weight, products
+        self._per_weight, self._matmul_dtype = per_weight, matmul_dtype
         self.per_epoch = -(-n // batch)
         self._control = Control()
         self._arena = Arena(network.dtype)
         self._step = Buffer.number("t")
         self._step.array[()] = step
         self._begin = Buffer.number("t0")  # the first step of the chunk
-        self.signals = Signals(self._arena, self._begin, CHUNK)
+        self.scheduled = ScheduledValues(self._arena, self._begin, CHUNK)
         self._objective = Objective(loss, is_sparse(X), y, w is not None)
         self.exchange(X, y, w)
         self._rates = self._arena.array("rates", CHUNK)
@@ -136,10 +136,10 @@ class TrainingRun:
         rest = n % batch if sampler.epochs else 0
         self.whole, seam = self._program(batch)
         self.short = self._program(rest)[0] if rest else None
-        turned = turn(self.whole, seam) if self.short is None else None
+        pipelined = pipeline(self.whole, seam) if self.short is None else None
         self._arena.allocate()
         self._epoch.array[0] = self._first
-        self.engine = Engine(self.whole, self.short, self.per_epoch, self._control, turned)
+        self.engine = Engine(self.whole, self.short, self.per_epoch, self._control, pipelined)
         for program in self.engine.programs:
             program.assemble()
 
@@ -167,7 +167,7 @@ class TrainingRun:
         first = self.step
         self._begin.array[()] = first
         self._rates.array[: rates.size] = rates
-        self.signals.fill(first, rates.size)
+        self.scheduled.fill(first, rates.size)
         done = self.engine.run(first - self._first, rates.size)
         return self._sums.array[:done].astype(np.float64)
 
@@ -194,11 +194,11 @@ class TrainingRun:
         kept = (self.network.theta, *self.slots.values())
         return all(map(is_finite, kept)) and (not hidden or self._arena.finite)
 
-    def culprit(self, rate: float) -> str:
+    def first_nonfinite(self, rate: float) -> str:
         """Run one step instruction by instruction; return which was the first to go wrong."""
         self._begin.array[()] = self.step
         self._rates.array[0] = rate
-        self.signals.fill(self.step, 1)
+        self.scheduled.fill(self.step, 1)
         short = self.rows(self.step) != self.whole.batch
         program = self.short if short and self.short is not None else self.whole
         for instruction in self.engine.trace(program):
@@ -217,14 +217,14 @@ class TrainingRun:
         program = Program("train", n, network.dtype, self.threads)
         eta, minus_eta = arena.array("η", 1), arena.array("−η", 1)
         if self.fused:
-            target = Target(network.buffers, Buffer("−η", (), "f", minus_eta.block))
+            target = Accumulator(network.buffers, Buffer("−η", (), "f", minus_eta.block))
         else:
             assert self._gradient is not None
-            target = Target.like_theta(network, self._gradient, Constant(1.0))
+            target = Accumulator.like_theta(network, self._gradient, Constant(1.0))
         low = Lowering(
             program, arena, network, self._control, self._step,
-            training=True, seed=self._seed, target=target, signals=self.signals,
-            products=self._products,
+            training=True, seed=self._seed, target=target, scheduled=self.scheduled,
+            matmul_dtype=self._matmul_dtype,
         )  # fmt: skip
         low.emit(
             tick,

@@ -22,17 +22,17 @@ _SINGLE_OUTPUTS = 4  # up to so many, a loop for each output beats a product of 
 class Kernels(NamedTuple):
     """The forward kernel and the halves of Φ.
 
-    ``both`` is both halves in one sweep over A; ``sweep`` is ``backward_theta`` and the next
-    ``forward`` in one. Where ``by_rows``, threads share rows in ``forward`` and ``backward_x``, and
-    need not meet between them and other kernels by rows. Where ``in_parts``, those two are long
-    enough for threads to take parts of them when they are free.
+    ``both`` is both halves in one sweep over A; ``update_and_forward`` is ``backward_theta`` and
+    the next ``forward`` in one. Where ``by_rows``, threads share rows in ``forward`` and
+    ``backward_x``, and need not meet between them and other kernels by rows. Where ``in_parts``,
+    those two are long enough for threads to take parts of them when they are free.
     """
 
     forward: Callable[..., None]
     backward_theta: Callable[..., None]
     backward_x: Callable[..., None] | None = None
     both: Callable[..., None] | None = None
-    sweep: Callable[..., None] | None = None
+    update_and_forward: Callable[..., None] | None = None
     by_rows: bool = False
     in_parts: bool = False
 
@@ -46,7 +46,7 @@ def kernels_for(n: int, p: int, q: int, *, sparse: bool) -> Kernels:
     if q >= FEW_OUTPUTS and n == 1:
         return Kernels(
             one_example.forward, one_example.backward_theta, one_example.backward_x,
-            one_example.backward, one_example.sweep,
+            one_example.backward, one_example.update_and_forward,
         )  # fmt: skip
     if q >= FEW_OUTPUTS and p * q <= min(_SMALL, n * (p + q)):
         return Kernels(

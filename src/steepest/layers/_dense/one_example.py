@@ -75,7 +75,7 @@ def backward_theta(
         db[j] = fma(alpha, dy[0, j], db[j])
 
 
-def sweep(
+def update_and_forward(
     alpha: float, x: Array, dy: Array, dAt: Array, db: Array, ahead: Array, b: Array, y: Array,
     units: range,
 ) -> None:  # fmt: skip

@@ -1,17 +1,17 @@
-"""Truth: a flag, −1 or 1."""
+"""Boolean: a flag, −1 or 1."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
-from .column import MISSING, Floats, Part, Source, Useless
+from .column import MISSING, Floats, Part, Source, UnusableColumn
 
-__all__ = ["Truth"]
+__all__ = ["Boolean"]
 
 
 @dataclass(frozen=True)
-class Truth:
+class Boolean:
     """A truth value, as −1 or 1; 0 where missing."""
 
     label: ClassVar[str] = "truth"
@@ -23,9 +23,9 @@ class Truth:
         values = source.truths()
         gone = np.isnan(values)
         if gone.all():
-            raise Useless("all values are missing")
+            raise UnusableColumn("all values are missing")
         if not gone.any() and (values == values[0]).all():
-            raise Useless("all values are the same")
+            raise UnusableColumn("all values are the same")
         return cls(bool(gone.any()))
 
     @property

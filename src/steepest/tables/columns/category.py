@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .column import MISSING, UNSEEN, Floats, Part, Source, Useless
+from .column import MISSING, UNSEEN, Floats, Part, Source, UnusableColumn
 
 __all__ = ["Category"]
 
@@ -48,11 +48,11 @@ class Category:
         found, known = int((counts > 0).sum()), int(counts.sum())
         missing = known < len(indices)
         if not known:
-            raise Useless("all values are missing")
+            raise UnusableColumn("all values are missing")
         if found == 1 and not missing:
-            raise Useless("all values are the same")
+            raise UnusableColumn("all values are the same")
         if found > IDENTIFIER * known and found > 2:
-            raise Useless(
+            raise UnusableColumn(
                 f"{found} distinct texts in {known} rows look like identifiers, free text or "
                 "numbers with stray text"
             )
@@ -60,7 +60,7 @@ class Category:
         seen = sorted(zip(-counts[used], texts.take(pa.array(used)).to_pylist(), strict=True))
         values = [text for count, text in seen[:CODES] if -count >= rare]
         if not values:
-            raise Useless(f"no text is seen in {rare} rows or more")
+            raise UnusableColumn(f"no text is seen in {rare} rows or more")
         return cls(values, len(values) < found, missing, len(values) > FEW)
 
     @property

@@ -10,8 +10,17 @@ from numpy.typing import NDArray
 from ..parsing import read_numbers, read_seconds, read_texts, read_truths
 
 __all__ = [
-    "HUGE", "INFINITE", "MISSING", "UNPARSEABLE", "UNSEEN", "Counts", "Floats", "Kind", "Part",
-    "Source", "Useless",
+    "HUGE",
+    "INFINITE",
+    "MISSING",
+    "UNPARSEABLE",
+    "UNSEEN",
+    "Column",
+    "Counts",
+    "Floats",
+    "Part",
+    "Source",
+    "UnusableColumn",
 ]  # fmt: skip
 
 Counts = Counter[tuple[str, str]]
@@ -89,14 +98,14 @@ class Source:
 MISSING = Part(" (missing)")
 
 
-class Kind(Protocol):
+class Column(Protocol):
     """A fitted record of one column."""
 
     label: ClassVar[str]
 
     @classmethod
     def fit(cls, source: Source, rare: int) -> Self:
-        """Fit to the column; raise `Useless` with a reason if it can't serve."""
+        """Fit to the column; raise `UnusableColumn` with a reason if it can't serve."""
         ...
 
     @property
@@ -113,5 +122,5 @@ class Kind(Protocol):
         ...
 
 
-class Useless(Exception):  # noqa: N818
+class UnusableColumn(Exception):  # noqa: N818
     """A column can't serve as an input; the message says why."""

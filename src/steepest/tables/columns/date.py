@@ -1,4 +1,4 @@
-"""Moment: the time as a number, and its place in the year, the week and the day."""
+"""Date: the time as a number, and its place in the year, the week and the day."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -8,11 +8,11 @@ import numpy as np
 from .column import Floats, Part, Source
 from .number import Number
 
-__all__ = ["Moment"]
+__all__ = ["Date"]
 
 
 @dataclass(frozen=True)
-class Moment:
+class Date:
     """A date or a time t in UTC, as a `Number` and by its place in the year, week and day.
 
     sin and cos of 2π·(day of the year)/365.25, seven columns for the day of the week, and sin and

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ...errors import ModelError
-from .column import MISSING, Floats, Part, Source, Useless
+from .column import MISSING, Floats, Part, Source, UnusableColumn
 
 __all__ = ["Number"]
 
@@ -52,9 +52,9 @@ class Number:
         known = np.sort(values[~np.isnan(values)])
         missing = len(known) < len(values)
         if not len(known):
-            raise Useless("all values are missing")
+            raise UnusableColumn("all values are missing")
         if known[0] == known[-1] and not missing:
-            raise Useless("all values are the same")
+            raise UnusableColumn("all values are the same")
         low, median, high = np.quantile(known, [0.25, 0.5, 0.75])
         spread = high - low or (known[-1] - known[0]) / 2
         knots, scores = _normal_scores(known)
