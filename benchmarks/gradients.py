@@ -27,7 +27,7 @@ import numpy as np
 from steepest import SGD, Dense, Gradients, Network, Progress, ReLU, SoftmaxCrossEntropy, Watch
 from steepest.inspection.gradient_pass import GradientPass
 from steepest.inspection.observers import Norms, arrays_for
-from steepest.sampling import Sequential
+from steepest.sampling import InOrder
 from steepest.training.step import TrainingRun
 
 SIZES, BATCH, BATCHES, LR = (784, 128, 10), 64, 64, 1e-3
@@ -39,7 +39,7 @@ class Ours:
         network = Network(Dense(q), ReLU(), Dense(k), inputs=p)
         loss = SoftmaxCrossEntropy()
         self.run = TrainingRun(
-            network, loss, SGD(lr=LR), Sequential(), X, y, None,
+            network, loss, SGD(lr=LR), InOrder(), X, y, None,
             batch=BATCH, threads=threads, seed=0, slots={}, step=0,
         )  # fmt: skip
         self.gradients = Gradients(network, loss, batch=BATCH, threads=threads)

@@ -17,7 +17,7 @@ import numpy as np
 
 from steepest import SGD, Dense, Layer, Network, Parameter, ReLU, SoftmaxCrossEntropy, check
 from steepest.kernels import gemm, part
-from steepest.sampling import Sequential
+from steepest.sampling import InOrder
 from steepest.training.step import TrainingRun
 
 BATCH = 32
@@ -72,7 +72,7 @@ def run_of(kind, sizes, X, y):
     for view in network.parameters.values():
         view[...] = rng.normal(0, 0.1, view.shape)
     return TrainingRun(
-        network, SoftmaxCrossEntropy(), SGD(lr=0.01), Sequential(), X, y, None,
+        network, SoftmaxCrossEntropy(), SGD(lr=0.01), InOrder(), X, y, None,
         batch=BATCH, threads=1, seed=0, slots={}, step=0,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 ROWS = 10_000
 TEST_ROWS = 20_000
 SEEDS = range(5)
-TABLES = {  # target, what is made of it, make_column_transformer that are no inputs
+TABLES = {  # target, what is made of it, columns that are no inputs
     "adult": ("income", "class", []),
     "covertype20k": ("Cover_Type", "class", []),
     "credit_default": ("default", "class", []),
@@ -62,7 +62,7 @@ def read(folder: Path, name: str, tables=TABLES):
     if "split" in frame:
         test = np.array(frame.pop("split") != "train")
     test[rng.permutation(np.flatnonzero(test))[TEST_ROWS:]] = False
-    return frame.drop(make_column_transformer=drop, errors="ignore"), y, test
+    return frame.drop(columns=drop, errors="ignore"), y, test
 
 
 def draw(test, seed: int):
@@ -79,17 +79,14 @@ def steepest(regression: bool, seed: int):
 
 def sklearn_mlp(regression: bool, seed: int):
     """Return scikit-learn's MLP with its defaults in the usual pipeline."""
-    from sklearn.compose import (
-        TransformedTargetRegressor,
-        make_column_selector,
-        make_column_transformer,
-    )
+    from sklearn.compose import TransformedTargetRegressor, make_column_selector
+    from sklearn.compose import make_column_transformer as columns
     from sklearn.impute import SimpleImputer
     from sklearn.neural_network import MLPClassifier, MLPRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    encode = make_column_transformer(
+    encode = columns(
         (
             make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
             make_column_selector(dtype_include="number"),

@@ -20,7 +20,7 @@ from steepest.kernels.moves import (
     put_items,
     sum_of,
 )
-from steepest.lowering.batches import Source
+from steepest.lowering.batches import InputRows
 from steepest.network import Network
 from steepest.rules.clip import clip_norm, clip_value, share_norms
 from steepest.rules.penalise import decay, penalise
@@ -243,7 +243,7 @@ def test_dense_on_csr_rows(n, p, q, density, dtype, threads, fused, seed):
     chosen = rng.integers(rows, size=n)
     network, alpha = start(layers.Dense(q), p, dtype, rng), -0.25
     lab = Lab(n, dtype, threads, network, alpha, fused, seed)
-    source = Source(True)
+    source = InputRows(True)
     source.set(sparse.csr_matrix(X))
     x = source.lower(lab.low, p, lab.given("i", chosen))
     y, backward = lab.low.child("0", network.layer.layers[0], x)

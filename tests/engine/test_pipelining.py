@@ -52,11 +52,11 @@ def lowered(layers, n=7, p=5, rule=PLAIN, sampling="shuffled", dtype="float32", 
     X = more.pop("as_form", np.asarray)(X)
     network = Network(*layers, inputs=p, dtype=dtype)
     loss, y = Squared(), rng.standard_normal((n, network.outputs)).astype(dtype)
-    words = {name: np.zeros_like(network.theta) for name in rule.words}
+    slots = {name: np.zeros_like(network.theta) for name in rule.slots}
     w = rng.random(n).astype(dtype) if more.pop("weighted", False) else None
     settings = {"batch": 1, "threads": 1, "seed": 3, "step": 0} | more
     return TrainingRun(
-        network, loss, rule, SAMPLERS[sampling], X, y, w, words=words, **settings
+        network, loss, rule, SAMPLERS[sampling], X, y, w, slots=slots, **settings
     ), network
 
 
@@ -154,7 +154,7 @@ def test_the_sweep_is_an_update_and_a_forward_pass(q, dtype):
 
 
 @pytest.mark.parametrize(
-    ("turns", "layers", "more"),
+    ("pipelines", "layers", "more"),
     [
         (True, [Dense(16), Dense(2)], {}),
         (True, [Residual(Dense(16), ReLU(), Dense(5))], {}),
@@ -169,9 +169,9 @@ def test_the_sweep_is_an_update_and_a_forward_pass(q, dtype):
         (False, [Dense(16), Dense(2)], {"as_form": sparse.csr_matrix}),
     ],
 )
-def test_which_programs_are_turned(turns, layers, more):
+def test_which_programs_are_pipelined(pipelines, layers, more):
     run, _ = lowered(layers, **more)
-    assert (run.engine.pipelined is not None) == turns
+    assert (run.engine.pipelined is not None) == pipelines
 
 
 @pytest.fixture
@@ -356,7 +356,7 @@ def test_a_fit_that_is_interrupted_resumes_with_the_same_bits(both_ways, tmp_pat
 
 
 @pytest.mark.usefixtures("chunks_of_four")
-@pytest.mark.parametrize("part", ["opening", "middle", "closing"])
+@pytest.mark.parametrize("part", ["prologue", "steady", "epilogue"])
 def test_an_exception_within_a_chunk_leaves_whole_steps(part, monkeypatch):
     trainer, X, Y, after = squared_trainer()
     run, seen = Engine._run, []
@@ -373,7 +373,7 @@ def test_an_exception_within_a_chunk_leaves_whole_steps(part, monkeypatch):
         patch.setattr(Engine, "_run", interrupts)
         with pytest.raises(KeyboardInterrupt):
             trainer.fit(X, Y, epochs=2)
-    assert trainer.step == 9 + {"opening": 0, "middle": 3, "closing": 4}[part]
+    assert trainer.step == 9 + {"prologue": 0, "steady": 3, "epilogue": 4}[part]
     np.testing.assert_array_equal(trainer.network.theta, after(trainer.step))
 
 

@@ -14,7 +14,7 @@ from steepest.layers import Dense, Dropout
 from steepest.losses import Quantile
 from steepest.records import check_fields, fits
 from steepest.rules import Adam
-from steepest.saved.config import COLUMNS, known
+from steepest.saved.config import KINDS, known
 from steepest.saved.strict import parse
 from steepest.schedules import Cosine
 
@@ -69,7 +69,7 @@ def test_a_value_fits_its_annotation(value, hint, fine):
 
 
 def test_every_setting_of_every_class_has_a_type_that_can_be_checked():
-    classes = [cls for kind in COLUMNS for cls in known(kind).values() if is_dataclass(cls)]
+    classes = [cls for kind in KINDS for cls in known(kind).values() if is_dataclass(cls)]
     assert len(classes) > 30
     for cls in classes:
         for field in fields(cls):

@@ -12,9 +12,9 @@ from threadpoolctl import ThreadpoolController, threadpool_info
 
 from helpers import run_kernel
 from steepest import SGD, Dense, Network, ReLU, Squared, Trainer
+from steepest.compiler import gemm as gemm_module
 from steepest.compiler.gemm import gemm_address
 from steepest.kernels.gemm import gemm
-from steepest.system import blas
 from steepest.system.blas import blas_address, one_thread, single_threaded
 
 
@@ -103,7 +103,7 @@ def test_only_products_of_blas_ask_for_the_limit():
 
 @pytest.mark.parametrize(("own_rows", "expected"), [(0, {1}), (1000, {2})])
 def test_a_fit_keeps_blas_on_one_thread_if_a_product_is_left_to_it(monkeypatch, own_rows, expected):
-    monkeypatch.setattr(blas, "OWN_ROWS", own_rows)
+    monkeypatch.setattr(gemm_module, "OWN_ROWS", own_rows)
     blas_address("float32")
     limits = ThreadpoolController().limit(limits=2, user_api="blas")
     seen = set()

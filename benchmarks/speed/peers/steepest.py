@@ -17,7 +17,7 @@ from steepest.kernels.prefetch import rows_ahead
 from steepest.lowering.batches import InputRows
 from steepest.lowering.lowering import Lowering
 from steepest.lowering.predict import Predictor
-from steepest.sampling import Sequential, Shuffled
+from steepest.sampling import InOrder, Shuffled
 from steepest.training.step import CHUNK, TrainingRun
 
 from .. import race
@@ -50,7 +50,7 @@ class Training:
         rule = Adam(work.lr) if getattr(work, "rule", "SGD") == "Adam" else SGD(work.lr)
         self.rates = np.full(CHUNK, work.lr, np.float32)
         self.run_ = TrainingRun(
-            network, Logistic() if linear else SoftmaxCrossEntropy(), rule, Sequential(),
+            network, Logistic() if linear else SoftmaxCrossEntropy(), rule, InOrder(),
             X, y.astype(np.float32)[:, None] if linear else y, None,
             batch=work.batch, threads=self.threads, seed=0, step=0,
             matmul_dtype="bfloat16" if getattr(work, "bf16", False) else None,

@@ -1,17 +1,17 @@
-"""Turning a program, so that one sweep ends a step and begins the next.
+"""Software pipelining: one pass over A ends a step and begins the next.
 
 A step begins with the first layer's forward pass and ends with the update of its parameters: two
-sweeps over A, of which the second is that of step t and the first, just behind it, that of step
+passes over A, of which the second is that of step t and the first, just behind it, that of step
 t + 1. Where a layer has one kernel for both, the steps of a chunk
 
     tick, fetch, forward, …, update, record      tick, fetch, forward, …, update, record      …
 
 become
 
-    fetch, forward      tick, …, record, fetch ahead, sweep      …      tick, …, update, record
+    fetch, forward      tick, …, record, fetch ahead, both      …      tick, …, update, record
 
-which are the same kernels on the same numbers: an opening, a middle that is one step shorter than
-the chunk, and a closing. Between chunks everything is as it would be otherwise.
+which are the same kernels on the same numbers: a prologue, a steady part that is one step shorter
+than the chunk, and an epilogue. Between chunks everything is as it would be otherwise.
 """
 
 from __future__ import annotations

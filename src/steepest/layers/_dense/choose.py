@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import by_columns, csr, one_example
-from . import by_rows as rows_kernels
+from . import by_columns, by_rows, csr, one_example
 
 __all__ = ["FEW_OUTPUTS", "Kernels", "kernels_for"]
 
@@ -60,9 +59,12 @@ def kernels_for(n: int, p: int, q: int, *, sparse: bool) -> Kernels:
         )  # fmt: skip
     if n == 1 or q <= _SINGLE_OUTPUTS:
         return Kernels(
-            rows_kernels.forward_few, rows_kernels.backward_theta_few, rows_kernels.backward_x_few,
-            rows_kernels.backward_one if n == 1 else None, by_rows=True,
+            by_rows.forward_few, by_rows.backward_theta_few, by_rows.backward_x_few,
+            by_rows.backward_one if n == 1 else None, by_rows=True,
         )  # fmt: skip
     return Kernels(
-        rows_kernels.forward, rows_kernels.backward_theta, rows_kernels.backward_x, by_rows=True
+        by_rows.forward,
+        by_rows.backward_theta,
+        by_rows.backward_x,
+        by_rows=True,
     )
