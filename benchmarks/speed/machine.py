@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from steepest.compiler.gemm import gemm_address
+from steepest.compiler.gemm import own_gemm_address
 from steepest.compiler.processor import processor_has
 
 MIB = 1 << 20
@@ -135,7 +135,7 @@ def product_rate(dtype: str, size: int, threads: int) -> float:
     """Return the FLOP/s of our own, where each thread computes some of the columns."""
     A = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
     C = np.empty_like(A)
-    product = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(gemm_address(dtype))
+    product = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(own_gemm_address(dtype))
     wide = -(-size // threads)
     flags = np.array([ord("N"), ord("N")], np.uint8)
     numbers, factors = np.array([wide, size], np.int32), np.array([1, 0], np.float32)
