@@ -49,7 +49,7 @@ class Ours:
         self.both = GradientPass(network, loss, X, y, (observer,), gradient=True, batch=BATCH,
                           threads=threads)  # fmt: skip
         self.both.program(len(y))
-        arrays_for(observer.handles, dict.fromkeys(observer.cells, (len(y),)), "float32")
+        arrays_for(observer.handles, dict.fromkeys(observer.handles, (len(y),)), "float32")
         self.watch = Watch(share=1.0)
         self.progress = Progress(network, 0, 1, 1, 9, False, 0.0, lr=LR, run=self.run)
         self.rows = X[:BATCH], y[:BATCH]
