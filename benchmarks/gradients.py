@@ -28,7 +28,8 @@ from steepest import SGD, Dense, Gradients, Network, Progress, ReLU, SoftmaxCros
 from steepest.inspection.gradient_pass import GradientPass
 from steepest.inspection.observers import Norms, arrays_for
 from steepest.sampling import InOrder
-from steepest.training.step import TrainingRun
+from steepest.training.run import TrainingRun
+from steepest.training.step import Descent
 
 SIZES, BATCH, BATCHES, LR = (784, 128, 10), 64, 64, 1e-3
 
@@ -39,9 +40,13 @@ class Ours:
         network = Network(Dense(q), ReLU(), Dense(k), inputs=p)
         loss = SoftmaxCrossEntropy()
         self.run = TrainingRun(
-            network, loss, SGD(lr=LR), InOrder(), X, y, None,
-            batch=BATCH, threads=threads, seed=0, slots={}, step=0,
-        )  # fmt: skip
+            network,
+            Descent(loss, SGD(lr=LR), InOrder(), BATCH),
+            (X, y, None),
+            slots={},
+            step=0,
+            threads=threads,
+        )
         self.gradients = Gradients(network, loss, batch=BATCH, threads=threads)
         self.X, self.y, self.parameters = X, y, network.parameters
         self.theta = network.theta

@@ -18,7 +18,8 @@ import numpy as np
 from steepest import SGD, Dense, Layer, Network, Parameter, ReLU, SoftmaxCrossEntropy, check
 from steepest.kernels import gemm, part
 from steepest.sampling import InOrder
-from steepest.training.step import TrainingRun
+from steepest.training.run import TrainingRun
+from steepest.training.step import Descent
 
 BATCH = 32
 SHAPES = [(20, 64, 64, 2), (784, 128, 10)]
@@ -72,9 +73,13 @@ def run_of(kind, sizes, X, y):
     for view in network.parameters.values():
         view[...] = rng.normal(0, 0.1, view.shape)
     return TrainingRun(
-        network, SoftmaxCrossEntropy(), SGD(lr=0.01), InOrder(), X, y, None,
-        batch=BATCH, threads=1, seed=0, slots={}, step=0,
-    )  # fmt: skip
+        network,
+        Descent(SoftmaxCrossEntropy(), SGD(lr=0.01), InOrder(), BATCH),
+        (X, y, None),
+        slots={},
+        step=0,
+        threads=1,
+    )
 
 
 def main():

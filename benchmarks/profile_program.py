@@ -16,7 +16,9 @@ from steepest import SGD, Dense, Network, ReLU, SoftmaxCrossEntropy
 from steepest.engine.driver import Control, Engine
 from steepest.engine.program import Program
 from steepest.sampling import Shuffled
-from steepest.training.step import CHUNK, TrainingRun
+from steepest.training.board import CHUNK
+from steepest.training.run import TrainingRun
+from steepest.training.step import Descent
 
 REPEATS = 100
 
@@ -33,9 +35,13 @@ def main():
     layers = [layer for q in sizes[1:-1] for layer in (Dense(q), ReLU())]
     network = Network(*layers, Dense(sizes[-1]), inputs=sizes[0])
     run = TrainingRun(
-        network, SoftmaxCrossEntropy(), SGD(lr=1e-6), Shuffled(), X, y, None,
-        batch=options.batch, threads=1, seed=0, slots={}, step=0,
-    )  # fmt: skip
+        network,
+        Descent(SoftmaxCrossEntropy(), SGD(lr=1e-6), Shuffled(), options.batch),
+        (X, y, None),
+        slots={},
+        step=0,
+        threads=1,
+    )
     with run.engine:
         run.run(np.full(CHUNK, 1e-6))  # leaves a learning rate wherever it may be looked for
     total = 0.0

@@ -80,13 +80,13 @@ class Lab:
         self.network = network or Network(Identity(), inputs=1, dtype=dtype)
         self.arena, target = GuardedArena(dtype, self.guards), None
         self.rng = np.random.default_rng(seed)
-        if self.network.buffers:
-            block = next(iter(self.network.buffers.values())).block
+        if self.network.built.buffers:
+            block = next(iter(self.network.built.buffers.values())).block
             block.array = self.guards.copy(self.network.theta)
             if fused:
                 rate = self.arena.array("−η", 1)
                 self.arena.fill(rate, alpha)
-                target = Accumulator(self.network.buffers, Buffer("−η", (), "f", rate.block))
+                target = Accumulator(self.network.built.buffers, Buffer("−η", (), "f", rate.block))
             else:
                 g = self.guards.copy(
                     self.rng.standard_normal(self.network.theta.size).astype(dtype)
@@ -94,13 +94,13 @@ class Lab:
                 own = Block("f", g.size, g)
                 target = Accumulator(
                     {k: Buffer("d" + b.name, b.shape, "f", own, b.offset)
-                     for k, b in self.network.buffers.items()},
+                     for k, b in self.network.built.buffers.items()},
                     Constant(alpha),
                 )  # fmt: skip
         self.target = target
         self.program = Program("lab", n, dtype, threads)
         self.low = Lowering(
-            self.program, self.arena, self.network, Control(), Buffer.number("t"),
+            self.program, self.arena, self.network.built, Control(), Buffer.number("t"),
             training=True, target=target,
         )  # fmt: skip
 
@@ -116,7 +116,7 @@ class Lab:
     def parameters(self, buffers: dict[str, Buffer]) -> dict[str, np.ndarray]:
         """Return what lies in ``buffers``, by the names and in the shapes users know."""
         return {
-            name: np.array(b.array.T if self.network.declared[name].by_columns else b.array)
+            name: np.array(b.array.T if self.network.built.declared[name].by_columns else b.array)
             for name, b in buffers.items()
         }
 

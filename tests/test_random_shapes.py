@@ -182,7 +182,7 @@ def check_targets(lab, before, gradients, alpha, fused, slack=1.0):
         close(found, expected, lab.dtype, slack)
     if not fused:
         np.testing.assert_array_equal(
-            lab.network.theta, next(iter(lab.network.buffers.values())).block.array
+            lab.network.theta, next(iter(lab.network.built.buffers.values())).block.array
         )
 
 

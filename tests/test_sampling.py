@@ -9,16 +9,21 @@ from steepest.arrays import as_inputs
 from steepest.kernels.prefetch import ENTRIES_AHEAD, rows_ahead
 from steepest.kernels.random import key_of, squares, unit
 from steepest.sampling import SAMPLERS, sampler_named, shuffle
-from steepest.training.step import TrainingRun
+from steepest.training.run import TrainingRun
+from steepest.training.step import Descent
 
 
 def run_of(sampling, n, batch, seed=0):
     network = Network(Dense(1), inputs=1, dtype="float64")
     X = as_inputs(np.arange(n)[:, None] / n, "float64", "test")
     return TrainingRun(
-        network, Squared(), SGD(lr=1e-9), sampler_named(sampling), X, np.zeros((n, 1)), None,
-        batch=batch, threads=1, seed=seed, slots={}, step=0,
-    )  # fmt: skip
+        network,
+        Descent(Squared(), SGD(lr=1e-9), sampler_named(sampling), batch, seed),
+        (X, np.zeros((n, 1)), None),
+        slots={},
+        step=0,
+        threads=1,
+    )
 
 
 def numbers_written(sampling, n, batch, steps, seed=0):

@@ -15,10 +15,7 @@ A message says where, what was expected, what came, and what to do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .checking.report import Report
+from typing import Any
 
 __all__ = [
     "CheckError",
@@ -96,7 +93,7 @@ class CheckError(SteepestError):
         Everything that was found.
     """
 
-    def __init__(self, message: str, layer: str, array: str, report: Report) -> None:
+    def __init__(self, message: str, layer: str, array: str, report: Any) -> None:
         super().__init__(message)
         self.layer, self.array, self.report = layer, array, report
 

@@ -28,7 +28,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["INITIALISERS"]
+from .errors import InputError
+
+__all__ = ["INITIALISERS", "check", "draw"]
 
 Shape = tuple[int, int]
 Initialiser = Callable[[np.random.Generator, Shape], NDArray[Any]]
@@ -53,3 +55,24 @@ INITIALISERS: dict[str, Initialiser] = {
     "standard_normal": lambda rng, shape: rng.standard_normal(shape),
     "zeros": lambda rng, shape: np.zeros(shape),
 }
+
+
+def check(where: str, weights: Any) -> None:
+    """Raise `InputError` unless ``weights`` is a function or the name of an initialiser."""
+    if not callable(weights) and weights not in INITIALISERS:
+        raise InputError(
+            f"{where}: no initialiser {weights!r}; there are {', '.join(INITIALISERS)}, "
+            "or give a function (rng, shape) -> array"
+        )
+
+
+def draw(
+    where: str, weights: str | Initialiser, rng: np.random.Generator, shape: Shape
+) -> NDArray[Any]:
+    """Return a matrix drawn by an initialiser, or by a function, which must give this shape."""
+    drawn = np.asarray((weights if callable(weights) else INITIALISERS[weights])(rng, shape))
+    if drawn.shape != shape:
+        raise InputError(
+            f"{where}: the initialiser must return an array of shape {shape}, got {drawn.shape}"
+        )
+    return drawn

@@ -49,22 +49,19 @@ whether a layer is right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from .engine.operands import Buffer
-    from .lowering.lowering import Lowering
+from .emitter import Backward, Emitter
+from .engine.operands import Buffer
 
-__all__ = ["Backward", "Layer", "Parameter", "described", "leaves", "walk"]
+__all__ = ["Backward", "Layer", "Parameter", "described"]
 
 Array = NDArray[Any]
-Backward = Callable[["Buffer", bool], "Buffer | None"]
-"""Emits the two halves of Φ: ``(dy, whether dx is wanted) -> dx``."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,7 @@ class Layer:
         """Return the floating-point operations of ``forward`` for one row."""
         return self.outputs(p)
 
-    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         """Emit the forward instructions; return y and what emits the backward ones."""
         n, p = x.shape
         y = low.array("y", n, self.outputs(p))
@@ -150,7 +147,7 @@ class Layer:
         return y, backward
 
     def lower_examples(
-        self, low: Lowering, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
+        self, low: Emitter, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
     ) -> bool:
         """Emit the layer's own way to ``what`` there is to say of single examples.
 
@@ -198,19 +195,3 @@ def described(thing: Any) -> str:
             text = described(value) if is_dataclass(value) else repr(value)
             shown.append(text if k == 0 else f"{f.name}={text}")
     return f"{type(thing).__name__}({', '.join(shown)})"
-
-
-def walk(layer: Layer, p: int, path: str = "") -> Iterator[tuple[str, Layer, int]]:
-    """Yield every layer inside ``layer``, with its path and the width of its input."""
-    for name, child, width in layer.children(p):
-        inner = f"{path}.{name}" if path else name
-        yield inner, child, width
-        yield from walk(child, width, inner)
-
-
-def leaves(layer: Layer, p: int) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
-    """Yield every layer inside ``layer`` that has parameters, with its path and with them."""
-    for path, child, width in walk(layer, p):
-        parameters = child.parameters(width)
-        if parameters:
-            yield path, child, parameters

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import aligned, as_inputs, as_weights
-from .engine.operands import Block, Buffer
+from .arrays import as_inputs, as_weights
 from .engine.program import Program
 from .errors import InputError
-from .layer import Layer, Parameter, leaves, walk
+from .layer import Layer
 from .layers.sequential import Sequential
 from .loss import Loss
 from .lowering.predict import Predictor
+from .parameters import Parameters, walk
 
 __all__ = ["Network", "prepare"]
 
@@ -59,7 +59,7 @@ class Network:
             raise InputError(f"Network: dtype must be float32 or float64, got {dtype!r}")
         self.layer = Sequential(*layers)
         self.seed, self.dtype = seed, str(np.dtype(dtype))
-        self.inputs: int | None = None
+        self._built: Parameters | None = None
         self._local = threading.local()
         if inputs is not None:
             self.build(inputs)
@@ -83,30 +83,45 @@ class Network:
             )
         if isinstance(inputs, bool) or inputs < 1:
             raise InputError(f"Network: inputs must be at least 1, got {inputs!r}")
-        self.outputs = self.layer.outputs(inputs)
-        found = list(leaves(self.layer, inputs))
-        size = sum(int(np.prod(p.shape)) for *_, ps in found for p in ps.values())
-        self.theta: Array = aligned(size, self.dtype)
-        block = Block("f", size, self.theta)
-        self.buffers: dict[str, Buffer] = {}
-        self.declared: dict[str, Parameter] = {}
-        start = 0
-        for path, _, parameters in found:
-            for name, parameter in parameters.items():
-                stored = parameter.shape[::-1] if parameter.by_columns else parameter.shape
-                label = name + path + ("ᵀ" if parameter.by_columns else "")
-                full = f"{path}.{name}"
-                self.buffers[full] = Buffer(label, stored, "f", block, start)
-                self.declared[full] = parameter
-                start += int(np.prod(stored))
-        self.inputs = inputs
-        self.parameters: Mapping[str, Array] = {
-            name: buffer.array.T if self.declared[name].by_columns else buffer.array
-            for name, buffer in self.buffers.items()
-        }
-        rng = np.random.default_rng(self.seed)
-        for path, layer, parameters in found:
-            layer.init(rng, {name: self.parameters[f"{path}.{name}"] for name in parameters})
+        built = Parameters(self.layer, inputs, self.dtype)
+        built.draw(self.seed)
+        self._built = built
+
+    @property
+    def built(self) -> Parameters:
+        """The parameters with their names, as programs see them.
+
+        Raises
+        ------
+        InputError
+            If the network is not built.
+        """
+        if self._built is None:
+            raise InputError(
+                "Network: not built yet, so it has no parameters: give the width of the input, "
+                "Network(…, inputs=p), call build(p), or fit it"
+            )
+        return self._built
+
+    @property
+    def inputs(self) -> int | None:
+        """The width of the input; None until it is known."""
+        return None if self._built is None else self._built.inputs
+
+    @property
+    def outputs(self) -> int:
+        """The width of the output."""
+        return self.built.outputs
+
+    @property
+    def theta(self) -> Array:
+        """All parameters in one aligned vector."""
+        return self.built.theta
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """The parameters by name: views into ``theta``."""
+        return self.built.arrays
 
     def predict(self, X: Any, *, batch: int = 256, threads: int | None = None) -> Array:
         """Return f(x; θ) for every row of ``X``.
@@ -135,14 +150,12 @@ class Network:
         cached: dict[Any, Predictor] = self._local.__dict__.setdefault("predictors", {})
         key = batch, threads
         if key not in cached:
-            cached[key] = Predictor(self, batch, threads)
+            cached[key] = Predictor(self.built, batch, threads)
         return cached[key]
 
     def program(self, batch: int = 1) -> Program:
         """Return the program that predicts ``batch`` rows; print it to read it."""
-        self._needs_build("program")
-        assert self.inputs is not None
-        return Predictor(self, batch, 1).program(batch)
+        return Predictor(self.built, batch, 1).program(batch)
 
     def __str__(self) -> str:
         if self.inputs is None:
@@ -165,18 +178,13 @@ class Network:
         layers = ", ".join(map(repr, self.layer.layers))
         return f"Network({layers}, inputs={self.inputs}, dtype={self.dtype!r})"
 
-    def _needs_build(self, what: str) -> None:
-        if self.inputs is None:
-            raise InputError(f"Network.{what}: the width of the input is not known yet; build it")
-
     def __getstate__(self) -> dict[str, Any]:
-        built = self.inputs is not None
         return {
             "layer": self.layer,
             "seed": self.seed,
             "dtype": self.dtype,
             "inputs": self.inputs,
-            "theta": np.array(self.theta) if built else None,
+            "theta": None if self._built is None else np.array(self.theta),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -12,11 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from .emitter import Emitter
 from .engine.operands import Buffer
 from .errors import InputError
 from .kernels.prefetch import ENTRIES_AHEAD, fetch_ahead
 from .kernels.random import squares, unit
-from .lowering.lowering import Lowering
 
 __all__ = ["SAMPLERS", "FullBatch", "InOrder", "Sampler", "Shuffled", "Uniform", "sampler_named"]
 
@@ -32,7 +32,7 @@ class Sampler:
     """Whether rows lie anywhere, so that it pays to ask memory for those to come."""
 
     def lower(
-        self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
+        self, low: Emitter, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
     ) -> None:
         """Emit what writes the numbers of the rows of the batch into ``chosen``.
 
@@ -72,7 +72,7 @@ class Shuffled(Sampler):
     scattered = True
 
     def lower(
-        self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
+        self, low: Emitter, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
     ) -> None:
         order = low.array("order", n, kind="j" if n < 2**31 else "i")
         moves = low.array("moves", ENTRIES_AHEAD, kind="i")
@@ -90,7 +90,7 @@ class Uniform(Sampler):
     scattered = True
 
     def lower(
-        self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
+        self, low: Emitter, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
     ) -> None:
         low.emit(draw_rows, {"n": n, "batch": batch, "i": chosen})
 

@@ -28,7 +28,8 @@ from .training.fit import FitLoop
 from .training.history import History
 from .training.learning_rates import rates_of
 from .training.progress import Callback
-from .training.step import MATMUL_DTYPES, TrainingRun
+from .training.run import MATMUL_DTYPES, TrainingRun
+from .training.step import Descent
 from .validate import positive_count, renamed
 
 __all__ = ["Trainer"]
@@ -206,13 +207,16 @@ class Trainer:
                 self.slots[name] = aligned(self.network.theta.size, self.network.dtype)
         first = self.step if state is None else state.first
         run = TrainingRun(
-            self.network, self.loss, self.rule, self.sampler, X, y, w,
-            batch=n if isinstance(self.sampler, FullBatch) else min(self.batch, n),
-            threads=self.threads, seed=self.seed, slots=self.slots, first=first,
-            step=self.step if state is None else state.step, matmul_dtype=self.matmul_dtype,
-        )  # fmt: skip
+            self.network,
+            self._descent(n),
+            (X, y, w),
+            slots=self.slots,
+            step=self.step if state is None else state.step,
+            first=first,
+            threads=self.threads,
+        )
         steps = epochs * run.per_epoch
-        run.scheduled.total = first + steps
+        run.stretch(first + steps)
         fit = FitLoop(
             self, run, steps, rates_of(self.rule, first + steps), held_out, named,
             monitor, patience, tuple(callbacks), time_limit,
@@ -243,12 +247,14 @@ class Trainer:
         y = self.loss.targets(np.asarray(y), self.network.outputs, self.network.dtype)
         size = self.network.theta.size
         slots = {name: aligned(size, self.network.dtype) for name in self.rule.slots}
-        run = TrainingRun(
-            self.network, self.loss, self.rule, self.sampler, X, y, None,
-            batch=min(self.batch, X.shape[0]), threads=self.threads, seed=self.seed,
-            slots=slots, step=0, matmul_dtype=self.matmul_dtype,
-        )  # fmt: skip
+        data, descent = (X, y, None), self._descent(X.shape[0])
+        run = TrainingRun(self.network, descent, data, slots=slots, step=0, threads=self.threads)
         return run.whole
+
+    def _descent(self, n: int) -> Descent:
+        """Return how to descend on ``n`` examples."""
+        batch = n if isinstance(self.sampler, FullBatch) else min(self.batch, n)
+        return Descent(self.loss, self.rule, self.sampler, batch, self.seed, self.matmul_dtype)
 
     def _hold_out(self, X: Any, y: Array, w: Array | None, validation: Any) -> tuple[Any, ...]:
         """Return the training data, and the validation data or None."""

@@ -27,7 +27,7 @@ from .rule import Rule
 from .rules import SGD, Adam
 from .sampling import SAMPLERS
 from .trainer import Trainer
-from .training.step import MATMUL_DTYPES
+from .training.run import MATMUL_DTYPES
 
 __all__ = ["warm_up"]
 

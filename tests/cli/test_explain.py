@@ -14,7 +14,7 @@ from steepest.cli import app
 from steepest.cli.explain import _rows
 from steepest.errors import InputError, SteepestError
 from steepest.inspection.gradients import gradient
-from steepest.layer import walk
+from steepest.parameters import walk
 from steepest.pipeline.model import Model
 
 

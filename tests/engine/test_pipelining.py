@@ -38,8 +38,10 @@ from steepest.layers._dense import one_example
 from steepest.sampling import SAMPLERS
 from steepest.schedules import Cosine, ReduceOnPlateau, Step
 from steepest.training import fit as fit_loop
-from steepest.training import step as step_module
-from steepest.training.step import CHUNK, TrainingRun
+from steepest.training import run as run_module
+from steepest.training.board import CHUNK
+from steepest.training.run import TrainingRun
+from steepest.training.step import Descent
 
 RNG = np.random.default_rng(0)
 PLAIN, SMALL = SGD(lr=0.05), (Dense(16), ReLU(), Dense(2))
@@ -54,15 +56,15 @@ def lowered(layers, n=7, p=5, rule=PLAIN, sampling="shuffled", dtype="float32", 
     loss, y = Squared(), rng.standard_normal((n, network.outputs)).astype(dtype)
     slots = {name: np.zeros_like(network.theta) for name in rule.slots}
     w = rng.random(n).astype(dtype) if more.pop("weighted", False) else None
-    settings = {"batch": 1, "threads": 1, "seed": 3, "step": 0} | more
-    return TrainingRun(
-        network, loss, rule, SAMPLERS[sampling], X, y, w, slots=slots, **settings
-    ), network
+    descent = Descent(loss, rule, SAMPLERS[sampling], more.get("batch", 1), seed=3)
+    threads = more.get("threads", 1)
+    run = TrainingRun(network, descent, (X, y, w), slots=slots, step=0, threads=threads)
+    return run, network
 
 
 def trained(run, chunks):
     """Run chunks of so many steps; return the losses."""
-    run.scheduled.total = sum(chunks)
+    run.stretch(sum(chunks))
     with run.engine:
         rates = 0.05 / (1 + np.arange(sum(chunks)))
         parts = np.split(rates, np.cumsum(chunks)[:-1])
@@ -191,7 +193,7 @@ def both_ways(monkeypatch):
             pipelined = do()
             assert swept
             swept.clear()
-            patch.setattr(step_module, "pipeline", lambda *_: None)
+            patch.setattr(run_module, "pipeline", lambda *_: None)
             plain = do()
             assert not swept
         return pipelined, plain

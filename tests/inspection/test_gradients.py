@@ -75,7 +75,7 @@ def gradient(layers, theta, X, y, w, loss, rule, threads):
 
 def differences(layers, theta, X, y, w, loss):
     network = Network(*layers, inputs=X.shape[1], dtype="float64")
-    predictor = Predictor(network, 256, 1, loss)
+    predictor = Predictor(network.built, 256, 1, loss)
     targets = loss.targets(y, network.outputs, "float64")
     weights = as_weights(w, len(y), "float64", "test")
     found = np.empty_like(theta)

@@ -29,7 +29,8 @@ from steepest.estimators.shuffling import Given
 from steepest.kernels import moves
 from steepest.kernels.moves import ask_for_rows, gather, gather_items
 from steepest.sampling import SAMPLERS, FullBatch, InOrder, Shuffled
-from steepest.training.step import TrainingRun
+from steepest.training.run import TrainingRun
+from steepest.training.step import Descent
 
 ENTRYWISE = [
     ReLU(), LeakyReLU(), ELU(), SELU(), GELU(), SiLU(), Mish(), Tanh(), Sigmoid(), Softplus(),
@@ -43,9 +44,13 @@ def run_of(*layers, threads, inputs, n=40, steps=3):
     X, y = data.standard_normal((n, inputs)), data.integers(0, 3, n)
     network = Network(*layers, Dense(3), inputs=inputs, dtype="float64", seed=0)
     run = TrainingRun(
-        network, SoftmaxCrossEntropy(), SGD(lr=0.1), InOrder(), X, y, None, batch=n,
-        threads=threads, seed=0, slots={}, step=0,
-    )  # fmt: skip
+        network,
+        Descent(SoftmaxCrossEntropy(), SGD(lr=0.1), InOrder(), n),
+        (X, y, None),
+        slots={},
+        step=0,
+        threads=threads,
+    )
     with run.engine:
         run.run(np.full(steps, 0.1))
     return run, network
@@ -65,7 +70,7 @@ def test_an_entrywise_layer_stays_on_the_units_that_the_thread_has_computed():
     run, _ = run_of(Dense(256), ReLU(), Dense(256), ReLU(), threads=2, inputs=300)
     steps = shown(run)
     at = steps.index(("ReLU.forward", "units"))
-    assert steps[at - 1] == ("forward", "units")  # and no barrier in between
+    assert steps[at - 1] == ("Dense.forward", "units")  # and no barrier in between
     assert steps[at + 1] == ("barrier", None)  # the next layer reads all units
     back = [k for k, step in enumerate(steps) if step == ("ReLU.backward_x", "units")]
     assert back
@@ -161,9 +166,13 @@ def test_rows_in_csr_form_are_asked_for_line_by_line(monkeypatch):
 def training_run(sampler, X, batch):
     network = Network(Dense(20), Dense(3), inputs=X.shape[1], dtype="float64")
     return TrainingRun(
-        network, SoftmaxCrossEntropy(), SGD(lr=0.1), sampler, X, np.arange(X.shape[0]) % 3, None,
-        batch=batch, threads=1, seed=0, slots={}, step=0,
-    )  # fmt: skip
+        network,
+        Descent(SoftmaxCrossEntropy(), SGD(lr=0.1), sampler, batch),
+        (X, np.arange(X.shape[0]) % 3, None),
+        slots={},
+        step=0,
+        threads=1,
+    )
 
 
 @pytest.mark.parametrize("sampler", [*SAMPLERS.values(), Given()])

@@ -41,7 +41,7 @@ def test_evaluate_is_the_weighted_average_of_the_loss(network, threads):
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((300, 128)), rng.standard_normal((300, 3))
     w = as_weights(rng.uniform(size=300), 300, "float64", "test")
-    out, loss = Predictor(network, 256, threads, Squared()).evaluate(X, y, w)
+    out, loss = Predictor(network.built, 256, threads, Squared()).evaluate(X, y, w)
     expected = forward(network, X)
     np.testing.assert_allclose(out, expected, rtol=1e-10, atol=1e-10)
     assert loss == pytest.approx(np.mean(w * 0.5 * ((expected - y) ** 2).sum(axis=1)))
@@ -54,10 +54,10 @@ def test_predictions_are_the_same_whoever_makes_them(dtype):
     y, w = rng.integers(0, 2, 3000), rng.uniform(size=3000).astype(dtype)
     network = Network(Dense(32), ReLU(), Dense(2), inputs=20, dtype=dtype)
     once = network.predict(X, threads=1)
-    evaluated = Predictor(network, 256, 2, SoftmaxCrossEntropy()).evaluate(X, y, w)
+    evaluated = Predictor(network.built, 256, 2, SoftmaxCrossEntropy()).evaluate(X, y, w)
     for _ in range(5):
         np.testing.assert_array_equal(network.predict(X, threads=2), once)
-        again = Predictor(network, 256, 2, SoftmaxCrossEntropy()).evaluate(X, y, w)
+        again = Predictor(network.built, 256, 2, SoftmaxCrossEntropy()).evaluate(X, y, w)
         np.testing.assert_array_equal(again[0], once)
         assert again[1] == evaluated[1]
 
@@ -84,7 +84,7 @@ def test_real_targets_and_a_last_shorter_block_count_by_rows():
     X = np.random.default_rng(0).standard_normal((1001, 4)).astype(np.float32)
     network = Network(Dense(2), inputs=4)
     y = np.zeros((1001, 2), np.float32)
-    z, loss = Predictor(network, 100, 2, Squared()).evaluate(X, y, np.ones(1001, np.float32))
+    z, loss = Predictor(network.built, 100, 2, Squared()).evaluate(X, y, np.ones(1001, np.float32))
     assert loss == pytest.approx(0.5 * float(np.mean((z**2).sum(axis=1))), rel=1e-6)
 
 

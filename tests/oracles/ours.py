@@ -9,8 +9,8 @@ from problems import STEPS, Problem, at
 
 from helpers import run_kernel
 from steepest import Embedding, Network, Rule, Sequential, Trainer
-from steepest.layer import walk
 from steepest.layers import Dropout
+from steepest.parameters import walk
 
 Arrays = dict[str, np.ndarray]
 

@@ -18,7 +18,9 @@ from steepest.lowering.batches import InputRows
 from steepest.lowering.lowering import Lowering
 from steepest.lowering.predict import Predictor
 from steepest.sampling import InOrder, Shuffled
-from steepest.training.step import CHUNK, TrainingRun
+from steepest.training.board import CHUNK
+from steepest.training.run import TrainingRun
+from steepest.training.step import Descent
 
 from .. import race
 from .. import work as works
@@ -49,13 +51,21 @@ class Training:
         linear = self.linear = isinstance(work, works.Stream)
         rule = Adam(work.lr) if getattr(work, "rule", "SGD") == "Adam" else SGD(work.lr)
         self.rates = np.full(CHUNK, work.lr, np.float32)
-        self.run_ = TrainingRun(
-            network, Logistic() if linear else SoftmaxCrossEntropy(), rule, InOrder(),
-            X, y.astype(np.float32)[:, None] if linear else y, None,
-            batch=work.batch, threads=self.threads, seed=0, step=0,
+        descent = Descent(
+            Logistic() if linear else SoftmaxCrossEntropy(),
+            rule,
+            InOrder(),
+            work.batch,
             matmul_dtype="bfloat16" if getattr(work, "bf16", False) else None,
+        )
+        self.run_ = TrainingRun(
+            network,
+            descent,
+            (X, y.astype(np.float32)[:, None] if linear else y, None),
             slots={name: aligned(network.theta.size, network.dtype) for name in rule.slots},
-        )  # fmt: skip
+            step=0,
+            threads=self.threads,
+        )
 
     def run(self, count):
         with self.run_.engine:
@@ -133,7 +143,7 @@ class Sweep:
         if work.what == "evaluate":
             self.w = np.ones(work.rows, np.float32)
             network = network_of(problem.parameters)
-            self.predictor = Predictor(network, 256, None, SoftmaxCrossEntropy())
+            self.predictor = Predictor(network.built, 256, None, SoftmaxCrossEntropy())
         else:
             self._lower_gather(work)
 
@@ -153,7 +163,7 @@ class Sweep:
         self.steps, self.t = work.rows // work.batch, Buffer.number("t")
         self.program = Program("gather", work.batch, "float32", 1)
         self.arena, control = Arena("float32"), Control()
-        low = Lowering(self.program, self.arena, self.network, control, self.t, training=True)
+        low = Lowering(self.program, self.arena, self.network.built, control, self.t, training=True)
         chosen = self.arena.array("i", work.batch + rows_ahead(work.batch), kind="i")
         epoch = self.arena.array("epoch", 2, kind="i")
         Shuffled().lower(low, work.rows, work.batch, self.steps, epoch, chosen)

@@ -137,7 +137,8 @@ class _Probe(Runner):
         for program, kernel in zip(
             (self.value, self.gradient), loss.kernels(prepared), strict=True
         ):
-            low = Lowering(program, arena, network, self.control, Buffer.number("t"), training=True)
+            step = Buffer.number("t")
+            low = Lowering(program, arena, network.built, self.control, step, training=True)
             low.emit(kernel, names)
         arena.allocate()
         self.z, self.dz, self.loss, self.w = (arrays[k].array for k in ("z", "dz", "loss", "w"))

@@ -89,21 +89,21 @@ class Probe(Runner):
         self.network = Network(layer, inputs=p, dtype=dtype)
         super().__init__()
         self.training, self.fused = training, fused
-        arena = Arena(dtype)
+        arena, built = Arena(dtype), self.network.built
         self.gradient = aligned(self.network.theta.size, dtype)
         step = Buffer.number("t")
         step.array[()] = _STEP
         rate = arena.array("rate", 1)
         x = arena.array("x", n, p)
         if fused:
-            target = Accumulator(self.network.buffers, Buffer("rate", (), "f", rate.block))
+            target = Accumulator(built.buffers, Buffer("rate", (), "f", rate.block))
         else:
-            target = Accumulator.like_theta(self.network, self.gradient, Constant(ALPHA))
+            target = Accumulator(built.like(self.gradient), Constant(ALPHA))
         self.whole = Program("check", n, dtype, threads)
         scheduled = ScheduledValues(arena, step, 1)
         scheduled.total = 2 * _STEP
         low = Lowering(
-            self.whole, arena, self.network, self.control, step,
+            self.whole, arena, built, self.control, step,
             training=training, target=target, scheduled=scheduled,
         )  # fmt: skip
         y, backward = low.child("0", layer, x)
@@ -120,12 +120,8 @@ class Probe(Runner):
         self.targets = self.theta if fused else self._views(self.gradient)
 
     def _views(self, vector: Array) -> dict[str, Array]:
-        found = {}
-        for name, b in self.network.buffers.items():
-            view = vector[b.offset : b.offset + b.size].reshape(b.shape)
-            by_columns = self.network.declared[name].by_columns
-            found[name.removeprefix("0.")] = view.T if by_columns else view
-        return found
+        views = self.network.built.views(vector)
+        return {name.removeprefix("0."): view for name, view in views.items()}
 
     def outputs(self) -> Array:
         """Go forward and return y."""

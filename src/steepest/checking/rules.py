@@ -16,7 +16,7 @@ from ..errors import SteepestError
 from ..layer import described
 from ..layers.identity import Identity
 from ..lowering.lowering import Lowering
-from ..network import Network
+from ..parameters import Parameters
 from ..rule import Rule
 from .differences import Settings, compare
 from .plain import PlainError
@@ -102,9 +102,9 @@ class _Probe(Runner):
         self.theta, self.g = aligned(theta.size, dtype), aligned(theta.size, dtype)
         self.slots = {name: aligned(theta.size, dtype) for name in rule.slots}
         self.theta[:] = theta
-        network = Network(Identity(), inputs=1, dtype=dtype)
+        parameters = Parameters(Identity(), 1, dtype)
         low = Lowering(
-            self.program, arena, network, self.control, Buffer.number("t"), training=True
+            self.program, arena, parameters, self.control, Buffer.number("t"), training=True
         )
         arrays = {"theta": self.theta, "g": self.g, **self.slots}
         names: dict[str, Any] = {name: Buffer.of(name, array) for name, array in arrays.items()}

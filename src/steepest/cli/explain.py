@@ -131,7 +131,7 @@ def _follow(
 ) -> None:
     """Show the way of each row, forwards and backwards."""
     from ..inspection.gradients import Gradients
-    from ..layer import walk
+    from ..parameters import walk
 
     part = _take(table, picked)
     X, y = _data(model, part)

@@ -80,6 +80,10 @@ class Buffer:
         """Return the first ``n`` entries of a vector."""
         return Buffer(self.name, (n,), self.kind, self.block, self.offset)
 
+    def as_number(self) -> Buffer:
+        """Return the first entry as a number in memory: how a kernel gets one that it reads."""
+        return Buffer(self.name, (), self.kind, self.block, self.offset)
+
     def as_vector(self) -> Buffer:
         """Return the same memory as a vector: how a kernel gets a number that it changes."""
         return Buffer(self.name, (self.size,), self.kind, self.block, self.offset)

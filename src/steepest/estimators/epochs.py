@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from ..loss import Loss
 from ..network import Network
 from ..sampling import InOrder
-from ..training.step import CHUNK, TrainingRun
+from ..training.board import CHUNK
+from ..training.run import TrainingRun
+from ..training.step import Descent
 from .optimizer import Optimizer
 from .shuffling import Given, Shuffle
 
@@ -29,7 +31,7 @@ class Session:
     Parameters
     ----------
     X, y, w
-        Prepared, as `steepest.training.step.TrainingRun` wants them. A batch is averaged by the
+        Prepared, as `steepest.training.run.TrainingRun` wants them. A batch is averaged by the
         weights in it, as in scikit-learn.
     batch : int
     shuffle : bool
@@ -54,10 +56,17 @@ class Session:
     ) -> None:
         self.network, self.optimizer = network, optimizer
         self._sampler = Given() if shuffle else InOrder()
+        descent = Descent(
+            loss, optimizer.rule, self._sampler, batch, seed, per_weight=w is not None
+        )
         self._run = TrainingRun(
-            network, loss, optimizer.rule, self._sampler, X, y, w, batch=batch, threads=threads,
-            seed=seed, slots=optimizer.slots, step=optimizer.step, per_weight=w is not None,
-        )  # fmt: skip
+            network,
+            descent,
+            (X, y, w),
+            slots=optimizer.slots,
+            step=optimizer.step,
+            threads=threads,
+        )
         self.per_epoch, self.engine = self._run.per_epoch, self._run.engine
         self.exchange, self.threads = self._run.exchange, self._run.threads
         self.examples, self._chunk = X.shape[0], 64
@@ -68,7 +77,7 @@ class Session:
     def begin(self, total: int) -> None:
         """Prepare for a fit of ``total`` steps at most, which schedules stretch over."""
         self.optimizer.pace.begin(total)
-        self._run.scheduled.total = total
+        self._run.stretch(total)
 
     def epoch(
         self,

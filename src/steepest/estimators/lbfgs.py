@@ -21,8 +21,10 @@ from ..losses import Squared
 from ..network import Network
 from ..rule import Rule
 from ..sampling import InOrder
+from ..training.board import CHUNK
 from ..training.history import History
-from ..training.step import CHUNK, TrainingRun
+from ..training.run import TrainingRun
+from ..training.step import Descent
 from .callbacks import CallbackList
 from .rows import Rows
 from .squared_mean import SquaredMean
@@ -82,11 +84,10 @@ class Objective:
         self._shares = np.add.reduceat(weights, starts) / weights.sum()
         self.l2 = alpha / float(weights.sum())
         self._gradient = aligned(network.theta.size, network.dtype)
-        self._run = TrainingRun(
-            network, loss, Accumulate(l2=self.l2), InOrder(), X, y, w, batch=batch,
-            threads=threads, seed=0, slots={"gradient": self._gradient}, step=0,
-            per_weight=w is not None,
-        )  # fmt: skip
+        rule = Accumulate(l2=self.l2)
+        descent = Descent(loss, rule, InOrder(), batch, per_weight=w is not None)
+        slots = {"gradient": self._gradient}
+        self._run = TrainingRun(network, descent, (X, y, w), slots=slots, step=0, threads=threads)
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Return the objective at ``theta``, and its gradient."""
@@ -140,7 +141,8 @@ def fit_lbfgs(model: BaseMLP, rows: Rows, watched: tuple[Any, ...]) -> None:
     model.n_iter_ = min(int(found.nit), model.max_iter)
     model.loss_ = float(found.fun)
     if isinstance(loss, SquaredMean):
-        decaying = [A for name, A in network.parameters.items() if network.declared[name].decays]
+        declared = network.built.declared
+        decaying = [A for name, A in network.parameters.items() if declared[name].decays]
         penalty = 0.5 * objective.l2 * sum(float(np.vdot(A, A)) for A in decaying)
         model.loss_ = (model.loss_ - penalty) / network.outputs + penalty
     if found.status != 0 and not stopped:

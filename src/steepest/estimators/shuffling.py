@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..emitter import Emitter
 from ..engine.operands import Buffer, Handle
-from ..lowering.lowering import Lowering
 from ..sampling import Sampler, take_rows
 
 __all__ = ["Given", "Shuffle"]
@@ -33,7 +33,7 @@ class Given(Sampler):
     order: Handle = field(default_factory=_handle)
 
     def lower(
-        self, low: Lowering, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
+        self, low: Emitter, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
     ) -> None:
         names = {"epoch": epoch, "per_epoch": per_epoch, "order": self.order}
         low.emit(take_rows, {**names, "batch": batch, "i": chosen}, nbytes=8 * batch)

@@ -155,7 +155,7 @@ class _Validation:
         self._y = self._loss.targets(model._targets(rows.y), network.outputs, network.dtype)
         w = np.ones(len(rows.y)) if rows.w is None else rows.w / rows.w.mean()
         self._w = np.ascontiguousarray(w, network.dtype)
-        self._predictor = Predictor(network, 512, model.n_threads, self._loss)
+        self._predictor = Predictor(network.built, 512, model.n_threads, self._loss)
         self._metrics = metrics_named(model.metrics or ())
 
     def row(self) -> dict[str, float]:

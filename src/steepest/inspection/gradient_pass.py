@@ -1,14 +1,13 @@
-"""A sweep: forward, ℓ and backward over all rows of some data, block after block, at fixed θ.
+"""A gradient pass: forward, ℓ and backward over all rows of some data, block by block, at fixed θ.
 
 What comes of it is for observers to say (`steepest.inspection.observers`), and for the gradient, if
-it is
-asked for. Dropout leaves nothing out: the network is the one that predicts.
+it is asked for. Dropout leaves nothing out: the network is the one that predicts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +19,12 @@ from ..engine.operands import Buffer, Handle
 from ..engine.program import Program
 from ..kernels.moves import advance, following_rows, put_items
 from ..loss import Loss
+from ..lowering.batches import Batches
 from ..lowering.lowering import Accumulator, Lowering
-from ..lowering.objective import Objective
 from ..lowering.observer import Observer
+from ..network import Network
 from ..system.cores import threads_for
-
-if TYPE_CHECKING:
-    from ..network import Network
+from ..training.step import backpropagate
 
 __all__ = ["GradientPass"]
 
@@ -36,7 +34,7 @@ _KEPT = 8  # programs, for as many sizes of the last block
 
 
 class GradientPass:
-    """The programs of a sweep, kept from one run to the next.
+    """The programs of a gradient pass, kept from one run to the next.
 
     Parameters
     ----------
@@ -75,14 +73,14 @@ class GradientPass:
     ) -> None:
         self._network, self._observers, self._wants_dx = network, observers, wants_dx
         self._batch, self._threads = batch, threads
-        self._objective = Objective(loss, is_sparse(X), y, weighted=True)
+        self._loss, self._batches = loss, Batches(is_sparse(X), y, weighted=True)
         self._control, self._step = Control(), Buffer.number("t")
         self._losses = Handle("losses", "f", 1)
         self._share = Buffer("1/n", (), "f", Buffer.of("1/n", aligned(1, network.dtype)).block)
         self._target: Accumulator | None = None
         self.gradient = aligned(network.theta.size if gradient else 0, network.dtype)
         if gradient:
-            self._target = Accumulator.like_theta(network, self.gradient, self._share)
+            self._target = Accumulator(network.built.like(self.gradient), self._share)
         self._programs: dict[tuple[int, int], Program] = {}
 
     def run(self, X: Any, y: Array, w: Array) -> Array:
@@ -97,7 +95,7 @@ class GradientPass:
         if is_sparse(X) and not X.has_canonical_format:  # the square of a sum is no sum of squares
             X = X.copy()
             X.sum_duplicates()
-        self._objective.set(X, y, w)
+        self._batches.set(X, y, w)
         self._losses.set(losses)
         self.gradient[:] = 0
         self._share.array[()] = 1 / n
@@ -126,12 +124,13 @@ class GradientPass:
         program = Program("gradient", n, network.dtype, threads)
         arena = Arena(network.dtype)
         low = Lowering(
-            program, arena, network, self._control, self._step,
+            program, arena, network.built, self._control, self._step,
             training=False, target=self._target, observers=self._observers,
         )  # fmt: skip
         chosen = arena.array("i", n, kind="i")
         low.emit(following_rows, {"batch": self._batch, "i": chosen})
-        losses = self._objective.lower(low, network, chosen, scale=1.0, wants_dx=self._wants_dx)
+        batch = self._batches.fetch(low, chosen)
+        losses, _ = backpropagate(low, self._loss, batch, scale=1.0, wants_dx=self._wants_dx)
         low.emit(put_items, {"batch": losses, "i": chosen, "out": self._losses})
         low.emit(advance, {"t": self._step.as_vector()})
         low.barrier()

@@ -167,7 +167,8 @@ class Gradients:
         for array in (*dys.values(), *([] if dx is None else [dx])):
             array /= n
         vector = sweep.gradient.copy()
-        return Gradient(_average(losses), losses, vector, self._named(vector), ys, dys, dx)
+        by_name = self.network.built.views(vector)
+        return Gradient(_average(losses), losses, vector, by_name, ys, dys, dx)
 
     def norms(self, X: Any, y: Any, weights: Any = None) -> ExampleNorms:
         """Return ‖∇_θ ℓ_i‖ of every example, by layer and in all, without storing a gradient.
@@ -194,7 +195,8 @@ class Gradients:
         losses = sweep.run(X, y, w)
         mean = sweep.gradient.copy()
         variance = np.maximum(observer.vector - mean * mean, 0)
-        return Moments(_average(losses), self._named(mean), self._named(variance))
+        views = self.network.built.views
+        return Moments(_average(losses), views(mean), views(variance))
 
     def each(
         self, X: Any, y: Any, weights: Any = None, out: Mapping[str, Array] | None = None
@@ -218,7 +220,7 @@ class Gradients:
         sweep, observer = self._sweep(X, y, "each")
         found: dict[str, Array] = {}
         for name, view in self.network.parameters.items():
-            turned = self.network.declared[name].by_columns  # then memory holds the transpose
+            turned = self.network.built.declared[name].by_columns  # then memory holds the transpose
             shape = (X.shape[0], *view.shape)
             if out is None:
                 stored = (shape[0], *view.shape[::-1]) if turned else shape
@@ -264,15 +266,6 @@ class Gradients:
             ), observer  # fmt: skip
         self._sweeps[key][0].program(X.shape[0])
         return self._sweeps[key]
-
-    def _named(self, vector: Array) -> dict[str, Array]:
-        """Return the parts of a vector like θ by name, in the parameters' shapes."""
-        network = self.network
-        found = {}
-        for name, buffer in network.buffers.items():
-            part = vector[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
-            found[name] = part.T if network.declared[name].by_columns else part
-        return found
 
 
 _KINDS: dict[str, tuple[Callable[[Network], Observer], bool]] = {

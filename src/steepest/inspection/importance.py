@@ -99,7 +99,7 @@ def importance(
     if groups is None:
         groups = {str(column): [column] for column in range(X.shape[1])}
     n = X.shape[0]
-    predictor = Predictor(network, 256, threads, loss)
+    predictor = Predictor(network.built, 256, threads, loss)
     weights = np.ones(n, network.dtype)
     before = predictor.evaluate(X, y, weights)[1]
     rng = np.random.default_rng(seed)

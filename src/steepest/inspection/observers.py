@@ -20,7 +20,7 @@ from ..engine.operands import Buffer, Constant, Handle
 from ..errors import InputError
 from ..kernels.moves import put
 from ..layer import Layer
-from ..lowering.lowering import Accumulator, Lowering
+from ..lowering.lowering import Lowering
 from ..lowering.observer import Observer
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Squares(OfExamples):
 
     def __init__(self, network: Network) -> None:
         self.vector = aligned(network.theta.size, network.dtype)
-        self._theta = Accumulator.like_theta(network, self.vector, Constant(1.0), "Σd²").theta
+        self._theta = network.built.like(self.vector, "Σd²")
 
     def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
         return low.targets(layer, p, self._theta)

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from ..arrays import rows_of
 from ..errors import InputError
-from ..layer import walk
 from ..network import Network
+from ..parameters import walk
 from ..validate import positive_count
 from .gradient_pass import GradientPass
 from .observers import Flow, Norms, Slopes, arrays_for
 
 if TYPE_CHECKING:
     from ..training.progress import Progress
-    from ..training.step import TrainingRun
+    from ..training.run import TrainingRun
 
 __all__ = ["Watch", "noise_scale", "verdict"]
 
@@ -191,7 +191,7 @@ class _Glass:
         self._flow, self._norms, self._slopes = Flow(), Norms(), Slopes()
         X, y, _ = run.data
         self._sweep = GradientPass(
-            run.network, run.loss, X, y, (self._flow, self._norms, self._slopes),
+            run.network, run.descent.loss, X, y, (self._flow, self._norms, self._slopes),
             gradient=True, batch=examples, threads=run.threads,
         )  # fmt: skip
         self._sweep.program(examples)
@@ -293,7 +293,7 @@ def verdict(batch: int, scale: float, seen: int) -> str:
 def _by_layer(network: Network, vector: Array) -> dict[str, Array]:
     """Return the parts of a vector like θ by the path of the layer."""
     spans: dict[str, list[int]] = {}
-    for name, buffer in network.buffers.items():
+    for name, buffer in network.built.buffers.items():
         span = spans.setdefault(name.rpartition(".")[0], [buffer.offset, 0])
         span[1] = buffer.offset + buffer.size
     return {path: vector[start:stop] for path, (start, stop) in spans.items()}

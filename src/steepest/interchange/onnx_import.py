@@ -16,8 +16,9 @@ import numpy as np
 
 from .. import layers as own
 from ..errors import InputError, ModelError
-from ..layer import Layer, walk
+from ..layer import Layer
 from ..network import Network
+from ..parameters import walk
 from ..saved.size import check_size
 from .graph import Array
 from .onnx_file import OnnxFile

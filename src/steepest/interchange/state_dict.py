@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..layer import Layer, leaves
+from ..layer import Layer
 from ..layers import Dense, Embedding, LayerNorm
 from ..network import Network
+from ..parameters import leaves
 
 __all__ = ["from_state_dict", "to_state_dict"]
 

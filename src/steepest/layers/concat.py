@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..kernels.moves import add_columns, copy_columns
-from ..layer import Array, Backward, Layer
-from ..lowering.lowering import Lowering
+from ..layer import Array, Layer
 from ._combinator import Combinator
 
 __all__ = ["Concat"]
@@ -34,7 +34,7 @@ class Concat(Combinator):
         for layer in self.layers:
             layer.check_inputs(X)
 
-    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         n, p = x.shape
         y = low.array("y", n, self.outputs(p))
         branches = []

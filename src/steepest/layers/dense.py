@@ -1,9 +1,7 @@
-"""Dense: y = x Aᵀ + b, the affine map of every row.
+"""Dense: y = A x + b, the affine map of every example; (n, p) -> (n, q).
 
-This file says what the layer is. Its kernels are in `steepest.layers._dense`, where `choose` says
-which ones a program gets: `by_columns` (A stored column after column), `one_example` (the same for
-one example at a time), `by_rows` (row after row, for few outputs) and `csr` (CSR input).
-`example_gradients` has those for the gradients of single examples.
+Its kernels here are those of wide layers on a batch. `steepest.layers._dense` has others, for one
+example, for few outputs, for CSR input and for gradients of single examples; it chooses among them.
 """
 
 from __future__ import annotations
@@ -14,14 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..engine.operands import Buffer, SparseBatch
-from ..errors import InputError
-from ..init import INITIALISERS
-from ..layer import Array, Backward, Layer, Parameter
-from ..lowering.lowering import Lowering
+from ..emitter import Backward, Emitter
+from ..engine.operands import Buffer
+from ..init import check, draw
+from ..kernels import gemm, part
+from ..layer import Array, Layer, Parameter
 from ..validate import positive_count
 from ._dense import example_gradients
-from ._dense.choose import FEW_OUTPUTS, kernels_for
+from ._dense.lower import FEW_OUTPUTS, Kernels, lower
 
 __all__ = ["Dense"]
 
@@ -42,7 +40,7 @@ class Dense(Layer):
 
     Notes
     -----
-    Φ: dx = dy A; dA = dyᵀ x, db = Σ_n dy.
+    Φ: dx = Aᵀ dy; dA = dy xᵀ and db = dy, added up over the examples of the batch.
     """
 
     takes_sparse: ClassVar[bool] = True
@@ -53,11 +51,7 @@ class Dense(Layer):
 
     def __post_init__(self) -> None:
         positive_count("Dense", "units", self.units)
-        if not callable(self.weights) and self.weights not in INITIALISERS:
-            raise InputError(
-                f"Dense: no initialiser {self.weights!r}; there are {', '.join(INITIALISERS)}, "
-                "or give a function (rng, shape) -> array"
-            )
+        check("Dense", self.weights)
 
     def outputs(self, p: int) -> int:
         return self.units
@@ -68,60 +62,43 @@ class Dense(Layer):
         return A | {"b": Parameter((self.units,))} if self.bias else A
 
     def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
-        A = theta["A"]
-        draw = self.weights if callable(self.weights) else INITIALISERS[self.weights]
-        drawn = np.asarray(draw(rng, A.shape))
-        if drawn.shape != A.shape:
-            raise InputError(
-                f"Dense: the initialiser must return an array of shape {A.shape}, got {drawn.shape}"
-            )
-        A[...] = drawn
+        theta["A"][...] = draw("Dense", self.weights, rng, theta["A"].shape)
 
     def flops(self, p: int) -> int:
         return 2 * p * self.units
 
-    def lower(self, low: Lowering, x: Buffer | SparseBatch) -> tuple[Buffer, Backward]:
-        n, p = x.shape
-        y = low.array("y", n, self.units)
-        names: dict[str, Any] = {"x": x, "y": y, **low.theta(self, p)}
-        if not self.bias:
-            names["b"] = low.array("zero", self.units)
-        flops = n * self.flops(p)
-        kernels = kernels_for(n, p, self.units, sparse=isinstance(x, SparseBatch))
-        if isinstance(x, SparseBatch):
-            names |= {"values": x.data, "columns": x.indices, "starts": x.indptr, "i": x.chosen}
-            flops = 2 * x.nonzeros * n * self.units
-        parts = {}
-        if kernels.in_parts:
-            parts = {"units": low.dynamic_share(self.units), "inputs": low.dynamic_share(p)}
-        forward = low.emit(kernels.forward, {**names, **parts}, flops=flops)
+    # The rows of x, y, dx and dy are examples, and At is Aᵀ: what is A x for one is x At for all.
+    # A thread has a share of the outputs (``units``) or of the inputs.
 
-        def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
-            names["dy"] = dy
-            if not self.bias:
-                names["db"] = low.array("nowhere", self.units)
-            dx = None
-            if wants_dx and kernels.backward_x is not None:
-                dx = names["dx"] = low.array("dx", n, p)
-                if kernels.both is not None and low.fused and low.program.threads == 1:
-                    low.emit(kernels.both, {**names, **low.targets(self, p)}, flops=2 * flops)
-                    return dx
-                low.emit(kernels.backward_x, {**names, **parts}, flops=flops)
-            low.backward_theta(self, p, kernels.backward_theta, names, flops, waits=kernels.by_rows)
-            if kernels.update_and_forward is not None and low.fused and not wants_dx:
-                low.join(
-                    forward,
-                    kernels.update_and_forward,
-                    {**names, **low.targets(self, p)},
-                    2 * flops,
-                )
-            return dx
+    @staticmethod
+    def forward(x: Array, At: Array, b: Array, y: Array, blas: int, units: range) -> None:
+        """y = x At + b"""
+        one = y.dtype.type(1)
+        for i in range(y.shape[0]):
+            for j in units:
+                y[i, j] = b[j]
+        gemm(blas, one, x, At[:, part(units)], one, y[:, part(units)])
 
-        return y, backward
+    @staticmethod
+    def backward_x(x: Array, At: Array, dy: Array, dx: Array, blas: int, inputs: range) -> None:
+        """dx = dy Atᵀ"""
+        gemm(blas, x.dtype.type(1), dy, At[part(inputs)].T, x.dtype.type(0), dx[:, part(inputs)])
+
+    @staticmethod
+    def backward_theta(
+        alpha: float, x: Array, y: Array, dy: Array, dAt: Array, db: Array, blas: int, units: range
+    ) -> None:
+        """dAt += alpha xᵀ dy, db += alpha Σ_n dy"""
+        gemm(blas, alpha, x.T, dy[:, part(units)], x.dtype.type(1), dAt[:, part(units)])
+        for i in range(dy.shape[0]):
+            for j in units:
+                db[j] += alpha * dy[i, j]
+
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
+        return lower(self, Kernels(self.forward, self.backward_theta, self.backward_x), low, x)
 
     def lower_examples(
-        self, low: Lowering, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
+        self, low: Emitter, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
     ) -> bool:
-        """Emit the kernels of `example_gradients`."""
         example_gradients.lower(low, what, kernel, {**names, "bias": int(self.bias)})
         return True

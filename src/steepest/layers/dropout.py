@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..emitter import Backward
 from ..kernels.random import squares
-from ..layer import Array, Backward, Layer
+from ..layer import Array, Layer
 from ..schedules import Schedule
 from ..validate import fraction
 
 if TYPE_CHECKING:
+    from ..emitter import Emitter
     from ..engine.operands import Buffer
-    from ..lowering.lowering import Lowering
 
 __all__ = ["Dropout"]
 
@@ -44,7 +45,7 @@ class Dropout(Layer):
         if not callable(self.rate):
             fraction("Dropout", "rate", self.rate)
 
-    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         """Emit forward and backward with one key; in a prediction, or at rate 0, nothing."""
         if not low.training or self.rate == 0:
             return x, lambda dy, wants_dx: dy if wants_dx else None

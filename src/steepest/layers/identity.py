@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..layer import Backward, Layer
+from ..emitter import Backward
+from ..layer import Layer
 
 if TYPE_CHECKING:
+    from ..emitter import Emitter
     from ..engine.operands import Buffer
-    from ..lowering.lowering import Lowering
 
 __all__ = ["Identity"]
 
@@ -25,6 +26,6 @@ class Identity(Layer):
         """Return 0."""
         return 0
 
-    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         """Emit nothing; return x, and dx = dy."""
         return x, lambda dy, wants_dx: dy if wants_dx else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..errors import InputError
 from ..kernels.moves import copy_columns
-from ..layer import Array, Backward, Layer
-from ..lowering.lowering import Lowering
+from ..layer import Array, Layer
 from ..validate import positive_count
 from ._combinator import Combinator
 
@@ -66,7 +66,7 @@ class Parallel(Combinator):
             layer.check_inputs(X[:, start : start + width])
             start += width
 
-    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         n, p = x.shape
         y = low.array("y", n, self.outputs(p))
         branches = []

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..errors import InputError
 from ..kernels.moves import sum_of
-from ..layer import Array, Backward, Layer, Parameter
-from ..lowering.lowering import Lowering
+from ..layer import Array, Layer, Parameter
 from ._combinator import Combinator
 
 __all__ = ["Parametric"]
@@ -62,7 +62,7 @@ class Parametric(Combinator):
     def flops(self, p: int) -> int:
         return super().flops(p) + 3 * p
 
-    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         n, p = x.shape
         f, back = low.child("0", self.layers[0], x)
         y = low.array("y", n, p)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..errors import InputError
 from ..kernels.moves import sum_of
-from ..layer import Array, Backward, Layer
-from ..lowering.lowering import Lowering
+from ..layer import Array, Layer
 from ._combinator import Combinator
 from .sequential import Sequential
 
@@ -39,7 +39,7 @@ class Residual(Combinator):
     def check_inputs(self, X: Array) -> None:
         self.layers[0].check_inputs(X)
 
-    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         g, back = Sequential(*self.layers).lower(low, x)
         y = low.array("y", *x.shape)
         low.emit(sum_of, {"first": x, "second": g, "total": y}, flops=y.size)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
-from ..layer import Array, Backward, Layer
-from ..lowering.lowering import Lowering
+from ..layer import Array, Layer
 from ._combinator import Combinator
 
 __all__ = ["Sequential"]
@@ -38,7 +38,7 @@ class Sequential(Combinator):
     def check_inputs(self, X: Array) -> None:
         self.layers[0].check_inputs(X)
 
-    def lower(self, low: Lowering, x: Buffer) -> tuple[Buffer, Backward]:
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         steps: list[tuple[Backward, bool]] = []
         learned = False  # whether an earlier layer has parameters, and so needs dx
         for name, layer, p in self.children(x.shape[1]):

@@ -1,8 +1,8 @@
-"""The data of a run as instructions see them: inputs, targets, weights."""
+"""The data of a run as instructions see them: inputs, targets and weights, batch by batch."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,60 @@ from numpy.typing import NDArray
 from ..engine.operands import Buffer, Handle, SparseBatch
 from ..kernels.moves import ask_for_rows, gather, gather_items
 from .lowering import Lowering
+
+__all__ = ["Batch", "Batches", "InputRows", "TargetRows"]
+
+Array = NDArray[Any]
+
+
+class Batch(NamedTuple):
+    """The examples of one step, as operands."""
+
+    i: Buffer
+    """Which ones: numbers of rows of X, and behind them those of rows to come."""
+    x: Any
+    """A buffer, or a `SparseBatch`."""
+    y: Buffer
+    w: Buffer
+    like: Array
+    """Targets of this kind, none of them: a loss chooses its kernels by it."""
+
+
+class Batches:
+    """X, y and w, which can be exchanged for others of the same kind.
+
+    Parameters
+    ----------
+    sparse : bool
+        Whether X is in CSR form.
+    y : ndarray
+        Prepared targets of the kind that will come (`Loss.targets`).
+    weighted : bool
+        Whether examples have weights.
+    """
+
+    def __init__(self, sparse: bool, y: Array, weighted: bool) -> None:
+        self.sparse, self._like = sparse, y[:0]
+        self._inputs, self._targets = InputRows(sparse), TargetRows(y, weighted)
+
+    def set(self, X: Any, y: Array, w: Array | None) -> None:
+        """Put prepared data in."""
+        self._inputs.set(X)
+        self._targets.set(y, w)
+
+    def fetch(self, low: Lowering, i: Buffer, total: Buffer | None = None) -> Batch:
+        """Emit x, y, w ← X[i], Y[i], W[i].
+
+        Parameters
+        ----------
+        total : Buffer, optional
+            Receives Σ w; each w is then divided by their mean.
+        """
+        x = self._inputs.lower(low, low.parameters.inputs, i)
+        named = self._targets.lower(low, i)
+        if total is not None:
+            low.emit(share_out, {"w": named["w"], "total": total})
+        return Batch(i, x, named["y"], named["w"], self._like)
 
 
 class InputRows:
@@ -85,3 +139,14 @@ class TargetRows:
             nbytes = 2 * y.size * low.arena.dtype.itemsize
             low.emit(gather, {"source": self._y, "i": chosen, "batch": y}, nbytes=nbytes)
         return {"y": y, "w": w}
+
+
+def share_out(w, total):  # type: ignore[no-untyped-def]
+    """total ← Σ w; w ← w n / total"""
+    n, found = w.shape[0], w.dtype.type(0)
+    for i in range(n):
+        found += w[i]
+    total[0] = found
+    scale = w.dtype.type(n) / found if found > 0 else found
+    for i in range(n):
+        w[i] *= scale

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..compiler.gemm import gemm_address
+from ..emitter import Backward
 from ..engine import driver
 from ..engine.arena import Arena
 from ..engine.operands import (
@@ -32,11 +32,11 @@ from ..engine.pipelining import Seam
 from ..engine.program import Instruction, Program
 from ..errors import InputError
 from ..kernels.random import key_of
-from ..layer import Backward, Layer
+from ..layer import Layer
+from ..parameters import Parameters
 from ..system.cores import spins_for
 
 if TYPE_CHECKING:
-    from ..network import Network
     from ..schedules import Schedule
     from .observer import Observer
     from .scheduled import ScheduledValues
@@ -53,18 +53,6 @@ class Accumulator:
     theta: dict[str, Buffer]
     alpha: Buffer | Constant
 
-    @classmethod
-    def like_theta(
-        cls, network: Network, flat: NDArray[Any], alpha: Buffer | Constant, d: str = "d"
-    ) -> Accumulator:
-        """Return the target that lies in ``flat`` as the parameters in θ; ``d`` is for people."""
-        block = Buffer.of("g", flat).block
-        theta = {
-            name: Buffer(d + b.name, b.shape, "f", block, b.offset)
-            for name, b in network.buffers.items()
-        }
-        return cls(theta, alpha)
-
 
 class Lowering:
     """Collects the instructions of one program.
@@ -75,8 +63,8 @@ class Lowering:
         Receives the instructions.
     arena : Arena
         Gives memory.
-    network : Network
-        Its parameters are operands.
+    parameters : Parameters
+        Of the network, which are operands.
     control : driver.Control
         For barriers.
     step : Buffer
@@ -104,7 +92,7 @@ class Lowering:
         self,
         program: Program,
         arena: Arena,
-        network: Network,
+        parameters: Parameters,
         control: driver.Control,
         step: Buffer,
         *,
@@ -116,7 +104,7 @@ class Lowering:
         matmul_dtype: str | None = None,
     ) -> None:
         self.program, self.arena, self.training = program, arena, training
-        self._network, self._control, self._step = network, control, step
+        self.parameters, self._control, self._step = parameters, control, step
         self._seed, self._target, self.observers = seed, target, observers
         self._scheduled, self._matmul_dtype = scheduled, matmul_dtype or str(arena.dtype)
         self._followed: dict[tuple[Schedule, float], Buffer] = {}
@@ -131,6 +119,11 @@ class Lowering:
     def n(self) -> int:
         """Rows of the batch."""
         return self.program.batch
+
+    @property
+    def threads(self) -> int:
+        """How many threads run the program."""
+        return self.program.threads
 
     @property
     def prefix(self) -> str:
@@ -162,11 +155,11 @@ class Lowering:
     @property
     def learning(self) -> set[str]:
         """The paths of the layers that have parameters."""
-        return {name.rpartition(".")[0] for name in self._network.buffers}
+        return {name.rpartition(".")[0] for name in self.parameters.buffers}
 
     def theta(self, layer: Layer, p: int) -> dict[str, Buffer]:
         """Return the parameters of the current layer, by the names its kernels use."""
-        return self._named(layer, p, "", self._network.buffers)
+        return self._named(layer, p, "", self.parameters.buffers)
 
     def targets(
         self, layer: Layer, p: int, buffers: Mapping[str, Any] | None = None
@@ -201,7 +194,7 @@ class Lowering:
         """
         if self._target is not None:
             named = {**names, **self.targets(layer, p)}
-            if waits and self.program.threads > 1:
+            if waits and self.threads > 1:
                 self._waiting.append(self._instruction(kernel, named, flops, None))
             else:
                 self.emit(kernel, named, flops=flops)
@@ -219,7 +212,7 @@ class Lowering:
     @property
     def fused(self) -> bool:
         """Whether the parameter half of Φ is the gradient step itself."""
-        return self._target is not None and self._target.theta is self._network.buffers
+        return self._target is not None and self._target.theta is self.parameters.buffers
 
     def number(self, value: float | Schedule, below: float = math.inf) -> Constant | Buffer:
         """Return a number as an operand: constant, or one that follows a schedule step by step.
@@ -235,14 +228,14 @@ class Lowering:
 
     def share(self, extent: int, grain: int = 1) -> Share:
         """Return each thread's part of ``range(extent)``."""
-        return Share(extent, grain, alone=self.program.threads == 1)
+        return Share(extent, grain, alone=self.threads == 1)
 
     def dynamic_share(self, extent: int) -> Share | DynamicShare:
         """Return parts of ``range(extent)`` that threads take when they are free, if it has many.
 
         For kernels that take long, and of which no part needs what another one has prepared.
         """
-        threads = self.program.threads
+        threads = self.threads
         if threads == 1 or extent < 2 * threads * _PART:
             return self.share(extent, 16)
         return DynamicShare(extent, _PART, self._control.counts(threads))
@@ -284,7 +277,7 @@ class Lowering:
         (`steepest.engine.pipelining`).
         """
         assert self.fused
-        if self.program.threads == 1 and not self.observers:
+        if self.threads == 1 and not self.observers:
             x, update = names["x"], self.program.instructions[-1]
             ahead = self.array("ahead", *x.shape)
             sweep = self._instruction(kernel, {**names, "ahead": ahead}, flops, None)
@@ -365,7 +358,7 @@ class Lowering:
         Work on one thread only, on the same rows, and on a rectangle of the units that the thread
         itself has written, may go on without one.
         """
-        if self.program.threads == 1:
+        if self.threads == 1:
             return
         shares = [(name, o) for name, o in operands.items() if isinstance(o, Share)]
         kind: object = shares[0] if shares else "alone"
@@ -379,11 +372,11 @@ class Lowering:
 
     def barrier(self) -> None:
         """Emit a barrier, if there are threads to meet."""
-        if self.program.threads > 1 and self._last is not _BARRIER:
+        if self.threads > 1 and self._last is not _BARRIER:
             operands: dict[str, Any] = {
                 "arrivals": Constant(self._control.address),
                 "threads": Special("threads"),
-                "patience": Constant(spins_for(self.program.threads)),
+                "patience": Constant(spins_for(self.threads)),
             }
             self.program.instructions.append(Instruction(driver.barrier, operands, "barrier"))
             self._last = _BARRIER

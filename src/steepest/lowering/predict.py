@@ -7,7 +7,7 @@ writes those of the result (`steepest.engine.row_views`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,10 @@ from ..engine.program import Program
 from ..engine.row_views import RowViews
 from ..kernels.moves import average, copy_columns, following_rows
 from ..loss import Loss
+from ..parameters import Parameters
 from ..system.cores import threads_for
 from .batches import InputRows
 from .lowering import Lowering
-
-if TYPE_CHECKING:
-    from ..network import Network
 
 __all__ = ["Predictor"]
 
@@ -41,8 +39,8 @@ class Predictor:
 
     Parameters
     ----------
-    network : Network
-        Must be built.
+    network : Parameters
+        Of a built network.
     batch : int
         Rows at once, at most.
     threads : int, optional
@@ -51,7 +49,7 @@ class Predictor:
     """
 
     def __init__(
-        self, network: Network, batch: int, threads: int | None, loss: Loss | None = None
+        self, network: Parameters, batch: int, threads: int | None, loss: Loss | None = None
     ) -> None:
         self._network, self._batch, self._loss = network, batch, loss
         self._threads = threads
@@ -92,7 +90,6 @@ class Predictor:
 
     def _division(self, n: int) -> tuple[int, int]:
         """Return by how many threads ``n`` rows are shared, and how many rows go at once."""
-        assert self._network.inputs is not None
         flops = n * self._network.layer.flops(self._network.inputs)
         threads = threads_for(n, flops, self._threads)
         batch = min(self._batch, -(-n // threads))
@@ -120,7 +117,7 @@ class Predictor:
     def program(self, batch: int) -> Program:
         """Return the program for ``batch`` rows; print it to read it."""
         network, step = self._network, Buffer.number("t")
-        X = np.zeros((batch, network.inputs or 0), network.dtype)
+        X = np.zeros((batch, network.inputs), network.dtype)
         z = np.zeros((batch, network.outputs), network.dtype)
         return self._program(step, batch, batch, {"z": z, "X": X})[0]
 
@@ -129,7 +126,6 @@ class Predictor:
     ) -> tuple[Program, RowViews]:
         """Lower ``n`` rows, of which ``batch`` go at once otherwise."""
         network = self._network
-        assert network.inputs is not None
         program = Program("predict", n, network.dtype, 1)
         arena = Arena(network.dtype)
         low = Lowering(program, arena, network, self._control, step, training=False)

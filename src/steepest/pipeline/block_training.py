@@ -43,7 +43,7 @@ class BlockTraining:
         self.per_epoch, self.checkpoint, self.callbacks = per_epoch, checkpoint, callbacks
         self.time_limit = time_limit
         self.patience = recipe.patience or recipe.epochs
-        self.predictor = Predictor(trainer.network, 512, trainer.threads, trainer.loss)
+        self.predictor = Predictor(trainer.network.built, 512, trainer.threads, trainer.loss)
         self.rows: list[dict[str, float]] = []
         self.pending: list[tuple[float, float]] = []  # loss and rows of the epoch's blocks so far
         self.best: tuple[float, int, Array] | None = None

@@ -19,7 +19,7 @@ from ..rule import Rule
 from ..saved.config import from_config
 from ..schedules import Cosine, CosLog4, FlatCosine, InverseScaling, OneCycle, Schedule
 from ..tables.task import Task
-from ..training.step import MATMUL_DTYPES
+from ..training.run import MATMUL_DTYPES
 from ..validate import fraction
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inspection.gradients import Gradients
-from ..layer import Layer, walk
+from ..layer import Layer
 from ..layers import Concat, Parallel, Sequential
+from ..parameters import walk
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..errors import ModelError
-from ..layer import Layer, leaves, walk
+from ..layer import Layer
+from ..parameters import leaves, walk
 
 __all__ = ["MOST_ACTIVATIONS", "MOST_LAYERS", "check_size"]
 

@@ -22,10 +22,11 @@ from ..lowering.predict import Predictor
 from ..metrics import GREATER_IS_BETTER, Metric
 from ..schedules import ReduceOnPlateau
 from ..system.interrupts import HeldSignals
+from .board import CHUNK
 from .checkpoint import Checkpoint, State
 from .history import History
 from .progress import Callback, Progress
-from .step import CHUNK, TrainingRun
+from .run import TrainingRun
 
 if TYPE_CHECKING:
     from ..trainer import Trainer
@@ -60,7 +61,7 @@ class FitLoop:
         self.loss, self.plateau = trainer.loss, isinstance(trainer.rule.lr, ReduceOnPlateau)
         self.held_out, self.metrics, self.callbacks = held_out, metrics, callbacks
         self.monitor, self.patience, self.time_limit = monitor, patience, time_limit
-        self.predictor = Predictor(self.network, 512, trainer.threads, self.loss)
+        self.predictor = Predictor(self.network.built, 512, trainer.threads, self.loss)
         self.history = History()
         self.best: tuple[float, int, Array] | None = None
         self.before = trainer.history.rows

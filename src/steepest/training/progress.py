@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..network import Network
-    from .step import TrainingRun
+    from .run import TrainingRun
 
 __all__ = ["Callback", "Progress"]
 

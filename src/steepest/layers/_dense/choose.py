@@ -36,8 +36,11 @@ class Kernels(NamedTuple):
     in_parts: bool = False
 
 
-def kernels_for(n: int, p: int, q: int, *, sparse: bool) -> Kernels:
-    """Return the kernels for ``n`` rows a batch, ``p`` inputs and ``q`` outputs."""
+def kernels_for(wide: Kernels, n: int, p: int, q: int, *, sparse: bool) -> Kernels:
+    """Return the kernels for ``n`` rows a batch, ``p`` inputs and ``q`` outputs.
+
+    ``wide`` are those of a large A stored column after column.
+    """
     if sparse and q >= FEW_OUTPUTS:
         return Kernels(csr.forward, csr.backward_theta)
     if sparse:
@@ -48,15 +51,10 @@ def kernels_for(n: int, p: int, q: int, *, sparse: bool) -> Kernels:
             one_example.backward, one_example.update_and_forward,
         )  # fmt: skip
     if q >= FEW_OUTPUTS and p * q <= min(_SMALL, n * (p + q)):
-        return Kernels(
-            by_columns.forward_rows, by_columns.backward_theta,
-            by_columns.backward_x_rows, by_rows=True,
-        )  # fmt: skip
+        forward, backward_x = by_columns.forward, by_columns.backward_x
+        return Kernels(forward, wide.backward_theta, backward_x, by_rows=True)
     if q >= FEW_OUTPUTS:
-        return Kernels(
-            by_columns.forward, by_columns.backward_theta, by_columns.backward_x,
-            in_parts=n <= _FEW and 2 * n * p * q >= _LONG,
-        )  # fmt: skip
+        return wide._replace(in_parts=n <= _FEW and 2 * n * p * q >= _LONG)
     if n == 1 or q <= _SINGLE_OUTPUTS:
         return Kernels(
             by_rows.forward_few, by_rows.backward_theta_few, by_rows.backward_x_few,

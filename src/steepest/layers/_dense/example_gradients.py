@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...emitter import Emitter
 from ...layer import Array
-from ...lowering.lowering import Lowering
 
 __all__ = ["lower"]
 
 
 def lower(
-    low: Lowering, what: str, backward_theta: Callable[..., None], names: Mapping[str, Any]
+    low: Emitter, what: str, backward_theta: Callable[..., None], names: Mapping[str, Any]
 ) -> None:
     """Emit one of the three things that `steepest.layer` lists."""
     own, columns, sparse = dict(names), "dAt" in names, "values" in names

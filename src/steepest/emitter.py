@@ -1,0 +1,88 @@
+"""What a layer or a sampler may ask for while it is lowered to instructions.
+
+They get a `steepest.lowering.lowering.Lowering`. `steepest.layer.Layer.lower` is enough for most
+layers; only one that writes a ``lower`` of its own, as combinators do, needs to know this.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from .engine.operands import Buffer, Constant, DynamicShare, Share
+from .engine.program import Instruction
+from .schedules import Schedule
+
+__all__ = ["Backward", "Emitter"]
+
+Backward = Callable[[Buffer, bool], Buffer | None]
+"""Emits the two halves of Φ: ``(dy, whether dx is wanted) -> dx``."""
+
+
+class Emitter(Protocol):
+    """Takes instructions one after the other; gives memory, parameters and shares of the work."""
+
+    @property
+    def training(self) -> bool:
+        """Whether the program trains; dropout asks."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads run the program."""
+
+    @property
+    def fused(self) -> bool:
+        """Whether the parameter half of Φ is the gradient step itself."""
+
+    def array(self, name: str, *shape: int, kind: str = "f") -> Buffer:
+        """Return memory for an array of the current layer."""
+
+    def emit(
+        self,
+        function: Callable[..., None],
+        names: Mapping[str, Any],
+        *,
+        flops: int = 0,
+        nbytes: int | None = None,
+    ) -> Instruction:
+        """Append one instruction: ``function``, its arguments taken by name from ``names``."""
+
+    def child(self, name: str, layer: Any, x: Any) -> tuple[Buffer, Backward]:
+        """Lower a `Layer` of a layer; return its output and what emits its backward pass."""
+
+    def theta(self, layer: Any, p: int) -> dict[str, Buffer]:
+        """Return the parameters of the current layer, by the names its kernels use."""
+
+    def targets(self, layer: Any, p: int) -> dict[str, Any]:
+        """Return where ∇_θ ℓ of the current layer accumulates, by the names its kernels use."""
+
+    def backward_theta(
+        self,
+        layer: Any,
+        p: int,
+        kernel: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int = 0,
+        *,
+        waits: bool = False,
+    ) -> None:
+        """Emit the parameter half of Φ of the current layer, and what observers make of it."""
+
+    def join(
+        self,
+        forward: Instruction,
+        kernel: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int,
+    ) -> None:
+        """Offer one kernel for the update just emitted and the ``forward`` of the next step."""
+
+    def number(self, value: float | Schedule, below: float = math.inf) -> Constant | Buffer:
+        """Return a number as an operand: constant, or one that follows a schedule."""
+
+    def key(self) -> Constant:
+        """Return a key for random numbers that no other instruction has."""
+
+    def dynamic_share(self, extent: int) -> Share | DynamicShare:
+        """Return parts of ``range(extent)`` that threads take when they are free."""

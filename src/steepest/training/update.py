@@ -1,0 +1,154 @@
+"""The update of θ from a gradient: clip, penalise, decay, step.
+
+Parameters that a rule treats alike and that lie side by side are updated by one instruction.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from ..engine.operands import Buffer
+from ..lowering.lowering import Lowering
+from ..parameters import Parameters
+from ..rule import Rule
+from ..rules.clip import clip_norm, clip_value, share_norms
+from ..rules.penalise import decay, penalise
+
+__all__ = ["Update"]
+
+Array = NDArray[Any]
+
+
+class Update:
+    """What turns a gradient into a step of the parameters.
+
+    Parameters
+    ----------
+    rule : Rule
+    parameters : Parameters
+        Are changed in place.
+    gradient : ndarray, (m,)
+        Like θ. The update leaves zeros.
+    slots : mapping of str to ndarray
+        What the rule remembers, each like θ.
+    """
+
+    def __init__(
+        self, rule: Rule, parameters: Parameters, gradient: Array, slots: Mapping[str, Array]
+    ) -> None:
+        self.rule = rule
+        self._flat = {
+            "theta": Buffer.of("θ", parameters.theta),
+            "g": Buffer.of("∇ℓ", gradient),
+            **{name: Buffer.of(name, array) for name, array in slots.items()},
+        }
+        self._segments = _segments(rule, parameters)
+
+    def lower(
+        self, low: Lowering, eta: Buffer, count: Buffer, penalty: Buffer, weight: Buffer | None
+    ) -> None:
+        """Emit the update.
+
+        Parameters
+        ----------
+        eta : Buffer
+            η of the step.
+        count : Buffer
+            Its number, from 1.
+        penalty : Buffer
+            Receives the penalties, part by part.
+        weight : Buffer, optional
+            Σ w of the batch, over which penalties are divided instead of its rows.
+        """
+        rule = self.rule
+        self._clip(low)
+        strengths = _strengths(low, rule, weight)
+        for segment in self._segments:
+            size = segment.stop - segment.start
+            rate = _scaled(low, eta, segment.factor)
+            names = {**self._part(segment), "eta": rate, "entries": low.share(size, 16)}
+            if segment.decays and (rule.l1 or rule.l2):
+                low.emit(penalise, {**names, **strengths, "penalty": penalty}, flops=4 * size)
+            if segment.decays and rule.weight_decay:
+                strength = low.number(rule.weight_decay)
+                low.emit(decay, {**names, "weight_decay": strength}, flops=2 * size)
+            low.emit(rule.kernel, {**names, "t": count, **rule.settings()}, flops=10 * size)
+
+    def _clip(self, low: Lowering) -> None:
+        rule, size = self.rule, self._flat["theta"].size
+        entries = low.share(size, 16)
+        if rule.clip_value is not None:
+            low.emit(clip_value, {**self._flat, "limit": rule.clip_value, "entries": entries})
+        if rule.clip_norm is not None:
+            norms = low.arena.array("norms", 8 * low.threads)
+            names = {**self._flat, "norms": norms, "limit": rule.clip_norm, "entries": entries}
+            low.emit(share_norms, names, flops=2 * size)
+            low.emit(clip_norm, names, flops=size)
+
+    def _part(self, segment: _Segment) -> dict[str, Buffer]:
+        """Return the flat arrays' part of a segment."""
+        start, stop = segment.start, segment.stop
+        if stop - start == self._flat["theta"].size:
+            return self._flat
+        return {
+            name: Buffer(f"{b.name}[{start}:{stop}]", (stop - start,), "f", b.block, start)
+            for name, b in self._flat.items()
+        }
+
+
+class _Segment(NamedTuple):
+    """Neighbouring parameters that the rule treats alike."""
+
+    start: int
+    stop: int
+    decays: bool
+    factor: float
+
+
+def _segments(rule: Rule, parameters: Parameters) -> list[_Segment]:
+    """Return the parameters in runs that the rule treats alike."""
+    penalised = bool(rule.l1 or rule.l2 or rule.weight_decay)
+    each = []
+    for name, buffer in parameters.buffers.items():
+        decays = penalised and parameters.declared[name].decays
+        factor = next((f for key, f in rule.factors.items() if fnmatch.fnmatch(name, key)), 1.0)
+        each.append(_Segment(buffer.offset, buffer.offset + buffer.size, decays, factor))
+    runs = [list(run) for _, run in groupby(each, lambda s: (s.decays, s.factor))]
+    return [_Segment(r[0].start, r[-1].stop, r[0].decays, r[0].factor) for r in runs]
+
+
+def _strengths(low: Lowering, rule: Rule, weight: Buffer | None) -> dict[str, Any]:
+    """Return l1 and l2 as the penalties of a batch want them."""
+    own = {"l1": rule.l1, "l2": rule.l2}
+    if not rule.penalty_over_batch:
+        return own
+    if weight is None or not (rule.l1 or rule.l2):
+        return {name: value / low.n for name, value in own.items()}
+    divided = {name: low.arena.array(f"{name}/Σw") for name in own}
+    for name, buffer in divided.items():
+        names = {"strength": own[name], "total": weight, "own": buffer.as_vector()}
+        low.emit(divide, names, nbytes=0)
+    return divided
+
+
+def _scaled(low: Lowering, eta: Buffer, factor: float) -> Buffer:
+    if factor == 1.0:
+        return eta
+    rate = low.arena.array(f"{factor:g}η")
+    low.emit(scale_rate, {"eta": eta, "factor": factor, "own": rate.as_vector()}, nbytes=0)
+    return rate
+
+
+def scale_rate(eta, factor, own):  # type: ignore[no-untyped-def]
+    """own ← factor · eta"""
+    own[0] = factor * eta
+
+
+def divide(strength, total, own):  # type: ignore[no-untyped-def]
+    """own ← strength / total"""
+    own[0] = strength / total[0] if total[0] > 0 else total[0]
