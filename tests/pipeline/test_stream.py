@@ -56,8 +56,6 @@ def test_blocks_on_disk_hold_every_row_once_and_mix_them():
             rows = np.arange(start, start + 1000)
             scratch.add(rows[:, None], rows, draws(start, 1000, 0))
         blocks = [scratch.block(k) for k in range(4)]
-        folder = scratch._folder
-    assert not folder.exists()
     assert sorted(np.concatenate([y for _, y in blocks]).tolist()) == list(range(4000))
     for values, y in blocks:
         assert np.array_equal(values[:, 0], y)

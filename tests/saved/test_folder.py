@@ -55,14 +55,12 @@ def test_a_reader_finds_a_whole_model_whenever_a_save_is_killed(tmp_path, mode):
     assert len(seen) > 1
     assert reads > 1
     model = Model.load(place)
-    for left in tmp_path.glob(".*.part"):
-        os.utime(left, (0, 0))
     model.save(place)
     assert [path.name for path in tmp_path.iterdir()] == [place.name]
 
 
 def test_what_a_killed_save_put_aside_is_found_and_put_back(saved):
-    saved.rename(saved.with_name(".m.old"))
+    saved.rename(saved.with_name(".m.steepest-old"))
     model = Model.load(saved)
     model.save(saved)
     assert sorted(path.name for path in saved.parent.iterdir()) == ["m"]
@@ -175,11 +173,11 @@ def test_a_folder_that_was_only_put_aside_is_read_there(saved, monkeypatch):
 
     def read_late(place):
         if not looks:  # between the look and the reading, a save puts the folder aside
-            saved.rename(saved.with_name(".m.old"))
+            saved.rename(saved.with_name(".m.steepest-old"))
         looks.append(place)
         return unpack(place)
 
     unpack = model.unpack
     monkeypatch.setattr(model, "unpack", read_late)
     Model.load(saved)
-    assert looks == [saved, saved.with_name(".m.old")]
+    assert looks == [saved, saved.with_name(".m.steepest-old")]

@@ -12,7 +12,6 @@ import functools
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -22,12 +21,15 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
+from ..system.files import read_plain, write_durably
 from ..system.forks import lock_held_at_fork
 
 __all__ = ["address_of", "cache_folder", "driver_address", "kernel_address"]
 
 # A change of these makes all kernels anew.
 _COMPILER = ("compile", "intrinsics", "simd", "bfloat16")
+
+_LARGEST = 1 << 26  # bytes of an object file; ours have some ten thousand
 
 _lock = lock_held_at_fork()  # LLVM has locks of its own within
 _addresses: dict[Any, int] = {}
@@ -156,7 +158,7 @@ def _machine() -> str:
 def _read(path: Path) -> bytes | None:
     """Return the object file at ``path``, or None if there is none or it is damaged."""
     try:
-        content = path.read_bytes()
+        content = read_plain(path, _LARGEST)
     except OSError:
         return None
     code = content[32:]
@@ -170,13 +172,7 @@ def _write(path: Path, code: bytes) -> None:
     """
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
-            Path(name).replace(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
+        write_durably(path, hashlib.sha256(code).digest() + code, sync=False)
 
 
 @functools.cache

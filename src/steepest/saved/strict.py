@@ -19,22 +19,28 @@ _DEEPEST = 64
 _LARGEST = 2**63
 
 
-def parse(content: bytes) -> Any:
+def parse(content: bytes, most: int = MOST_BYTES) -> Any:
     """Return the value of a JSON text.
+
+    Parameters
+    ----------
+    content : bytes
+    most : int
+        The longest that it may be.
 
     Raises
     ------
     ValueError
-        If it is no JSON in UTF-8, is longer than `MOST_BYTES`, has more than 3,000,000 commas and
-        opening brackets (3 bytes can make an object of 64), is nested deeper than 64 levels, names
-        a key twice, or holds a number that is not finite, a whole number beyond 64 bits, or a text
-        that is not Unicode.
+        If it is no JSON in UTF-8, is longer than ``most``, has more than 3,000,000 commas and
+        opening brackets in 32 MiB of that (3 bytes can make an object of 64), is nested deeper than
+        64 levels, names a key twice, or holds a number that is not finite, a whole number beyond 64
+        bits, or a text that is not Unicode.
     """
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"{len(content):,} bytes are more than the {MOST_BYTES:,} allowed")
-    marks = sum(content.count(mark) for mark in (b",", b"[", b"{"))
-    if marks > _MOST_MARKS:
-        raise ValueError(f"{marks:,} commas and brackets are more than the {_MOST_MARKS:,} allowed")
+    if len(content) > most:
+        raise ValueError(f"{len(content):,} bytes are more than the {most:,} allowed")
+    marks, allowed = sum(map(content.count, (b",", b"[", b"{"))), _MOST_MARKS * most // MOST_BYTES
+    if marks > allowed:
+        raise ValueError(f"{marks:,} commas and brackets are more than the {allowed:,} allowed")
     try:
         value = json.loads(content.decode(), object_pairs_hook=_object)
     except RecursionError:
