@@ -119,3 +119,17 @@ def test_processes_that_compile_at_once_agree(tmp_path):
     assert said == ["True\n", "True\n"]
     (stored,) = tmp_path.iterdir()
     assert module_store._read(stored) is not None
+
+
+@pytest.mark.parametrize("strange", [
+    os.mkfifo, Path.mkdir, lambda path: path.symlink_to(path.parent / "victim"),
+])  # fmt: skip
+def test_only_plain_files_are_read_and_written(tmp_path, strange):
+    path, victim = tmp_path / "kernel.o", tmp_path / "victim"
+    module_store._write(victim, b"machine code")
+    content = victim.read_bytes()
+    strange(path)
+    assert module_store._read(path) is None
+    module_store._write(path, b"other code")
+    assert victim.read_bytes() == content
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["kernel.o", "victim"]

@@ -14,6 +14,7 @@ import errno
 import functools
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -69,10 +70,12 @@ def check_place(path: str | os.PathLike[str]) -> Path:
             raise ModelError(f"{place.parent} does not exist; make the folder first")
         if not os.access(place.parent, os.W_OK):
             raise ModelError(f"{place.parent} can't be written to: permission denied")
-        if place.is_symlink():
+        if stat.S_ISLNK(place.lstat().st_mode):
             raise ModelError(f"{place} is a link, which is not followed; give another name")
-        if os.path.lexists(place) and not _is_replaceable(place):
+        if not _is_replaceable(place):
             raise ModelError(f"{place} exists and is not a model folder; give another name")
+    except FileNotFoundError:
+        return place
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ModelError(f"can't write {os.fspath(path)!r}: {reason}") from error

@@ -18,7 +18,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -177,8 +177,8 @@ class PartFolder:
     ----------
     parent : Path
         The folder it is made in.
-    names : collection of str
-        Of the files that it may hold.
+    names : sequence of str
+        Of the files that it may hold; by the first it is known.
 
     Attributes
     ----------
@@ -190,7 +190,7 @@ class PartFolder:
         If it can't be made.
     """
 
-    def __init__(self, parent: Path, names: Collection[str]) -> None:
+    def __init__(self, parent: Path, names: Sequence[str]) -> None:
         remove_parts(parent, names)
         self._names = names
         while True:
@@ -224,13 +224,13 @@ class PartFolder:
         os.close(self._handle)
 
 
-def remove_parts(folder: Path, names: Collection[str] = ()) -> None:
+def remove_parts(folder: Path, names: Sequence[str] = ()) -> None:
     """Remove the parts that killed processes have left in a folder.
 
     Parameters
     ----------
     folder : Path
-    names : collection of str
+    names : sequence of str
         Parts that are folders go only if they hold plain files of these names and nothing else.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -240,7 +240,7 @@ def remove_parts(folder: Path, names: Collection[str] = ()) -> None:
                 _remove_part(part, names)
 
 
-def _remove_part(part: Path, names: Collection[str]) -> None:
+def _remove_part(part: Path, names: Sequence[str]) -> None:
     found = part.lstat()
     if found.st_uid != os.geteuid():
         return
@@ -261,8 +261,10 @@ def _remove_part(part: Path, names: Collection[str]) -> None:
         os.close(handle)
 
 
-def remove_folder(place: Path, names: Collection[str]) -> bool:
+def remove_folder(place: Path, names: Sequence[str]) -> bool:
     """Remove a folder that holds plain files of these names and nothing else.
+
+    The first of the names goes last: by it the folder is known, if this is cut short.
 
     Returns
     -------
@@ -280,7 +282,7 @@ def remove_folder(place: Path, names: Collection[str]) -> bool:
         modes = [os.lstat(name, dir_fd=handle).st_mode for name in inside]
         if not set(inside) <= set(names) or not all(map(stat.S_ISREG, modes)):
             return False
-        for name in inside:
+        for name in sorted(inside, key=names.index, reverse=True):
             os.unlink(name, dir_fd=handle)
     finally:
         os.close(handle)
@@ -350,5 +352,5 @@ def _check_plain(path: Path, found: os.stat_result) -> None:
     if stat.S_ISREG(found.st_mode):
         return
     if stat.S_ISLNK(found.st_mode):
-        raise OSError(errno.ELOOP, "it is a link; expected a plain file", str(path))
-    raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+        raise OSError(errno.ELOOP, f"{path.name} is a link; expected a plain file", str(path))
+    raise OSError(errno.EINVAL, f"{path.name} is not a plain file", str(path))

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -57,6 +58,7 @@ _RECORD: dict[str, Any] = {
     "before": list[Mapping[str, Any]], "rows": list[Mapping[str, Any]],
     "best": None | tuple[Any, int], "settings": Mapping[str, str],
 }  # fmt: skip
+_COUNTS = ("epoch", "step")
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 Array = NDArray[Any]
@@ -338,7 +340,8 @@ def _pack(value: Any) -> Any:
 def _unpack(value: Any) -> float:
     """Return the number that `_pack` made this of; raise a ValueError if it is none."""
     if fits(value, float):
-        return float(value) if isinstance(value, float) else value
+        number: float = value  # a whole one stays one
+        return number
     if isinstance(value, dict) and list(value) == ["not finite"]:
         return _NOT_FINITE[value["not finite"]]
     raise ValueError("it has something else than a number where one should be")
@@ -398,14 +401,20 @@ def _state(record: Mapping[str, Any], arrays: dict[str, Array]) -> State:
         record["first"], record["step"], float(record["elapsed"]), arrays, before, rows, best,
         dict(record["settings"]),
     )  # fmt: skip
-    if not all({"epoch", "step", "loss"} <= set(row) for row in (*before, *rows)):
-        raise ValueError("its history lacks a column")
-    if not all(fits(row[name], int) for row in (*before, *rows) for name in ("epoch", "step")):
-        raise ValueError("its history has parts of epochs or steps")
+    _check_history(before, rows)
     if not 0 <= state.first <= state.step < 1 << 62 or state.elapsed < 0:
         raise ValueError("its steps are not in order")
-    if best is not None and not 1 <= best[1] <= len(rows):
-        raise ValueError("its best epoch is none that it has")
+    if not all(state.first < row["step"] <= state.step for row in rows):
+        raise ValueError("its epochs end at steps that were not done")
+    if best is not None:
+        value, epoch = best
+        if not 1 <= epoch <= len(rows):
+            raise ValueError("its best epoch is none that it has")
+        found = [abs(number) for number in rows[epoch - 1].values()]  # what is best may be most
+        if abs(value) not in found and (math.isfinite(value) or not any(map(math.isnan, found))):
+            raise ValueError("its best epoch has no such value")
+    if not state.settings.get("threads", "1").isdecimal():
+        raise ValueError("its number of threads is none")
     if (best is None) != ("best" not in arrays):
         raise ValueError("its best epoch has no parameters")
     pending = arrays["pending"]
@@ -415,6 +424,21 @@ def _state(record: Mapping[str, Any], arrays: dict[str, Array]) -> State:
         if not np.isfinite(arrays[name]).all():
             raise ValueError(f"{name} holds a number that is not finite")
     return state
+
+
+def _check_history(before: list[dict[str, float]], rows: list[dict[str, float]]) -> None:
+    """Raise a ValueError if these are not epochs one after the other."""
+    both = [*before, *rows]
+    if not all({"epoch", "step", "loss"} <= set(row) for row in both):
+        raise ValueError("its history lacks a column")
+    if any(set(row) != set(rows[0]) for row in rows):
+        raise ValueError("its epochs have different columns")
+    if not all(fits(row[name], int) and row[name] > 0 for row in both for name in _COUNTS):
+        raise ValueError("its history has parts of epochs or steps")
+    if any(one["epoch"] + 1 != next_["epoch"] for one, next_ in itertools.pairwise(both)):
+        raise ValueError("its epochs are not in order")
+    if any(one["step"] >= next_["step"] for one, next_ in itertools.pairwise(rows)):
+        raise ValueError("its steps are not in order")
 
 
 def check_arrays(state: State, wanted: Mapping[str, Array], where: Any) -> None:
