@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
+from ..records import MOST_BYTES
 from ..system.files import (
     PartFolder,
     hold_folder,
@@ -29,7 +30,6 @@ from ..system.files import (
     remove_folder,
     sync_folder,
 )
-from .strict import MOST_BYTES
 
 __all__ = [
     "CARD",

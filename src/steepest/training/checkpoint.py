@@ -35,8 +35,7 @@ from numpy.typing import NDArray
 
 from ..arrays import is_sparse
 from ..errors import CheckpointError, InputError
-from ..records import fits
-from ..saved.strict import parse
+from ..records import fits, parse
 from ..system.files import is_plain, read_plain, remove_parts, write_durably
 from ..system.memory import physical_memory
 
