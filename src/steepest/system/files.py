@@ -27,6 +27,7 @@ __all__ = [
     "PartFolder",
     "check_replaceable",
     "hold_folder",
+    "is_ours",
     "is_plain",
     "read_plain",
     "remove_folder",
@@ -52,8 +53,22 @@ def is_plain(path: Path) -> bool:
         return False
 
 
-def read_plain(path: Path, most: float) -> bytes:
+def is_ours(found: os.stat_result) -> bool:
+    """Whether nobody but this user and root can write what ``found`` describes."""
+    if os.name != "posix":
+        return True
+    return found.st_uid in (os.geteuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def read_plain(path: Path, most: float, *, ours: bool = False) -> bytes:
     """Return the content of a plain file.
+
+    Parameters
+    ----------
+    most : float
+        The most bytes that it may have.
+    ours : bool
+        Whether to refuse a file that others can write (`is_ours`).
 
     Raises
     ------
@@ -65,6 +80,8 @@ def read_plain(path: Path, most: float) -> bytes:
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
         _check_plain(path, found)
+        if ours and not is_ours(found):
+            raise PermissionError(errno.EPERM, "others than this user can write it", str(path))
         if found.st_size > most:
             raise OSError(
                 errno.EFBIG,
