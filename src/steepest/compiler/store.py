@@ -238,7 +238,7 @@ def _write(path: Path, code: bytes) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         if _trusted(folder):
-            write_durably(path, _checksum(path.name, code) + code, sync=False)
+            write_durably(path, _checksum(path.name, code) + code, sync=False, private=True)
             _clear(folder)
 
 

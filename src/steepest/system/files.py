@@ -103,7 +103,7 @@ def check_replaceable(place: Path) -> None:
         _check_plain(place, place.lstat())
 
 
-def write_durably(place: Path, content: bytes, *, sync: bool = True) -> None:
+def write_durably(place: Path, content: bytes, *, sync: bool = True, private: bool = False) -> None:
     """Write a file, or leave what was there before.
 
     Parameters
@@ -112,6 +112,8 @@ def write_durably(place: Path, content: bytes, *, sync: bool = True) -> None:
     content : bytes
     sync : bool
         Wait until it has reached the disk, so that it is whole also when the machine stops.
+    private : bool
+        Let this user alone read and write it, whatever the umask.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def write_durably(place: Path, content: bytes, *, sync: bool = True) -> None:
     """
     with Part(place) as part:
         part.file.write(content)
-        part.finish(sync=sync)
+        part.finish(sync=sync, private=private)
 
 
 class Part:
@@ -158,13 +160,14 @@ class Part:
                 return
             self.discard()
 
-    def finish(self, *, sync: bool) -> None:
+    def finish(self, *, sync: bool, private: bool = False) -> None:
         """Give it its name, after it has reached the disk if it is to ``sync``."""
         self.file.flush()
         handle = self.file.fileno()
         if sync:
             os.fsync(handle)
-        os.fchmod(handle, self._mode)
+        if not private:
+            os.fchmod(handle, self._mode)
         check_replaceable(self._place)
         self._path.replace(self._place)
         self.file.close()
