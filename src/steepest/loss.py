@@ -33,7 +33,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import too_large
+from .arrays import as_numbers, too_large
 from .errors import InputError
 
 __all__ = ["Loss"]
@@ -97,20 +97,16 @@ class Loss:
 
 def real_targets(loss: Loss, y: Array, dtype: str) -> Array:
     """Return ``y`` as (n, k) of ``dtype``; raise `InputError` if it is not of finite numbers."""
-    try:
-        with np.errstate(over="ignore"):  # what overflows is named below
-            real = np.ascontiguousarray(y, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{type(loss).__name__}: targets must be numbers, got {np.asarray(y).dtype}"
-        ) from error
+    y = as_numbers(y, "targets", type(loss).__name__)
+    with np.errstate(over="ignore"):  # what overflows is named below
+        real = np.ascontiguousarray(y, dtype=dtype)
     if real.ndim == 1:
         real = real[:, None]
     if real.ndim != 2:
         raise InputError(f"{type(loss).__name__}: targets must be (n,) or (n, k), got {real.shape}")
     if not np.isfinite(real).all():
         row, column = divmod(int(np.flatnonzero(~np.isfinite(real))[0]), real.shape[1])
-        value = float(np.asarray(y).reshape(real.shape)[row, column])
+        value = float(y.reshape(real.shape)[row, column])
         fault = too_large(value, dtype) if np.isfinite(value) else "not finite"
         raise InputError(f"{type(loss).__name__}: the target of row {row} is {fault}")
     return real

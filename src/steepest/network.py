@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_inputs, as_weights
+from .arrays import as_inputs, as_numbers, as_weights
 from .engine.program import Program
 from .errors import InputError
 from .layer import Layer
@@ -219,12 +219,12 @@ def prepare(
         If the data don't fit the network, the loss or one another. Nothing is changed then.
     """
     X = as_inputs(X, network.dtype, where)
-    y, n = np.asarray(y), X.shape[0]
+    y, n = as_numbers(y, "y", where), X.shape[0]
     if n == 0:
         raise InputError(f"{where}: X has no rows")
     if y.ndim == 0 or len(y) != n:
         raise InputError(f"{where}: {n} rows of X, but y has shape {y.shape}")
+    w = None if weights is None else as_weights(weights, n, network.dtype, where)
     network.build(X.shape[1])
     network.layer.check_inputs(X)
-    w = None if weights is None else as_weights(weights, n, network.dtype, where)
     return X, loss.targets(y, network.outputs, network.dtype), w

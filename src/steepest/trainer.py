@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import aligned, as_inputs, as_weights
+from .arrays import aligned
 from .engine.program import Program
 from .errors import InputError
 from .loss import Loss
@@ -242,9 +242,7 @@ class Trainer:
 
     def program(self, X: Any, y: Any) -> Program:
         """Return the program of one step on data like these; print it to read it."""
-        X = as_inputs(X, self.network.dtype, "Trainer.program")
-        self.network.build(X.shape[1])
-        y = self.loss.targets(np.asarray(y), self.network.outputs, self.network.dtype)
+        X, y, _ = prepare(self.network, self.loss, X, y, None, "Trainer.program")
         size = self.network.theta.size
         slots = {name: aligned(size, self.network.dtype) for name in self.rule.slots}
         data, descent = (X, y, None), self._descent(X.shape[0])
@@ -264,14 +262,9 @@ class Trainer:
         if isinstance(validation, tuple):
             if len(validation) not in (2, 3):
                 raise InputError(f"{where}: expected (X, y) or (X, y, weights)")
-            Xv = as_inputs(validation[0], dtype, where)
-            self.network.build(Xv.shape[1])
-            self.network.layer.check_inputs(Xv)
-            yv = self.loss.targets(np.asarray(validation[1]), self.network.outputs, dtype)
-            if len(yv) != Xv.shape[0] or len(yv) == 0:
-                raise InputError(f"{where}: {Xv.shape[0]} rows of X, but {len(yv)} of y")
-            wv = as_weights((*validation, None)[2], len(yv), dtype, where)
-            return X, y, w, (Xv, yv, wv)
+            Xv, yv, wv = (*validation, None)[:3]
+            Xv, yv, wv = prepare(self.network, self.loss, Xv, yv, wv, where)
+            return X, y, w, (Xv, yv, np.ones(len(yv), dtype) if wv is None else wv)
         n = X.shape[0]
         number = isinstance(validation, float) and 0 < validation < 1
         held = round(n * validation) if number else 0

@@ -23,7 +23,7 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LOADERS = ("casting", "config", "encode", "interchange", "model", "saved", "tables", "task")
+LOADERS = ("interchange", "pipeline.model", "records", "saved", "tables", "training.checkpoint")
 """The modules of which the fuzzer sees what is reached. It can't be those with kernels."""
 
 

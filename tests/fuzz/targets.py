@@ -16,11 +16,15 @@ import numpy as np
 import onnx
 import pyarrow as pa
 from mutate import NUMBERS, mutate_bytes, mutate_json
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from steepest import (  # fmt: skip
     ELU,
     GELU,
     SELU,
+    Adam,
+    Checkpoint,
     Concat,
     Dense,
     Identity,
@@ -33,8 +37,10 @@ from steepest import (  # fmt: skip
     Sigmoid,
     SiLU,
     Softmax,
+    SoftmaxCrossEntropy,
     Softplus,
     Tanh,
+    Trainer,
     export_onnx,
     import_onnx,
 )
@@ -45,6 +51,7 @@ from steepest.saved.folder import CARD, ENCODER, RECORD, THETA, digest
 from steepest.tables.encoder import Encoder
 from steepest.tables.files import TableWriter, read_table, stream_table
 from steepest.tables.task import infer_task
+from steepest.training.checkpoint import _checksum
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ROWS = read_table(FIXTURES / "schema_1_rows.csv")
@@ -152,6 +159,52 @@ def use_model(model):
     for name in missing:
         rows = rows.append_column(name, pa.array([1] * len(rows)))
     model.predict(rows, proba=model.has_probabilities, threads=1)
+
+
+# Checkpoints: a record that is mutated is signed again.
+
+X = np.random.default_rng(0).standard_normal((40, 3)).astype(np.float32)
+Y = (X @ np.ones((3, 2), np.float32)).argmax(axis=1)
+STEP = "step-000000000006.safetensors"
+
+
+def train(folder, **options):
+    trainer = Trainer(
+        Network(Dense(2), inputs=3), SoftmaxCrossEntropy(), Adam(), batch=10, threads=1
+    )
+    trainer.fit(
+        X, Y, validation=0.25, patience=9, checkpoint=Checkpoint(folder, "1 epoch"), **options
+    )
+
+
+def checkpoint_seeds():
+    with tempfile.TemporaryDirectory() as folder:
+        train(folder, epochs=2)
+        return [(Path(folder) / STEP).read_bytes()]
+
+
+def mutate_checkpoint(data, draw):
+    if draw.random() < 0.2:
+        return mutate_bytes(data, draw)
+    length = int.from_bytes(data[:8], "little")
+    try:
+        record = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["checkpoint"])
+        return sign_checkpoint(data, json.dumps(mutate_json(record, draw)))
+    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError):
+        return mutate_bytes(data, draw)
+
+
+def sign_checkpoint(data, record):
+    """Return a checkpoint with the arrays of this one and another record."""
+    arrays = load(data)
+    return save(arrays, {"checkpoint": record, "checksum": _checksum(record, arrays)})
+
+
+def run_checkpoint(data, folder):
+    (folder / "in").mkdir()
+    (folder / "in" / STEP).write_bytes(data)
+    Checkpoint(folder / "in").load()
+    train(folder / "in", epochs=3, resume=True)
 
 
 # Tables.
@@ -287,6 +340,7 @@ def run_onnx(data, folder):
 ROWS_4 = np.random.default_rng(0).standard_normal((7, 4))
 TARGETS = {
     "model": Target(model_seeds, mutate_model, run_model),
+    "checkpoint": Target(checkpoint_seeds, mutate_checkpoint, run_checkpoint),
     "onnx": Target(onnx_seeds, mutate_onnx, run_onnx),
 }
 for _suffix in (".csv", ".tsv", ".csv.gz", ".parquet", ".arrow"):

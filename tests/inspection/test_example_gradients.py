@@ -202,6 +202,9 @@ def test_written_over_memory_given():
         gradients.each(X[:8], y[:8], out=first)
     with pytest.raises(InputError, match="not returned by it"):
         gradients.each(X, y, out={**first, "0.A": first["0.A"].copy()})
+    first["0.A"].flags.writeable = False
+    with pytest.raises(InputError, match="can't be written to"):
+        gradients.each(X, y, out=first)
 
 
 def test_theta_is_read_anew_at_every_call():

@@ -74,7 +74,7 @@ def test_an_entrywise_layer_stays_on_the_units_that_the_thread_has_computed():
     assert steps[at + 1] == ("barrier", None)  # the next layer reads all units
     back = [k for k, step in enumerate(steps) if step == ("ReLU.backward_x", "units")]
     assert back
-    assert steps[back[-1] - 1] == ("backward_theta", "units")
+    assert steps[back[-1] - 1] == ("Dense.backward_theta", "units")
 
 
 def test_an_entrywise_layer_shares_rows_where_its_neighbours_do():
@@ -98,8 +98,8 @@ def taken(run):
 
 @pytest.mark.parametrize(
     ("layers", "inputs", "kernels"),
-    [((Dense(256), ReLU(), Dense(256)), 600, ["forward"]),  # 256 × 256 takes not long enough
-     ((Dense(400), ReLU(), Dense(400)), 20, ["forward", "backward_x"])],
+    [((Dense(256), ReLU(), Dense(256)), 600, ["Dense.forward"]),  # 256 × 256 takes not long enough
+     ((Dense(400), ReLU(), Dense(400)), 20, ["Dense.forward", "Dense.backward_x"])],
 )  # fmt: skip
 def test_threads_take_parts_of_long_products_and_meet_before_and_after(layers, inputs, kernels):
     run, together = run_of(*layers, threads=2, inputs=inputs, n=150)

@@ -1,12 +1,14 @@
 """Training on a table in blocks: every row once, whatever the file's order, within the memory."""
 
+import tempfile
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from steepest import Checkpoint, Dropout, InputError, TableError
+from steepest import Checkpoint, CheckpointError, Dropout, InputError, TableError
 from steepest.pipeline import first_pass
 from steepest.pipeline.shuffled_blocks import Sample, Scratch, draws
 from steepest.pipeline.stream import fit_stream
@@ -56,8 +58,6 @@ def test_blocks_on_disk_hold_every_row_once_and_mix_them():
             rows = np.arange(start, start + 1000)
             scratch.add(rows[:, None], rows, draws(start, 1000, 0))
         blocks = [scratch.block(k) for k in range(4)]
-        folder = scratch._folder
-    assert not folder.exists()
     assert sorted(np.concatenate([y for _, y in blocks]).tolist()) == list(range(4000))
     for values, y in blocks:
         assert np.array_equal(values[:, 0], y)
@@ -124,6 +124,45 @@ def test_stopped_and_resumed_it_is_the_same(files, tmp_path):
     for column in ("loss", "validation_loss", "step"):
         mine, theirs = (m.model.about["history"][column] for m in (resumed, whole))
         assert mine == theirs
+
+
+def test_rows_on_disk_have_no_name(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen = []
+
+    def look(trainer):
+        return (lambda progress: seen.append(list(tmp_path.iterdir())),)
+
+    fit(files / "t.csv", callbacks=look)
+    assert seen
+    assert not any(seen)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    for name in ("t.csv", "t.parquet"):
+        with pytest.raises(TableError, match=r"temporary file: No such file.*TMPDIR"):
+            fit(files / name)
+
+
+def test_a_state_of_other_blocks_does_not_fit(files, tmp_path):
+    kept = Checkpoint(tmp_path, "1 steps")
+    seen, save = [], kept.save
+    kept.save = lambda state, **must: (seen.append(len(state.arrays["pending"])),
+                                       save(state, **must), 1 / (len(seen) < 2))  # fmt: skip
+    with pytest.raises(ZeroDivisionError):
+        fit(files / "t.parquet", checkpoint=kept)
+    state, kept = kept.load(), Checkpoint(tmp_path)
+    pending = state.arrays["pending"]
+    assert len(pending)
+    for other in (pending[:-1], np.tile(pending, (50, 1)), pending + 1):
+        state.arrays["pending"] = other.copy()
+        kept.save(state, must=True)
+        with pytest.raises(CheckpointError, match=r"not those of this table|not that of"):
+            fit(files / "t.parquet", checkpoint=Checkpoint(tmp_path), resume=True)
+    state.arrays["pending"] = pending
+    for name in ("theta", next(name for name in state.arrays if name not in ("theta", "pending"))):
+        state.arrays[name] = state.arrays[name][:-1]
+        kept.save(state, must=True)
+        with pytest.raises(CheckpointError, match="does not fit this training"):
+            fit(files / "t.parquet", checkpoint=Checkpoint(tmp_path), resume=True)
 
 
 def test_tables_that_cannot_be_used(files, tmp_path):

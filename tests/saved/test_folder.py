@@ -55,14 +55,12 @@ def test_a_reader_finds_a_whole_model_whenever_a_save_is_killed(tmp_path, mode):
     assert len(seen) > 1
     assert reads > 1
     model = Model.load(place)
-    for left in tmp_path.glob(".*.part"):
-        os.utime(left, (0, 0))
     model.save(place)
     assert [path.name for path in tmp_path.iterdir()] == [place.name]
 
 
 def test_what_a_killed_save_put_aside_is_found_and_put_back(saved):
-    saved.rename(saved.with_name(".m.old"))
+    saved.rename(saved.with_name(".m.steepest-old"))
     model = Model.load(saved)
     model.save(saved)
     assert sorted(path.name for path in saved.parent.iterdir()) == ["m"]
@@ -175,11 +173,78 @@ def test_a_folder_that_was_only_put_aside_is_read_there(saved, monkeypatch):
 
     def read_late(place):
         if not looks:  # between the look and the reading, a save puts the folder aside
-            saved.rename(saved.with_name(".m.old"))
+            saved.rename(saved.with_name(".m.steepest-old"))
         looks.append(place)
         return unpack(place)
 
     unpack = model.unpack
     monkeypatch.setattr(model, "unpack", read_late)
     Model.load(saved)
-    assert looks == [saved, saved.with_name(".m.old")]
+    assert looks == [saved, saved.with_name(".m.steepest-old")]
+
+
+@pytest.mark.parametrize("name", [".m.old", ".m.new", ".m.part", ".m.steepest-old"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_folder_of_the_user_beside_the_model_is_left_alone(saved, name, before):
+    model, aside = Model.load(saved), saved.with_name(name)
+    if not before:
+        saved.rename(saved.with_name("elsewhere"))
+    aside.mkdir()
+    (aside / "thesis.txt").write_text("ten years of work")
+    if not before:
+        with pytest.raises(ModelError, match=r"does not exist|is missing"):
+            Model.load(saved)
+    model.save(saved)
+    Model.load(saved)
+    assert [path.name for path in aside.iterdir()] == ["thesis.txt"]
+    assert sorted(path.name for path in saved.iterdir()) == sorted(folder._FILES)
+
+
+@pytest.mark.parametrize("strange", [
+    os.mkfifo, Path.mkdir, Path.touch, lambda path: path.symlink_to("/nonexistent"),
+    lambda path: (path.mkdir(), (path / "thesis.txt").touch()),
+])  # fmt: skip
+def test_a_save_by_two_steps_takes_no_name_that_is_taken(saved, strange, monkeypatch):
+    monkeypatch.setattr(folder, "_exchange", lambda first, second: False)
+    model, aside = Model.load(saved), saved.with_name(".m.steepest-old")
+    strange(aside)
+    kind = aside.lstat().st_mode
+    if strange is Path.mkdir:
+        model.save(saved)  # an empty folder holds nothing
+    else:
+        with pytest.raises(ModelError, match="can't write"):
+            model.save(saved)
+        assert aside.lstat().st_mode == kind
+    Model.load(saved)
+
+
+@pytest.mark.parametrize("strange", [
+    os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/nonexistent"),
+    lambda path: path.symlink_to("theta.safetensors"),
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["model.json", "theta.safetensors", "README.md"])
+def test_a_folder_with_odd_files_is_not_replaced(saved, strange, name):
+    model = Model.load(saved)
+    (saved / name).unlink()
+    strange(saved / name)
+    with pytest.raises(ModelError, match="is not a model folder"):
+        model.save(saved)
+    assert (saved / name).lstat()
+
+
+def test_places_that_are_none(saved):
+    model = Model.load(saved)
+    link = saved.with_name("link")
+    link.symlink_to(saved)
+    with pytest.raises(ModelError, match="link is a link"):
+        model.save(link)
+    Model.load(link)
+    link.unlink()
+    link.symlink_to("/nonexistent/model")
+    fifo = saved.with_name("fifo")
+    os.mkfifo(fifo)
+    for place, words in ((link, "is a link"), (fifo, "not a model folder"), ("x\0y", "null"),
+                         ("x" * 300, "too long"), ("/", "not a model folder")):  # fmt: skip
+        with pytest.raises(ModelError, match=words):
+            model.save(place)
+    assert sorted(path.name for path in saved.parent.iterdir()) == ["fifo", "link", "m"]

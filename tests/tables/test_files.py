@@ -236,6 +236,17 @@ def test_a_full_disk(tmp_path, monkeypatch):
         assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_writer_replaces_nothing_but_plain_files(tmp_path, kind):
+    victim, path = tmp_path / "victim.csv", tmp_path / "t.csv"
+    victim.write_text("years")
+    path.symlink_to(victim) if kind == "link" else os.mkfifo(path)
+    with pytest.raises(TableError, match=r"t.csv is (a link|not a plain file)"):
+        TableWriter(path)
+    assert victim.read_text() == "years"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["t.csv", "victim.csv"]
+
+
 def test_writer_casts_later_blocks_and_counts_rows(tmp_path):
     with TableWriter(tmp_path / "t.csv") as writer:
         writer.write(pa.table({"a": [1.5], "b": ["x"]}))

@@ -1,6 +1,8 @@
 """Checkpoints: what is written, what is refused, and what a disk may do to them."""
 
 import contextlib
+import json
+import math
 import os
 import re
 import resource
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
 
 from steepest import (
     SGD,
@@ -26,7 +29,8 @@ from steepest import (
     SoftmaxCrossEntropy,
     Trainer,
 )
-from steepest.training.checkpoint import _bytes
+from steepest.training import checkpoint
+from steepest.training.checkpoint import _bytes, _checksum, _read
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -191,20 +195,112 @@ def test_what_else_lies_in_the_folder_is_left_alone(tmp_path):
         shutil.rmtree(folder)
 
 
+def resigned(file, change):
+    """Change the record of a checkpoint, and sign it again."""
+    content = file.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    record = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["checkpoint"])
+    change(record)
+    text, arrays = json.dumps(record).replace('"1e400"', "1e400"), load(content)
+    file.write_bytes(save(arrays, {"checkpoint": text, "checksum": _checksum(text, arrays)}))
+
+
+def put(*path):
+    *path, value = path
+
+    def change(record):
+        for key in path[:-1]:
+            record = record[key]
+        record[path[-1]] = value
+
+    return change
+
+
+INFINITE, ODD = {"not finite": "inf"}, ("best", "elapsed", "first", "step", "before", "rows")
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"step": -1}, {"first": 10**6}, {"step": 2**62}, {"rows": [{}]}, {"rows": ["x"]},
-     {"before": [{"loss": 1.0}]}],
-    ids=str,
+    [
+        *(put(key, value) for key in ODD for value in ([], {}, "1", True, "1e400", math.inf)
+          if (key, value) not in (("before", []),)),
+        *(put("rows", 0, key, value) for key in ("epoch", "step", "loss")
+          for value in (None, "1", [1], "1e400", math.nan, {"not finite": "1"}, True)),
+        put("best", [0.5, 1]), put("best", [INFINITE, 1]), put("best", [1, 9]),
+        put("best", None), put("best", 1, 1.5), put("rows", []), put("rows", 0, "epoch", 5),
+        put("rows", 0, "step", 20),
+        put("rows", 1, {"epoch": 2, "step": 20, "loss": 1.0}), put("rows", 1, "step", 21),
+        put("elapsed", -1.0), put("step", -1), put("step", 2**62), put("first", 11),
+        put("settings", []), put("settings", "seed", 0), put("settings", "threads", "many"),
+        put("schema", 0), put("schema", "1"), put("format", "x"), put("more", 1),
+        lambda record: record.pop("elapsed"),
+    ],
 )  # fmt: skip
-def test_a_state_that_no_fit_can_be_in_is_damaged(change, tmp_path):
-    trainer().fit(X, Y, epochs=2, checkpoint=tmp_path)
-    state = Checkpoint(tmp_path).load()
-    for name, value in change.items():
-        setattr(state, name, value)
-    (last := sorted(tmp_path.iterdir())[-1]).write_bytes(_bytes(state))
+def test_a_record_that_no_fit_has_written_is_damaged(change, tmp_path):
+    fit = {"X": X, "y": Y, "epochs": 2, "validation": 0.2, "patience": 2, "checkpoint": tmp_path}
+    trainer().fit(**fit)
+    resigned((last := sorted(tmp_path.iterdir())[-1]), change)
+    with pytest.raises(CheckpointError, match=rf"{last.name} is truncated or damaged"):
+        _read(last)
     with pytest.warns(UserWarning, match=f"{last.name} is truncated or damaged; going on"):
-        trainer().fit(X, Y, epochs=2, checkpoint=tmp_path, resume=True)
+        trainer().fit(**fit, resume=True)
+
+
+def test_a_history_that_is_not_of_its_steps_does_not_fit(tmp_path):
+    trainer().fit(X, Y, epochs=2, checkpoint=tmp_path)
+    resigned(sorted(tmp_path.iterdir())[-1], lambda record: record["rows"].pop())
+    fitted = trainer()
+    before = fitted.network.theta.copy()
+    with pytest.raises(CheckpointError, match="not that of 20 steps"):
+        fitted.fit(X, Y, epochs=3, checkpoint=tmp_path, resume=True)
+    assert np.array_equal(fitted.network.theta, before)
+
+
+def test_arrays_that_no_fit_has_written_are_damaged(tmp_path):
+    trainer().fit(X, Y, epochs=2, checkpoint=tmp_path)
+    state, last = Checkpoint(tmp_path).load(), sorted(tmp_path.iterdir())[-1]
+    whole = dict(state.arrays)
+    for name, array in (("theta", np.full_like(whole["theta"], np.nan)), ("pending", np.ones(3)),
+                        ("pending", np.ones((3, 2), int)), ("best", whole["theta"])):  # fmt: skip
+        state.arrays = whole | {name: array}
+        last.write_bytes(_bytes(state))
+        with pytest.raises(CheckpointError, match="truncated or damaged"):
+            _read(last)
+
+
+def test_numbers_of_a_history_may_be_other_than_finite(tmp_path):
+    rows = [{"epoch": k + 1, "step": k + 1, "loss": 1.0, "odd": odd}
+            for k, odd in enumerate((math.nan, math.inf, -math.inf))]  # fmt: skip
+    trainer().fit(X, Y, epochs=1, checkpoint=tmp_path)
+    state = Checkpoint(tmp_path).load()
+    state.rows, state.best = rows, (math.inf, 1)
+    state.arrays["best"] = state.arrays["theta"]
+    Checkpoint(tmp_path).save(state, must=True)
+    again = Checkpoint(tmp_path).load()
+    assert repr(again.rows) == repr(rows)
+    assert again.best == (math.inf, 1)
+    resigned(sorted(tmp_path.iterdir())[-1], put("schema", 1))  # the same where all are finite
+    assert repr(Checkpoint(tmp_path).load().rows) == repr(rows)
+
+
+def test_a_history_too_long_to_be_read_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_LONGEST", 300)
+    with pytest.raises(CheckpointError, match=r"step 0.*history is too long: .* bytes, at most"):
+        trainer().fit(X, Y, epochs=1, checkpoint=tmp_path)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("strange", [
+    Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path.parent / "victim"),
+])  # fmt: skip
+def test_names_that_are_taken_are_told_and_left_alone(strange, tmp_path):
+    (tmp_path / "victim").write_text("years")
+    name = "step-000000000000.safetensors"
+    strange(tmp_path / name)
+    with pytest.raises(CheckpointError, match=f"{name} is (a link|not a plain file)"):
+        trainer().fit(X, Y, epochs=1, checkpoint=tmp_path, resume=True)
+    assert files(tmp_path) == [name, "victim"]
+    assert (tmp_path / "victim").read_text() == "years"
 
 
 # Faults of the disk, while training goes on.

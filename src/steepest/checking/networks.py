@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import as_inputs
+from ..arrays import as_inputs, as_numbers
 from ..loss import Loss
 from ..network import Network
 from . import draw
@@ -66,7 +66,7 @@ def check_network(
             part.parameters[f"0.{name}"][...] = value
         reaches = part.predict(reaches)
     if loss is not None:
-        given = {} if y is None else {"z": reaches, "y": np.asarray(y)[:_ROWS]}
+        given = {} if y is None else {"z": reaches, "y": as_numbers(y, "y", "check")[:_ROWS]}
         report.parts.append(check_loss(loss, settings, **given))
     together = check_layer(
         whole.layer, settings, X=X, theta=dict(whole.parameters), name=report.name

@@ -3,6 +3,10 @@
 A kernel's key is a hash of what it is: its code and that of every function it calls, the kinds of
 its operands, the dtype, the processor, and the versions of Python, Numba and LLVM. So a kernel is
 compiled once for all networks, a changed one is compiled anew, and a stale one is never loaded.
+
+A file of the store is machine code that will run, so it is believed only if nobody but its owner,
+or root, can have written it, and if its checksum is that of its content under its name. Nobody
+waits for whatever else lies there, and no link is followed. What is not believed is compiled anew.
 """
 
 from __future__ import annotations
@@ -11,8 +15,10 @@ import contextlib
 import functools
 import hashlib
 import os
+import stat
 import sys
-import tempfile
+import time
+import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -22,12 +28,25 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
+from ..system.files import is_ours, read_plain, write_durably
 from ..system.forks import lock_held_at_fork
 
 __all__ = ["address_of", "cache_folder", "driver_address", "kernel_address"]
 
 # A change of these makes all kernels anew.
 _COMPILER = ("compile", "intrinsics", "simd", "bfloat16")
+
+_LIMIT = 256 * 2**20
+"""The bytes that the store may take; those unused for longest go first."""
+
+_LARGEST = 2**26
+"""The most bytes of an object file; ours have some ten thousand."""
+
+_UNUSED = 30 * 86400.0
+"""The seconds after which a file that nobody has used goes, such as one of an older version."""
+
+_DAY = 86400.0
+_PREFIX = "steepest_"
 
 _lock = lock_held_at_fork()  # LLVM has locks of its own within
 _addresses: dict[Any, int] = {}
@@ -66,11 +85,20 @@ def driver_address(function: Callable[..., Any], n_arguments: int) -> int:
 
 
 def cache_folder() -> Path:
-    """Return the folder of the store: ``$STEEPEST_CACHE``, else the user's cache folder."""
+    """Return the folder of the store: ``$STEEPEST_CACHE``, else the user's cache folder.
+
+    A user without a home, as in some containers, has one of their own among the temporary files.
+    """
     named = os.environ.get("STEEPEST_CACHE")
     if named:
         return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "steepest"
+    caches = os.environ.get("XDG_CACHE_HOME")
+    if caches:
+        return Path(caches) / "steepest"
+    try:
+        return Path.home() / ".cache" / "steepest"
+    except RuntimeError:
+        return Path(os.environ.get("TMPDIR") or "/tmp") / f"steepest-{os.getuid()}"
 
 
 def address_of(
@@ -89,7 +117,7 @@ def address_of(
         digest.update(repr(kind).encode())
         _fingerprint(function, digest, set())
         key = digest.hexdigest()[:32]
-        symbol = f"steepest_{function.__name__}_{key}"
+        symbol = f"{_PREFIX}{function.__name__}_{key}"
         address = _addresses.get(symbol)
         if address is None:
             path = cache_folder() / f"{symbol}.o"
@@ -154,13 +182,50 @@ def _machine() -> str:
 
 
 def _read(path: Path) -> bytes | None:
-    """Return the object file at ``path``, or None if there is none or it is damaged."""
+    """Return the object file at ``path``; None if there is none, or it is not to be believed."""
     try:
-        content = path.read_bytes()
+        if not _trusted(path.parent):
+            return None
+        content, used = read_plain(path, _LARGEST, ours=True), path.lstat().st_mtime
     except OSError:
         return None
     code = content[32:]
-    return code if hashlib.sha256(code).digest() == content[:32] else None
+    if content[:32] != _checksum(path.name, code):
+        return None
+    if time.time() - used > _DAY:
+        with contextlib.suppress(OSError):  # it is root's, or the disk is not written to
+            os.utime(path)
+    return code
+
+
+def _checksum(name: str, code: bytes) -> bytes:
+    """Return what a file of this name and content begins with."""
+    return hashlib.sha256(name.encode() + b"\0" + code).digest()
+
+
+def _trusted(folder: Path) -> bool:
+    """Whether only this user and root can write to the folder of the store; warn if others can.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder.
+    """
+    trusted = is_ours(folder.stat())
+    if not trusted:
+        _warn_of(folder)
+    return trusted
+
+
+@functools.cache
+def _warn_of(folder: Path) -> None:
+    warnings.warn(
+        f"{folder} belongs to somebody else, or others can write to it, so no kernels are kept "
+        "there, and every process compiles its own; make it yours (chown, chmod go-w), or set "
+        "STEEPEST_CACHE to a folder that is",
+        RuntimeWarning,
+        stacklevel=1,
+    )
 
 
 def _write(path: Path, code: bytes) -> None:
@@ -169,13 +234,27 @@ def _write(path: Path, code: bytes) -> None:
     A folder that can't be written to costs the next process a compilation and nothing else.
     """
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
-            Path(name).replace(path)
-        except OSError:
+        folder = path.parent
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if _trusted(folder):
+            write_durably(path, _checksum(path.name, code) + code, sync=False, private=True)
+            _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what has not been used for long, and the oldest beyond the limit."""
+    files = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PREFIX) and entry.name.endswith(".o"):
+                found = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode):
+                    files.append((found.st_mtime, found.st_size, entry.path))
+    total, oldest = 0, time.time() - _UNUSED
+    for used, size, name in sorted(files, reverse=True):
+        total += size
+        if total > _LIMIT or used < oldest:
             Path(name).unlink(missing_ok=True)
 
 

@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from ..arrays import as_csr, check_weights, is_sparse, refuse_masked, refuse_times
 from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
@@ -224,10 +225,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> Any:
         watched = X, y, sample_weight
+        refuse_masked(y, "y", type(self).__name__)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, strata, y = self._validate(X, y, incremental, reset=first)
+        X, strata, y = self._validate(self._taken(X), y, incremental, reset=first)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
+            sample_weight = self._checked_weights(sample_weight, X)
         rows = Rows(X, y, self._weigh(strata, sample_weight))
         self._random_state = check_random_state(self.random_state)
         self._loss, outputs = self._choose_loss(y)
@@ -303,19 +305,32 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         # The line search of L-BFGS compares losses that differ little.
         return "float32" if X.dtype == np.float32 and self.solver != "lbfgs" else "float64"
 
+    def _taken(self, X: Any) -> Any:
+        """Return inputs that scikit-learn may convert without loss; sparse ones as CSR."""
+        where = type(self).__name__
+        refuse_masked(X, "X", where)
+        refuse_times(X, "X", where)
+        return as_csr(X, where) if is_sparse(X) else X
+
     def _prepared(self, X: Any) -> Any:
         """Return checked inputs as the network takes them: C-contiguous, or CSR."""
         dtype = self.network_.dtype
-        if hasattr(X, "tocsr"):
-            return X.tocsr().astype(dtype, copy=False)
-        return np.ascontiguousarray(X, dtype)
+        return X.astype(dtype, copy=False) if is_sparse(X) else np.ascontiguousarray(X, dtype)
+
+    def _checked_weights(self, w: Any, X: Any) -> Array:
+        """Return one weight an example."""
+        where = type(self).__name__
+        refuse_masked(w, "sample_weight", where)
+        found: Array = _check_sample_weight(w, X)
+        check_weights(found, X.shape[0], where)
+        return found
 
     # ------------------------------------------------------------------ predicting
 
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs for rows as a user gives them."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        X = validate_data(self, self._taken(X), accept_sparse="csr", reset=False)
         self._weights.pull(self.coefs_, self.intercepts_)
         return self.network_.predict(self._prepared(X), threads=self.n_threads)
 

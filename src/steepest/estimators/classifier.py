@@ -178,7 +178,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array, Array]:
         X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, reset=reset,
+            self, X, y, accept_sparse="csr", multi_output=True, reset=reset,
             dtype=(np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype),
         )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:

@@ -12,6 +12,7 @@ from ..engine.arena import Arena
 from ..engine.driver import Control, straight
 from ..engine.operands import Buffer
 from ..engine.program import Program
+from ..errors import InputError
 from ..lowering.lowering import Lowering
 from ..network import Network
 
@@ -61,12 +62,21 @@ class Compiled:
 
     def __call__(self, row: Any) -> Any:
         """Return what ``row`` (p,) predicts: a number, a class, or (k,) of them."""
-        self.x[...] = row
+        try:
+            self.x[...] = row
+        except (TypeError, ValueError) as error:
+            raise self._unfit(error) from error
         self._run()
         return self._read(self.z)
 
     def proba(self, row: Any) -> Array:
         """Return the probabilities of the classes for ``row`` (p,), or of the labels."""
-        self.x[...] = row
+        try:
+            self.x[...] = row
+        except (TypeError, ValueError) as error:
+            raise self._unfit(error) from error
         self._run()
         return np.array(self._mean(self.z[None])[0])
+
+    def _unfit(self, error: Exception) -> InputError:
+        return InputError(f"compiled: the row must be {len(self.x)} numbers, dense: {error}")

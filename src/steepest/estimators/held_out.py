@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _check_sample_weight
 
+from ..arrays import refuse_masked
 from ..errors import InputError
 from .rows import Rows
 
@@ -54,6 +54,7 @@ def _given(model: BaseMLP, eval_set: Any) -> Rows:
     if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
         raise InputError("eval_set: expected a tuple (X, y) or (X, y, sample_weight)")
     X, y, w = (*eval_set, None)[:3]
-    X, _, y = model._validate(X, y, incremental=True, reset=False)
-    w = None if w is None else _check_sample_weight(w, X)
+    refuse_masked(y, "y", "eval_set")
+    X, _, y = model._validate(model._taken(X), y, incremental=True, reset=False)
+    w = None if w is None else model._checked_weights(w, X)
     return Rows(model._prepared(X), y, w)

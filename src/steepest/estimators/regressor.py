@@ -12,6 +12,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import validate_data
 
+from ..arrays import refuse_times
 from ..loss import Loss
 from ..losses import Quantile, Squared
 from .base import BaseMLP
@@ -130,8 +131,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     # ------------------------------------------------------------------ what BaseMLP asks for
 
     def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array, Array]:
+        refuse_times(y, "y", type(self).__name__)
         X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True,
+            self, X, y, accept_sparse="csr", multi_output=True, y_numeric=True,
             reset=reset,
             dtype=(np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype),
         )  # fmt: skip

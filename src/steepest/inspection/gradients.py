@@ -279,11 +279,14 @@ _KINDS: dict[str, tuple[Callable[[Network], Observer], bool]] = {
 
 def _fitting(out: Mapping[str, Array], name: str, shape: tuple[int, ...], dtype: str) -> Array:
     array = out.get(name)
-    if array is None or array.shape != shape or array.dtype != np.dtype(dtype):
-        got = "nothing" if array is None else f"{array.dtype} {array.shape}"
+    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.dtype(dtype):
+        kind, found = getattr(array, "dtype", type(array).__name__), getattr(array, "shape", ())
         raise InputError(
-            f"per_example_gradients: out[{name!r}] must be {dtype} of shape {shape}, got {got}"
+            f"per_example_gradients: out[{name!r}] must be {dtype} of shape {shape}, got {kind} of "
+            f"shape {found}"
         )
+    if not array.flags.writeable:
+        raise InputError(f"per_example_gradients: out[{name!r}] can't be written to")
     return array
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import rows_of
+from ..arrays import as_inputs, rows_of
 from ..validate import positive_count
 from .gradients import Gradients
 
@@ -97,12 +97,13 @@ def hardest_examples(
     array([1, 2])
     """
     positive_count("hardest_examples", "top", top)
+    X = as_inputs(X, network.dtype, "hardest_examples")
     found = Gradients(network, loss).norms(X, y, weights)
     rows = np.argsort(-found.total, kind="stable")[:top]
     paths = list(found.layers)
     parts = np.stack([found.layers[path][rows] for path in paths])
     targets = np.asarray(y)[rows]
-    outputs = loss.mean(network.predict(rows_of(X if hasattr(X, "tocsr") else np.asarray(X), rows)))
+    outputs = loss.mean(network.predict(rows_of(X, rows)))
     classes = targets.ndim == 1 and outputs.shape[1] > 1
     return Ranking(
         rows,

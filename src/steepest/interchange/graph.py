@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
+from ..system.files import write_durably
 
 __all__ = ["Graph", "need_onnx"]
 
@@ -97,14 +98,10 @@ class Graph:
         )
         self._onnx.checker.check_model(model)
         file = Path(path)
-        part = file.with_name(f".{file.name}.{os.getpid()}.part")
         try:
-            part.write_bytes(model.SerializeToString())
-            part.replace(file)
+            write_durably(file, model.SerializeToString())
         except OSError as error:
             raise ModelError(f"can't write {file}: {error.strerror or error}") from error
-        finally:
-            part.unlink(missing_ok=True)
 
     def _value(self, name: str, dtype: Any, shape: tuple[int | str, ...]) -> Any:
         return self._onnx.helper.make_tensor_value_info(name, self._type(dtype), shape)

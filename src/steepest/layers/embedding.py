@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import is_sparse
 from ..errors import InputError
 from ..layer import Array, Layer, Parameter
 from ..rule import check
@@ -55,7 +56,9 @@ class Embedding(Layer):
         theta["E"][...] = rng.normal(0, self.std, theta["E"].shape)
 
     def check_inputs(self, X: Array) -> None:
-        """Raise `InputError` unless every entry is one of the codes."""
+        """Raise `InputError` unless every entry is one of the codes, of a dense array."""
+        if is_sparse(X):
+            raise InputError("Embedding: can't take CSR input; give a dense X")
         values = np.asarray(X)
         with np.errstate(invalid="ignore"):
             good = (values >= 0) & (values < self.codes) & (values == np.floor(values))

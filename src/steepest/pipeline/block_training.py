@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import aligned
+from ..errors import CheckpointError
 from ..lowering.predict import Predictor
 from ..trainer import Trainer
-from ..training.checkpoint import Checkpoint, State
+from ..training.checkpoint import Checkpoint, State, check_arrays
 from ..training.progress import Progress
 from .recipe import Recipe
 from .shuffled_blocks import Scratch
@@ -69,19 +70,26 @@ class BlockTraining:
             self.checkpoint.save(self._state(), must=True)
             return
         wanted = {"theta": trainer.network.theta, **trainer.slots}
-        best = state.arrays.get("best")
+        best = None if state.best is None else (*state.best, state.arrays["best"])
+        where = self.checkpoint.folder
+        check_arrays(state, wanted | ({"best": trainer.network.theta} if best else {}), where)
+        pending = [(loss, rows) for loss, rows in state.arrays["pending"].tolist()]
+        order = self._order(len(state.rows))
+        begun = [int(self.scratch.rows[k]) for k in order[: len(pending)]]
+        steps = sum(-(-rows // min(trainer.batch, rows)) for rows in begun)
+        if len(pending) == len(order) or [rows for _, rows in pending] != begun:
+            raise CheckpointError(f"{where}: the blocks of its epoch are not those of this table")
+        if state.step != len(state.rows) * self.per_epoch + steps:
+            raise CheckpointError(f"{where}: its history is not that of {state.step} steps")
         for name, view in wanted.items():
             view[:] = state.arrays[name]
-        self.best = None if state.best is None or best is None else (*state.best, best)
-        self.pending = [(loss, rows) for loss, rows in state.arrays["pending"].tolist()]
-        self.rows, trainer.step = state.rows, state.step
+        self.best, self.pending, self.rows, trainer.step = best, pending, state.rows, state.step
         self.start -= state.elapsed
 
     def run(self) -> None:
         """Train until the epochs are done or somebody says stop."""
         while len(self.rows) < self.epochs and not self._patience_is_out():
-            rng = np.random.default_rng((self.seed, len(self.rows)))
-            order = [k for k in rng.permutation(len(self.scratch.rows)) if self.scratch.rows[k]]
+            order = self._order(len(self.rows))
             for k in order[len(self.pending) :]:
                 before = self.trainer.step
                 if not self._block(k):
@@ -93,6 +101,11 @@ class BlockTraining:
                     kept.save(self._state())
         if self.checkpoint is not None:
             self.checkpoint.save(self._state())
+
+    def _order(self, epoch: int) -> list[int]:
+        """Return the blocks of an epoch, counted from 0, in their order."""
+        rng = np.random.default_rng((self.seed, epoch))
+        return [k for k in rng.permutation(len(self.scratch.rows)) if self.scratch.rows[k]]
 
     def _block(self, k: int) -> bool:
         """Go once through a block; return whether to go on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,11 +14,12 @@ from numpy.typing import NDArray
 
 from ..errors import TableError
 from ..tables.encoder import Counts, Encoder
-from ..tables.files import TableWriter, read_table, stream_table
+from ..tables.files import stream_table
+from ..tables.formats import Text
 from ..tables.parsing import plain
 from ..tables.split import SPLIT_COLUMN, read_parts
 from ..tables.task import Task, infer_task, task_rows
-from .shuffled_blocks import Sample, Scratch, draws
+from .shuffled_blocks import Sample, Scratch, draws, no_room
 
 __all__ = ["Source", "Survey"]
 
@@ -169,7 +169,7 @@ class Source:
         """Return a sample of a text file with the types that reading it whole infers."""
         if not self.path.name.lower().endswith(_TEXT):
             return sample
-        with tempfile.TemporaryDirectory(prefix="steepest-") as folder:
-            with TableWriter(Path(folder) / "sample.csv") as writer:
-                writer.write(sample)
-            return read_table(Path(folder) / "sample.csv")
+        try:
+            return Text(",").infer(sample)
+        except OSError as error:
+            raise no_room(error) from error

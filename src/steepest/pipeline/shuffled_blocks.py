@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import shutil
 import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from ..kernels.random import key_of, unit
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Sample", "Scratch", "draws"]
+__all__ = ["Sample", "Scratch", "draws", "no_room"]
 
 Array = NDArray[Any]
 
@@ -93,7 +92,8 @@ class Scratch:
     """A matrix and its targets on disk, each row in a block drawn at random.
 
     Any order of the rows of the table, sorted or not, is gone then: a block is a random sample of
-    the table, and so are batches drawn from it. A context manager: the files go with it.
+    the table, and so are batches drawn from it. A context manager. The two files have no names:
+    nobody else can read them, and the system takes them back however the process ends.
 
     Parameters
     ----------
@@ -109,15 +109,22 @@ class Scratch:
         self._target_dtype, self._seed = np.dtype(target_dtype), seed
         self.rows = np.zeros(blocks, np.int64)
         self._digest = hashlib.blake2b(digest_size=16)
-        self._folder: Path | None = None
+        # Where the rows of each block lie in the files: the first, and how many.
+        self._parts: list[list[tuple[int, int]]] = [[] for _ in range(blocks)]
+        self._added = 0
+        self._files = contextlib.ExitStack()
 
     def __enter__(self) -> Scratch:
-        self._folder = Path(tempfile.mkdtemp(prefix="steepest-"))
+        try:
+            self._X = self._files.enter_context(tempfile.TemporaryFile())
+            self._y = self._files.enter_context(tempfile.TemporaryFile())
+        except OSError as error:
+            self._files.close()
+            raise no_room(error) from error
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._files.close()
 
     @property
     def fingerprint(self) -> str:
@@ -130,28 +137,43 @@ class Scratch:
         blocks = len(self.rows)
         block = (draw * 2.0**32 % 1.0 * blocks).astype(np.int64)
         order = np.argsort(block, kind="stable")
-        X, y = X[order].astype(self.dtype), y[order].astype(self._target_dtype)
+        X = np.ascontiguousarray(X[order], self.dtype)
+        y = np.ascontiguousarray(y[order], self._target_dtype)
         counts = np.bincount(block, minlength=blocks)
         stops = np.cumsum(counts)
+        for k in np.flatnonzero(counts):
+            first, stop = int(stops[k] - counts[k]), int(stops[k])
+            self._digest.update(X[first:stop].data)
+            self._digest.update(y[first:stop].data)
+            self._parts[k].append((self._added + first, stop - first))
         try:
-            for k in np.flatnonzero(counts):
-                part = slice(stops[k] - counts[k], stops[k])
-                for name, array in ((f"{k}.X", X[part]), (f"{k}.y", y[part])):
-                    self._digest.update(array.data)
-                    with self._path(name).open("ab") as file:
-                        file.write(array.data)
+            for file, array in ((self._X, X), (self._y, y)):
+                file.write(array.data)
+                file.flush()
         except OSError as error:
-            raise TableError(
-                f"can't write to {self._folder}: {error.strerror or error}; $TMPDIR may name a "
-                "folder on a larger disk"
-            ) from error
+            raise no_room(error) from error
+        self._added += len(y)
         self.rows += counts
 
     def block(self, k: int) -> tuple[Array, Array]:
         """Read a block."""
-        X = np.fromfile(self._path(f"{k}.X"), self.dtype).reshape(-1, self.width)
-        return X, np.fromfile(self._path(f"{k}.y"), self._target_dtype)
+        X = np.empty((self.rows[k], self.width), self.dtype)
+        y = np.empty(self.rows[k], self._target_dtype)
+        self._read(self._X, X, k)
+        self._read(self._y, y, k)
+        return X, y
 
-    def _path(self, name: str) -> Path:
-        assert self._folder is not None, "use it in a with statement"
-        return self._folder / name
+    def _read(self, file: IO[bytes], into: Array, k: int) -> None:
+        size, done = into[:1].nbytes, 0
+        for first, rows in self._parts[k]:
+            file.seek(first * size)
+            file.readinto(into[done : done + rows].data)  # type: ignore[attr-defined]
+            done += rows
+
+
+def no_room(error: OSError) -> TableError:
+    """Return the error that says that a table can't lie in the folder for temporary files."""
+    return TableError(
+        f"can't write a temporary file: {error.strerror or error}; $TMPDIR may name a folder on a "
+        "larger disk"
+    )

@@ -5,7 +5,6 @@
     folder.py    the bytes of a folder, written whole or not at all
     migrate.py   records of older schemas
     card.py      the folder's README: what the model does, for people
-    strict.py    JSON from strangers
 
 `docs/model_format.md` describes the format.
 """

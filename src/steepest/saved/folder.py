@@ -2,27 +2,34 @@
 
 A save writes a new folder beside the old one, has the disk confirm every file of it, and exchanges
 the two in one step (``renameat2`` of Linux). Where there is no such step, the old folder is first
-renamed to ``.NAME.old``, and readers look there while its own name is free. So whenever a save is
-killed, a reader finds the old model or the new one, whole.
+renamed to ``.NAME.steepest-old``, and readers look there while its own name is free. So whenever a
+save is killed, a reader finds the old model or the new one, whole.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import functools
 import hashlib
 import os
-import shutil
 import stat
 import sys
-import time
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
+from ..records import MOST_BYTES
+from ..system.files import (
+    PartFolder,
+    hold_folder,
+    is_plain,
+    read_plain,
+    remove_folder,
+    sync_folder,
+)
 
 __all__ = [
     "CARD",
@@ -42,7 +49,7 @@ FORMAT = "steepest model"
 RECORD, THETA, ENCODER = "model.json", "theta.safetensors", "encoder.safetensors"
 CARD = "README.md"
 
-_STALE = 3600  # seconds after which an unfinished folder is taken to be left by a killed process
+_FILES = (RECORD, THETA, ENCODER, CARD)
 _AT_CWD, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
 
 
@@ -54,13 +61,24 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     ModelError
         If it can't be written there, or something other than a model is there.
     """
-    place = Path(os.path.realpath(path))
-    if not place.parent.is_dir():
-        raise ModelError(f"{place.parent} does not exist; make the folder first")
-    if not os.access(place.parent, os.W_OK):
-        raise ModelError(f"{place.parent} can't be written to: permission denied")
-    if place.exists() and not _is_replaceable(place):
-        raise ModelError(f"{place} exists and is not a model folder; give another name")
+    try:
+        place = Path(path)
+        if place.name in ("", ".."):
+            place = Path(os.path.realpath(place))
+        place = Path(os.path.realpath(place.parent), place.name)
+        if not place.parent.is_dir():
+            raise ModelError(f"{place.parent} does not exist; make the folder first")
+        if not os.access(place.parent, os.W_OK):
+            raise ModelError(f"{place.parent} can't be written to: permission denied")
+        if stat.S_ISLNK(place.lstat().st_mode):
+            raise ModelError(f"{place} is a link, which is not followed; give another name")
+        if not _is_replaceable(place):
+            raise ModelError(f"{place} exists and is not a model folder; give another name")
+    except FileNotFoundError:
+        return place
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"can't write {os.fspath(path)!r}: {reason}") from error
     return place
 
 
@@ -68,13 +86,19 @@ def _is_replaceable(place: Path) -> bool:
     """Whether this is an empty folder, or one that holds a model and nothing else."""
     if not place.is_dir():
         return False
-    names = {entry.name for entry in place.iterdir()}
-    if not names:
-        return True
-    if RECORD not in names or not names <= {RECORD, THETA, ENCODER, CARD}:
+    found = list(place.iterdir())
+    return not found or (_is_model(place) and all(map(is_plain, found)))
+
+
+def _is_model(place: Path) -> bool:
+    """Whether this is a folder with the record of a model, and with no file that no model has."""
+    try:
+        names = {path.name for path in place.iterdir()}
+        if place.is_symlink() or RECORD not in names or not names <= set(_FILES):
+            return False
+        return f'"format": "{FORMAT}"'.encode() in read_plain(place / RECORD, MOST_BYTES)[:200]
+    except OSError:
         return False
-    with (place / RECORD).open("rb") as file:
-        return f'"format": "{FORMAT}"'.encode() in file.read(200)
 
 
 def write_folder(place: Path, contents: Mapping[str, bytes]) -> None:
@@ -85,23 +109,16 @@ def write_folder(place: Path, contents: Mapping[str, bytes]) -> None:
     OSError
         The place is then as it was.
     """
-    _clean(place)
-    part = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.part")
-    part.mkdir()
-    try:
+    _settle(place)
+    with PartFolder(place.parent, _FILES) as part:
         for name, content in contents.items():
-            with (part / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        _sync(part)
-        if not place.exists():
-            part.rename(place)
-        elif not _exchange(part, place):
-            _exchange_by_two_steps(part, place)
-        _sync(place.parent)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)  # after an exchange this is the old model
+            part.write(name, content)
+        part.finish()
+        if not os.path.lexists(place):
+            part.path.rename(place)
+        elif not _exchange(part.path, place):
+            _exchange_by_two_steps(part.path, place)
+        sync_folder(place.parent)
 
 
 def find_folder(path: str | os.PathLike[str]) -> Path:
@@ -138,28 +155,12 @@ def read_file(place: Path, name: str, most: int) -> bytes:
         ``most`` bytes, or can't be read.
     """
     path = place / name
-    flags = os.O_RDONLY | sum(getattr(os, f, 0) for f in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK"))
     try:
-        handle = os.open(path, flags)
+        return read_plain(path, most)
     except FileNotFoundError:
         raise ModelError(f"{place} is no whole model: {name} is missing") from None
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ModelError(f"{path} is a link; expected a file of the folder") from error
         raise ModelError(f"{path} can't be read: {error.strerror or error}") from error
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(handle)
-        raise ModelError(f"{path} is not a plain file")
-    with os.fdopen(handle, "rb") as file:
-        if found.st_size > most:
-            raise ModelError(
-                f"{path} is damaged: it has {found.st_size:,} bytes, expected at most {most:,}"
-            )
-        try:
-            return file.read(most)
-        except OSError as error:
-            raise ModelError(f"{path} can't be read: {error.strerror or error}") from error
 
 
 def digest(content: bytes) -> dict[str, Any]:
@@ -168,38 +169,35 @@ def digest(content: bytes) -> dict[str, Any]:
 
 
 def _aside(place: Path) -> Path:
-    return place.parent / f".{place.name}.old"
+    return place.parent / f".{place.name}.steepest-old"
 
 
 def _exchange_by_two_steps(part: Path, place: Path) -> None:
     aside = _aside(place)
-    place.rename(aside)
-    try:
-        part.rename(place)
-    except BaseException:
-        aside.rename(place)
-        raise
-    _sync(place.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+    with hold_folder(place):  # so that no other save takes it for what a killed one has left
+        place.rename(aside)
+        try:
+            part.rename(place)
+        except BaseException:
+            aside.rename(place)
+            raise
+        sync_folder(place.parent)
+        with contextlib.suppress(OSError):
+            remove_folder(aside, _FILES)
 
 
-def _clean(place: Path) -> None:
-    """Finish or remove what killed saves have left."""
+def _settle(place: Path) -> None:
+    """Finish what a killed save by two steps has left."""
     aside = _aside(place)
-    if aside.exists():
-        if place.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+    if not os.path.lexists(aside):
+        return
+    with contextlib.suppress(OSError), hold_folder(aside) as free:
+        if not free or aside.lstat().st_uid != os.geteuid() or not _is_model(aside):
+            return
+        if os.path.lexists(place):
+            remove_folder(aside, _FILES)
         else:
             aside.rename(place)
-    for part in place.parent.glob(f".{place.name.translate(_NO_GLOB)}.????????.part"):
-        try:
-            if time.time() - part.stat().st_mtime > _STALE:
-                shutil.rmtree(part, ignore_errors=True)
-        except FileNotFoundError:  # its own process has done with it
-            continue
-
-
-_NO_GLOB = str.maketrans({mark: f"[{mark}]" for mark in "*?["})
 
 
 def _exchange(first: Path, second: Path) -> bool:
@@ -221,13 +219,3 @@ def _renameat2() -> Callable[..., int] | None:
         return None
     found: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     return found
-
-
-def _sync(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError, PluginError, SteepestError
 from ..loss import Loss
 from ..network import Network
-from ..records import fits
+from ..records import MOST_BYTES, fits, parse
 from ..system.memory import physical_memory
 from ..tables.encoder import Encoder
 from ..tables.task import Task
@@ -28,7 +28,6 @@ from .config import from_config, to_config
 from .folder import ENCODER, FORMAT, RECORD, THETA, digest, read_file
 from .migrate import SCHEMA, migrate
 from .size import check_size
-from .strict import MOST_BYTES, parse
 
 __all__ = ["Parts", "pack", "unpack"]
 

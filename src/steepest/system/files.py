@@ -1,47 +1,376 @@
-"""Files that are there whole or not at all, also when the machine stops."""
+"""Files and folders that appear whole or not at all, among names that others may have prepared.
+
+Whoever writes, writes here. What is being written is new, open to this user alone, and has a name
+beside its place that nobody can guess, ``.steepest-TOKEN.part``; it takes its place in one step. No
+link is followed, nothing but a plain file is opened, and what is no plain file is not replaced.
+
+A writer holds a lock on its part, which ends with the process. So what a killed process has left is
+known: it has such a name, belongs to this user, and nobody holds it. The next writer in the folder
+removes it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
-__all__ = ["PART", "sync_folder", "write_durably"]
+__all__ = [
+    "Part",
+    "PartFolder",
+    "check_replaceable",
+    "hold_folder",
+    "is_ours",
+    "is_plain",
+    "read_plain",
+    "remove_folder",
+    "remove_parts",
+    "sync_folder",
+    "write_durably",
+]
 
-PART = ".part"
-"""The suffix of a file that is being written."""
+_PART = re.compile(r"\.steepest-[0-9a-f]{32}\.part")
+_STALE = 3600  # seconds after which nobody holds what can not be locked
 
 
-def write_durably(place: Path, content: bytes) -> None:
-    """Write a file, or leave what was there before.
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY
 
-    The bytes go to a file beside it, which takes its name when they have reached the disk. A
-    process that is killed leaves at most that file, whose name begins with a dot and ends in
-    `PART`.
+
+def is_plain(path: Path) -> bool:
+    """Whether this is a file: no folder, no link, and nothing that opening would wait for."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def is_ours(found: os.stat_result) -> bool:
+    """Whether nobody but this user and root can write what ``found`` describes."""
+    if os.name != "posix":
+        return True
+    return found.st_uid in (os.geteuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def read_plain(path: Path, most: float, *, ours: bool = False) -> bytes:
+    """Return the content of a plain file.
+
+    Parameters
+    ----------
+    most : float
+        The most bytes that it may have.
+    ours : bool
+        Whether to refuse a file that others can write (`is_ours`).
 
     Raises
     ------
     OSError
-        If it can't be written. Nothing is left behind then.
+        If it is not there, not a plain file, longer than ``most`` bytes, or can't be read.
     """
-    part = place.with_name(f".{place.name}{PART}")
-    try:
-        with part.open("wb") as file:
+    _check_plain(path, path.lstat())
+    handle = os.open(path, os.O_RDONLY | _SAFELY)  # it may be another one by now
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        _check_plain(path, found)
+        if ours and not is_ours(found):
+            raise PermissionError(errno.EPERM, "others than this user can write it", str(path))
+        if found.st_size > most:
+            raise OSError(
+                errno.EFBIG,
+                f"it has {found.st_size:,} bytes, expected at most {most:,.0f}",
+                str(path),
+            )
+        return file.read(found.st_size)
+
+
+def check_replaceable(place: Path) -> None:
+    """Check that nothing has this name, or a plain file.
+
+    Raises
+    ------
+    OSError
+        If something else has it.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        _check_plain(place, place.lstat())
+
+
+def write_durably(place: Path, content: bytes, *, sync: bool = True, private: bool = False) -> None:
+    """Write a file, or leave what was there before.
+
+    Parameters
+    ----------
+    place : Path
+    content : bytes
+    sync : bool
+        Wait until it has reached the disk, so that it is whole also when the machine stops.
+    private : bool
+        Let this user alone read and write it, whatever the umask.
+
+    Raises
+    ------
+    OSError
+        If it can't be written, or something other than a plain file has the name. Nothing is left
+        behind then.
+    """
+    with Part(place) as part:
+        part.file.write(content)
+        part.finish(sync=sync, private=private)
+
+
+class Part:
+    """A file that is being written.
+
+    A context manager: what has not been finished is removed.
+
+    Parameters
+    ----------
+    place : Path
+        The name that it takes in the end.
+
+    Attributes
+    ----------
+    file : binary file
+        Write here.
+
+    Raises
+    ------
+    OSError
+        If it can't be made, or something other than a plain file has the name.
+    """
+
+    def __init__(self, place: Path) -> None:
+        check_replaceable(place)
+        remove_parts(place.parent)
+        self._place = place
+        while True:
+            self._path = _new_name(place.parent)
+            handle = os.open(self._path, _NEW, 0o666)
+            self.file = os.fdopen(handle, "wb")
+            self._mode = stat.S_IMODE(os.fstat(handle).st_mode)
+            if _take(self._path, handle, 0o600):
+                return
+            self.discard()
+
+    def finish(self, *, sync: bool, private: bool = False) -> None:
+        """Give it its name, after it has reached the disk if it is to ``sync``."""
+        self.file.flush()
+        handle = self.file.fileno()
+        if sync:
+            os.fsync(handle)
+        if not private:
+            os.fchmod(handle, self._mode)
+        check_replaceable(self._place)
+        self._path.replace(self._place)
+        self.file.close()
+        if sync:
+            sync_folder(self._place.parent)
+
+    def discard(self) -> None:
+        """Close it, and remove it if it has not taken its place."""
+        with contextlib.suppress(OSError):  # what it still holds is not wanted
+            self.file.close()
+        with contextlib.suppress(OSError):  # after `finish` it is not there
+            self._path.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.discard()
+
+
+class PartFolder:
+    """A folder of plain files that is being written.
+
+    A context manager: what has its name in the end, it or what it was exchanged for, is removed.
+
+    Parameters
+    ----------
+    parent : Path
+        The folder it is made in.
+    names : sequence of str
+        Of the files that it may hold; by the first it is known.
+
+    Attributes
+    ----------
+    path : Path
+
+    Raises
+    ------
+    OSError
+        If it can't be made.
+    """
+
+    def __init__(self, parent: Path, names: Sequence[str]) -> None:
+        remove_parts(parent, names)
+        self._names = names
+        while True:
+            self.path = _new_name(parent)
+            self.path.mkdir()
+            self._handle = os.open(self.path, _FOLDER)
+            self._mode = stat.S_IMODE(os.fstat(self._handle).st_mode)
+            if _take(self.path, self._handle, 0o700):
+                return
+            self.__exit__()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, and have it reach the disk."""
+        handle = os.open(name, _NEW, 0o666, dir_fd=self._handle)
+        with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        part.replace(place)
-        sync_folder(place.parent)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+            os.fsync(handle)
+
+    def finish(self) -> None:
+        """Have the names in it reach the disk, and let others read it."""
+        os.fsync(self._handle)
+        os.fchmod(self._handle, self._mode)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with contextlib.suppress(OSError):
+            remove_folder(self.path, self._names)
+        os.close(self._handle)
+
+
+def remove_parts(folder: Path, names: Sequence[str] = ()) -> None:
+    """Remove the parts that killed processes have left in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    names : sequence of str
+        Parts that are folders go only if they hold plain files of these names and nothing else.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        parts = [folder / entry.name for entry in entries if _PART.fullmatch(entry.name)]
+        for part in parts:
+            with contextlib.suppress(OSError):  # others may be removing it too
+                _remove_part(part, names)
+
+
+def _remove_part(part: Path, names: Sequence[str]) -> None:
+    found = part.lstat()
+    if found.st_uid != os.geteuid():
+        return
+    if stat.S_ISDIR(found.st_mode):
+        handle = os.open(part, _FOLDER)
+    elif stat.S_ISREG(found.st_mode):
+        handle = os.open(part, os.O_RDWR | _SAFELY)
+    else:
+        return
+    try:
+        if not _lock(handle):
+            return
+        if stat.S_ISDIR(found.st_mode):
+            remove_folder(part, names)
+        else:
+            part.unlink()
+    finally:
+        os.close(handle)
+
+
+def remove_folder(place: Path, names: Sequence[str]) -> bool:
+    """Remove a folder that holds plain files of these names and nothing else.
+
+    The first of the names goes last: by it the folder is known, if this is cut short.
+
+    Returns
+    -------
+    bool
+        Whether it did. A folder that holds anything else keeps all of it.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, or it can't be removed.
+    """
+    handle = os.open(place, _FOLDER)
+    try:
+        inside = os.listdir(handle)  # noqa: PTH208  (of the folder that is open)
+        modes = [os.lstat(name, dir_fd=handle).st_mode for name in inside]
+        if not set(inside) <= set(names) or not all(map(stat.S_ISREG, modes)):
+            return False
+        for name in sorted(inside, key=names.index, reverse=True):
+            os.unlink(name, dir_fd=handle)
+    finally:
+        os.close(handle)
+    place.rmdir()
+    return True
+
+
+@contextlib.contextmanager
+def hold_folder(place: Path) -> Iterator[bool]:
+    """Lock a folder; yield whether nobody else holds it.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, or it is a link.
+    """
+    handle = os.open(place, _FOLDER)
+    try:
+        yield _lock(handle)
+    finally:
+        os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:
     """Have the names in a folder reach the disk."""
-    if os.name != "posix":
-        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _new_name(folder: Path) -> Path:
+    return folder / f".steepest-{os.urandom(16).hex()}.part"
+
+
+def _take(path: Path, handle: int, mode: int) -> bool:
+    """Lock what was just made for its writer alone; return False if it was taken for a remainder.
+
+    For a moment it was there without a lock.
+    """
+    os.fchmod(handle, mode)
+    try:
+        return _lock(handle, otherwise=True) and os.path.samestat(path.lstat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(handle: int, *, otherwise: bool | None = None) -> bool:
+    """Lock an open file or folder until it is closed; return False if somebody else holds it.
+
+    Not every disk has such locks. Without one, the answer is ``otherwise``; by default whether it
+    is older than an hour.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        if otherwise is not None:
+            return otherwise
+        return time.time() - os.fstat(handle).st_mtime > _STALE
+
+
+def _check_plain(path: Path, found: os.stat_result) -> None:
+    if stat.S_ISREG(found.st_mode):
+        return
+    if stat.S_ISLNK(found.st_mode):
+        raise OSError(errno.ELOOP, f"{path.name} is a link; expected a plain file", str(path))
+    raise OSError(errno.EINVAL, f"{path.name} is not a plain file", str(path))

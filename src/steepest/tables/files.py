@@ -28,6 +28,7 @@ from typing import IO, Any, Self
 import pyarrow as pa
 
 from ..errors import TableError
+from ..system.files import Part, check_replaceable
 from .formats import BLOCK_BYTES, FORMATS, MISSING, UNREADABLE, Format, Text, Writer, line_of
 
 __all__ = ["MISSING", "SUFFIXES", "TableWriter", "read_table", "stream_table"]
@@ -123,7 +124,8 @@ class TableWriter:
 
     Used in a ``with`` statement. The rows go to a temporary file in the same folder, which takes
     its final name when the block ends well and is removed when it ends in an error, so that a
-    reader never meets half a table. If nothing was written, no file appears.
+    reader never meets half a table. If nothing was written, no file appears. Only a plain file is
+    replaced, and no link is followed.
 
     Parameters
     ----------
@@ -133,17 +135,18 @@ class TableWriter:
 
     def __init__(self, path: Path_ | None) -> None:
         self.rows = 0
-        self._file = None if path is None else Path(os.path.realpath(path))
+        self._file = None if path is None else Path(path)
         self._form = Text(",") if self._file is None else _format(self._file)
         self._schema: Any = None
-        self._part: Path | None = None
-        self._sink: IO[bytes] | None = None
+        self._part: Part | None = None
         self._writer: Writer | None = None
         if self._file is not None:
             if self._file.is_dir():
                 raise TableError(f"{self._file} is a folder; give the name of a file to write")
             if not self._file.parent.is_dir():
                 raise TableError(f"{self._file.parent} does not exist; make the folder first")
+            with self._explain():
+                check_replaceable(self._file)
 
     def write(self, table: pa.Table) -> None:
         """Append the rows of a table; later blocks are cast to the types of the first."""
@@ -172,15 +175,11 @@ class TableWriter:
             if kind is None and self._writer is not None:
                 with self._explain():
                     self._writer.close()
-                    self._close_sink()
-                    if self._part is not None and self._file is not None:
-                        self._part.replace(self._file)
-                        self._part = None
+                    if self._part is not None:
+                        self._part.finish(sync=False)
         finally:
-            with contextlib.suppress(OSError):  # what it still holds is not wanted
-                self._close_sink()
             if self._part is not None:
-                self._part.unlink(missing_ok=True)
+                self._part.discard()
 
     @contextlib.contextmanager
     def _explain(self) -> Iterator[None]:
@@ -201,15 +200,9 @@ class TableWriter:
                 sys.stdout.flush()
                 sink: IO[bytes] = sys.stdout.buffer
             else:
-                part = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
-                sink = self._sink = part.open("wb")
-                self._part = part
+                self._part = Part(self._file)
+                sink = self._part.file
             self._writer = self._form.writer(sink, schema)
-
-    def _close_sink(self) -> None:
-        if self._sink is not None:
-            self._sink.close()
-            self._sink = None
 
 
 def _open(path: Path_) -> tuple[Path, Format]:

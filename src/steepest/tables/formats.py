@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import itertools
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -92,6 +93,21 @@ class Text:
         if any(pa.types.is_binary(kind) for kind in table.schema.types):
             raise ValueError("not UTF-8")
         return table
+
+    def infer(self, table: pa.Table) -> pa.Table:
+        """Return a table with the types that reading it as text infers.
+
+        Raises
+        ------
+        OSError
+            If there is no room for it on disk. The text has no name there, and is gone with us.
+        """
+        with tempfile.TemporaryFile() as file:
+            writer = _TextWriter(file, table.schema, self.delimiter, gz=False)
+            writer.write_table(table)
+            writer.close()
+            file.seek(0)
+            return pacsv.read_csv(file, **_options(self.delimiter, BLOCK_BYTES))
 
     def stream(
         self, file: Path, schema: Mapping[str, pa.DataType], rows: int

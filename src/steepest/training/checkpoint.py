@@ -7,7 +7,8 @@ A folder holds the last two, ``step-000001200.safetensors``. In a file lie the a
     best                              θ of the best epoch, if one is looked for
 
 and in its header, as JSON: the numbers of the first and the next step of the fit, the history, the
-settings, and a checksum of all this. A step depends on the state, the seed and its number only, so
+settings, and a checksum of all this. JSON has no numbers that are not finite: NaN in a history is
+``{"not finite": "nan"}``. A step depends on the state, the seed and its number only, so
 there is no state of a generator to keep, and what goes on from a checkpoint computes the same bits
 as what was never stopped. A file appears whole or not at all; one that is damaged all the same is
 noticed by its checksum, and the one before it serves.
@@ -15,8 +16,11 @@ noticed by its checksum, and the one before it serves.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import itertools
 import json
+import math
 import os
 import re
 import time
@@ -31,11 +35,13 @@ from numpy.typing import NDArray
 
 from ..arrays import is_sparse
 from ..errors import CheckpointError, InputError
-from ..system.files import PART, write_durably
+from ..records import fits, parse
+from ..system.files import is_plain, read_plain, remove_parts, write_durably
+from ..system.memory import physical_memory
 
-__all__ = ["Checkpoint", "State", "fingerprint"]
+__all__ = ["Checkpoint", "State", "check_arrays", "fingerprint"]
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of a file's layout; a reader refuses later ones."""
 KEPT = 2
 """Checkpoints in a folder."""
@@ -44,6 +50,15 @@ _FORMAT = "steepest checkpoint"
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(epoch|step|second)s?")
 _DIGITS = 12
 _FAULTS = ("continue", "stop")
+_LONGEST = 1 << 26  # bytes of a record: more than half a million epochs
+_HEADER = 2 * _LONGEST  # of the header, in which its quotation marks are escaped
+_RECORD: dict[str, Any] = {
+    "format": str, "schema": int, "first": int, "step": int, "elapsed": float,
+    "before": list[Mapping[str, Any]], "rows": list[Mapping[str, Any]],
+    "best": None | tuple[Any, int], "settings": Mapping[str, str],
+}  # fmt: skip
+_COUNTS = ("epoch", "step")
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 Array = NDArray[Any]
 
@@ -158,9 +173,8 @@ class Checkpoint:
         try:
             self.folder.mkdir(exist_ok=True)
             found = self._files()
-            for part in filter(_is_plain, self.folder.glob(f".step-*{PART}")):
-                part.unlink(missing_ok=True)
-        except OSError as error:
+            remove_parts(self.folder)
+        except (OSError, ValueError) as error:
             raise CheckpointError(f"{self.folder} can't be used: {_reason(error)}") from error
         if not resume:
             strange = [file for file in found if file not in self._good]
@@ -212,7 +226,7 @@ class Checkpoint:
     def _files(self) -> list[Path]:
         """Return the checkpoints in the folder, the latest at the end."""
         found = self.folder.glob(f"step-{'[0-9]' * _DIGITS}.safetensors")
-        return sorted(filter(_is_plain, found))
+        return sorted(filter(is_plain, found))
 
     def compare_threads(self, state: State, threads: int) -> None:
         """Report it if ``state`` was computed by another number of threads than goes on."""
@@ -291,21 +305,45 @@ def fingerprint(*arrays: Any) -> str:
 def _bytes(state: State) -> bytes:
     from safetensors.numpy import save
 
-    record = json.dumps(
-        {
-            "format": _FORMAT,
-            "schema": SCHEMA,
-            "first": state.first,
-            "step": state.step,
-            "elapsed": state.elapsed,
-            "before": state.before,
-            "rows": state.rows,
-            "best": state.best,
-            "settings": state.settings,
-        }
-    )
+    values = {
+        "format": _FORMAT,
+        "schema": SCHEMA,
+        "first": state.first,
+        "step": state.step,
+        "elapsed": state.elapsed,
+        "before": state.before,
+        "rows": state.rows,
+        "best": state.best,
+        "settings": state.settings,
+    }
+    record = json.dumps(_pack(values), allow_nan=False)
+    if len(record) > _LONGEST:
+        raise OSError(
+            errno.EFBIG, f"its history is too long: {len(record):,} bytes, at most {_LONGEST:,}"
+        )
     header = {"checkpoint": record, "checksum": _checksum(record, state.arrays)}
     return bytes(save(state.arrays, header))
+
+
+def _pack(value: Any) -> Any:
+    """Return a value with an object in the stead of each number that is not finite."""
+    if isinstance(value, Mapping):
+        return {key: _pack(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_pack(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"not finite": str(float(value))}
+    return value
+
+
+def _unpack(value: Any) -> float:
+    """Return the number that `_pack` made this of; raise a ValueError if it is none."""
+    if fits(value, float):
+        number: float = value  # a whole one stays one
+        return number
+    if isinstance(value, dict) and list(value) == ["not finite"]:
+        return _NOT_FINITE[value["not finite"]]
+    raise ValueError("it has something else than a number where one should be")
 
 
 def _checksum(record: str, arrays: Mapping[str, Array]) -> str:
@@ -316,56 +354,105 @@ def _checksum(record: str, arrays: Mapping[str, Array]) -> str:
 
 
 def _read(file: Path) -> State:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
 
     try:
-        with safe_open(file, framework="numpy") as source:
-            header = source.metadata() or {}
-            arrays = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
+        content = read_plain(file, physical_memory() // 3)  # twice here, once in the trainer
+        arrays: dict[str, Array] = load(content)
+        length = int.from_bytes(content[:8], "little")
+        header = parse(content[8 : 8 + length], _HEADER)["__metadata__"]
         text = header["checkpoint"]
         if header["checksum"] != _checksum(text, arrays):
             raise ValueError("its checksum is wrong")
-        record = json.loads(text)
+        record = parse(text.encode(), _LONGEST)
         if record["format"] != _FORMAT:
             raise ValueError("it is no checkpoint")
+        if not fits(record["schema"], int) or record["schema"] < 1:
+            raise ValueError("it has no schema")
         if record["schema"] > SCHEMA:
             raise CheckpointError(
                 f"{file} is of schema {record['schema']}, written by a later Steepest; this one "
                 f"reads up to {SCHEMA}, so upgrade it"
             )
-        state = State(
-            int(record["first"]),
-            int(record["step"]),
-            float(record["elapsed"]),
-            arrays,
-            list(record["before"]),
-            list(record["rows"]),
-            None if record["best"] is None else (float(record["best"][0]), int(record["best"][1])),
-            dict(record["settings"]),
-        )
-        _check(state)
-        return state
+        return _state(record, arrays)
     except OSError as error:
         raise CheckpointError(f"{file} can't be read: {_reason(error)}") from error
-    except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except MemoryError as error:
+        raise CheckpointError(f"{file} does not fit into memory") from error
+    except (SafetensorError, AttributeError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{file} is truncated or damaged") from error
 
 
-def _check(state: State) -> None:
-    """Raise a ValueError if it is no state that a fit can be in."""
-    rows = [*state.before, *state.rows]
-    if not all({"epoch", "step", "loss"} <= set(row) for row in rows):
-        raise ValueError("its history lacks a column")
-    if not 0 <= state.first <= state.step < 1 << 62:
+def _state(record: Mapping[str, Any], arrays: dict[str, Array]) -> State:
+    """Return the state that a record describes; raise a ValueError if no fit can be in it."""
+    if set(record) != set(_RECORD):
+        raise ValueError("its record lacks something, or has more than it should")
+    for name, hint in _RECORD.items():
+        if not fits(record[name], hint):
+            raise ValueError(f"{name} is not of the type it should be")
+    before, rows = (
+        [{name: _unpack(value) for name, value in row.items()} for row in record[part]]
+        for part in ("before", "rows")
+    )
+    best = None if record["best"] is None else (_unpack(record["best"][0]), record["best"][1])
+    state = State(
+        record["first"], record["step"], float(record["elapsed"]), arrays, before, rows, best,
+        dict(record["settings"]),
+    )  # fmt: skip
+    _check_history(before, rows)
+    if not 0 <= state.first <= state.step < 1 << 62 or state.elapsed < 0:
         raise ValueError("its steps are not in order")
-    if state.arrays["pending"].shape != (len(state.arrays["pending"]), 2):
+    if not all(state.first < row["step"] <= state.step for row in rows):
+        raise ValueError("its epochs end at steps that were not done")
+    if best is not None:
+        value, epoch = best
+        if not 1 <= epoch <= len(rows):
+            raise ValueError("its best epoch is none that it has")
+        found = [abs(number) for number in rows[epoch - 1].values()]  # what is best may be most
+        if abs(value) not in found and (math.isfinite(value) or not any(map(math.isnan, found))):
+            raise ValueError("its best epoch has no such value")
+    if not state.settings.get("threads", "1").isdecimal():
+        raise ValueError("its number of threads is none")
+    if (best is None) != ("best" not in arrays):
+        raise ValueError("its best epoch has no parameters")
+    pending = arrays["pending"]
+    if pending.dtype != np.float64 or pending.shape != (len(pending), 2):
         raise ValueError("its steps have no losses")
+    for name in {"theta", "best", "pending"} & set(arrays):
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{name} holds a number that is not finite")
+    return state
 
 
-def _is_plain(file: Path) -> bool:
-    """Whether it is a file: no folder, no link, and nothing that opening would wait for."""
-    return file.is_file() and not file.is_symlink()
+def _check_history(before: list[dict[str, float]], rows: list[dict[str, float]]) -> None:
+    """Raise a ValueError if these are not epochs one after the other."""
+    both = [*before, *rows]
+    if not all({"epoch", "step", "loss"} <= set(row) for row in both):
+        raise ValueError("its history lacks a column")
+    if any(set(row) != set(rows[0]) for row in rows):
+        raise ValueError("its epochs have different columns")
+    if not all(fits(row[name], int) and row[name] > 0 for row in both for name in _COUNTS):
+        raise ValueError("its history has parts of epochs or steps")
+    if any(one["epoch"] + 1 != next_["epoch"] for one, next_ in itertools.pairwise(both)):
+        raise ValueError("its epochs are not in order")
+    if any(one["step"] >= next_["step"] for one, next_ in itertools.pairwise(rows)):
+        raise ValueError("its steps are not in order")
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def check_arrays(state: State, wanted: Mapping[str, Array], where: Any) -> None:
+    """Check that a state has arrays like these.
+
+    Raises
+    ------
+    CheckpointError
+        If one lacks, or is of another shape or dtype.
+    """
+    for name, like in wanted.items():
+        found = state.arrays.get(name)
+        if found is None or (found.shape, found.dtype) != (like.shape, like.dtype):
+            raise CheckpointError(f"{where}: {name} does not fit this training")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)

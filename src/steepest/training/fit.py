@@ -23,7 +23,7 @@ from ..metrics import GREATER_IS_BETTER, Metric
 from ..schedules import ReduceOnPlateau
 from ..system.interrupts import HeldSignals
 from .board import CHUNK
-from .checkpoint import Checkpoint, State
+from .checkpoint import Checkpoint, State, check_arrays
 from .history import History
 from .progress import Callback, Progress
 from .run import TrainingRun
@@ -95,15 +95,15 @@ class FitLoop:
         arrays, wanted = state.arrays, {"theta": self.network.theta, **self.run.slots}
         if state.best is not None:
             wanted["best"] = self.network.theta
-        for name, like in wanted.items():
-            found = arrays.get(name)
-            if found is None or (found.shape, found.dtype) != (like.shape, like.dtype):
-                raise CheckpointError(f"{checkpoint.folder}: {name} does not fit this training")
+        check_arrays(state, wanted, checkpoint.folder)
+        done = state.step - state.first
+        if len(state.rows) * self.run.per_epoch + len(arrays["pending"]) != done:
+            raise CheckpointError(f"{checkpoint.folder}: its history is not that of {done} steps")
         self.run.restore((*(arrays[n] for n in wanted if n != "best"), np.array(state.step)))
         self.best = None if state.best is None else (*state.best, arrays["best"])
         self.pending = [(loss, rate) for loss, rate in arrays["pending"].tolist()]
         self.before[:], self.history.rows = state.before, state.rows
-        self.done = state.step - state.first
+        self.done = done
         self.start -= state.elapsed
 
     def state(self) -> State:

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from steepest.errors import ModelError
 from steepest.layers import Dense, Dropout
 from steepest.losses import Quantile
-from steepest.records import check_fields, fits
+from steepest.records import check_fields, fits, parse
 from steepest.rules import Adam
 from steepest.saved.config import KINDS, known
-from steepest.saved.strict import parse
 from steepest.schedules import Cosine
 
 
