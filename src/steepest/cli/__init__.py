@@ -45,9 +45,9 @@ app.command()(warmup)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from .. import __version__
+        from importlib.metadata import version
 
-        typer.echo(f"steepest {__version__}")
+        typer.echo(f"steepest {version('steepest')}")
         raise typer.Exit
 
 

@@ -20,8 +20,7 @@ from ..engine.operands import Buffer, Constant, Handle
 from ..errors import InputError
 from ..kernels.moves import put
 from ..layer import Layer
-from ..lowering.lowering import Lowering
-from ..lowering.observer import Observer
+from ..lowering.observer import Observed, Observer
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -38,13 +37,13 @@ class Flow(Observer):
         self.widths: dict[str, int] = {}
         self.dx = Handle("∇x", "f", 2)
 
-    def layer(self, low: Lowering, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
+    def layer(self, low: Observed, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
         self.widths[low.prefix] = y.shape[1]
         for name, handles, batch in (("y", self.y, y), ("∇y", self.dy, dy)):
             handle = handles.setdefault(low.prefix, Handle(f"{name}{low.prefix}", "f", 2))
             low.emit(put, {"batch": batch, "i": self.chosen, "out": handle})
 
-    def end(self, low: Lowering, dx: Buffer | None) -> None:
+    def end(self, low: Observed, dx: Buffer | None) -> None:
         if dx is not None:
             low.emit(put, {"batch": dx, "i": self.chosen, "out": self.dx})
 
@@ -56,7 +55,7 @@ class Slopes(Observer):
         self.slopes: dict[str, Handle] = {}
         self.steepest: dict[str, float] = {}
 
-    def layer(self, low: Lowering, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
+    def layer(self, low: Observed, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
         if layer.steepest_slope is None:
             return
         self.steepest[low.prefix] = layer.steepest_slope
@@ -79,25 +78,25 @@ class OfExamples(Observer, ABC):
         super().begin(chosen)
         self._seen: set[str] = set()
 
-    def end(self, low: Lowering, dx: Buffer | None) -> None:
+    def end(self, low: Observed, dx: Buffer | None) -> None:
         """Make sure that no layer with parameters was passed by."""
         missed = sorted(low.learning - self._seen)
         if missed:
             raise InputError(
                 f"layer {missed[0]} emits its parameter half of Φ by itself; let it call "
-                "Lowering.backward_theta, so that its gradients can be seen"
+                "Observed.backward_theta, so that its gradients can be seen"
             )
 
     @abstractmethod
-    def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
+    def targets(self, low: Observed, layer: Layer, p: int) -> dict[str, Any]:
         """Return the operands into which a layer's own kernel writes."""
 
     @abstractmethod
-    def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
+    def read(self, low: Observed, name: str, gradient: Buffer, row: int) -> None:
         """Emit what becomes of one example's ∇ of the parameter ``name``, (size,)."""
 
     def theta(
-        self, low: Lowering, layer: Layer, p: int, kernel: Callable[..., None],
+        self, low: Observed, layer: Layer, p: int, kernel: Callable[..., None],
         names: Mapping[str, Any], flops: int,
     ) -> None:  # fmt: skip
         """Let the layer do it in its own way, or row by row."""
@@ -107,7 +106,7 @@ class OfExamples(Observer, ABC):
             self._row_by_row(low, layer, p, kernel, names, flops)
 
     def _row_by_row(
-        self, low: Lowering, layer: Layer, p: int, kernel: Callable[..., None],
+        self, low: Observed, layer: Layer, p: int, kernel: Callable[..., None],
         names: Mapping[str, Any], flops: int,
     ) -> None:  # fmt: skip
         """Emit, for every row of the batch: buffer = 0; buffer += ∇_θ ℓ_i; read the buffer."""
@@ -136,11 +135,11 @@ class Norms(OfExamples):
     def __init__(self) -> None:
         self.handles: dict[str, Handle] = {}
 
-    def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
+    def targets(self, low: Observed, layer: Layer, p: int) -> dict[str, Any]:
         name = f"‖∇θ{low.prefix}‖²"
         return {"norms": self.handles.setdefault(low.prefix, Handle(name, "f", 1))}
 
-    def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
+    def read(self, low: Observed, name: str, gradient: Buffer, row: int) -> None:
         norms = self.handles[low.prefix]
         low.emit(add_norm, {"a": gradient, "norms": norms, "i": self.chosen, "row": row})
 
@@ -154,10 +153,10 @@ class Squares(OfExamples):
         self.vector = aligned(network.theta.size, network.dtype)
         self._theta = network.built.like(self.vector, "Σd²")
 
-    def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
+    def targets(self, low: Observed, layer: Layer, p: int) -> dict[str, Any]:
         return low.targets(layer, p, self._theta)
 
-    def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
+    def read(self, low: Observed, name: str, gradient: Buffer, row: int) -> None:
         whole = self._theta[name]
         total = Buffer(whole.name, (whole.size,), "f", whole.block, whole.offset)
         low.emit(add_squares, {"a": gradient, "total": total})
@@ -175,14 +174,14 @@ class EachExample(OfExamples):
         self.handles: dict[str, Handle] = {}
         self.flat: dict[str, Handle] = {}
 
-    def targets(self, low: Lowering, layer: Layer, p: int) -> dict[str, Any]:
+    def targets(self, low: Observed, layer: Layer, p: int) -> dict[str, Any]:
         for name, parameter in layer.parameters(p).items():
             full = f"{low.prefix}.{name}"
             self.handles.setdefault(full, Handle(f"∇{full}", "f", 1 + len(parameter.shape)))
             self.flat.setdefault(full, Handle(f"∇{full}", "f", 2))
         return low.targets(layer, p, self.handles)
 
-    def read(self, low: Lowering, name: str, gradient: Buffer, row: int) -> None:
+    def read(self, low: Observed, name: str, gradient: Buffer, row: int) -> None:
         names = {"a": gradient, "out": self.flat[name], "i": self.chosen, "row": row}
         low.emit(put_flat, names)
 
@@ -197,7 +196,7 @@ def arrays_for(
     return arrays
 
 
-def _in_rows(layer: Layer, low: Lowering, p: int) -> list[str]:
+def _in_rows(layer: Layer, low: Observed, p: int) -> list[str]:
     """Return the names of the layer's arrays that have a row for each row of the batch."""
     memory, longer = layer.memory(low.n, p), layer.memory(low.n + 1, p)
     for name, shape in memory.items():

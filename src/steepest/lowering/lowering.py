@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -34,12 +34,10 @@ from ..errors import InputError
 from ..kernels.random import key_of
 from ..layer import Layer
 from ..parameters import Parameters
+from ..schedules import Schedule
 from ..system.cores import spins_for
-
-if TYPE_CHECKING:
-    from ..schedules import Schedule
-    from .observer import Observer
-    from .scheduled import ScheduledValues
+from .observer import Observer
+from .scheduled import ScheduledValues
 
 __all__ = ["Accumulator", "Lowering", "SparseBatch"]
 

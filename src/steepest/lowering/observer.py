@@ -3,11 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from ..engine.operands import Buffer
+from ..emitter import Emitter
+from ..engine.arena import Arena
+from ..engine.operands import Buffer, Share
 from ..layer import Layer
-from .lowering import Lowering
+
+__all__ = ["Observed", "Observer"]
+
+
+class Observed(Emitter, Protocol):
+    """What an observer may ask for beyond what a layer may."""
+
+    arena: Arena
+
+    @property
+    def n(self) -> int:
+        """Rows of the batch."""
+
+    @property
+    def prefix(self) -> str:
+        """The name of the current layer among the parameters, like ``2.0``."""
+
+    @property
+    def learning(self) -> set[str]:
+        """The paths of the layers that have parameters."""
+
+    def share(self, extent: int, grain: int = 1) -> Share:
+        """Return each thread's part of ``range(extent)``."""
+
+    def targets(
+        self, layer: Layer, p: int, buffers: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return those of the current layer among ``buffers``, by the names its kernels use."""
 
 
 class Observer:
@@ -17,14 +46,14 @@ class Observer:
         """Say which rows of the data the batch will hold."""
         self.chosen = chosen
 
-    def layer(self, low: Lowering, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
+    def layer(self, low: Observed, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
         """See a layer between its forward and its backward instructions."""
 
     def theta(
-        self, low: Lowering, layer: Layer, p: int, kernel: Callable[..., None],
+        self, low: Observed, layer: Layer, p: int, kernel: Callable[..., None],
         names: Mapping[str, Any], flops: int,
     ) -> None:  # fmt: skip
         """See the parameter half of Φ of the current layer, as `Lowering.backward_theta` does."""
 
-    def end(self, low: Lowering, dx: Buffer | None) -> None:
+    def end(self, low: Observed, dx: Buffer | None) -> None:
         """See ∇_x ℓ of the input, where the pass goes back so far."""

@@ -6,17 +6,13 @@ runs, and an instruction of the program reads from it what holds at the current 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..emitter import Emitter
 from ..engine.arena import Arena
 from ..engine.operands import Buffer
 from ..errors import InputError
 from ..schedules import ReduceOnPlateau, Schedule, for_steps, values_of
-
-if TYPE_CHECKING:
-    from .lowering import Lowering
 
 __all__ = ["ScheduledValues", "values_of"]
 
@@ -44,7 +40,7 @@ class ScheduledValues:
         self._tables: dict[tuple[Schedule, float], tuple[Buffer, Buffer]] = {}
         self.total = 1
 
-    def lower(self, low: Lowering, schedule: Schedule, below: float) -> Buffer:
+    def lower(self, low: Emitter, schedule: Schedule, below: float) -> Buffer:
         """Emit what reads the value of the current step; return where that lies.
 
         Raises

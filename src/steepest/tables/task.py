@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -26,15 +26,19 @@ from ..errors import InputError, ModelError, TableError
 from ..records import check_fields
 from .parsing import plain, read_numbers, read_truths
 
-if TYPE_CHECKING:
-    from ..loss import Loss
-
 __all__ = ["Task", "infer_task", "task_rows"]
 
 FEW = 10
 ROWS_PER_CLASS = 5
 
 Label = str | bool | int | float
+
+
+class CountsOutputs(Protocol):
+    """A loss, as far as a table knows one."""
+
+    def outputs(self, y: Any) -> int:
+        """Return how many numbers a network must return for targets like these."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Task:
         """How many numbers a network must return: one per class, or 1 for two or none."""
         return len(self.classes) if self.kind == "multiclass" else 1
 
-    def width(self, loss: Loss) -> int:
+    def width(self, loss: CountsOutputs) -> int:
         """Return how many numbers a network must return for this loss: more for quantiles."""
         return loss.outputs(np.zeros((1, self.outputs)))
 
