@@ -39,7 +39,7 @@ def numbers_written(sampling, n, batch, steps, seed=0):
             numbers[:] = -1
             run.run(np.full(1, 1e-9))
             rows = run.rows(step)
-            ahead = rows_ahead(rows) if run.sampler.scattered else 0
+            ahead = rows_ahead(rows) if run.descent.sampler.scattered else 0
             found.append((numbers[:rows].copy(), numbers[rows : rows + ahead].copy()))
     return found
 

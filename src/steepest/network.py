@@ -115,8 +115,12 @@ class Network:
 
     @property
     def theta(self) -> Array:
-        """All parameters in one aligned vector."""
+        """All parameters in one aligned vector, (m,); what is assigned is copied into it."""
         return self.built.theta
+
+    @theta.setter
+    def theta(self, values: Array) -> None:
+        self.built.theta[...] = values
 
     @property
     def parameters(self) -> Mapping[str, Array]:
