@@ -43,7 +43,7 @@ class GradientPass:
     network : Network
         Must be built.
     loss : Loss
-    X, y
+    data : tuple of (X, y)
         Prepared data like those to come: dense or CSR, classes or numbers.
     observers : sequence of Observer
     gradient : bool
@@ -64,8 +64,7 @@ class GradientPass:
         self,
         network: Network,
         loss: Loss,
-        X: Any,
-        y: Array,
+        data: tuple[Any, Array],
         observers: Sequence[Observer],
         *,
         gradient: bool,
@@ -75,6 +74,7 @@ class GradientPass:
     ) -> None:
         self._network, self._observers, self._wants_dx = network, observers, wants_dx
         self._batch, self._threads = batch, threads
+        X, y = data
         self._objective = Objective(loss, is_sparse(X), y, weighted=True)
         self._control, self._step = Control(), Buffer.number("t")
         self._losses = Handle("losses", "f", 1)
@@ -126,9 +126,15 @@ class GradientPass:
         program = Program("gradient", n, network.dtype, threads)
         arena = Arena(network.dtype)
         low = Lowering(
-            program, arena, network, self._control, self._step,
-            training=False, target=self._target, observers=self._observers,
-        )  # fmt: skip
+            program,
+            arena,
+            network,
+            self._control,
+            self._step,
+            training=False,
+            target=self._target,
+            observers=self._observers,
+        )
         chosen = arena.array("i", n, kind="i")
         low.emit(following_rows, {"batch": self._batch, "i": chosen})
         losses = self._objective.lower(low, network, chosen, scale=1.0, wants_dx=self._wants_dx)
