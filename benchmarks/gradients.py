@@ -51,8 +51,9 @@ class Ours:
         self.X, self.y, self.parameters = X, y, network.parameters
         self.theta = network.theta
         self.weights, observer = np.ones(len(y), np.float32), Norms()
-        self.both = GradientPass(network, loss, X, y, (observer,), gradient=True, batch=BATCH,
-                          threads=threads)  # fmt: skip
+        self.both = GradientPass(
+            network, loss, (X, y), (observer,), gradient=True, batch=BATCH, threads=threads
+        )
         self.both.program(len(y))
         arrays_for(observer.handles, dict.fromkeys(observer.handles, (len(y),)), "float32")
         self.watch = Watch(share=1.0)

@@ -1,6 +1,7 @@
 """The store of compiled kernels: keys, damage, and folders that can't be used."""
 
 import hashlib
+import math
 import os
 import stat
 import subprocess
@@ -50,6 +51,18 @@ def test_the_same_code_is_stored_once_and_a_changed_helper_makes_a_new_kernel(st
     assert len(list(store.glob("*kernel*.o"))) == 1
     assert run(helper_of(2.5)) == 2.5
     assert len(list(store.glob("*kernel*.o"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("imports", "call"),
+    [("import math", "math.{}(1)"), ("from math import {} as f", "f(1)")],
+)
+def test_a_kernel_that_calls_another_function_of_a_library_is_another(store, imports, call):
+    for name in ("sin", "cos"):
+        module = types.ModuleType("made")
+        source = f"{imports}\ndef kernel(a):\n    a[0] = {call}\n".replace("{}", name)
+        exec(source, module.__dict__)
+        assert run(module) == pytest.approx(getattr(math, name)(1))
 
 
 @pytest.mark.parametrize(

@@ -95,13 +95,21 @@ def check(
 
 
 def report_of(
-    thing: Layer | Loss | Rule | Network | Schedule, settings: Settings, *, X: Any = None,
-    y: Any = None, loss: Loss | None = None, reference: Reference | None = None,
-) -> Report:  # fmt: skip
+    thing: Layer | Loss | Rule | Network | Schedule,
+    settings: Settings,
+    *,
+    X: Any = None,
+    y: Any = None,
+    loss: Loss | None = None,
+    reference: Reference | None = None,
+) -> Report:
     """Return what a check finds; the arguments are those of `check`."""
     kinds: dict[str, tuple[type, ...]] = {
-        "X": (Layer, Network), "y": (Network,), "loss": (Network,), "reference": (Rule,),
-    }  # fmt: skip
+        "X": (Layer, Network),
+        "y": (Network,),
+        "loss": (Network,),
+        "reference": (Rule,),
+    }
     for (name, wanted), given in zip(kinds.items(), (X, y, loss, reference), strict=True):
         if given is not None and not isinstance(thing, wanted):
             raise InputError(f"check: {name} makes no sense for {thing!r}")

@@ -112,10 +112,11 @@ def compare_slopes(
     kink = (values >= low - limits) & (values <= high + limits)
     expected = np.where(kink & (np.abs(values - expected) > limits), values, expected)
     whole = expected.reshape(got.shape) if chosen.size == got.size else None
-    return _worst(
-        array, DIFFERENCES, expected, values, limits, chosen, got.shape,
-        lambda: _look(expected, values, whole, got, chosen, looks or {}),
-    )  # fmt: skip
+
+    def hint() -> str:
+        return _look(expected, values, whole, got, chosen, looks or {})
+
+    return _worst(array, DIFFERENCES, expected, values, limits, chosen, got.shape, hint)
 
 
 def compare(
@@ -148,9 +149,15 @@ def _limits(expected: Array, atol: float, rtol: float) -> Array:
 
 
 def _worst(
-    array: str, against: str, expected: Array, got: Array, limits: Array,
-    chosen: NDArray[np.int64], shape: tuple[int, ...], hint: Callable[[], str],
-) -> Finding:  # fmt: skip
+    array: str,
+    against: str,
+    expected: Array,
+    got: Array,
+    limits: Array,
+    chosen: NDArray[np.int64],
+    shape: tuple[int, ...],
+    hint: Callable[[], str],
+) -> Finding:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.abs(got - expected) / np.where(limits > 0, limits, np.finfo(float).tiny)
     ratios[got == expected] = 0
@@ -158,15 +165,25 @@ def _worst(
     k = int(ratios.argmax())
     at = tuple(int(i) for i in np.unravel_index(chosen[k], shape))
     return Finding(
-        array, against, chosen.size, at, float(expected[k]), float(got[k]), float(limits[k]),
-        hint() if ratios[k] > 1 else "",
-    )  # fmt: skip
+        array,
+        against,
+        chosen.size,
+        at,
+        expected=float(expected[k]),
+        got=float(got[k]),
+        tolerance=float(limits[k]),
+        hint=hint() if ratios[k] > 1 else "",
+    )
 
 
 def _look(
-    expected: Array, got: Array, whole: Array | None, all_got: Array, chosen: Array,
+    expected: Array,
+    got: Array,
+    whole: Array | None,
+    all_got: Array,
+    chosen: Array,
     looks: Mapping[str, Array],
-) -> str:  # fmt: skip
+) -> str:
     """Return which common mistake this looks like, if it looks like one."""
 
     def same(a: Array, b: Array) -> bool:

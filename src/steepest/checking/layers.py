@@ -65,9 +65,14 @@ class _Case:
     """One layer with given rows, parameters and ∂ℓ/∂y."""
 
     def __init__(
-        self, layer: Layer, X: Array, theta: Mapping[str, Array] | None, settings: Settings,
-        rng: np.random.Generator, report: Report,
-    ) -> None:  # fmt: skip
+        self,
+        layer: Layer,
+        X: Array,
+        theta: Mapping[str, Array] | None,
+        settings: Settings,
+        rng: np.random.Generator,
+        report: Report,
+    ) -> None:
         self.layer, self.X, self.settings, self.report = layer, X, settings, report
         self.codes = draw.codes(layer, X)
         n, p = X.shape
@@ -121,8 +126,8 @@ class _Case:
         for name, array in (("y", y), ("dx", dx)):
             bad = int(np.sum(~np.isfinite(array)))
             if bad:
-                self._say(name, "its contract", f"{bad} entries were never written, or are not "
-                                                "finite")  # fmt: skip
+                hint = f"{bad} entries were never written, or are not finite"
+                self._say(name, "its contract", hint)
         given = {"x": (self.X, probe.x), "dy": (self.dy, probe.dy)}
         given |= {k: (v, probe.theta[k]) for k, v in self.theta.items()}
         for name, (before, after) in given.items():
@@ -149,13 +154,12 @@ class _Case:
             self._compare("dx", "0 for codes", np.zeros_like(codes), codes, _CLOSE)
         for name, step in steps.items():
             found = slopes(terms, probe.theta[name], self.settings)
+            target = step + self.starts[name]
             looks = {
-                "it overwrites its target, and should add to it": (
-                    step + self.starts[name]
-                ) / ALPHA,
+                "it overwrites its target, and should add to it": target / ALPHA,
                 "alpha is missing": step,
-                "it overwrites its target, and leaves alpha out": step + self.starts[name],
-            }  # fmt: skip
+                "it overwrites its target, and leaves alpha out": target,
+            }
             self.report.findings.append(
                 compare_slopes(gradient_of(name), found, step / ALPHA, self.settings, looks)
             )

@@ -33,9 +33,13 @@ _SINGLE = {"atol": 1e-5, "rtol": 1e-4}
 
 
 def check_loss(
-    loss: Loss, settings: Settings, *, z: Array | None = None, y: Array | None = None,
+    loss: Loss,
+    settings: Settings,
+    *,
+    z: Array | None = None,
+    y: Array | None = None,
     name: str | None = None,
-) -> Report:  # fmt: skip
+) -> Report:
     """Check a loss on outputs and targets that are drawn, or given as ``z`` and ``y``."""
     report = Report(name or described(loss))
     rng = np.random.default_rng(settings.seed)
@@ -62,8 +66,14 @@ def _check(loss: Loss, kind: str, z: Array, y: Array, settings: Settings, report
     rng = np.random.default_rng(settings.seed)
     w = rng.uniform(0.5, 2.0, len(z)).astype(np.float32)
 
-    def say(array: str, against: str, expected: Array, got: Array, limits: dict[str, float],
-            hint: str) -> None:  # fmt: skip
+    def say(
+        array: str,
+        against: str,
+        expected: Array,
+        got: Array,
+        hint: str,
+        limits: dict[str, float] = _CLOSE,
+    ) -> None:
         against = f"{against} ({kind})"
         report.findings.append(compare(array, against, expected, got, hint=hint, **limits))
 
@@ -82,33 +92,34 @@ def _check(loss: Loss, kind: str, z: Array, y: Array, settings: Settings, report
         found = slopes(terms, probe.z, settings)
         report.findings.append(compare_slopes("dz", found, dz, settings))
         probe.run(probe.value)
-        say("loss", "`gradient`", both, probe.loss.copy(), _CLOSE,
-            "`value` and `gradient` must write the same loss")  # fmt: skip
+        hint = "`value` and `gradient` must write the same loss"
+        say("loss", "`gradient`", both, probe.loss.copy(), hint)
         alone = probe.loss / w
         for i in range(len(z)):
             probe.z[i] += 1
             probe.run(probe.value)
             others = np.arange(len(z)) != i
-            say("loss", "the other rows", (alone * w)[others], probe.loss[others], _CLOSE,
-                f"the loss of a row depends on the outputs of row {i}")  # fmt: skip
+            hint = f"the loss of a row depends on the outputs of row {i}"
+            say("loss", "the other rows", (alone * w)[others], probe.loss[others], hint)
             probe.z[i] = z[i]
         probe.w[:] = 2 * w
         probe.run(probe.gradient)
-        say("loss", "twice the weights", 2 * alone * w, probe.loss, _CLOSE,
-            "the loss must be w times that of an example")  # fmt: skip
-        say("dz", "twice the weights", 2 * dz, probe.dz, _CLOSE,
-            "dz must be scale times w times ∇ℓ")  # fmt: skip
+        hint = "the loss must be w times that of an example"
+        say("loss", "twice the weights", 2 * alone * w, probe.loss, hint)
+        hint = "dz must be scale times w times ∇ℓ"
+        say("dz", "twice the weights", 2 * dz, probe.dz, hint)
         probe.w[:] = 1
         probe.run(probe.gradient)
         hint = "plain Python must give the same"
-        say("loss", "plain Python", plain[0], probe.loss, _CLOSE, hint)
-        say("dz", "plain Python", plain[1], probe.dz, _CLOSE, hint)
+        say("loss", "plain Python", plain[0], probe.loss, hint)
+        say("dz", "plain Python", plain[1], probe.dz, hint)
     with _Probe(loss, z, y, "float32", threads=2) as probe:
         probe.w[:] = w
         probe.run(probe.gradient)
         against = "float32, two threads"
-        say("loss", against, both, probe.loss, _SINGLE, f"{against} must give the same")
-        say("dz", against, dz, probe.dz, _SINGLE, f"{against} must give the same")
+        hint = f"{against} must give the same"
+        say("loss", against, both, probe.loss, hint, _SINGLE)
+        say("dz", against, dz, probe.dz, hint, _SINGLE)
     mean = loss.mean(z.astype(np.float64))
     if not np.isfinite(mean).all() or len(mean) != len(z):
         report.findings.append(

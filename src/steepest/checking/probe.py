@@ -83,9 +83,16 @@ class Probe(Runner):
     """
 
     def __init__(
-        self, layer: Layer, n: int, p: int, dtype: str, threads: int = 1, *,
-        training: bool = True, fused: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        layer: Layer,
+        n: int,
+        p: int,
+        dtype: str,
+        threads: int = 1,
+        *,
+        training: bool = True,
+        fused: bool = False,
+    ) -> None:
         self.network = Network(layer, inputs=p, dtype=dtype)
         super().__init__()
         self.training, self.fused = training, fused
@@ -103,9 +110,15 @@ class Probe(Runner):
         scheduled = ScheduledValues(arena, step, 1)
         scheduled.total = 2 * _STEP
         low = Lowering(
-            self.whole, arena, built, self.control, step,
-            training=training, target=target, scheduled=scheduled,
-        )  # fmt: skip
+            self.whole,
+            arena,
+            built,
+            self.control,
+            step,
+            training=training,
+            target=target,
+            scheduled=scheduled,
+        )
         y, backward = low.child("0", layer, x)
         self.forward = Program("check", n, dtype, threads, self.whole.instructions.copy())
         dy = arena.array("dy", *y.shape)

@@ -53,8 +53,14 @@ def check_rule(rule: Rule, settings: Settings, reference: Reference | None = Non
 def _check(
     rule: Rule, theta: Array, gradients: list[Array], reference: Reference | None, report: Report
 ) -> None:
-    def say(array: str, against: str, expected: Array, got: Array, limits: dict[str, float],
-            hint: str) -> None:  # fmt: skip
+    def say(
+        array: str,
+        against: str,
+        expected: Array,
+        got: Array,
+        limits: dict[str, float],
+        hint: str,
+    ) -> None:
         report.findings.append(compare(array, against, expected, got, hint=hint, **limits))
 
     with _Probe(rule, theta, "float64") as probe:
@@ -64,8 +70,8 @@ def _check(
     with _Probe(rule, theta, "float64") as probe:
         for t, g in enumerate(gradients, 1):
             probe.step(g, t)
-            say("g", "0", np.zeros_like(probe.g), probe.g, _EXACT,
-                "a rule leaves zeros in g, ready for the next gradient")  # fmt: skip
+            hint = "a rule leaves zeros in g, ready for the next gradient"
+            say("g", "0", np.zeros_like(probe.g), probe.g, _EXACT, hint)
             if t == 1:
                 along = float((probe.theta - theta) @ g)
                 if not along < 0:

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from ..kernels import bfloat16 as plain
 from .intrinsics import stands_for
 from .processor import processor_has
-from .simd import BAND_ROWS, TILE_VECTORS, VECTOR_BYTES, Vectors, tile_of, turn
+from .simd import MICROPANEL_ROWS, MICROTILE_VECTORS, VECTOR_BYTES, Vectors, microtile_of, transpose
 
 _FAST = processor_has("avx512bf16")
 if _FAST:
@@ -155,19 +155,19 @@ def _beside(plain: Callable[..., Any], vectors: Callable[[int], int]) -> None:
         return types.void(like, *[types.int64] * 3), codegen
 
 
-_beside(plain.pair_row, lambda lanes: TILE_VECTORS)
-_beside(plain.pair_band, lambda lanes: BAND_ROWS // lanes)
+_beside(plain.pair_row, lambda lanes: MICROTILE_VECTORS)
+_beside(plain.pair_micropanel_column, lambda lanes: MICROPANEL_ROWS // lanes)
 
 
-@stands_for(plain.turn_pairs)
-def _turn_pairs(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
+@stands_for(plain.transpose_pairs)
+def _transpose_pairs(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = _Pairs(builder, like)
         _, source, row, to, row_to = arguments
-        turn(v, source, row, to, row_to, lambda address: _load_along(v, address))
+        transpose(v, source, row, to, row_to, lambda address: _load_along(v, address))
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 4), codegen
 
 
-tile_of(plain.multiply_pairs, _Pairs)
+microtile_of(plain.multiply_pairs, _Pairs)

@@ -1,5 +1,10 @@
 """Vectors in registers, compiled: what the plain functions of `steepest.kernels.simd` say.
 
+``microtile_of`` registers the micro-kernel of a matrix product, which `_microtile` emits for each
+number of rows; `steepest.compiler.bfloat16` registers another with it, for pairs. `_strip` emits
+the products of one example. `steepest.compiler.compile` puts all of these in the place of the plain
+functions.
+
 LLVM's own vectoriser keeps no tile of sums in registers, so these write its vector types and
 multiply-adds out.
 """
@@ -20,9 +25,9 @@ from .processor import processor_has
 _WORD = ir.IntType(64)
 _WIDE = processor_has("avx512f")
 VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
-_TILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
-TILE_VECTORS = 2
-BAND_ROWS = 4 * _TILE_ROWS  # in whole vectors, for either type
+_MICROTILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
+MICROTILE_VECTORS = 2
+MICROPANEL_ROWS = 4 * _MICROTILE_ROWS  # in whole vectors, for either type
 _STRIP_VECTORS = 8
 
 
@@ -90,10 +95,10 @@ def _constant(plain: Callable[..., Any], value: Callable[[int], int]) -> None:
 
 _constant(plain.item_bytes, lambda size: size)
 _constant(plain.lanes, lambda size: VECTOR_BYTES // size)
-_constant(plain.columns, lambda size: TILE_VECTORS * VECTOR_BYTES // size)
-_constant(plain.tile_rows, lambda size: _TILE_ROWS)
-_constant(plain.band_rows, lambda size: BAND_ROWS)
-_constant(plain.tile_bytes, lambda size: _TILE_ROWS * TILE_VECTORS * VECTOR_BYTES)
+_constant(plain.microtile_columns, lambda size: MICROTILE_VECTORS * VECTOR_BYTES // size)
+_constant(plain.microtile_rows, lambda size: _MICROTILE_ROWS)
+_constant(plain.micropanel_rows, lambda size: MICROPANEL_ROWS)
+_constant(plain.microtile_bytes, lambda size: _MICROTILE_ROWS * MICROTILE_VECTORS * VECTOR_BYTES)
 
 
 @stands_for(plain.number)
@@ -165,22 +170,22 @@ def _copy(plain: Callable[..., Any], numbers: Callable[[int], int]) -> None:
         return types.void(like, types.int64, types.int64), codegen
 
 
-_copy(plain.copy_row, lambda lanes: TILE_VECTORS * lanes)
-_copy(plain.copy_band, lambda lanes: BAND_ROWS)
+_copy(plain.copy_row, lambda lanes: MICROTILE_VECTORS * lanes)
+_copy(plain.copy_micropanel_column, lambda lanes: MICROPANEL_ROWS)
 
 
-@stands_for(plain.turn_block)
-def _turn_block(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
+@stands_for(plain.transpose_block)
+def _transpose_block(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = Vectors(builder, like)
         _, source, row, to, row_to = arguments
-        turn(v, source, row, to, row_to, v.load)
+        transpose(v, source, row, to, row_to, v.load)
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 4), codegen
 
 
-def turn(
+def transpose(
     v: Vectors, source: Any, row: Any, to: Any, row_to: Any, load: Callable[[Any], Any]
 ) -> None:
     """Emit the transposition of a square of vectors, loaded from rows ``row`` apart."""
@@ -202,34 +207,41 @@ def turn(
         v.store(rows[i], line(to, row_to, i))
 
 
-def tile_of(plain: Callable[..., Any], kind: type[Vectors]) -> None:
-    """Register the product of a tile: a loop over k for each number of rows, sums in registers.
+def microtile_of(plain: Callable[..., Any], kind: type[Vectors]) -> None:
+    """Register the micro-kernel: a loop over k for each number of rows, sums in registers.
 
-    And one more, for the largest tile, that asks for cache lines ahead.
+    And one more, for the largest microtile, that asks for cache lines ahead.
     """
 
     @stands_for(plain)
     def multiply(
-        typingctx: Any, rows: Any, k: Any, alpha: Any, a: Any, row_a: Any, step_a: Any, b: Any,
-        step_b: Any, beta: Any, c: Any, row_c: Any, ahead: Any, row_ahead: Any, across: Any,
-    ) -> Any:  # fmt: skip
+        typingctx: Any,
+        rows: Any,
+        k: Any,
+        alpha: Any,
+        of_a: Any,
+        of_b: Any,
+        beta: Any,
+        of_c: Any,
+        ahead: Any,
+    ) -> Any:
         word = types.int64
-        signature = types.void(
-            word, word, alpha, word, word, word, word, word, alpha, word, word, word, word, word
-        )
+        two, three = types.UniTuple(word, 2), types.UniTuple(word, 3)
+        signature = types.void(word, word, alpha, three, two, alpha, two, three)
 
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             v = kind(builder, alpha)
-            rows, *rest, ahead, row_ahead, across = arguments
-            lines = _Lines(v, ahead, row_ahead, across)
+            rows, *rest, ahead = arguments
+            lines = _Lines(v, *cgutils.unpack_tuple(builder, ahead))
             done = builder.append_basic_block("done")
-            asks = builder.icmp_signed("!=", ahead, ir.Constant(_WORD, 0))
+            asks = builder.icmp_signed("!=", lines.start, ir.Constant(_WORD, 0))
             choice = builder.switch(builder.add(rows, builder.zext(asks, _WORD)), done)
-            for number in range(1, _TILE_ROWS + 2):
+            for number in range(1, _MICROTILE_ROWS + 2):
                 block = builder.append_basic_block(f"rows{number}")
                 choice.add_case(ir.Constant(_WORD, number), block)
                 builder.position_at_end(block)
-                _tile(v, min(number, _TILE_ROWS), rest, lines if number > _TILE_ROWS else None)
+                last = number > _MICROTILE_ROWS
+                _microtile(v, number - last, rest, lines if last else None)
                 builder.branch(done)
             builder.position_at_end(done)
             return context.get_dummy_value()
@@ -246,7 +258,7 @@ class _Lines:
 
     def __init__(self, v: Vectors, start: Any, row: Any, across: Any) -> None:
         self.v, self.start, self.row, self.across = v, start, row, across
-        columns = TILE_VECTORS * v.lanes
+        columns = MICROTILE_VECTORS * v.lanes
         self.shift = ir.Constant(_WORD, columns.bit_length() - 1)
         turned = v.builder.icmp_signed("!=", across, ir.Constant(_WORD, 0))
         self.mask = v.builder.select(
@@ -261,12 +273,14 @@ class _Lines:
         self.v.prefetch(builder.add(self.start, builder.add(down, along)), write=False)
 
 
-def _tile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
-    """Emit the tile of ``rows`` rows: the loop over k, then the sums to memory."""
+def _microtile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
+    """Emit the microtile of ``rows`` rows: the loop over k, then the sums to memory."""
     builder = v.builder
-    k, alpha, a, row_a, step_a, b, step_b, beta, c, row_c = arguments
+    k, alpha, of_a, of_b, beta, of_c = arguments
+    a, row_a, step_a = cgutils.unpack_tuple(builder, of_a)
+    (b, row_b), (c, row_c) = (cgutils.unpack_tuple(builder, of) for of in (of_b, of_c))
     below = [builder.mul(row_a, ir.Constant(_WORD, i)) for i in range(rows)]
-    cells = [(i, j) for i in range(rows) for j in range(TILE_VECTORS)]
+    cells = [(i, j) for i in range(rows) for j in range(MICROTILE_VECTORS)]
     lines = [builder.add(c, builder.mul(row_c, ir.Constant(_WORD, i))) for i in range(rows)]
     for line in lines:
         v.prefetch(line, write=True)
@@ -278,11 +292,11 @@ def _tile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
     builder.position_at_end(loop)
     counter, at_a, at_b = (builder.phi(_WORD) for _ in range(3))
     sums = {cell: builder.phi(v.vector) for cell in cells}
-    of_b = [v.load(v.at(at_b, j * VECTOR_BYTES)) for j in range(TILE_VECTORS)]
+    row_of_b = [v.load(v.at(at_b, j * VECTOR_BYTES)) for j in range(MICROTILE_VECTORS)]
     added: dict[tuple[int, int], Any] = {}
     for i in range(rows):
-        row = [(i, j) for j in range(TILE_VECTORS)]
-        after_a = v.add_products(v.at(at_a, below[i]), of_b, [sums[cell] for cell in row])
+        row = [(i, j) for j in range(MICROTILE_VECTORS)]
+        after_a = v.add_products(v.at(at_a, below[i]), row_of_b, [sums[cell] for cell in row])
         added.update(zip(row, after_a, strict=True))
     left = builder.sub(counter, ir.Constant(_WORD, 1))
     if ahead is not None:
@@ -290,7 +304,7 @@ def _tile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
     for phi, start, following in (
         (counter, k, left),
         (at_a, a, builder.add(at_a, step_a)),
-        (at_b, b, builder.add(at_b, step_b)),
+        (at_b, b, builder.add(at_b, row_b)),
         *((sums[cell], v.zero, added[cell]) for cell in cells),
     ):
         phi.add_incoming(start, before)
@@ -313,41 +327,46 @@ def _tile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
                     v.store(v.fma(kept, v.load(at), value) if keeps else value, at)
 
 
-tile_of(plain.multiply_tile, Vectors)
+microtile_of(plain.multiply_microtile, Vectors)
 
 
 @stands_for(plain.multiply_strip)
 def _multiply_strip(
-    typingctx: Any, vectors: Any, k: Any, like: Any, x: Any, a: Any, row_a: Any, y: Any
+    typingctx: Any, vectors: Any, k: Any, like: Any, x: Any, of_a: Any, y: Any
 ) -> Any:
-    word = types.int64
+    word, two = types.int64, types.UniTuple(types.int64, 2)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vectors, k, _, x, a, row_a, y = arguments
-        _strips(Vectors(builder, like), vectors, k, a, row_a, x, y)
+        vectors, k, _, x, of_a, y = arguments
+        _strips(Vectors(builder, like), vectors, k, of_a, x, y)
         return context.get_dummy_value()
 
-    return types.void(word, word, like, word, word, word, word), codegen
+    return types.void(word, word, like, word, two, word), codegen
 
 
 @stands_for(plain.update_strip)
 def _update_strip(
-    typingctx: Any, vectors: Any, k: Any, alpha: Any, x: Any, dy: Any, a: Any, row_a: Any,
-    ahead: Any, y: Any,
-) -> Any:  # fmt: skip
-    word = types.int64
+    typingctx: Any,
+    vectors: Any,
+    k: Any,
+    alpha: Any,
+    x: Any,
+    dy: Any,
+    of_a: Any,
+    ahead: Any,
+    y: Any,
+) -> Any:
+    word, two = types.int64, types.UniTuple(types.int64, 2)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vectors, k, factor, x, dy, a, row_a, ahead, y = arguments
-        _strips(Vectors(builder, alpha), vectors, k, a, row_a, ahead, y, (factor, x, dy))
+        vectors, k, factor, x, dy, of_a, ahead, y = arguments
+        _strips(Vectors(builder, alpha), vectors, k, of_a, ahead, y, (factor, x, dy))
         return context.get_dummy_value()
 
-    return types.void(word, word, alpha, *[word] * 6), codegen
+    return types.void(word, word, alpha, word, word, two, word, word), codegen
 
 
-def _strips(
-    v: Vectors, vectors: Any, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any = None
-) -> None:
+def _strips(v: Vectors, vectors: Any, k: Any, of_a: Any, x: Any, y: Any, step: Any = None) -> None:
     """Emit one loop over k for each number of vectors, with y in registers."""
     builder = v.builder
     done = builder.append_basic_block("done")
@@ -356,14 +375,15 @@ def _strips(
         block = builder.append_basic_block(f"vectors{count}")
         choice.add_case(ir.Constant(_WORD, count), block)
         builder.position_at_end(block)
-        _strip(v, count, k, a, row_a, x, y, step)
+        _strip(v, count, k, of_a, x, y, step)
         builder.branch(done)
     builder.position_at_end(done)
 
 
-def _strip(v: Vectors, vectors: int, k: Any, a: Any, row_a: Any, x: Any, y: Any, step: Any) -> None:
+def _strip(v: Vectors, vectors: int, k: Any, of_a: Any, x: Any, y: Any, step: Any) -> None:
     """Emit y += x A over at least one row; ``step`` (alpha, x, dy): after A += alpha xᵀ dy."""
     builder = v.builder
+    a, row_a = cgutils.unpack_tuple(builder, of_a)
     offsets = [j * VECTOR_BYTES for j in range(vectors)]
     start = [v.load(v.at(y, offset)) for offset in offsets]
     before, loop = builder.block, builder.append_basic_block("k")

@@ -150,10 +150,18 @@ def _fingerprint(function: Callable[..., Any], digest: Any, seen: set[Any]) -> N
             digest.update(f"{name}={value.dtype}{value.shape}".encode() + value.tobytes())
         elif isinstance(value, int | float | str | tuple | np.generic):
             digest.update(f"{name}={value!r}".encode())
+        elif value is not None:  # a module, a type, a function of C
+            digest.update(f"{name}={_full_name(value)}".encode())
+
+
+def _full_name(value: Any) -> str:
+    own = getattr(value, "__qualname__", None) or getattr(value, "__name__", type(value).__name__)
+    return f"{getattr(value, '__module__', '')}.{own}"
 
 
 def _digest_code(code: CodeType, digest: Any) -> set[str]:
     digest.update(code.co_code)
+    digest.update(repr(code.co_names).encode())  # of attributes too: math.sin is not math.cos
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -58,7 +58,8 @@ def drive(
     The rows of a step lie at the addresses from ``whole`` up to ``whole_end``; those for the last,
     shorter batch of every ``per_epoch`` steps, if there is one, from ``short`` to ``short_end``.
     ``control`` points to three integers: the count of arrivals at barriers, the stop flag, and the
-    row whose kernel failed.
+    row whose kernel failed. (All are integers, and so many, because compiled code gets nothing
+    else of Python.)
     """
     for k in range(steps):
         row, end = whole, whole_end

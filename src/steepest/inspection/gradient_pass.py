@@ -41,7 +41,7 @@ class GradientPass:
     network : Network
         Must be built.
     loss : Loss
-    X, y
+    data : tuple of (X, y)
         Prepared data like those to come: dense or CSR, classes or numbers.
     observers : sequence of Observer
     gradient : bool
@@ -62,8 +62,7 @@ class GradientPass:
         self,
         network: Network,
         loss: Loss,
-        X: Any,
-        y: Array,
+        data: tuple[Any, Array],
         observers: Sequence[Observer],
         *,
         gradient: bool,
@@ -73,6 +72,7 @@ class GradientPass:
     ) -> None:
         self._network, self._observers, self._wants_dx = network, observers, wants_dx
         self._batch, self._threads = batch, threads
+        X, y = data
         self._loss, self._batches = loss, Batches(is_sparse(X), y, weighted=True)
         self._control, self._step = Control(), Buffer.number("t")
         self._losses = Handle("losses", "f", 1)
@@ -124,9 +124,15 @@ class GradientPass:
         program = Program("gradient", n, network.dtype, threads)
         arena = Arena(network.dtype)
         low = Lowering(
-            program, arena, network.built, self._control, self._step,
-            training=False, target=self._target, observers=self._observers,
-        )  # fmt: skip
+            program,
+            arena,
+            network.built,
+            self._control,
+            self._step,
+            training=False,
+            target=self._target,
+            observers=self._observers,
+        )
         chosen = arena.array("i", n, kind="i")
         low.emit(following_rows, {"batch": self._batch, "i": chosen})
         batch = self._batches.fetch(low, chosen)

@@ -31,9 +31,15 @@ if TYPE_CHECKING:
     from ..loss import Loss
 
 __all__ = [
-    "ExampleNorms", "Gradient", "Gradients", "Moments", "example_norms", "gradient",
-    "gradient_moments", "per_example_gradients",
-]  # fmt: skip
+    "ExampleNorms",
+    "Gradient",
+    "Gradients",
+    "Moments",
+    "example_norms",
+    "gradient",
+    "gradient_moments",
+    "per_example_gradients",
+]
 
 Array = NDArray[Any]
 
@@ -260,10 +266,17 @@ class Gradients:
         if key not in self._sweeps:
             make, adds_up = _KINDS[what]
             observer = make(self.network)
-            self._sweeps[key] = GradientPass(
-                self.network, self.loss, X, y, (observer,), gradient=adds_up,
-                wants_dx=what == "mean", batch=self._batch, threads=self._threads,
-            ), observer  # fmt: skip
+            made = GradientPass(
+                self.network,
+                self.loss,
+                (X, y),
+                (observer,),
+                gradient=adds_up,
+                wants_dx=what == "mean",
+                batch=self._batch,
+                threads=self._threads,
+            )
+            self._sweeps[key] = made, observer
         self._sweeps[key][0].program(X.shape[0])
         return self._sweeps[key]
 

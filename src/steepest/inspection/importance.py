@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,15 +101,12 @@ def importance(
     n = X.shape[0]
     predictor = Predictor(network.built, 256, threads, loss)
     weights = np.ones(n, network.dtype)
-    before = predictor.evaluate(X, y, weights)[1]
-    rng = np.random.default_rng(seed)
-    shuffled = X.copy()
-    rises = np.empty((len(groups), repeats))
-    for row, columns in zip(rises, groups.values(), strict=True):
-        for k in range(repeats):
-            shuffled[:, columns] = X[rng.permutation(n)][:, columns]
-            row[k] = predictor.evaluate(shuffled, y, weights)[1] - before
-        shuffled[:, columns] = X[:, columns]
+
+    def mean_loss(rows: Array) -> float:
+        return predictor.evaluate(rows, y, weights)[1]
+
+    before = mean_loss(X)
+    rises = _shuffled(mean_loss, X, list(groups.values()), repeats, seed) - before
     found = Gradients(network, loss, threads=threads).mean(X, given)
     assert found.dx is not None
     pull = n * found.dx * (X.mean(axis=0) - X)
@@ -117,3 +114,18 @@ def importance(
     return Importance(
         list(groups), rises.mean(axis=1), rises.std(axis=1), np.array(changes), before
     )
+
+
+def _shuffled(
+    mean_loss: Callable[[Array], float], X: Array, groups: list[Any], repeats: int, seed: int
+) -> Array:
+    """Return the loss with each group of columns shuffled in turn, (groups, repeats)."""
+    rng = np.random.default_rng(seed)
+    shuffled = X.copy()
+    losses = np.empty((len(groups), repeats))
+    for row, columns in zip(losses, groups, strict=True):
+        for k in range(repeats):
+            shuffled[:, columns] = X[rng.permutation(len(X))][:, columns]
+            row[k] = mean_loss(shuffled)
+        shuffled[:, columns] = X[:, columns]
+    return losses

@@ -96,9 +96,14 @@ class OfExamples(Observer, ABC):
         """Emit what becomes of one example's ∇ of the parameter ``name``, (size,)."""
 
     def theta(
-        self, low: Observed, layer: Layer, p: int, kernel: Callable[..., None],
-        names: Mapping[str, Any], flops: int,
-    ) -> None:  # fmt: skip
+        self,
+        low: Observed,
+        layer: Layer,
+        p: int,
+        kernel: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int,
+    ) -> None:
         """Let the layer do it in its own way, or row by row."""
         self._seen.add(low.prefix)
         own = {**names, "i": self.chosen, **self.targets(low, layer, p)}
@@ -106,9 +111,14 @@ class OfExamples(Observer, ABC):
             self._row_by_row(low, layer, p, kernel, names, flops)
 
     def _row_by_row(
-        self, low: Observed, layer: Layer, p: int, kernel: Callable[..., None],
-        names: Mapping[str, Any], flops: int,
-    ) -> None:  # fmt: skip
+        self,
+        low: Observed,
+        layer: Layer,
+        p: int,
+        kernel: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int,
+    ) -> None:
         """Emit, for every row of the batch: buffer = 0; buffer += ∇_θ ℓ_i; read the buffer."""
         parameters = layer.parameters(p)
         buffers = {}
@@ -212,8 +222,8 @@ def _row(buffer: Buffer, row: int) -> Buffer:
     """Return one row of an array, as an array of one row."""
     size = buffer.size // buffer.shape[0]
     shape = (1, *buffer.shape[1:])
-    return Buffer(f"{buffer.name}[{row}]", shape, buffer.kind, buffer.block,
-                  buffer.offset + row * size)  # fmt: skip
+    offset = buffer.offset + row * size
+    return Buffer(f"{buffer.name}[{row}]", shape, buffer.kind, buffer.block, offset)
 
 
 def clear(a):  # type: ignore[no-untyped-def]

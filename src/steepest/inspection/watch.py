@@ -191,9 +191,14 @@ class _Glass:
         self._flow, self._norms, self._slopes = Flow(), Norms(), Slopes()
         X, y, _ = run.data
         self._sweep = GradientPass(
-            run.network, run.descent.loss, X, y, (self._flow, self._norms, self._slopes),
-            gradient=True, batch=examples, threads=run.threads,
-        )  # fmt: skip
+            run.network,
+            run.descent.loss,
+            (X, y),
+            (self._flow, self._norms, self._slopes),
+            gradient=True,
+            batch=examples,
+            threads=run.threads,
+        )
         self._sweep.program(examples)
         dtype, widths = run.network.dtype, self._flow.widths
         shapes = {path: (examples, width) for path, width in widths.items()}

@@ -135,9 +135,13 @@ def category(column: Column, kind: Category, x: str) -> list[str]:
     texts = dict(zip(kind.values, range(kept), strict=True))
     texts.setdefault("", kept)
     index = column.graph.op(
-        "LabelEncoder", x, domain="ai.onnx.ml",
-        keys_strings=list(texts), values_int64s=list(texts.values()), default_int64=kept + 1,
-    )  # fmt: skip
+        "LabelEncoder",
+        x,
+        domain="ai.onnx.ml",
+        keys_strings=list(texts),
+        values_int64s=list(texts.values()),
+        default_int64=kept + 1,
+    )
     return [column.pick(rows, index)]
 
 

@@ -1,8 +1,10 @@
 """Pairs of bfloat16 in 32 bits, as processors multiply them: what hand-made products need of them.
 
 A bfloat16 is the upper half of a float32, rounded to nearest, ties to even. A pair holds two that
-lie one after the other in a sum: the first in the lower half. Compiled, each of these functions is
-a few vector instructions (see `steepest.compiler.bfloat16`); the bodies here say what they mean.
+lie one after the other in a sum: the first in the lower half. ``multiply_pairs`` is the
+micro-kernel of `steepest.kernels.matmul_bfloat16`; `steepest.kernels.packing_bfloat16` calls the
+others. Compiled, each of these functions is a few vector instructions, which
+`steepest.compiler.bfloat16` emits; the bodies here say what they mean.
 ``like`` is a float32; addresses and distances count bytes, as in `steepest.kernels.simd`.
 """
 
@@ -13,11 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .simd import _at, band_rows, columns, lanes, turn_block
+from .simd import _at, lanes, micropanel_rows, microtile_columns, transpose_block
 
 __all__ = [
-    "multiply_pairs", "pair", "pair_along", "pair_band", "pair_row", "rounded", "turn_pairs",
-]  # fmt: skip
+    "multiply_pairs",
+    "pair",
+    "pair_along",
+    "pair_micropanel_column",
+    "pair_row",
+    "rounded",
+    "transpose_pairs",
+]
 
 
 def rounded(x: Any) -> NDArray[np.float32]:
@@ -42,37 +50,44 @@ def pair_along(like: Any, source: int, to: int) -> None:
 
 
 def pair_row(like: Any, first: int, second: int, to: int) -> None:
-    """Write `columns` pairs of a number of the one row and the same of the other."""
-    n = columns(like)
+    """Write `microtile_columns` pairs of a number of the one row and the same of the other."""
+    n = microtile_columns(like)
     _at(like, to, n)[:] = _paired(_at(like, first, n), _at(like, second, n))
 
 
-def pair_band(like: Any, first: int, second: int, to: int) -> None:
-    """Write `band_rows` pairs of a number of the one row and the same of the other."""
-    n = band_rows(like)
+def pair_micropanel_column(like: Any, first: int, second: int, to: int) -> None:
+    """Write `micropanel_rows` pairs of a number of the one row and the same of the other."""
+    n = micropanel_rows(like)
     _at(like, to, n)[:] = _paired(_at(like, first, n), _at(like, second, n))
 
 
-def turn_pairs(like: Any, source: int, row: int, to: int, row_to: int) -> None:
+def transpose_pairs(like: Any, source: int, row: int, to: int, row_to: int) -> None:
     """Transpose `lanes` rows of as many pairs: rows of numbers, ``row`` apart, become columns."""
     n = lanes(like)
     square = np.empty((n, n), np.float32)
     for i in range(n):
         pair_along(like, source + i * row, square[i].ctypes.data)
-    turn_block(like, square.ctypes.data, square.strides[0], to, row_to)
+    transpose_block(like, square.ctypes.data, square.strides[0], to, row_to)
 
 
 def multiply_pairs(
-    rows: int, k: int, alpha: Any, a: int, row_a: int, step_a: int, b: int, step_b: int, beta: Any,
-    c: int, row_c: int, ahead: int, row_ahead: int, across: int,
-) -> None:  # fmt: skip
-    """C = alpha A B + beta C, as `kernels.simd.multiply_tile`, for A and B of ``k`` pairs."""
-    n = columns(alpha)
+    rows: int,
+    k: int,
+    alpha: Any,
+    of_a: tuple[int, int, int],
+    of_b: tuple[int, int],
+    beta: Any,
+    of_c: tuple[int, int],
+    ahead: tuple[int, int, int],
+) -> None:
+    """C = alpha A B + beta C, as `kernels.simd.multiply_microtile`, for A and B of ``k`` pairs."""
+    (a, row_a, step_a), (b, row_b), (c, row_c) = of_a, of_b, of_c
+    n = microtile_columns(alpha)
     for i in range(rows):
         total = np.zeros(n, np.float32)
         for p in range(k):
             factors = _halves(_at(alpha, a + i * row_a + p * step_a, 1))
-            for x, y in zip(factors, _halves(_at(alpha, b + p * step_b, n)), strict=True):
+            for x, y in zip(factors, _halves(_at(alpha, b + p * row_b, n)), strict=True):
                 total += x * y
         out = _at(alpha, c + i * row_c, n)
         out[:] = alpha * total + beta * out if beta != 0 else alpha * total

@@ -1,8 +1,10 @@
 """What hand-made products need of the machine: memory at addresses, and registers of vectors.
 
-Compiled, each of these is a few vector instructions (see `steepest.compiler.simd`). The bodies here
-say what they mean; they are what runs when the product is tested as plain Python. ``like`` is a
-real number of the type that lies in memory; addresses and distances count bytes.
+`steepest.kernels.matmul` and `steepest.kernels.packing` call what is here for whole products:
+``multiply_microtile`` is the micro-kernel. `steepest.layers._dense.one_example` calls the strips.
+Compiled, each function is a few vector instructions, which `steepest.compiler.simd` emits. The
+bodies here say what they mean; they are what runs when a product is tested as plain Python.
+``like`` is a real number of the type that lies in memory; addresses and distances count bytes.
 """
 
 from __future__ import annotations
@@ -15,10 +17,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "band_rows", "columns", "copy_band", "copy_row", "item_bytes", "lanes", "multiply_strip",
-    "multiply_tile", "number", "peek", "peek_byte", "peek_int", "poke", "scratch", "tile_bytes",
-    "tile_rows", "turn_block", "update_strip",
-]  # fmt: skip
+    "copy_micropanel_column",
+    "copy_row",
+    "item_bytes",
+    "lanes",
+    "micropanel_rows",
+    "microtile_bytes",
+    "microtile_columns",
+    "microtile_rows",
+    "multiply_microtile",
+    "multiply_strip",
+    "number",
+    "peek",
+    "peek_byte",
+    "peek_int",
+    "poke",
+    "scratch",
+    "transpose_block",
+    "update_strip",
+]
 
 CACHE_LINE = 64
 """Bytes that a cache fetches at once."""
@@ -33,7 +50,7 @@ PACKED_BYTES = 256 * 1024
 """Of a copied block of A, which stays in the second cache."""
 
 SCRATCH_BYTES = 2 * PANEL_BYTES + 2 * PACKED_BYTES
-"""A panel, a tile, and a block of A, which may be twice as large where it holds pairs."""
+"""A panel, an edge tile, and a block of A, which may be twice as large where it holds pairs."""
 
 
 def item_bytes(like: Any) -> int:
@@ -46,19 +63,19 @@ def lanes(like: Any) -> int:
     return 32 // item_bytes(like)
 
 
-def columns(like: Any) -> int:
-    """Columns of a tile: two vectors."""
+def microtile_columns(like: Any) -> int:
+    """Columns of a microtile: two vectors."""
     return 2 * lanes(like)
 
 
-def tile_rows(like: Any) -> int:
-    """Rows of the largest tile whose sums fit the registers."""
+def microtile_rows(like: Any) -> int:
+    """Rows of the largest microtile: its sums fit the registers."""
     return 6
 
 
-def band_rows(like: Any) -> int:
-    """Rows of A that are copied side by side: those of a few tiles, which fill whole vectors."""
-    return 4 * tile_rows(like)
+def micropanel_rows(like: Any) -> int:
+    """Rows of A copied side by side: those of a few microtiles, which fill whole vectors."""
+    return 4 * microtile_rows(like)
 
 
 def number(like: Any, value: float) -> Any:
@@ -71,13 +88,13 @@ def _memory() -> NDArray[Any]:
     return np.zeros(SCRATCH_BYTES, np.uint8)
 
 
-def tile_bytes(like: Any) -> int:
-    """Bytes of a tile."""
-    return tile_rows(like) * columns(like) * item_bytes(like)
+def microtile_bytes(like: Any) -> int:
+    """Bytes of a microtile."""
+    return microtile_rows(like) * microtile_columns(like) * item_bytes(like)
 
 
 def scratch(like: Any) -> int:
-    """Address of `PANEL_BYTES` for a panel and, behind it, room for a tile and a block of A."""
+    """Address of `PANEL_BYTES` for a panel; behind it lie an edge tile and a block of A."""
     return int(_memory().ctypes.data)
 
 
@@ -102,16 +119,16 @@ def peek_byte(address: int) -> int:
 
 
 def copy_row(like: Any, source: int, to: int) -> None:
-    """Copy `columns` numbers."""
-    _at(like, to, columns(like))[:] = _at(like, source, columns(like))
+    """Copy `microtile_columns` numbers: a row of a panel of B."""
+    _at(like, to, microtile_columns(like))[:] = _at(like, source, microtile_columns(like))
 
 
-def copy_band(like: Any, source: int, to: int) -> None:
-    """Copy `band_rows` numbers."""
-    _at(like, to, band_rows(like))[:] = _at(like, source, band_rows(like))
+def copy_micropanel_column(like: Any, source: int, to: int) -> None:
+    """Copy `micropanel_rows` numbers: a column of a micropanel of A."""
+    _at(like, to, micropanel_rows(like))[:] = _at(like, source, micropanel_rows(like))
 
 
-def turn_block(like: Any, source: int, row: int, to: int, row_to: int) -> None:
+def transpose_block(like: Any, source: int, row: int, to: int, row_to: int) -> None:
     """Transpose a square of `lanes` rows: rows ``row`` apart become columns."""
     n = lanes(like)
     block = np.stack([_at(like, source + i * row, n) for i in range(n)])
@@ -119,33 +136,56 @@ def turn_block(like: Any, source: int, row: int, to: int, row_to: int) -> None:
         _at(like, to + i * row_to, n)[:] = block[:, i]
 
 
-def multiply_tile(
-    rows: int, k: int, alpha: Any, a: int, row_a: int, step_a: int, b: int, step_b: int, beta: Any,
-    c: int, row_c: int, ahead: int, row_ahead: int, across: int,
-) -> None:  # fmt: skip
-    """C = alpha A B + beta C for ``rows`` (≤ `tile_rows`) rows and `columns` columns of C.
+def multiply_microtile(
+    rows: int,
+    k: int,
+    alpha: Any,
+    of_a: tuple[int, int, int],
+    of_b: tuple[int, int],
+    beta: Any,
+    of_c: tuple[int, int],
+    ahead: tuple[int, int, int],
+) -> None:
+    """C = alpha A B + beta C for ``rows`` (≤ `microtile_rows`) rows, `microtile_columns` columns.
 
-    A has its rows ``row_a`` apart and its columns ``step_a``; the ``k`` rows of B lie ``step_b``
-    apart, those of C ``row_c``. C is not read where beta is 0.
+    C is not read where beta is 0.
 
-    Where ``ahead`` is not 0, and there are `tile_rows` rows, k cache lines of what will be wanted
-    next are asked for meanwhile: one in each row from there on, rows ``row_ahead`` apart, if
-    ``across`` is 0; or one after the other, ``across`` bytes apart, in `columns` such rows.
+    Parameters
+    ----------
+    rows : int
+        The rows of A and C.
+    k : int
+        The columns of A and the rows of B.
+    alpha, beta : real
+        Factors of A B and of C.
+    of_a : tuple of int
+        The address of A, and the bytes from row to row and from column to column.
+    of_b, of_c : tuple of int
+        The address of B or C, and the bytes from row to row.
+    ahead : tuple of int
+        An address, ``row`` and ``across``. If the address is not 0, and there are `microtile_rows`
+        rows, k cache lines of what will be wanted next are asked for meanwhile: one in each row
+        from there on, rows ``row`` bytes apart, if ``across`` is 0; or one after the other,
+        ``across`` bytes apart, in `microtile_columns` such rows.
     """
-    n = columns(alpha)
+    (a, row_a, step_a), (b, row_b), (c, row_c) = of_a, of_b, of_c
+    n = microtile_columns(alpha)
     for i in range(rows):
         total = np.zeros(n, np.asarray(alpha).dtype)
         for p in range(k):
-            total += peek(alpha, a + i * row_a + p * step_a) * _at(alpha, b + p * step_b, n)
+            total += peek(alpha, a + i * row_a + p * step_a) * _at(alpha, b + p * row_b, n)
         out = _at(alpha, c + i * row_c, n)
         out[:] = alpha * total + beta * out if beta != 0 else alpha * total
 
 
-def multiply_strip(vectors: Any, k: int, like: Any, x: int, a: int, row_a: int, y: int) -> None:
-    """y += x A for ``vectors`` (1 to 8) vectors of y, and ``k`` rows of A that lie ``row_a`` apart.
+def multiply_strip(vectors: Any, k: int, like: Any, x: int, of_a: tuple[int, int], y: int) -> None:
+    """y += x A for ``vectors`` (1 to 8) vectors of y, and ``k`` rows of A.
+
+    ``of_a`` is the address of A, and the bytes from row to row.
 
     Compiled, y stays in registers, and each of its sums is a chain of `steepest.kernels.fma.fma`.
     """
+    a, row_a = of_a
     n = vectors * lanes(like)
     out = _at(like, y, n)
     for p in range(k):
@@ -153,14 +193,15 @@ def multiply_strip(vectors: Any, k: int, like: Any, x: int, a: int, row_a: int, 
 
 
 def update_strip(
-    vectors: Any, k: int, alpha: Any, x: int, dy: int, a: int, row_a: int, ahead: int, y: int
+    vectors: Any, k: int, alpha: Any, x: int, dy: int, of_a: tuple[int, int], ahead: int, y: int
 ) -> None:
     """A += alpha xᵀ dy; y += ahead A: for the same strip as in `multiply_strip`."""
+    a, row_a = of_a
     n = vectors * lanes(alpha)
     for p in range(k):
         step = alpha * peek(alpha, x + p * item_bytes(alpha))
         _at(alpha, a + p * row_a, n)[:] += step * _at(alpha, dy, n)
-    multiply_strip(vectors, k, alpha, ahead, a, row_a, y)
+    multiply_strip(vectors, k, alpha, ahead, of_a, y)
 
 
 def _at(like: Any, address: int, size: int) -> NDArray[Any]:

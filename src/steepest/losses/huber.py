@@ -45,9 +45,15 @@ class Huber(Loss):
 
     @staticmethod
     def gradient(
-        z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float, delta: float,
+        z: Array,
+        y: Array,
+        w: Array,
+        loss: Array,
+        dz: Array,
+        scale: float,
+        delta: float,
         rows: range,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """dz = scale w min(max(z − y, −delta), delta); loss = w Σ_k h(z − y)"""
         half = z.dtype.type(0.5)
         for i in rows:

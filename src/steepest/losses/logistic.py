@@ -72,9 +72,15 @@ class Logistic(Loss):
 
     @staticmethod
     def gradient(
-        z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float,
-        label_smoothing: float, rows: range,
-    ) -> None:  # fmt: skip
+        z: Array,
+        y: Array,
+        w: Array,
+        loss: Array,
+        dz: Array,
+        scale: float,
+        label_smoothing: float,
+        rows: range,
+    ) -> None:
         """dz = scale w (sigmoid(z) − t), t = (1 − label_smoothing) y + label_smoothing/2; loss"""
         one = z.dtype.type(1)
         kept, even = one - label_smoothing, label_smoothing * z.dtype.type(0.5)

@@ -75,9 +75,15 @@ class Quantile(Loss):
 
     @staticmethod
     def gradient(
-        z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float, levels: Array,
+        z: Array,
+        y: Array,
+        w: Array,
+        loss: Array,
+        dz: Array,
+        scale: float,
+        levels: Array,
         rows: range,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """dz = scale w ([y < z] − l), l in levels, or 0 where y = z; loss = w Σ_k Σ_l ρ_l(y − z)"""
         zero, one, n_levels = z.dtype.type(0), z.dtype.type(1), levels.shape[0]
         for i in rows:

@@ -97,9 +97,15 @@ class SoftmaxCrossEntropy(Loss):
 
     @staticmethod
     def gradient(
-        z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float,
-        label_smoothing: float, rows: range,
-    ) -> None:  # fmt: skip
+        z: Array,
+        y: Array,
+        w: Array,
+        loss: Array,
+        dz: Array,
+        scale: float,
+        label_smoothing: float,
+        rows: range,
+    ) -> None:
         """dz = scale w (softmax(z) − (1 − label_smoothing) [k = y] − label_smoothing/q); loss"""
         one, q = z.dtype.type(1), z.shape[1]
         if q == 2:
@@ -145,9 +151,15 @@ class SoftmaxCrossEntropy(Loss):
 
     @staticmethod
     def gradient_distribution(
-        z: Array, y: Array, w: Array, loss: Array, dz: Array, scale: float,
-        label_smoothing: float, rows: range,
-    ) -> None:  # fmt: skip
+        z: Array,
+        y: Array,
+        w: Array,
+        loss: Array,
+        dz: Array,
+        scale: float,
+        label_smoothing: float,
+        rows: range,
+    ) -> None:
         """dz = scale w (softmax(z) − t), t = (1 − label_smoothing) y + label_smoothing/q; loss"""
         one, q = z.dtype.type(1), z.shape[1]
         even = label_smoothing / z.dtype.type(q)

@@ -16,8 +16,8 @@ _SHOWN = 200  # columns and classes that are listed
 
 def card(parts: Parts) -> str:
     """Return the card in Markdown. Names and labels stand in it as text only."""
-    return "\n".join([*_purpose(parts), *_scores(parts), *_columns(parts), *_training(parts),
-                      *_limits(parts)]) + "\n"  # fmt: skip
+    sections = _purpose, _scores, _columns, _training, _limits
+    return "\n".join(line for section in sections for line in section(parts)) + "\n"
 
 
 def _purpose(parts: Parts) -> Iterator[str]:

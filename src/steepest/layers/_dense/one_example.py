@@ -31,7 +31,7 @@ def forward(x: Array, At: Array, b: Array, y: Array, units: range) -> None:
     for j in range(first, rest, _STRIP * width):
         left = (rest - j) // width
         vectors = left if left < _STRIP else _STRIP
-        multiply_strip(vectors, p, like, at_x, at_A + j * size, row, at_y + j * size)
+        multiply_strip(vectors, p, like, at_x, (at_A + j * size, row), at_y + j * size)
     for j in range(rest, last):
         for k in range(p):
             y[0, j] = fma(x[0, k], At[k, j], y[0, j])
@@ -93,7 +93,7 @@ def update_and_forward(
     for j in range(first, rest, _STRIP * width):
         left, at = (rest - j) // width, j * size
         vectors = left if left < _STRIP else _STRIP
-        update_strip(vectors, p, alpha, at_x, at_dy + at, at_A + at, row, at_ahead, at_y + at)
+        update_strip(vectors, p, alpha, at_x, at_dy + at, (at_A + at, row), at_ahead, at_y + at)
     for j in range(rest, last):
         for k in range(p):
             dAt[k, j] = fma(alpha * x[0, k], dy[0, j], dAt[k, j])
