@@ -84,7 +84,7 @@ class OfExamples(Observer, ABC):
         if missed:
             raise InputError(
                 f"layer {missed[0]} emits its parameter half of Φ by itself; let it call "
-                "Observed.backward_theta, so that its gradients can be seen"
+                "Lowering.backward_theta, so that its gradients can be seen"
             )
 
     @abstractmethod
