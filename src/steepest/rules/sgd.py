@@ -1,7 +1,6 @@
 """SGD: θ ← θ − η g; with momentum v ← μ v − η g, θ ← θ + v.
 
-Without momentum, penalties, decay, clipping or factors, the layers themselves add −η/n Σ ∇_θ ℓ to
-θ, and there is neither a gradient buffer nor an update instruction.
+Plain SGD needs no g: the layers themselves add −η/n Σ ∇_θ ℓ to θ (`steepest.training.step`).
 
 Sources: Robbins & Monro, "A stochastic approximation method", Ann. Math. Statist. 22 (1951);
 Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum in deep

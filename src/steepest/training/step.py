@@ -65,20 +65,22 @@ def lower_step(
     Without an ``update``, the target of the layers is θ itself.
     """
     array = low.arena.array
+    # tick
     low.emit(tick, board.ticks, nbytes=0)
-
+    # sample
     i = array("i", low.n + (rows_ahead(low.n) if descent.sampler.scattered else 0), kind="i")
     examples, steps = size
     descent.sampler.lower(low, examples, descent.batch, steps, board.epoch, i)
-
+    # fetch
     total = array("Σw", 1) if descent.per_weight else None
     batch = batches.fetch(low, i, total)
+    # forward, loss, backward
     losses, _ = backpropagate(low, descent.loss, batch, scale=1 / low.n)
-
+    # update
     penalty = array("penalty", 8 * low.threads)
     if update is not None:
         update.lower(low, board.eta.as_number(), board.count.as_number(), penalty, total)
-
+    # record
     low.emit(record, {**board.records, "loss": losses, "penalty": penalty})
     low.emit(advance, {"t": board.step.as_vector()}, nbytes=0)
     low.barrier()
