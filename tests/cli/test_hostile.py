@@ -30,11 +30,11 @@ def test_control_characters_do_not_reach_the_terminal(model):
 
 
 def test_a_python_file_in_a_model_folder_is_not_run(model, monkeypatch):
-    (model / "my_layers.py").write_text("raise SystemExit('run')")
+    (model / "a_strangers_layers.py").write_text("raise SystemExit('run')")
     record = json.loads((model / "model.json").read_text("utf-8"))
-    record["network"]["layers"][0]["type"] = "my_layers:Slope"
+    record["network"]["layers"][0]["type"] = "a_strangers_layers:Slope"
     (model / "model.json").write_text(json.dumps(record), "utf-8")
     monkeypatch.chdir(model)
     for arguments in (["show", "."], ["check", "."], ["predict", ".", "model.json"]):
         done = CliRunner().invoke(app, arguments)
-        assert "needs the plugin 'my_layers'" in str(done.exception)
+        assert "needs the plugin 'a_strangers_layers'" in str(done.exception)
