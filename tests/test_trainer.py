@@ -420,3 +420,10 @@ def test_a_first_layer_on_csr_rows_calls_for_no_threads():
     y = np.arange(64) % 10
     assert trainer.program(X, y).threads == core_count()
     assert trainer.program(sparse.csr_matrix(X), y).threads == 1
+
+
+def test_the_former_name_of_matmul_dtype_is_understood_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="products is called matmul_dtype now"):
+        assert trainer(products="bfloat16").matmul_dtype == "bfloat16"
+    with pytest.raises(InputError, match="products is the former name of matmul_dtype"):
+        trainer(products="bfloat16", matmul_dtype="bfloat16")

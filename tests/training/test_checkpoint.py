@@ -106,6 +106,19 @@ def test_going_on_with_other_threads_is_reported(tmp_path):
     trainer().fit(X, Y, epochs=5, checkpoint=tmp_path, resume=True)
 
 
+def test_a_checkpoint_whose_settings_have_their_former_names_is_gone_on_from(tmp_path):
+    settings = {"sampling": "sequential", "matmul_dtype": "bfloat16"}
+    trainer(**settings).fit(X, Y, epochs=2, checkpoint=tmp_path)
+    state = Checkpoint(tmp_path).load()
+    state.settings["products"] = state.settings.pop("matmul_dtype")
+    assert state.settings["sampling"] == "InOrder()"
+    state.settings["sampling"] = "Sequential()"
+    Checkpoint(tmp_path).save(state, must=True)
+    other = trainer(**settings)
+    other.fit(X, Y, epochs=4, checkpoint=tmp_path, resume=True)
+    assert len(other.history) == 4
+
+
 def test_going_on_needs_the_same_training(tmp_path):
     trainer().fit(X, Y, epochs=2, checkpoint=tmp_path)
     changes = {
