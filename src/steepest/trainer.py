@@ -1,7 +1,7 @@
 """The trainer: what users hold while they train a network.
 
 It checks the data, holds rows out, makes the programs, and keeps what lasts from fit to fit; a fit
-itself is `steepest.training.fit`.
+itself is `steepest.training.chunked_run`, by the loop of `steepest.training.fit`.
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from .arrays import aligned
 from .engine.program import Program
 from .errors import InputError
 from .loss import Loss
-from .metrics import Metric, metrics_named
+from .metrics import GREATER_IS_BETTER, Metric, metrics_named
 from .network import Network, prepare
 from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
-from .training.checkpoint import Checkpoint, fingerprint
-from .training.fit import FitLoop
+from .training.checkpoint import Checkpoint, State, fingerprint
+from .training.chunked_run import ChunkedRun
+from .training.chunks import epoch_sizes
+from .training.early_stopping import EarlyStopping
+from .training.fit_log import FitLog
 from .training.history import History
 from .training.learning_rates import rates_of
 from .training.progress import Callback
 from .training.run import MATMUL_DTYPES, TrainingRun
 from .training.step import Descent
+from .training.validation import Validation
 from .validate import positive_count, renamed
 
 __all__ = ["Trainer"]
@@ -193,7 +197,7 @@ class Trainer:
         named = metrics_named(metrics)
         X, y, w = prepare(self.network, self.loss, X, y, weights, where)
         X, y, w, held_out = self._hold_out(X, y, w, validation)
-        n = X.shape[0]
+        _check_monitor(monitor, patience, list(named), held_out is not None)
         kept = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
         if resume and kept is None:
             raise InputError(f"{where}: give the folder of the checkpoints to resume from")
@@ -202,34 +206,44 @@ class Trainer:
             data = {"data": fingerprint(X, y, w), "validation data": fingerprint(*held_out or ())}
             settings = self.settings() | {"monitor": monitor, "metrics": ", ".join(named)} | data
             state = kept.begin(settings, resume)
+        run = self._lower(X, y, w, state)
+        first = self.step if state is None else state.first
+        total = first + epochs * run.per_epoch
+        run.stretch(total)
+        stopping = None
+        if patience is not None:
+            greater = monitor in GREATER_IS_BETTER
+            stopping = EarlyStopping(monitor, patience, greater=greater)
+        log = FitLog(
+            epochs, epoch_sizes(run),
+            stopping=stopping, time_limit=time_limit, before=self.history.rows,
+        )  # fmt: skip
+        scored = None
+        if held_out is not None:
+            scored = Validation(self.network, self.loss, held_out, named, self.threads)
+        rates = rates_of(self.rule.lr, total)
+        work = ChunkedRun(run, rates, log, scored, tuple(callbacks))
+        if kept is not None:
+            work.keep(kept, settings, state)
+        try:
+            work.fit()
+        finally:
+            self.step = run.step
+            self.history.rows.extend(log.history.rows)
+            if stopping is not None:
+                stopping.restore(self.network.theta)
+        return log.history
+
+    def _lower(self, X: Any, y: Array, w: Array | None, state: State | None) -> TrainingRun:
+        """Return the run that goes on from the last fit, or from a checkpoint's state."""
         for name in self.rule.slots:
             if name not in self.slots:
                 self.slots[name] = aligned(self.network.theta.size, self.network.dtype)
-        first = self.step if state is None else state.first
-        run = TrainingRun(
-            self.network,
-            self._descent(n),
-            (X, y, w),
-            slots=self.slots,
+        return TrainingRun(
+            self.network, self._descent(X.shape[0]), (X, y, w), slots=self.slots,
             step=self.step if state is None else state.step,
-            first=first,
-            threads=self.threads,
-        )
-        steps = epochs * run.per_epoch
-        run.stretch(first + steps)
-        fit = FitLoop(
-            self, run, steps, rates_of(self.rule, first + steps), held_out, named,
-            monitor, patience, tuple(callbacks), time_limit,
+            first=self.step if state is None else state.first, threads=self.threads,
         )  # fmt: skip
-        if kept is not None:
-            fit.keep(kept, settings, state)
-        try:
-            fit.loop()
-        finally:
-            self.step = run.step
-            self.history.rows.extend(fit.history.rows)
-            fit.restore_best()
-        return fit.history
 
     def settings(self) -> dict[str, str]:
         """Return what must be the same for a training to be the same."""
@@ -279,3 +293,15 @@ class Trainer:
         if w is not None and not (wv.any() and w[kept].any()):
             raise InputError(f"{where}: all weights on one side of the split are 0; give a tuple")
         return X[kept], y[kept], None if w is None else w[kept], (X[out], y[out], wv)
+
+
+def _check_monitor(monitor: str, patience: int | None, metrics: list[str], held_out: bool) -> None:
+    """Raise an `InputError` if early stopping has nothing to go by."""
+    known = ["loss", *(["validation_loss", *metrics] if held_out else [])]
+    if metrics and not held_out:
+        raise InputError("Trainer.fit: metrics need a validation set; give `validation`")
+    if patience is not None and monitor not in known:
+        raise InputError(
+            f"Trainer.fit: can't monitor {monitor!r}; there are {', '.join(known)}"
+            + ("" if held_out else "; early stopping needs `validation`")
+        )

@@ -37,7 +37,7 @@ from steepest.errors import DivergenceError, KernelError
 from steepest.layers._dense import one_example
 from steepest.sampling import SAMPLERS
 from steepest.schedules import Cosine, ReduceOnPlateau, Step
-from steepest.training import fit as fit_loop
+from steepest.training import chunked_run, chunks, fit_log
 from steepest.training import run as run_module
 from steepest.training.board import CHUNK
 from steepest.training.run import TrainingRun
@@ -204,9 +204,9 @@ def both_ways(monkeypatch):
 @pytest.fixture
 def chunks_of_four(monkeypatch):
     """Have chunks of 1, 4, 4, … steps, looked through whole when each ends."""
-    monkeypatch.setattr(fit_loop, "CHUNK", 4)
-    monkeypatch.setattr(fit_loop, "_CHUNK_SECONDS", 1e3)
-    monkeypatch.setattr(fit_loop, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(chunks, "CHUNK", 4)
+    monkeypatch.setattr(chunked_run, "_CHUNK_SECONDS", 1e3)
+    monkeypatch.setattr(chunked_run, "_LOOK_SECONDS", 0.0)
 
 
 def assert_same(found):
@@ -296,7 +296,7 @@ def test_a_fit_that_runs_out_of_time_has_taken_its_steps(monkeypatch):
     trainer, X, Y, after = squared_trainer()
     looks = count()
     clock = SimpleNamespace(perf_counter=lambda: 0.001 * next(looks))
-    monkeypatch.setattr(fit_loop, "time", clock)
+    monkeypatch.setattr(fit_log, "time", clock)
     trainer.fit(X, Y, epochs=10**6, time_limit=0.1)
     assert 100 < trainer.step < 10**6
     np.testing.assert_array_equal(trainer.network.theta, after(trainer.step))

@@ -8,6 +8,7 @@ rounding.
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import closing
 from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -27,10 +28,11 @@ from ..loss import Loss
 from ..network import Network
 from ..rule import Rule
 from .architecture import ACTIVATIONS, begin, build
-from .callbacks import CallbackSupportMixin, with_callbacks
+from .callbacks import CallbackList, CallbackSupportMixin, with_callbacks
 from .coefs import Weights
 from .compiled import Compiled
-from .held_out import hold_out
+from .fitted import Fitted
+from .held_out import HeldOut, split_rows
 from .lbfgs import fit_lbfgs
 from .rows import Rows
 from .stochastic import fit_stochastic
@@ -150,7 +152,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         "dtype": [StrOptions({"float32", "float64"}), None],
     }
 
-    _seed = 0  # of the layers' own draws
+    # What a fit makes.
+    network_: Network
+    coefs_: list[Any]
+    intercepts_: list[Any]
+    _fitted: Fitted
+    _weights: Weights
 
     def _set(self, parameters: dict[str, Any]) -> None:
         """Keep the arguments of the constructor, as they are."""
@@ -224,29 +231,42 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return self._fit(X, y, sample_weight, None, incremental=True)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> Any:
-        watched = X, y, sample_weight
+        data = X, y, sample_weight
         refuse_masked(y, "y", type(self).__name__)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, strata, y = self._validate(self._taken(X), y, incremental, reset=first)
         if sample_weight is not None:
             sample_weight = self._checked_weights(sample_weight, X)
-        rows = Rows(X, y, self._weigh(strata, sample_weight))
         self._random_state = check_random_state(self.random_state)
         self._loss, outputs = self._choose_loss(y)
         if first:
             self._begin(X, outputs)
         else:
             self._go_on(X, outputs)
-        rows.X = self._prepared(rows.X)
+        rows = self._rows(X, y, self._weigh(strata, sample_weight))
+        held_out = None
         if self.solver == "lbfgs":
             self._refuse(eval_set is not None, "eval_set")
             self._refuse(bool(np.any(self.dropout)), "dropout")
-            fit_lbfgs(self, rows, watched)
+        elif self.early_stopping and incremental:
+            raise InputError("partial_fit does not support early_stopping=True")
         else:
-            if self.early_stopping and incremental:
-                raise InputError("partial_fit does not support early_stopping=True")
-            rows, held_out = hold_out(self, rows, strata, eval_set)
-            fit_stochastic(self, rows, held_out, watched, incremental)
+            rows, held_out = self._hold_out(rows, strata, eval_set)
+        told = CallbackList(
+            self, 1 if incremental else self.max_iter,
+            self._show_progress, self._reconstruction_attributes, data,
+        )  # fmt: skip
+        with closing(told):
+            try:
+                if self.solver == "lbfgs":
+                    fit_lbfgs(self._fitted, self, rows, told)
+                else:
+                    fit_stochastic(
+                        self._fitted, self, rows, held_out=held_out, told=told,
+                        random_state=self._random_state, incremental=incremental,
+                    )  # fmt: skip
+            finally:
+                self._show_progress()
         if not np.isfinite(self.network_.theta).all():
             raise InputError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
@@ -254,6 +274,34 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
                 "help, too."
             )
         return self
+
+    def _rows(self, X: Any, y: Array, w: Array | None) -> Rows:
+        """Return checked rows as training takes them."""
+        network = self.network_
+        targets = self._loss.targets(self._targets(y), network.outputs, network.dtype)
+        return Rows(self._prepared(X), y, targets, w)
+
+    def _hold_out(self, rows: Rows, strata: Array, eval_set: Any) -> tuple[Rows, HeldOut | None]:
+        """Return the rows to train on, and what is scored after every epoch."""
+        if eval_set is not None:
+            out = self._given(eval_set)
+        elif self.early_stopping:
+            rows, out = split_rows(
+                rows, self.validation_fraction, strata, self._stratify(strata), self._random_state
+            )
+        elif self.metrics:
+            raise InputError("metrics need held-out rows: give early_stopping=True or eval_set")
+        else:
+            return rows, None
+        return rows, HeldOut(self._fitted, out, self._score_outputs, self.metrics, self.n_threads)
+
+    def _given(self, eval_set: Any) -> Rows:
+        if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
+            raise InputError("eval_set: expected a tuple (X, y) or (X, y, sample_weight)")
+        X, y, w = (*eval_set, None)[:3]
+        refuse_masked(y, "y", "eval_set")
+        X, _, y = self._validate(self._taken(X), y, incremental=True, reset=False)
+        return self._rows(X, y, None if w is None else self._checked_weights(w, X))
 
     def _weigh(self, strata: Array, sample_weight: Array | None) -> Array | None:
         """Return the weights of the examples."""
@@ -268,35 +316,40 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         plain = self.network is None
         # The seed of layers' own draws; none is taken where only scikit-learn's draws are made.
         own = not plain or np.any(self.dropout)
-        self._seed = int(self._random_state.randint(2**31 - 1)) if own else 0
-        network = build(self, X.shape[1], outputs, self._dtype_of(X), self._seed)
+        seed = int(self._random_state.randint(2**31 - 1)) if own else 0
+        network = build(self, X.shape[1], outputs, self._dtype_of(X), seed)
         if plain:
             begin(network, self.activation, self._random_state)
-        self.network_, self._weights = network, Weights(network)
-        self._show()
-        self.n_iter_ = self.t_ = 0
-        if self.solver == "lbfgs":
-            return
-        self.loss_curve_: list[float] = []
-        self._no_improvement_count = 0
-        self._best_theta = network.theta.copy()
-        self.validation_scores_: Any = [] if self.early_stopping else None
-        self.best_validation_score_ = -np.inf if self.early_stopping else None
-        self.best_loss_ = None if self.early_stopping else np.inf
+        self._take_up(Fitted(network, self._loss, seed))
 
     def _go_on(self, X: Any, outputs: int) -> None:
         """Take up the network where it was left, with the values of ``coefs_`` and so on."""
-        if not hasattr(self, "network_"):  # they were put there by hand
-            self.network_ = build(self, X.shape[1], outputs, self._dtype_of(X), self._seed)
-            self._weights = Weights(self.network_)
-        self._weights.pull(self.coefs_, self.intercepts_)
+        coefs, intercepts = self.coefs_, self.intercepts_
+        if not hasattr(self, "_fitted"):  # they were put there by hand
+            if not hasattr(self, "network_"):
+                self.network_ = build(self, X.shape[1], outputs, self._dtype_of(X), 0)
+            self._take_up(Fitted(self.network_, self._loss))
+        self._fitted.loss = self._loss
+        self._weights.pull(coefs, intercepts)
         self._show()
+
+    def _take_up(self, fitted: Fitted) -> None:
+        """Be an estimator of this state, and show it."""
+        self._fitted, self.network_, self._weights = fitted, fitted.network, Weights(fitted.network)
+        if self.solver != "lbfgs":
+            fitted.judge_by(self)
+        self._show()
+        self._show_progress()
 
     def _show(self) -> None:
         """Set the attributes that show the network."""
         self.coefs_, self.intercepts_ = list(self._weights.coefs), list(self._weights.intercepts)
         self.n_outputs_, self.n_layers_ = self.network_.outputs, len(self.coefs_) + 1
         self.out_activation_ = self._out_activation()
+
+    def _show_progress(self) -> None:
+        """Set the attributes that show how training went."""
+        self.__dict__.update(self._fitted.attributes())
 
     def _dtype_of(self, X: Any) -> str:
         """Return the dtype to train in: X's, unless `dtype` says otherwise."""
@@ -377,7 +430,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        state.pop("_session", None)
         if "network_" in state:
             self._weights.pull(self.coefs_, self.intercepts_)
             for view in ("_weights", "coefs_", "intercepts_"):

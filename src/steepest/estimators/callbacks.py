@@ -1,4 +1,4 @@
-"""Who is told how training goes: scikit-learn's callbacks, Steepest's, a progress bar, the clock.
+"""Who is told how training goes: scikit-learn's callbacks, Steepest's, a progress bar.
 
 scikit-learn's protocol (`sklearn.callback`, from version 1.9) is used where it is installed. Each
 epoch, or iteration of L-BFGS, is a task of its own.
@@ -6,11 +6,11 @@ epoch, or iteration of L-BFGS, is a task of its own.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..training.progress import Progress
+from ..training.fit_log import FitLog
+from ..training.progress import Callback, ask
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -24,9 +24,6 @@ except ImportError:  # scikit-learn before 1.9
         return method
 
 
-if TYPE_CHECKING:
-    from .base import BaseMLP
-
 __all__ = ["Bar", "CallbackList", "CallbackSupportMixin", "with_callbacks"]
 
 
@@ -35,92 +32,72 @@ class CallbackList:
 
     Parameters
     ----------
-    model : BaseMLP
-    epochs, per_epoch : int
-        Of this fit, at most; steps in each.
-    examples : int
-        In an epoch.
+    estimator : estimator
+        Its parameters say who is told; scikit-learn's callbacks are given it.
+    epochs : int
+        Of this fit, at most.
+    show : callable
+        Brings the attributes of the estimator up to date, before anybody is told of an epoch.
+    reconstruct : callable
+        Gives the attributes that a copy of the estimator needs to predict as of now.
     data : tuple
         (X, y, sample_weight), for scikit-learn's callbacks.
     """
 
     def __init__(
-        self, model: BaseMLP, epochs: int, per_epoch: int, examples: int, data: tuple[Any, ...]
+        self,
+        estimator: Any,
+        epochs: int,
+        show: Callable[[], None],
+        reconstruct: Callable[[], dict[str, Any]],
+        data: tuple[Any, ...],
     ) -> None:
-        self._model, self._epochs, self._per_epoch = model, epochs, per_epoch
-        self._examples, self._data = examples, data
-        self._start = time.perf_counter()
-        self._told: list[Callable[[Progress], object]] = list(model.callbacks or ())
-        self._bar = Bar(epochs) if model.progress_bar else None
+        X, y, w = data
+        metadata = None if w is None else {"sample_weight": w}
+        self._named = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self._estimator, self._show, self._reconstruct = estimator, show, reconstruct
+        self._told: list[Callback] = list(estimator.callbacks or ())
+        self._bar = Bar(epochs) if estimator.progress_bar else None
         self._root: Any = None
         self._task: Any = None
-        if hasattr(model, "_skl_callbacks"):
-            self._root = model._init_callback_context(max_subtasks=epochs)
-            self._root.call_on_fit_task_begin(estimator=model, **self._named())
-
-    @property
-    def seconds(self) -> float:
-        """Since the fit began."""
-        return time.perf_counter() - self._start
+        if hasattr(estimator, "_skl_callbacks"):
+            self._root = estimator._init_callback_context(max_subtasks=epochs)
+            self._root.call_on_fit_task_begin(**self._named)
 
     def begin_epoch(self) -> None:
         """Tell that an epoch begins."""
         if self._root is not None:
             self._task = self._root.subcontext(task_name="epoch")
-            self._task.call_on_fit_task_begin(estimator=self._model, **self._named())
+            self._task.call_on_fit_task_begin(**self._named)
 
-    def look(self, loss: float, epoch: int, share: float) -> bool:
-        """Tell of the loss within an epoch, ``share`` of which is over; return whether to stop."""
-        return self._tell(loss, epoch, share, {})
+    def look(self, log: FitLog) -> bool:
+        """Tell how far training has come; return whether to stop."""
+        if self._bar is None and not self._told:
+            return False
+        progress = log.progress(self._estimator.network_)
+        if self._bar is not None:
+            self._bar.show(progress.step * progress.epochs / progress.steps, progress.loss)
+        return ask(self._told, progress)
 
-    def end_epoch(self, epoch: int, row: dict[str, float]) -> bool:
+    def end_epoch(self, log: FitLog) -> bool:
         """Tell that an epoch has ended; return whether to stop."""
-        stop = self._tell(row["loss"], epoch, 0.0, row)
-        if self._task is not None:
-            stop |= self._task.call_on_fit_task_end(
-                estimator=self._model,
-                reconstruction_attributes=self._model._reconstruction_attributes,
-                **self._named(),
-            )
-        return stop
+        self._show()
+        stop = self.look(log)
+        return self._end(self._task) or stop
 
     def close(self) -> None:
         """Tell that the fit has ended."""
         if self._bar is not None:
             self._bar.close()
-        if self._root is not None:
-            self._root.call_on_fit_task_end(
-                estimator=self._model,
-                reconstruction_attributes=self._model._reconstruction_attributes,
-                **self._named(),
-            )
+        self._end(self._root)
 
-    def _named(self) -> dict[str, Any]:
-        X, y, w = self._data
-        return {"X": X, "y": y, "metadata": None if w is None else {"sample_weight": w}}
-
-    def _tell(self, loss: float, epoch: int, share: float, row: dict[str, float]) -> bool:
-        seconds, limit = self.seconds, self._model.time_limit
-        stop = limit is not None and seconds > limit
-        if self._bar is not None:
-            self._bar.show(epoch + share, loss)
-        if self._told:
-            done = max(epoch + share, 1e-9)
-            progress = Progress(
-                network=self._model.network_,
-                epoch=epoch,
-                epochs=self._epochs,
-                step=round(done * self._per_epoch),
-                steps=self._epochs * self._per_epoch,
-                epoch_ended=bool(row),
-                loss=loss,
-                row=row,
-                examples_per_second=done * self._examples / max(seconds, 1e-9),
-                seconds_left=(self._epochs - done) * seconds / done,
-            )
-            said = [callback(progress) for callback in self._told]  # everyone is asked
-            stop |= any(answer is True for answer in said)
-        return stop
+    def _end(self, task: Any) -> bool:
+        """Tell that a task has ended, if there is one; return whether to stop."""
+        if task is None:
+            return False
+        return bool(
+            task.call_on_fit_task_end(reconstruction_attributes=self._reconstruct, **self._named)
+        )
 
 
 class Bar:

@@ -1,9 +1,8 @@
-"""A training run that an estimator holds: lowered once, run an epoch at a time."""
+"""The epochs that an estimator runs: lowered once, for data of one kind, run in chunks."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,27 +11,28 @@ from numpy.typing import NDArray
 from ..loss import Loss
 from ..network import Network
 from ..sampling import InOrder
-from ..training.board import CHUNK
+from ..training.chunks import Chunks, epoch_sizes
+from ..training.learning_rates import Monitored
 from ..training.run import TrainingRun
 from ..training.step import Descent
 from .optimizer import Optimizer
+from .rows import Rows
 from .shuffling import Given, Shuffle
 
-__all__ = ["Session"]
+__all__ = ["EpochSettings", "Epochs"]
 
 Array = NDArray[Any]
 
 _CHUNK_SECONDS = 0.1
+_FIRST_CHUNK = 64
 
 
-class Session:
-    """One network, loss and optimizer on data of one shape.
+@dataclass(frozen=True)
+class EpochSettings:
+    """How epochs are run.
 
-    Parameters
+    Attributes
     ----------
-    X, y, w
-        Prepared, as `steepest.training.run.TrainingRun` wants them. A batch is averaged by the
-        weights in it, as in scikit-learn.
     batch : int
     shuffle : bool
     threads : int, optional
@@ -40,86 +40,82 @@ class Session:
         Of dropout.
     """
 
+    batch: int
+    shuffle: bool
+    threads: int | None
+    seed: int
+
+
+class Epochs:
+    """One network, loss and optimizer on data of one kind.
+
+    A batch is averaged by the weights in it, as in scikit-learn.
+
+    Attributes
+    ----------
+    sizes : ndarray (m,)
+        How many examples each step of an epoch sees.
+    """
+
     def __init__(
         self,
         network: Network,
         loss: Loss,
         optimizer: Optimizer,
-        X: Any,
-        y: Array,
-        w: Array | None,
-        *,
-        batch: int,
-        shuffle: bool,
-        threads: int | None,
-        seed: int,
+        rows: Rows,
+        settings: EpochSettings,
     ) -> None:
-        self.network, self.optimizer = network, optimizer
-        self._sampler = Given() if shuffle else InOrder()
+        self._network, self._optimizer = network, optimizer
+        self._kind = _kind(rows, settings)
+        self._sampler = Given() if settings.shuffle else InOrder()
+        data = rows.X, rows.targets, _weights(rows, network.dtype)
         descent = Descent(
-            loss, optimizer.rule, self._sampler, batch, seed, per_weight=w is not None
-        )
+            loss, optimizer.rule, self._sampler, settings.batch, settings.seed,
+            per_weight=rows.w is not None,
+        )  # fmt: skip
         self._run = TrainingRun(
-            network,
-            descent,
-            (X, y, w),
-            slots=optimizer.slots,
-            step=optimizer.step,
-            threads=threads,
-        )
-        self.per_epoch, self.engine = self._run.per_epoch, self._run.engine
-        self.exchange, self.threads = self._run.exchange, self._run.threads
-        self.examples, self._chunk = X.shape[0], 64
-        self._sizes = np.full(self.per_epoch, batch, np.float64)
-        if self._run.short is not None:
-            self._sizes[-1] = self._run.short.batch
+            network, descent, data,
+            slots=optimizer.slots, step=optimizer.step, threads=settings.threads,
+        )  # fmt: skip
+        self.engine, self.sizes = self._run.engine, epoch_sizes(self._run)
+        rates = optimizer.rate.rates
+        self._chunks = Chunks(self._run, rates, seconds=_CHUNK_SECONDS, first=_FIRST_CHUNK)
 
-    def begin(self, total: int) -> None:
-        """Prepare for a fit of ``total`` steps at most, which schedules stretch over."""
-        self.optimizer.pace.begin(total)
+    def serve(
+        self, network: Network, optimizer: Optimizer, rows: Rows, settings: EpochSettings
+    ) -> bool:
+        """Return whether these can go on with such rows; take them up then."""
+        same = self._network is network and self._optimizer is optimizer
+        if not same or self._kind != _kind(rows, settings):
+            return False
+        self._run.exchange(rows.X, rows.targets, _weights(rows, network.dtype))
+        return True
+
+    def begin(self, epochs: int) -> None:
+        """Prepare for a fit of so many epochs at most, which schedules stretch over."""
+        total = epochs * self.sizes.size
+        self._optimizer.rate.begin(total)
         self._run.stretch(total)
 
-    def epoch(
-        self,
-        shuffle: Shuffle | None,
-        monitored: Callable[[], Sequence[float]],
-        look: Callable[[float], bool],
-    ) -> float | None:
-        """See every example once.
-
-        Parameters
-        ----------
-        shuffle : Shuffle, optional
-            Gives the order; needed if the session shuffles.
-        monitored : callable
-            Gives the epochs' values so far, to schedules that ask how training goes.
-        look : callable
-            Called between chunks with the average loss so far; True ends the epoch early.
-
-        Returns
-        -------
-        float or None
-            The objective, averaged over the epoch; None if a parameter is no longer finite.
-        """
-        if shuffle is not None and isinstance(self._sampler, Given):
+    def shuffle(self, shuffle: Shuffle) -> None:
+        """Take the order of the next epoch."""
+        if isinstance(self._sampler, Given):
             self._sampler.order.set(shuffle.draw())
-        losses = np.empty(0)
-        while losses.size < self.per_epoch:
-            size = min(self._chunk, CHUNK, self.per_epoch - losses.size)
-            steps = np.arange(self._run.step, self._run.step + size)
-            rates = self.optimizer.pace.rates(steps, monitored)
-            began = time.perf_counter()
-            losses = np.concatenate([losses, self._run.run(rates)])
-            took = time.perf_counter() - began
-            self._chunk = max(1, min(4 * size, int(size * _CHUNK_SECONDS / max(took, 1e-9))))
-            self.optimizer.step = self._run.step
-            # A loss may overflow while the parameters do not; training then goes on.
-            if not np.isfinite(losses[-1]) and not np.isfinite(self.network.theta).all():
-                return None
-            if losses.size < self.per_epoch and look(self._average(losses)):
-                break
-        return self._average(losses)
 
-    def _average(self, losses: Array) -> float:
-        sizes = self._sizes[: losses.size]
-        return float(losses @ sizes / sizes.sum())
+    def take(self, most: int, monitored: Monitored) -> tuple[Array, Array]:
+        """Take a chunk of steps, ``most`` at most; return losses and learning rates.
+
+        A loss may overflow while the parameters do not: the chunk then ends after that step.
+        """
+        losses, rates = self._chunks.run(monitored, most)
+        self._optimizer.step = self._run.step
+        return losses, rates[: losses.size]
+
+
+def _kind(rows: Rows, settings: EpochSettings) -> tuple[Any, ...]:
+    """Return what must be the same for a run to take other rows."""
+    return len(rows), type(rows.X), rows.targets.shape, rows.w is None, settings
+
+
+def _weights(rows: Rows, dtype: str) -> Array | None:
+    return None if rows.w is None else np.ascontiguousarray(rows.w, dtype)

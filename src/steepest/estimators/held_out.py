@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from ..arrays import refuse_masked
 from ..errors import InputError
+from ..lowering.predict import Predictor
+from ..metrics import Metric, metrics_named
+from .fitted import Fitted
 from .rows import Rows
 
-if TYPE_CHECKING:
-    from .base import BaseMLP
-
-__all__ = ["hold_out"]
+__all__ = ["HeldOut", "split_rows"]
 
 Array = NDArray[Any]
 
 
-def hold_out(model: BaseMLP, rows: Rows, strata: Array, eval_set: Any) -> tuple[Rows, Rows | None]:
-    """Return the rows to train on, and those to score after every epoch, or None.
+def split_rows(
+    rows: Rows, split: Any, strata: Array, stratify: Array | None, random_state: Any
+) -> tuple[Rows, Rows]:
+    """Return the rows to train on, and those to score after every epoch.
 
-    A fraction is drawn as scikit-learn draws it, stratified for two classes. Of a splitter the last
-    split counts: for `sklearn.model_selection.TimeSeriesSplit` that is the newest rows.
+    Parameters
+    ----------
+    rows : Rows
+    split : float or splitter
+        A fraction is drawn as scikit-learn draws it. Of a splitter the last split counts: for
+        `sklearn.model_selection.TimeSeriesSplit` that is the newest rows.
+    strata, stratify : ndarray
+        What a splitter goes by; what a fraction is stratified by, if by anything.
+    random_state : RandomState
     """
-    if eval_set is not None:
-        return rows, _given(model, eval_set)
-    if not model.early_stopping:
-        if model.metrics:
-            raise InputError("metrics need held-out rows: give early_stopping=True or eval_set")
-        return rows, None
-    n, split = rows.X.shape[0], model.validation_fraction
+    n = len(rows)
     if hasattr(split, "split"):
         kept, out = list(split.split(np.empty((n, 1)), strata))[-1]
     else:
         kept, out = train_test_split(
-            np.arange(n),
-            random_state=model._random_state,
-            test_size=split,
-            stratify=model._stratify(strata),
+            np.arange(n), random_state=random_state, test_size=split, stratify=stratify
         )
     if len(out) < 2:
         raise InputError(
@@ -50,11 +50,40 @@ def hold_out(model: BaseMLP, rows: Rows, strata: Array, eval_set: Any) -> tuple[
     return rows.take(kept), rows.take(out)
 
 
-def _given(model: BaseMLP, eval_set: Any) -> Rows:
-    if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
-        raise InputError("eval_set: expected a tuple (X, y) or (X, y, sample_weight)")
-    X, y, w = (*eval_set, None)[:3]
-    refuse_masked(y, "y", "eval_set")
-    X, _, y = model._validate(model._taken(X), y, incremental=True, reset=False)
-    w = None if w is None else model._checked_weights(w, X)
-    return Rows(model._prepared(X), y, w)
+class HeldOut:
+    """Scores the network on held-out rows after every epoch.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    rows : Rows
+    score : callable
+        Gives the score of outputs, encoded targets, weights, and the loss; the greater, the better.
+    metrics : iterable of str or callable, or mapping, optional
+    threads : int, optional
+    """
+
+    def __init__(
+        self,
+        fitted: Fitted,
+        rows: Rows,
+        score: Callable[[Array, Array, Array | None, float], float],
+        metrics: Iterable[str | Metric] | Mapping[str, Metric] | None,
+        threads: int | None,
+    ) -> None:
+        network = fitted.network
+        self._rows, self._loss, self._score = rows, fitted.loss, score
+        w = np.ones(len(rows)) if rows.w is None else rows.w / rows.w.mean()
+        self._w = np.ascontiguousarray(w, network.dtype)
+        self._predictor = Predictor(network.built, 512, threads, fitted.loss)
+        self._metrics = metrics_named(metrics or ())
+
+    def evaluate(self) -> dict[str, float]:
+        """Return the loss, the score and the metrics; loss and score are NaN if an output is."""
+        rows = self._rows
+        z, loss = self._predictor.evaluate(rows.X, rows.targets, self._w)
+        if not np.isfinite(z).all():
+            return {"validation_loss": float("nan"), "validation_score": float("nan")}
+        score, mean = self._score(z, rows.y, rows.w, loss), self._loss.mean(z)
+        found = {name: float(metric(rows.targets, mean)) for name, metric in self._metrics.items()}
+        return {"validation_loss": loss, "validation_score": score, **found}

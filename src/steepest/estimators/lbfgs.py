@@ -1,4 +1,4 @@
-"""FitLoop by L-BFGS-B: SciPy's method on our gradient of the whole objective.
+"""Fitting by L-BFGS-B: SciPy's method on our gradient of the whole objective.
 
 Source: Byrd, Lu, Nocedal & Zhu, "A limited memory algorithm for bound constrained optimization",
 SIAM J. Sci. Comput. 16 (1995).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,13 @@ from ..network import Network
 from ..rule import Rule
 from ..sampling import InOrder
 from ..training.board import CHUNK
-from ..training.history import History
+from ..training.fit_log import FitLog
 from ..training.run import TrainingRun
 from ..training.step import Descent
 from .callbacks import CallbackList
+from .fitted import Fitted
 from .rows import Rows
 from .squared_mean import SquaredMean
-
-if TYPE_CHECKING:
-    from .base import BaseMLP
 
 __all__ = ["Objective", "fit_lbfgs"]
 
@@ -103,49 +101,55 @@ class Objective:
         return total, self._gradient.astype(np.float64)
 
 
-def fit_lbfgs(model: BaseMLP, rows: Rows, watched: tuple[Any, ...]) -> None:
-    """Minimise the objective over ``model.network_``'s parameters."""
-    network, loss = model.network_, model._loss
+def fit_lbfgs(fitted: Fitted, settings: Any, rows: Rows, told: CallbackList) -> None:
+    """Minimise the objective over the parameters of ``fitted.network``.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        Is brought up to date at the end, but for its history.
+    settings : estimator
+        Its parameters.
+    rows : Rows
+    told : CallbackList
+        An iteration is an epoch to it.
+    """
+    network, loss = fitted.network, fitted.loss
     # What is shown for several targets is not quite what the steps minimise; see `SquaredMean`.
     minimised = Squared() if isinstance(loss, SquaredMean) else loss
-    y = loss.targets(model._targets(rows.y), network.outputs, network.dtype)
     w = None if rows.w is None else np.ascontiguousarray(rows.w, network.dtype)
-    objective = Objective(network, minimised, rows.X, y, w, model.alpha, model.n_threads)
-    watch = CallbackList(model, model.max_iter, 1, rows.X.shape[0], watched)
-    model.history_ = History()
-    stopped = False
+    objective = Objective(
+        network, minimised, rows.X, rows.targets, w, settings.alpha, settings.n_threads
+    )
+    log = FitLog(settings.max_iter, [len(rows)], time_limit=settings.time_limit)
+    fitted.history = log.history
 
     def iteration(intermediate_result: OptimizeResult) -> None:
-        nonlocal stopped
-        at = len(model.history_) + 1
         network.theta[:] = intermediate_result.x
-        row = {"epoch": at, "loss": float(intermediate_result.fun), "seconds": watch.seconds}
-        model.history_.append(**row)
-        if model.verbose:
-            print(f"Iteration {at}, loss = {row['loss']:.8f}")
-        stopped = watch.end_epoch(at, row)
-        if stopped:
+        at, value = len(log.history) + 1, float(intermediate_result.fun)
+        log.history.append(epoch=at, loss=value, seconds=log.elapsed)
+        if settings.verbose:
+            print(f"Iteration {at}, loss = {value:.8f}")
+        log.stopped = told.end_epoch(log) or log.is_late
+        if log.stopped:
             raise StopIteration
-        watch.begin_epoch()
+        told.begin_epoch()
 
-    watch.begin_epoch()
-    try:
-        found = minimize(
-            objective, network.theta.astype(np.float64), method="L-BFGS-B", jac=True,
-            callback=iteration,
-            options={"maxfun": model.max_fun, "maxiter": model.max_iter, "gtol": model.tol},
-        )  # fmt: skip
-    finally:
-        watch.close()
+    told.begin_epoch()
+    found = minimize(
+        objective, network.theta.astype(np.float64), method="L-BFGS-B", jac=True,
+        callback=iteration,
+        options={"maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol},
+    )  # fmt: skip
     network.theta[:] = found.x
-    model.n_iter_ = min(int(found.nit), model.max_iter)
-    model.loss_ = float(found.fun)
+    fitted.n_iter = min(int(found.nit), settings.max_iter)
+    fitted.last_loss = float(found.fun)
     if isinstance(loss, SquaredMean):
         declared = network.built.declared
         decaying = [A for name, A in network.parameters.items() if declared[name].decays]
         penalty = 0.5 * objective.l2 * sum(float(np.vdot(A, A)) for A in decaying)
-        model.loss_ = (model.loss_ - penalty) / network.outputs + penalty
-    if found.status != 0 and not stopped:
+        fitted.last_loss = (fitted.last_loss - penalty) / network.outputs + penalty
+    if found.status != 0 and not log.stopped:
         warnings.warn(
             f"L-BFGS did not converge in {found.nit} iterations ({found.message}). Increase "
             "max_iter or max_fun, or scale the inputs to a common range.",

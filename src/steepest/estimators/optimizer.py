@@ -1,4 +1,4 @@
-"""From an estimator's parameters to an update rule, its pace, and what both remember."""
+"""From an estimator's parameters to an update rule, its learning rate, and what both remember."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..arrays import aligned
 from ..rule import Rule
 from ..rules import SGD, Adam
-from .learning_rates import Adaptive, InverseScaling, Pace, Scheduled
+from .learning_rates import Adaptive, InverseScaling, LearningRate, Scheduled
 
 __all__ = ["Optimizer"]
 
@@ -19,10 +19,10 @@ Array = NDArray[Any]
 
 @dataclass
 class Optimizer:
-    """A rule and its pace, with the state that a later `partial_fit` goes on from."""
+    """A rule and its learning rate, with the state that a later `partial_fit` goes on from."""
 
     rule: Rule
-    pace: Pace
+    rate: LearningRate
     slots: dict[str, Array] = field(default_factory=dict)
     step: int = 0
 
@@ -33,12 +33,7 @@ class Optimizer:
         clips = {what: getattr(model, what) for what in ("clip_norm", "clip_value")}
         rule = replace(rule, **{what: limit for what, limit in clips.items() if limit is not None})
         slots = {name: aligned(size, dtype) for name in rule.slots}
-        return cls(rule, _pace(model, rule), slots)
-
-    @property
-    def learning_rate(self) -> float:
-        """The current one."""
-        return self.pace.learning_rate
+        return cls(rule, _learning_rate(model, rule), slots)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -61,7 +56,7 @@ def _named_rule(model: Any) -> Rule:
     )
 
 
-def _pace(model: Any, rule: Rule) -> Pace:
+def _learning_rate(model: Any, rule: Rule) -> LearningRate:
     schedule = model.learning_rate
     if isinstance(model.solver, Rule):
         schedule = rule.lr if callable(rule.lr) else "constant"
@@ -72,4 +67,4 @@ def _pace(model: Any, rule: Rule) -> Pace:
         return InverseScaling(rule.lr, model.power_t)
     if model.solver == "sgd" and schedule == "adaptive":
         return Adaptive(rule.lr)
-    return Pace(rule.lr)
+    return LearningRate(rule.lr)

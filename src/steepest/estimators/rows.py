@@ -12,12 +12,28 @@ __all__ = ["Rows"]
 
 @dataclass
 class Rows:
-    """Inputs, encoded targets (n,) or (n, k), and weights or None."""
+    """Rows, prepared.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix, (n, p)
+    y : ndarray, (n,) or (n, k)
+        Encoded targets.
+    targets : ndarray
+        The same, as the loss wants them.
+    w : ndarray, (n,), optional
+        Weights.
+    """
 
     X: Any
     y: NDArray[Any]
+    targets: NDArray[Any]
     w: NDArray[Any] | None
+
+    def __len__(self) -> int:
+        return len(self.y)
 
     def take(self, chosen: NDArray[Any]) -> Rows:
         """Return these rows of it."""
-        return Rows(self.X[chosen], self.y[chosen], None if self.w is None else self.w[chosen])
+        w = None if self.w is None else self.w[chosen]
+        return Rows(self.X[chosen], self.y[chosen], self.targets[chosen], w)

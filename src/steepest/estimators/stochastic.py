@@ -1,138 +1,114 @@
-"""FitLoop by gradient steps: epoch after epoch until progress ends.
+"""Fitting by gradient steps: epoch after epoch until progress ends.
 
 When to stop, and what is remembered of the way, is scikit-learn's MLP's: an epoch counts as no
 progress if the loss stays above the best one less ``tol``, or, with early stopping, if the score on
 held-out rows stays below the best one plus ``tol``; after more than ``n_iter_no_change`` such
-epochs in a row the pace says what happens.
+epochs in a row the learning rate says what happens.
 """
 
 from __future__ import annotations
 
 import warnings
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from ..lowering.predict import Predictor
-from ..metrics import metrics_named
-from ..training.history import History
+from ..training.fit import close_epoch, run_epochs
+from ..training.fit_log import FitLog
 from .callbacks import CallbackList
-from .epochs import Session
+from .epochs import Epochs, EpochSettings
+from .fitted import Fitted
+from .held_out import HeldOut
 from .learning_rates import STOP
 from .optimizer import Optimizer
 from .rows import Rows
 from .shuffling import Shuffle
 
-if TYPE_CHECKING:
-    from .base import BaseMLP
-
 __all__ = ["fit_stochastic"]
-
-Array = NDArray[Any]
 
 
 def fit_stochastic(
-    model: BaseMLP, rows: Rows, held_out: Rows | None, watched: tuple[Any, ...], incremental: bool
+    fitted: Fitted,
+    settings: Any,
+    rows: Rows,
+    *,
+    held_out: HeldOut | None,
+    told: CallbackList,
+    random_state: np.random.RandomState,
+    incremental: bool,
 ) -> None:
-    """Train ``model.network_`` on ``rows``.
+    """Train ``fitted.network`` on ``rows``.
 
     Parameters
     ----------
-    model : BaseMLP
-        Its attributes are brought up to date after every epoch.
-    rows, held_out : Rows
-    watched : tuple
-        (X, y, sample_weight) as the user gave them, for callbacks.
+    fitted : Fitted
+        Is brought up to date after every epoch.
+    settings : estimator
+        Its parameters.
+    rows : Rows
+    held_out : HeldOut, optional
+        Scored after every epoch.
+    told : CallbackList
+    random_state : RandomState
+        Of the order of the rows.
     incremental : bool
         One epoch, with the optimizer where it was left.
     """
-    network = model.network_
-    if not incremental or not hasattr(model, "_optimizer"):
-        model._optimizer = Optimizer.of(model, network.theta.size, network.dtype)
-    session = _session(model, rows, incremental)
-    epochs = 1 if incremental else model.max_iter
-    session.begin(epochs * session.per_epoch)
-    validation = None if held_out is None else _Validation(model, held_out)
-    shuffle = Shuffle(rows.X.shape[0], model._random_state) if model.shuffle else None
-    watch = CallbackList(model, epochs, session.per_epoch, rows.X.shape[0], watched)
-    model.n_iter_ = 0
-    model.history_ = History()
+    network = fitted.network
+    if not incremental or fitted.optimizer is None:
+        fitted.optimizer = Optimizer.of(settings, network.theta.size, network.dtype)
+    shuffle = Shuffle(len(rows), random_state) if settings.shuffle else None
+    epochs, stopping = _epochs(fitted, settings, rows, incremental), fitted.judge_by(settings)
+    log = FitLog(
+        1 if incremental else settings.max_iter, epochs.sizes,
+        stopping=stopping, time_limit=settings.time_limit,
+    )  # fmt: skip
+    fitted.n_iter, fitted.history = 0, log.history
+    epochs.begin(log.epochs)
+    work = _Steps(fitted, settings.verbose, log, epochs, shuffle, held_out, told)
     try:
-        with session.engine:
-            _loop(model, session, shuffle, validation, watch, epochs, incremental)
+        with epochs.engine:
+            run_epochs(work)
     except KeyboardInterrupt:
+        log.stopped = True
         warnings.warn("Training was interrupted; the model is as it was then.", stacklevel=4)
-    finally:
-        watch.close()
-    if model.early_stopping and not incremental:
-        network.theta[:] = model._best_theta
-
-
-def _loop(
-    model: BaseMLP, session: Session, shuffle: Shuffle | None, validation: _Validation | None,
-    watch: CallbackList, epochs: int, incremental: bool,
-) -> None:  # fmt: skip
-    for epoch in range(epochs):
-        watch.begin_epoch()
-        look = partial(_look, watch, epoch, session)
-        monitored = partial(_monitored, model)
-        loss = session.epoch(shuffle, monitored, look)
-        diverged = loss is None
-        row = _close_epoch(model, session, loss, validation, watch)
-        stop = watch.end_epoch(epoch + 1, row)
-        if diverged:
-            if model.early_stopping:
-                _warn(f"Training diverged in iteration {epoch + 1}; the best one's weights stay.")
-            return
-        if model._no_improvement_count > model.n_iter_no_change:
-            what = "Validation score" if model.early_stopping else "Training loss"
-            done = session.optimizer.pace.stopped()
-            if model.verbose:
-                print(
-                    f"{what} did not improve more than tol={model.tol:f} for "
-                    f"{model.n_iter_no_change} consecutive epochs. {done}"
-                )
-            if done == STOP:
-                return
-            model._no_improvement_count = 0
-        if stop:
-            return
-    if not incremental:
-        _warn(
-            f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the optimization "
-            "hasn't converged yet."
-        )
-
-
-def _look(watch: CallbackList, epoch: int, session: Session, loss: float) -> bool:
-    done = session.optimizer.step % session.per_epoch
-    return watch.look(loss, epoch, done / session.per_epoch)
-
-
-def _session(model: BaseMLP, rows: Rows, incremental: bool) -> Session:
-    """Return a new session, or the last `partial_fit`'s if it was for data of the same kind."""
-    n, w = rows.X.shape[0], rows.w
-    loss, dtype = model._loss, model.network_.dtype
-    y = loss.targets(model._targets(rows.y), model.network_.outputs, dtype)
-    w = None if w is None else np.ascontiguousarray(w, dtype)
-    batch = _batch(model.batch_size, n)
-    settings: dict[str, Any] = {
-        "batch": batch, "shuffle": model.shuffle, "threads": model.n_threads, "seed": model._seed,
-    }  # fmt: skip
-    kind = (n, type(rows.X), y.shape, w is None, *settings.values())
-    if incremental and hasattr(model, "_session"):
-        last, session = model._session
-        same = session.network is model.network_ and session.optimizer is model._optimizer
-        if same and last == kind:
-            session.exchange(rows.X, y, w)
-            return session  # type: ignore[no-any-return]
-    session = Session(model.network_, loss, model._optimizer, rows.X, y, w, **settings)
     if incremental:
-        model._session = kind, session
-    return session
+        return
+    stopping.restore(network.theta)
+    complaint = _complaint(log)
+    if complaint:
+        warnings.warn(complaint, ConvergenceWarning, stacklevel=4)
+
+
+def _complaint(log: FitLog) -> str | None:
+    """Return what is to be said of a fit that did not end well."""
+    if log.broken:
+        if log.stopping is None or log.stopping.theta is None:
+            return None  # the estimator raises an error
+        return f"Training diverged in iteration {len(log.history)}; the best one's weights stay."
+    if log.stopped:
+        return None
+    return (
+        f"Stochastic Optimizer: Maximum iterations ({log.epochs}) reached and the optimization "
+        "hasn't converged yet."
+    )
+
+
+def _epochs(fitted: Fitted, settings: Any, rows: Rows, incremental: bool) -> Epochs:
+    """Return new epochs, or the last `partial_fit`'s if those were for data of the same kind."""
+    optimizer = fitted.optimizer
+    assert optimizer is not None
+    how = EpochSettings(
+        _batch(settings.batch_size, len(rows)), settings.shuffle, settings.n_threads, fitted.seed
+    )
+    last = fitted.epochs if incremental else None
+    if last is not None and last.serve(fitted.network, optimizer, rows, how):
+        return last
+    epochs = Epochs(fitted.network, fitted.loss, optimizer, rows, how)
+    if incremental:
+        fitted.epochs = epochs
+    return epochs
 
 
 def _batch(asked: int | str, n: int) -> int:
@@ -146,73 +122,94 @@ def _batch(asked: int | str, n: int) -> int:
     return min(asked, n)
 
 
-class _Validation:
-    """Scores the network on held-out rows after every epoch."""
+class _Steps:
+    """The work of one fit: chunks of steps, never past the end of an epoch."""
 
-    def __init__(self, model: BaseMLP, rows: Rows) -> None:
-        network = model.network_
-        self._model, self._rows, self._loss = model, rows, model._loss
-        self._y = self._loss.targets(model._targets(rows.y), network.outputs, network.dtype)
-        w = np.ones(len(rows.y)) if rows.w is None else rows.w / rows.w.mean()
-        self._w = np.ascontiguousarray(w, network.dtype)
-        self._predictor = Predictor(network.built, 512, model.n_threads, self._loss)
-        self._metrics = metrics_named(model.metrics or ())
+    def __init__(
+        self,
+        fitted: Fitted,
+        verbose: bool,
+        log: FitLog,
+        epochs: Epochs,
+        shuffle: Shuffle | None,
+        held_out: HeldOut | None,
+        told: CallbackList,
+    ) -> None:
+        assert fitted.optimizer is not None
+        self.network, self.log = fitted.network, log
+        self._fitted, self._optimizer, self._epochs = fitted, fitted.optimizer, epochs
+        self._shuffle, self._held_out, self._told = shuffle, held_out, told
+        self._verbose, self._examples = verbose, int(log.losses.sizes.sum())
 
-    def row(self) -> dict[str, float]:
-        """Return the score, the loss and the metrics; the score is NaN if a prediction is."""
-        z, loss = self._predictor.evaluate(self._rows.X, self._y, self._w)
-        if not np.isfinite(z).all():
-            return {"validation_loss": float("nan"), "validation_score": float("nan")}
-        score = self._model._score_outputs(z, self._rows.y, self._rows.w, loss)
-        mean = self._loss.mean(z)
-        found = {name: float(metric(self._y, mean)) for name, metric in self._metrics.items()}
-        return {"validation_loss": loss, "validation_score": score, **found}
+    @property
+    def next_step(self) -> int:
+        """The number of the next step."""
+        return self._optimizer.step
 
+    def init(self) -> bool:
+        """Begin, even if the last fit ended without progress."""
+        return False
 
-def _monitored(model: BaseMLP) -> list[float]:
-    """Return what schedules that ask are told: held-out losses if there are any."""
-    rows = model.history_.rows
-    return [row.get("validation_loss", row["loss"]) for row in rows]
+    def step(self) -> bool:
+        """Take a chunk of steps; return False if a parameter is no longer finite."""
+        losses = self.log.losses
+        if self.log.is_at_epoch_end:
+            self._told.begin_epoch()
+            if self._shuffle is not None:
+                self._epochs.shuffle(self._shuffle)
+        found, rates = self._epochs.take(self.log.per_epoch - losses.count, self._monitored)
+        diverged = not (np.isfinite(found[-1]) or np.isfinite(self.network.theta).all())
+        if diverged:
+            found[-1] = np.nan  # and with it the loss of the epoch
+        losses.add(found, rates)
+        return not diverged
 
+    def evaluate(self) -> dict[str, float]:
+        """Score the held-out rows."""
+        return {} if self._held_out is None else self._held_out.evaluate()
 
-def _close_epoch(
-    model: BaseMLP, session: Session, loss: float | None, validation: _Validation | None,
-    watch: CallbackList,
-) -> dict[str, float]:  # fmt: skip
-    """Write down how the epoch went, and count it if it brought no progress."""
-    model.n_iter_ += 1
-    model.loss_ = float("nan") if loss is None else loss
-    model.t_ += session.examples
-    model.loss_curve_.append(model.loss_)
-    row = {
-        "epoch": model.n_iter_,
-        "step": session.optimizer.step,
-        "loss": model.loss_,
-        "lr": session.optimizer.learning_rate,
-        "seconds": watch.seconds,
-    }
-    if validation is not None:
-        row.update(validation.row())
-        model.validation_scores_.append(row["validation_score"])
-    model.history_.append(**row)
-    if model.verbose:
-        print(f"Iteration {model.n_iter_}, loss = {model.loss_:.8f}")
-        if validation is not None:
-            print(f"Validation score: {row['validation_score']:f}")
-    if model.early_stopping:
-        score = row["validation_score"]
-        worse = score < model.best_validation_score_ + model.tol
-        if score > model.best_validation_score_:
-            model.best_validation_score_ = score
-            model._best_theta = model.network_.theta.copy()
-    else:
-        worse = model.loss_ > model.best_loss_ - model.tol
-        if model.loss_ < model.best_loss_:
-            model.best_loss_ = model.loss_
-    model._no_improvement_count = model._no_improvement_count + 1 if worse else 0
-    session.optimizer.pace.epoch_ended(model.t_)
-    return row
+    def stop(self) -> bool:
+        """Tell; if progress has ended, have the learning rate say what happens."""
+        if not self.log.is_at_epoch_end:
+            return self._told.look(self.log)
+        stop = self._epoch_ended()
+        return self._progress_ended() or stop
 
+    def finish(self) -> None:
+        """Close an epoch that was broken off."""
+        if not self.log.is_at_epoch_end:
+            close_epoch(self)
+            self._epoch_ended()
 
-def _warn(message: str) -> None:
-    warnings.warn(message, ConvergenceWarning, stacklevel=6)
+    def _monitored(self) -> list[float]:
+        return self.log.monitored("loss" if self._held_out is None else "validation_loss")
+
+    def _epoch_ended(self) -> bool:
+        """Write down how the epoch went, and tell; return whether to stop."""
+        fitted, row = self._fitted, self.log.history.rows[-1]
+        fitted.n_iter, fitted.last_loss = len(self.log.history), row["loss"]
+        fitted.seen += self._examples
+        fitted.loss_curve.append(row["loss"])
+        if fitted.validation_scores is not None:
+            fitted.validation_scores.append(row["validation_score"])
+        if self._verbose:
+            print(f"Iteration {fitted.n_iter}, loss = {row['loss']:.8f}")
+            if "validation_score" in row:
+                print(f"Validation score: {row['validation_score']:f}")
+        self._optimizer.rate.epoch_ended(fitted.seen)
+        return self._told.end_epoch(self.log)
+
+    def _progress_ended(self) -> bool:
+        """Return whether to stop because progress has ended."""
+        stopping = self._fitted.stopping
+        if stopping is None or not stopping.out:
+            return False
+        done = self._optimizer.rate.progress_ended()
+        if self._verbose:
+            what = "Validation score" if stopping.greater else "Training loss"
+            print(
+                f"{what} did not improve more than tol={stopping.tol:f} for "
+                f"{stopping.patience} consecutive epochs. {done}"
+            )
+        stopping.waited = 0 if done != STOP else stopping.waited
+        return done == STOP

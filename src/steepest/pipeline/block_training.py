@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,10 @@ from ..errors import CheckpointError
 from ..lowering.predict import Predictor
 from ..trainer import Trainer
 from ..training.checkpoint import Checkpoint, State, check_arrays
-from ..training.progress import Progress
+from ..training.early_stopping import EarlyStopping
+from ..training.fit import run_epochs
+from ..training.fit_log import FitLog
+from ..training.progress import Progress, ask
 from .recipe import Recipe
 from .shuffled_blocks import Scratch
 
@@ -25,7 +27,23 @@ Array = NDArray[Any]
 
 
 class BlockTraining:
-    """Epochs over the blocks of a scratch."""
+    """Epochs over the blocks of a scratch: work for the loop, a block at a time.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        It goes once through each block.
+    scratch : Scratch
+    held_out : (X, y), optional
+        Rows to choose the best epoch by.
+    recipe : Recipe
+    per_epoch : int
+        Steps of an epoch.
+    checkpoint : Checkpoint, optional
+    callbacks : tuple of callable
+    time_limit : float, optional
+        Seconds.
+    """
 
     def __init__(
         self,
@@ -39,22 +57,26 @@ class BlockTraining:
         time_limit: float | None,
     ) -> None:
         assert recipe.epochs is not None
-        self.trainer, self.scratch, self.held_out = trainer, scratch, held_out
-        self.epochs, self.seed = recipe.epochs, recipe.seed
-        self.per_epoch, self.checkpoint, self.callbacks = per_epoch, checkpoint, callbacks
-        self.time_limit = time_limit
-        self.patience = recipe.patience or recipe.epochs
+        self.trainer, self.network, self.scratch = trainer, trainer.network, scratch
+        self.held_out, self.seed, self.per_epoch = held_out, recipe.seed, per_epoch
+        self.checkpoint, self.callbacks = checkpoint, callbacks
         self.predictor = Predictor(trainer.network.built, 512, trainer.threads, trainer.loss)
-        self.rows: list[dict[str, float]] = []
-        self.pending: list[tuple[float, float]] = []  # loss and rows of the epoch's blocks so far
-        self.best: tuple[float, int, Array] | None = None
-        self.start = time.perf_counter()
+        stopping = None
+        if held_out is not None:
+            stopping = EarlyStopping("validation_loss", recipe.patience or recipe.epochs)
+        filled = scratch.rows[scratch.rows > 0]
+        self.log = FitLog(recipe.epochs, filled, stopping=stopping, time_limit=time_limit)
         self.settings: dict[str, str] = {}
 
     @property
     def elapsed(self) -> float:
         """Seconds of training so far."""
-        return time.perf_counter() - self.start
+        return self.log.elapsed
+
+    @property
+    def rows(self) -> list[dict[str, float]]:
+        """The history."""
+        return self.log.history.rows
 
     def begin(self, resume: bool) -> None:
         """Go back to the last checkpoint, or write the first."""
@@ -70,102 +92,108 @@ class BlockTraining:
             self.checkpoint.save(self._state(), must=True)
             return
         wanted = {"theta": trainer.network.theta, **trainer.slots}
-        best = None if state.best is None else (*state.best, state.arrays["best"])
-        where = self.checkpoint.folder
-        check_arrays(state, wanted | ({"best": trainer.network.theta} if best else {}), where)
-        pending = [(loss, rows) for loss, rows in state.arrays["pending"].tolist()]
-        order = self._order(len(state.rows))
-        begun = [int(self.scratch.rows[k]) for k in order[: len(pending)]]
-        steps = sum(-(-rows // min(trainer.batch, rows)) for rows in begun)
-        if len(pending) == len(order) or [rows for _, rows in pending] != begun:
-            raise CheckpointError(f"{where}: the blocks of its epoch are not those of this table")
-        if state.step != len(state.rows) * self.per_epoch + steps:
-            raise CheckpointError(f"{where}: its history is not that of {state.step} steps")
+        best = {} if state.best is None else {"best": trainer.network.theta}
+        check_arrays(state, wanted | best, self.checkpoint.folder)
+        self._check_blocks(state)
         for name, view in wanted.items():
             view[:] = state.arrays[name]
-        self.best, self.pending, self.rows, trainer.step = best, pending, state.rows, state.step
-        self.start -= state.elapsed
+        losses = state.arrays["pending"][:, 0]
+        self.log.losses.add(losses, np.full(len(losses), np.nan))  # a later block's rate will count
+        self.log.losses.sizes = self.scratch.rows[self._order(len(state.rows))].astype(np.float64)
+        self.log.go_back(state)
+        trainer.step = state.step
+
+    def _check_blocks(self, state: State) -> None:
+        """Raise a `CheckpointError` if a state is not of the blocks that there are."""
+        assert self.checkpoint is not None
+        where, pending = self.checkpoint.folder, state.arrays["pending"]
+        order = self._order(len(state.rows))
+        begun = self.scratch.rows[order[: len(pending)]]
+        if len(pending) == len(order) or not np.array_equal(pending[:, 1], begun):
+            raise CheckpointError(f"{where}: the blocks of its epoch are not those of this table")
+        steps = -(-begun // np.minimum(self.trainer.batch, begun))
+        if state.step != len(state.rows) * self.per_epoch + steps.sum():
+            raise CheckpointError(f"{where}: its history is not that of {state.step} steps")
 
     def run(self) -> None:
         """Train until the epochs are done or somebody says stop."""
-        while len(self.rows) < self.epochs and not self._patience_is_out():
-            order = self._order(len(self.rows))
-            for k in order[len(self.pending) :]:
-                before = self.trainer.step
-                if not self._block(k):
-                    return  # within a block: the last checkpoint stands
-                if len(self.pending) == len(order):
-                    self._close_epoch()
-                kept, step = self.checkpoint, self.trainer.step
-                if kept is not None and kept.due(before, step, self.per_epoch):
-                    kept.save(self._state())
-        if self.checkpoint is not None:
-            self.checkpoint.save(self._state())
-
-    def _order(self, epoch: int) -> list[int]:
-        """Return the blocks of an epoch, counted from 0, in their order."""
-        rng = np.random.default_rng((self.seed, epoch))
-        return [k for k in rng.permutation(len(self.scratch.rows)) if self.scratch.rows[k]]
-
-    def _block(self, k: int) -> bool:
-        """Go once through a block; return whether to go on."""
-        X, y = self.scratch.block(k)
-        left = None if self.time_limit is None else self.time_limit - self.elapsed
-        base, answers = self.trainer.step, [False]
-
-        def tell(progress: Progress) -> bool:
-            said = replace(
-                progress, epoch=len(self.rows), epochs=self.epochs,
-                step=base + progress.step, steps=self.epochs * self.per_epoch,
-                epoch_ended=False, row={}, seconds_left=self._seconds_left(base + progress.step),
-            )  # fmt: skip
-            answers.extend(callback(said) is True for callback in self.callbacks)
-            return any(answers)
-
-        history = self.trainer.fit(X, y, epochs=1, callbacks=(tell,), time_limit=left)
-        self.trainer.history.rows.clear()
-        if not len(history):
-            return False
-        self.pending.append((history.rows[-1]["loss"], float(len(y))))
-        self.rate = history.rows[-1]["lr"]
-        return not any(answers) and (self.time_limit is None or self.elapsed < self.time_limit)
-
-    def _seconds_left(self, step: int) -> float:
-        return self.elapsed / max(1, step) * (self.epochs * self.per_epoch - step)
-
-    def _close_epoch(self) -> None:
-        losses, sizes = np.array(self.pending).T
-        row = {
-            "epoch": len(self.rows) + 1,
-            "step": self.trainer.step,
-            "loss": float(losses @ sizes / sizes.sum()),
-            "lr": self.rate,
-            "seconds": self.elapsed,
-        }
-        if self.held_out is not None:
-            X, y = self.held_out
-            _, row["validation_loss"] = self.predictor.evaluate(
-                X, y, np.ones(len(y), self.trainer.network.dtype)
-            )
-            if self.best is None or row["validation_loss"] < self.best[0]:
-                theta = self.trainer.network.theta.copy()
-                self.best = row["validation_loss"], len(self.rows) + 1, theta
-        self.rows.append(row)
-        self.pending = []
-
-    def _patience_is_out(self) -> bool:
-        return self.best is not None and len(self.rows) - self.best[1] >= self.patience
+        run_epochs(self)
 
     def restore_best(self) -> None:
         """Put back the parameters of the best epoch, if there is one."""
-        if self.best is not None:
-            self.trainer.network.theta[:] = self.best[2]
+        if self.log.stopping is not None:
+            self.log.stopping.restore(self.network.theta)
+
+    # ------------------------------------------------------------------ what the loop asks for
+
+    @property
+    def next_step(self) -> int:
+        """The number of the next step."""
+        return self.trainer.step
+
+    def init(self) -> bool:
+        """Return whether patience had run out at the checkpoint."""
+        return self.log.is_out_of_patience
+
+    def step(self) -> bool:
+        """Go once through the next block; return False if somebody stops meanwhile."""
+        log, trainer = self.log, self.trainer
+        order = self._order(len(self.rows))
+        log.losses.sizes = self.scratch.rows[order].astype(np.float64)
+        X, y = self.scratch.block(order[log.losses.count])
+        left = None if log.time_limit is None else log.time_limit - log.elapsed
+        self._began = trainer.step
+        stops: list[bool] = []
+
+        def tell(progress: Progress) -> bool:
+            stops.append(ask(self.callbacks, self._of_all_blocks(progress)))
+            return stops[-1]
+
+        history = trainer.fit(X, y, epochs=1, callbacks=(tell,), time_limit=left)
+        trainer.history.rows.clear()
+        if not len(history) or any(stops) or log.is_late:
+            return False
+        log.losses.add(history["loss"], history["lr"])
+        return True
+
+    def evaluate(self) -> dict[str, float]:
+        """Return the loss on the rows held out."""
+        if self.held_out is None:
+            return {}
+        X, y = self.held_out
+        w = np.ones(len(y), self.network.dtype)
+        return {"validation_loss": self.predictor.evaluate(X, y, w)[1]}
+
+    def stop(self) -> bool:
+        """Save a checkpoint, if one is due."""
+        kept = self.checkpoint
+        if kept is not None and kept.due(self._began, self.trainer.step, self.per_epoch):
+            kept.save(self._state())
+        return self.log.is_out_of_patience
+
+    def finish(self) -> None:
+        """Save a checkpoint; but within a block the last one stands."""
+        if self.checkpoint is not None and not self.log.broken:
+            self.checkpoint.save(self._state())
+
+    # ------------------------------------------------------------------ its parts
+
+    def _order(self, epoch: int) -> Array:
+        """Return the blocks of an epoch, counted from 0, in their order."""
+        rows = self.scratch.rows
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(rows))
+        return order[rows[order] > 0]
+
+    def _of_all_blocks(self, progress: Progress) -> Progress:
+        """Return what callbacks are told, of what the trainer says of one block."""
+        step, steps = self._began + progress.step, self.log.epochs * self.per_epoch
+        return replace(
+            progress, epoch=len(self.rows), epochs=self.log.epochs, step=step, steps=steps,
+            epoch_ended=False, row={}, seconds_left=self.elapsed / max(1, step) * (steps - step),
+        )  # fmt: skip
 
     def _state(self) -> State:
-        trainer = self.trainer
-        arrays = {"theta": trainer.network.theta, **trainer.slots}
-        arrays["pending"] = np.array(self.pending, np.float64).reshape(-1, 2)
-        if self.best is not None:
-            arrays["best"] = self.best[2]
-        return State(0, trainer.step, self.elapsed, arrays, [], self.rows,
-                     self.best and self.best[:2], self.settings)  # fmt: skip
+        trainer, losses = self.trainer, self.log.losses
+        pending = np.stack([losses.losses, losses.sizes[: losses.count]], axis=1)
+        arrays = {"theta": trainer.network.theta, **trainer.slots, "pending": pending}
+        return self.log.state(0, trainer.step, arrays, self.settings)

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rule import Rule
-from ..schedules import ReduceOnPlateau, for_steps, values_of
+from ..schedules import ReduceOnPlateau, Schedule, for_steps, values_of
 
-__all__ = ["rates_of"]
+__all__ = ["Monitored", "Rates", "rates_of"]
 
 Array = NDArray[Any]
+Monitored = Callable[[], Sequence[float]]
+"""Gives the epochs' values so far, to schedules that ask how training goes."""
+Rates = Callable[[Array, Monitored], Array]
+"""Gives the learning rates of the steps of these numbers."""
 
 
-def rates_of(rule: Rule, total: int) -> Callable[[Array, list[float]], Array]:
-    """Return the learning rates as a function of steps, and of the values monitored so far."""
-    schedule = rule.lr
-    if not callable(schedule):
-        return lambda steps, _: np.full(steps.size, schedule)
-    schedule = for_steps(schedule, total)
+def rates_of(lr: float | Schedule, total: int) -> Rates:
+    """Return the learning rates of a fit whose last step is number ``total`` - 1."""
+    if not callable(lr):
+        return lambda steps, _: np.full(steps.size, lr)
+    schedule = for_steps(lr, total)
 
-    def rates(steps: Array, monitored: list[float]) -> Array:
+    def rates(steps: Array, monitored: Monitored) -> Array:
         found = values_of(schedule, steps)
         if isinstance(schedule, ReduceOnPlateau):
-            found = found * schedule.scale(monitored)
+            found = found * schedule.scale(monitored())
         return found
 
     return rates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..network import Network
     from .run import TrainingRun
 
-__all__ = ["Callback", "Progress"]
+__all__ = ["Callback", "Progress", "ask"]
 
 
 @dataclass
@@ -54,3 +54,9 @@ class Progress:
 
 
 Callback = Callable[[Progress], object]
+
+
+def ask(callbacks: Iterable[Callback], progress: Progress) -> bool:
+    """Tell all callbacks; return whether one of them ends the training."""
+    said = [callback(progress) for callback in callbacks]  # everyone is told
+    return any(answer is True for answer in said)

@@ -1,0 +1,62 @@
+"""Divergence: back to the last finite parameters, and what was the first not to be finite."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import largest
+from ..errors import DivergenceError
+from .run import TrainingRun
+
+__all__ = ["raise_divergence"]
+
+Array = NDArray[Any]
+
+_LARGE = 1e4  # an input to be named
+
+
+def raise_divergence(
+    run: TrainingRun, before: tuple[Array, ...], rates: Array, losses: Array
+) -> NoReturn:
+    """Replay a chunk up to the first step that went wrong; leave the state before that step.
+
+    Steps depend on the state, the seed and their numbers only, so a replay is exact.
+
+    Parameters
+    ----------
+    run : TrainingRun
+    before : tuple of ndarray
+        Its state before the chunk.
+    rates, losses : ndarray
+        Of the chunk. The last loss may be the one that is not finite.
+
+    Raises
+    ------
+    DivergenceError
+        Always.
+    """
+    good = losses.size - (0 if np.isfinite(losses[-1]) else 1)
+    run.restore(before)
+    state = before
+    for k in range(good):
+        run.run(rates[k : k + 1])
+        if not run.finite(hidden=True):
+            break
+        state = run.state()
+    run.restore(state)
+    step = run.step
+    rate = float(rates[step - int(before[-1])])
+    where = run.first_nonfinite(rate)
+    run.restore(state)
+    value, row, column = largest(run.data[0])
+    scale = f"; the largest is {value:g}, in row {row}, column {column}"
+    raise DivergenceError(
+        f"training diverged at step {step} (learning rate {rate:g}): not finite, first in "
+        f"{where}. The network holds the last finite parameters. Try a smaller learning rate, "
+        f"clip_norm, or inputs on a smaller scale{scale * (abs(value) > _LARGE)}.",
+        step,
+        where.split(":")[0],
+    )

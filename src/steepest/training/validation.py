@@ -1,0 +1,70 @@
+"""The validation set: what the network makes of rows that it does not train on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..loss import Loss
+from ..lowering.predict import Predictor
+from ..metrics import Metric
+from ..network import Network
+
+__all__ = ["Validation"]
+
+Array = NDArray[Any]
+
+_AT_ONCE = 64 * 512  # rows between two looks for Ctrl-C
+
+
+class Validation:
+    """Evaluates the loss and metrics on rows that were held out.
+
+    Parameters
+    ----------
+    network : Network
+    loss : Loss
+    data : (X, y, w)
+        Prepared inputs, targets and weights.
+    metrics : mapping of str to callable
+    threads : int, optional
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        data: tuple[Any, Array, Array],
+        metrics: Mapping[str, Metric],
+        threads: int | None,
+    ) -> None:
+        self._loss, self._data, self._metrics = loss, data, metrics
+        self._predictor = Predictor(network.built, 512, threads, loss)
+
+    def evaluate(self, between: Callable[[], None]) -> dict[str, float]:
+        """Return the loss and the metrics; call ``between`` now and then."""
+        X, y, w = self._data
+        outputs, losses = [], []
+        for start in range(0, len(y), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            z, loss = self._predictor.evaluate(X[part], y[part], w[part])
+            outputs.append(z)
+            losses.append(loss * len(z))
+            between()
+        z, loss = np.concatenate(outputs), sum(losses) / len(y)
+        if not np.isfinite(loss):
+            _warn_of_overflow(z)
+        prediction = self._loss.mean(z)
+        found = {name: float(metric(y, prediction)) for name, metric in self._metrics.items()}
+        return {"validation_loss": loss, **found}
+
+
+def _warn_of_overflow(z: Array) -> None:
+    odd = np.flatnonzero(~np.isfinite(z).all(axis=1))
+    what = f"the outputs for its row {odd[0]} are not" if len(odd) else "the outputs are"
+    text = f"Trainer.fit: the validation loss is not finite; {what}; is the data out of scale?"
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
