@@ -173,7 +173,7 @@ import sys
 import numpy as np
 from steepest import Dense, Network, ReLU, SoftmaxCrossEntropy, Trainer
 X = np.random.default_rng(0).standard_normal((50, 3))
-network = Network(Dense(4), ReLU(), Dense(2))
+network = Network(Dense(64), ReLU(), Dense(64), ReLU(), Dense(2))
 Trainer(network, SoftmaxCrossEntropy()).fit(X, X[:, 0] > 0, epochs=1)
 print(sorted({"numba", "sklearn", "pyarrow"} & set(sys.modules)), float(network.theta.sum()))
 """
@@ -190,6 +190,9 @@ def test_kernels_are_compiled_by_one_process_and_loaded_by_the_next(tmp_path):
 
     first = run()
     assert "numba" in first
+    stored = {path.name: path.read_bytes() for path in tmp_path.glob("*.o")}
+    assert any(name.startswith("steepest_gemm_") for name in stored)  # there is a product
+    assert not [name for name in stored if b"NRT_" in stored[name] or b"numba_" in stored[name]]
     second = run()
     assert second.startswith("[]")  # nothing was compiled, so Numba was not even imported
     assert first.split("]")[1] == second.split("]")[1]

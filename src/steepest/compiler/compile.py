@@ -9,7 +9,6 @@ Numba.
 
 from __future__ import annotations
 
-import builtins
 import functools
 import re
 import types as python_types
@@ -19,6 +18,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core.errors import NumbaError
 
@@ -26,17 +26,10 @@ from ..errors import InputError
 from ..kernels.atomics import fetch_add
 from . import bfloat16  # noqa: F401  (with simd: registers what stands for plain functions)
 from .intrinsics import FLAGS, INSTEAD, pointer, real
+from .target import HERE, Target
 
 # Of a function that only compiled ones call: no way in from Python or C is made.
 _INNER = {**FLAGS, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-# On x86, code finds its constants by whole addresses: by distances it reaches 2 GiB, and the loader
-# may have to put them farther apart where other libraries have cut the address space up.
-_RELOCATION = (
-    {"reloc": "static", "codemodel": "large"}
-    if llvm.get_default_triple().startswith("x86_64")
-    else {"reloc": "pic", "codemodel": "small"}
-)
 
 _REAL = {"float32": types.float32, "float64": types.float64}
 _ITEM = {"i": types.int64, "j": types.int32}
@@ -85,7 +78,8 @@ def blas_code(function: Callable[..., Any], dtype: str, symbol: str) -> bytes:
     plain = _jitable(function)
     plain.__globals__["LIKE"] = np.dtype(dtype).type(0)
     signature = types.void(*[types.int64] * 13)
-    return _emit(numba.njit(signature, no_cpython_wrapper=True, **FLAGS)(plain), symbol, as_c=True)
+    entry = numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(plain)
+    return _emit(entry, symbol, as_c=True)
 
 
 def start_runtime() -> None:
@@ -213,28 +207,68 @@ def _emit(entry: Any, symbol: str, *, as_c: bool = False) -> bytes:
     It is called with Numba's calling convention, or ``as_c`` with that of C.
     """
     (compiled,) = entry.overloads.values()
-    names = compiled.fndesc
-    public = names.llvm_cfunc_wrapper_name if as_c else names.llvm_func_name
+    name = compiled.fndesc.llvm_func_name
     module = llvm.parse_assembly(compiled.library.get_llvm_str())
-    for value in builtins.list(module.functions):
-        if value.name == public:
-            value.name = symbol
-        elif not value.is_declaration:
+    if as_c:
+        module.link_in(llvm.parse_assembly(_c_form(name, len(compiled.signature.args), symbol)))
+    else:
+        module.get_function(name).name = symbol
+    for value in (*module.functions, *module.global_variables):
+        if not value.is_declaration and value.name != symbol:
             value.linkage = "internal"
-    for value in module.global_variables:
-        if not value.is_declaration:
-            value.linkage = "internal"
-    target = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        **_RELOCATION,
-    )
-    passes = llvm.create_new_module_pass_manager()
-    if as_c:  # what can't raise needs no code to report it to Python
+    if as_c:  # of what can't raise nobody asks the status
+        passes = llvm.create_new_module_pass_manager()
         passes.add_ipsccp_pass()
         passes.add_simplify_cfg_pass()
+        _run(passes, module, HERE.machine())
+    return machine_code(str(module), HERE)
+
+
+def _c_form(name: str, n_arguments: int, symbol: str) -> str:
+    """Return the LLVM code of a C function ``symbol`` that calls the compiled function ``name``.
+
+    Numba's own form would report an exception to Python, and for that name Numba's run-time
+    functions. Whoever calls this one asks for no status, so it ends the process instead.
+    """
+    module = ir.Module()
+    word, slot = ir.IntType(64), ir.IntType(8).as_pointer()
+    arguments = [word] * n_arguments
+    called = ir.Function(
+        module,
+        ir.FunctionType(ir.IntType(32), [slot.as_pointer(), slot.as_pointer(), *arguments]),
+        name,
+    )
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), symbol)
+    builder = ir.IRBuilder(function.append_basic_block())
+    result, exception = builder.alloca(slot), builder.alloca(slot)
+    status = builder.call(called, [result, exception, *function.args])
+    with builder.if_then(builder.icmp_signed("!=", status, ir.Constant(status.type, 0))):
+        trap = ir.Function(module, ir.FunctionType(ir.VoidType(), []), "llvm.trap")
+        builder.call(trap, [])
+    builder.ret_void()
+    return str(module)
+
+
+def machine_code(code: str, target: Target) -> bytes:
+    """Return the object file of LLVM code on this or on another machine.
+
+    Numba has made the code for this one. Its numbers and addresses are as long, and lie alike in
+    memory, on every machine that Steepest supports; so what is made for another differs from what
+    is made there only in which vectors and functions of the C library Numba chooses.
+    """
+    module = llvm.parse_assembly(code)
+    machine = target.machine()
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    for function in module.functions:
+        if function.name == HERE.yield_core:
+            function.name = target.yield_core
+    passes = llvm.create_new_module_pass_manager()
     passes.add_global_dead_code_eliminate_pass()
-    passes.run(module, llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(3)))
-    code: bytes = target.emit_object(module)
-    return code
+    _run(passes, module, machine)
+    emitted: bytes = machine.emit_object(module)
+    return emitted
+
+
+def _run(passes: Any, module: Any, machine: Any) -> None:
+    options = llvm.create_pipeline_tuning_options(3)
+    passes.run(module, llvm.create_pass_builder(machine, options))

@@ -18,6 +18,7 @@ from numba.extending import intrinsic, overload
 from ..kernels import atomics, fma
 from ..kernels import prefetch as _ahead
 from ..kernels.gemm import gemm
+from .target import HERE
 
 __all__ = ["FLAGS", "INSTEAD", "pointer", "prefetch", "real", "stands_for"]
 
@@ -212,7 +213,7 @@ def _multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 def _yield_core(typingctx: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield"
+            builder.module, ir.FunctionType(ir.IntType(32), []), HERE.yield_core
         )
         return builder.call(function, [])
 

@@ -34,7 +34,7 @@ from ..system.forks import lock_held_at_fork
 __all__ = ["address_of", "cache_folder", "driver_address", "kernel_address"]
 
 # A change of these makes all kernels anew.
-_COMPILER = ("compile", "intrinsics", "simd", "bfloat16")
+_COMPILER = ("compile", "intrinsics", "simd", "bfloat16", "target")
 
 _LIMIT = 256 * 2**20
 """The bytes that the store may take; those unused for longest go first."""
