@@ -5,6 +5,10 @@ Compose a `Network` of layers, give a `Trainer` a loss and an update rule, and f
 
 from typing import TYPE_CHECKING, Any
 
+from .system.support import check_support
+
+check_support()  # before what would fail on other systems in its own words
+
 from .checking import Report, check
 from .errors import (
     CheckError,

@@ -8,7 +8,8 @@ SteepestError
 ├── KernelError       a kernel of a layer, a loss or a rule raised an exception
 ├── PluginError       a user's file is needed, can't be imported, or holds nothing to use
 ├── CheckError        a layer, loss, rule or network computes something else than it should
-└── DivergenceError   training met a number that is not finite (also ArithmeticError)
+├── DivergenceError   training met a number that is not finite (also ArithmeticError)
+└── UnsupportedSystemError  Steepest does not run on this system (also ImportError)
 
 A message says where, what was expected, what came, and what to do.
 """
@@ -27,6 +28,7 @@ __all__ = [
     "PluginError",
     "SteepestError",
     "TableError",
+    "UnsupportedSystemError",
 ]
 
 
@@ -48,6 +50,10 @@ class ModelError(SteepestError):
 
 class CheckpointError(SteepestError):
     """A checkpoint can't be read or written."""
+
+
+class UnsupportedSystemError(SteepestError, ImportError):
+    """Steepest does not run on this Python or this system."""
 
 
 class KernelError(SteepestError, RuntimeError):

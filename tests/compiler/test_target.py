@@ -23,7 +23,7 @@ MEMORY = {"memcpy", "memmove", "memset"}
 SYSTEM = {
     LINUX: ("sched_yield",),
     WINDOWS: ("SwitchToThread", "__chkstk"),
-    **dict.fromkeys(MACS, ("sched_yield",)),
+    **dict.fromkeys(MACS, ("sched_yield", "bzero")),
 }
 
 

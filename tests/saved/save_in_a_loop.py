@@ -17,7 +17,7 @@ from steepest.saved import folder
 
 model, place, kills = Model.load(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 if "two-steps" in sys.argv:
-    folder._exchange = lambda first, second: False
+    folder.exchange = lambda first, second: False
 
 
 def save(n):

@@ -205,7 +205,7 @@ def test_a_folder_of_the_user_beside_the_model_is_left_alone(saved, name, before
     lambda path: (path.mkdir(), (path / "thesis.txt").touch()),
 ])  # fmt: skip
 def test_a_save_by_two_steps_takes_no_name_that_is_taken(saved, strange, monkeypatch):
-    monkeypatch.setattr(folder, "_exchange", lambda first, second: False)
+    monkeypatch.setattr(folder, "exchange", lambda first, second: False)
     model, aside = Model.load(saved), saved.with_name(".m.steepest-old")
     strange(aside)
     kind = aside.lstat().st_mode

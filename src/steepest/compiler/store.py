@@ -28,8 +28,10 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from ..system.files import is_ours, read_plain, write_durably
+from ..system.caches import user_cache
+from ..system.files import read_plain, write_durably
 from ..system.forks import lock_held_at_fork
+from ..system.handles import is_ours
 
 __all__ = ["address_of", "cache_folder", "driver_address", "kernel_address"]
 
@@ -85,20 +87,9 @@ def driver_address(function: Callable[..., Any], n_arguments: int) -> int:
 
 
 def cache_folder() -> Path:
-    """Return the folder of the store: ``$STEEPEST_CACHE``, else the user's cache folder.
-
-    A user without a home, as in some containers, has one of their own among the temporary files.
-    """
+    """Return the folder of the store: ``$STEEPEST_CACHE``, else the user's cache folder."""
     named = os.environ.get("STEEPEST_CACHE")
-    if named:
-        return Path(named)
-    caches = os.environ.get("XDG_CACHE_HOME")
-    if caches:
-        return Path(caches) / "steepest"
-    try:
-        return Path.home() / ".cache" / "steepest"
-    except RuntimeError:
-        return Path(os.environ.get("TMPDIR") or "/tmp") / f"steepest-{os.getuid()}"
+    return Path(named) if named else user_cache()
 
 
 def address_of(

@@ -9,14 +9,10 @@ save is killed, a reader finds the old model or the new one, whole.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
-import functools
 import hashlib
 import os
 import stat
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +26,7 @@ from ..system.files import (
     remove_folder,
     sync_folder,
 )
+from ..system.handles import exchange, is_mine, rename
 
 __all__ = [
     "CARD",
@@ -50,7 +47,6 @@ RECORD, THETA, ENCODER = "model.json", "theta.safetensors", "encoder.safetensors
 CARD = "README.md"
 
 _FILES = (RECORD, THETA, ENCODER, CARD)
-_AT_CWD, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
 
 
 def check_place(path: str | os.PathLike[str]) -> Path:
@@ -115,8 +111,8 @@ def write_folder(place: Path, contents: Mapping[str, bytes]) -> None:
             part.write(name, content)
         part.finish()
         if not os.path.lexists(place):
-            part.path.rename(place)
-        elif not _exchange(part.path, place):
+            rename(part.path, place)
+        elif not exchange(part.path, place):
             _exchange_by_two_steps(part.path, place)
         sync_folder(place.parent)
 
@@ -175,11 +171,11 @@ def _aside(place: Path) -> Path:
 def _exchange_by_two_steps(part: Path, place: Path) -> None:
     aside = _aside(place)
     with hold_folder(place):  # so that no other save takes it for what a killed one has left
-        place.rename(aside)
+        rename(place, aside)
         try:
-            part.rename(place)
+            rename(part, place)
         except BaseException:
-            aside.rename(place)
+            rename(aside, place)
             raise
         sync_folder(place.parent)
         with contextlib.suppress(OSError):
@@ -192,30 +188,9 @@ def _settle(place: Path) -> None:
     if not os.path.lexists(aside):
         return
     with contextlib.suppress(OSError), hold_folder(aside) as free:
-        if not free or aside.lstat().st_uid != os.geteuid() or not _is_model(aside):
+        if not free or not is_mine(aside.lstat()) or not _is_model(aside):
             return
         if os.path.lexists(place):
             remove_folder(aside, _FILES)
         else:
-            aside.rename(place)
-
-
-def _exchange(first: Path, second: Path) -> bool:
-    """Exchange two folders in one step; return False where the system or the disk can't."""
-    rename = _renameat2()
-    if rename is None:
-        return False
-    if rename(_AT_CWD, os.fsencode(first), _AT_CWD, os.fsencode(second), _EXCHANGE) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
-        return False
-    raise OSError(number, os.strerror(number), str(second))
-
-
-@functools.cache
-def _renameat2() -> Callable[..., int] | None:
-    if sys.platform != "linux":
-        return None
-    found: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    return found
+            rename(aside, place)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
-from .forks import lock_held_at_fork
+from .forks import call_in_forked, lock_held_at_fork
 
 __all__ = ["blas_address", "one_thread", "single_threaded"]
 
@@ -50,8 +49,7 @@ class _SingleThreaded:
         self._users = 0
         self._limits: Any = None
         self._pools: Any = None
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forked)
+        call_in_forked(self._forked)
 
     def _forked(self) -> None:
         """Forget the users in a forked process: their threads are not there."""

@@ -3,7 +3,7 @@
 Linux often wakes a thread on the core of the one that wakes it, and takes its time to move it away:
 until then the two take turns, and every barrier takes 3 µs instead of 0.1. So helpers keep off the
 caller's core. And they keep near it: between cores that share no cache, a cache line takes 200 ns,
-not 40.
+not 40. macOS and Windows are left to put threads where they like.
 """
 
 from __future__ import annotations
@@ -51,10 +51,7 @@ def spins_for(threads: int) -> int:
 
 def core_count(cgroups: Path = Path("/sys/fs/cgroup")) -> int:
     """Return how many cores this process may keep busy: of its affinity, within its quota."""
-    if sys.platform == "linux":
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
+    cores = len(_allowed_cores()) or os.cpu_count() or 1
     return max(1, min(cores, math.ceil(_quota(cgroups))))
 
 
@@ -74,12 +71,18 @@ def other_cores(wanted: int = 1, system: Path = _SYSTEM) -> set[int]:
 
     Those that share its last cache alone, if these are as many as ``wanted``.
     """
-    if sys.platform != "linux":
-        return set()
     own = _current_core()()
-    others = os.sched_getaffinity(0) - {own}
+    others = _allowed_cores() - {own}
     near = others & _sharing_a_cache(own, system)
     return near if len(near) >= wanted else others
+
+
+def _allowed_cores() -> set[int]:
+    """Return the cores that the calling thread may use; none where nobody can say."""
+    if sys.platform == "linux":
+        return os.sched_getaffinity(0)
+    else:
+        return set()
 
 
 @functools.cache  # every fit and prediction on several threads asks
@@ -103,5 +106,7 @@ def keep_to(cores: set[int]) -> None:
 
 @functools.cache
 def _current_core() -> Callable[[], int]:
-    find = getattr(ctypes.CDLL(None), "sched_getcpu", None)
+    find = None
+    if sys.platform == "linux":  # only there a library without a name is what is loaded already
+        find = getattr(ctypes.CDLL(None), "sched_getcpu", None)
     return find if find is not None else lambda: -1

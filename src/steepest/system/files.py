@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import stat
@@ -22,12 +21,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from .handles import (
+    CREATE,
+    OPEN_SAFELY,
+    Folder,
+    FolderByName,
+    Handle,
+    is_mine,
+    is_ours,
+    move_and_close,
+    remove_and_close,
+)
+
 __all__ = [
     "Part",
     "PartFolder",
     "check_replaceable",
     "hold_folder",
-    "is_ours",
     "is_plain",
     "read_plain",
     "remove_folder",
@@ -40,24 +50,12 @@ _PART = re.compile(r"\.steepest-[0-9a-f]{32}\.part")
 _STALE = 3600  # seconds after which nobody holds what can not be locked
 
 
-_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY
-
-
 def is_plain(path: Path) -> bool:
     """Whether this is a file: no folder, no link, and nothing that opening would wait for."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
         return False
-
-
-def is_ours(found: os.stat_result) -> bool:
-    """Whether nobody but this user and root can write what ``found`` describes."""
-    if os.name != "posix":
-        return True
-    return found.st_uid in (os.geteuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def read_plain(path: Path, most: float, *, ours: bool = False) -> bytes:
@@ -76,7 +74,7 @@ def read_plain(path: Path, most: float, *, ours: bool = False) -> bytes:
         If it is not there, not a plain file, longer than ``most`` bytes, or can't be read.
     """
     _check_plain(path, path.lstat())
-    handle = os.open(path, os.O_RDONLY | _SAFELY)  # it may be another one by now
+    handle = os.open(path, os.O_RDONLY | OPEN_SAFELY)  # it may be another one by now
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
         _check_plain(path, found)
@@ -153,24 +151,23 @@ class Part:
         self._place = place
         while True:
             self._path = _new_name(place.parent)
-            handle = os.open(self._path, _NEW, 0o666)
-            self.file = os.fdopen(handle, "wb")
-            self._mode = stat.S_IMODE(os.fstat(handle).st_mode)
-            if _take(self._path, handle, 0o600):
+            number = os.open(self._path, CREATE, 0o666)
+            self.file = os.fdopen(number, "wb")
+            self._handle = Handle(number)
+            self._mode = stat.S_IMODE(self._handle.stat().st_mode)
+            if _take(self._path, self._handle, 0o600):
                 return
             self.discard()
 
     def finish(self, *, sync: bool, private: bool = False) -> None:
         """Give it its name, after it has reached the disk if it is to ``sync``."""
         self.file.flush()
-        handle = self.file.fileno()
         if sync:
-            os.fsync(handle)
+            os.fsync(self.file.fileno())
         if not private:
-            os.fchmod(handle, self._mode)
+            self._handle.set_mode(self._mode)
         check_replaceable(self._place)
-        self._path.replace(self._place)
-        self.file.close()
+        move_and_close(self._path, self._place, self.file)
         if sync:
             sync_folder(self._place.parent)
 
@@ -216,24 +213,23 @@ class PartFolder:
         while True:
             self.path = _new_name(parent)
             self.path.mkdir()
-            self._handle = os.open(self.path, _FOLDER)
-            self._mode = stat.S_IMODE(os.fstat(self._handle).st_mode)
-            if _take(self.path, self._handle, 0o700):
+            self._folder = Folder(self.path)
+            self._mode = stat.S_IMODE(self._folder.stat().st_mode)
+            if _take(self.path, self._folder, 0o700):
                 return
             self.__exit__()
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, and have it reach the disk."""
-        handle = os.open(name, _NEW, 0o666, dir_fd=self._handle)
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(self._folder.create(name), "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(handle)
+            os.fsync(file.fileno())
 
     def finish(self) -> None:
         """Have the names in it reach the disk, and let others read it."""
-        os.fsync(self._handle)
-        os.fchmod(self._handle, self._mode)
+        self._folder.sync()
+        self._folder.set_mode(self._mode)
 
     def __enter__(self) -> Self:
         return self
@@ -241,7 +237,7 @@ class PartFolder:
     def __exit__(self, *exception: object) -> None:
         with contextlib.suppress(OSError):
             remove_folder(self.path, self._names)
-        os.close(self._handle)
+        self._folder.close()
 
 
 def remove_parts(folder: Path, names: Sequence[str] = ()) -> None:
@@ -262,23 +258,18 @@ def remove_parts(folder: Path, names: Sequence[str] = ()) -> None:
 
 def _remove_part(part: Path, names: Sequence[str]) -> None:
     found = part.lstat()
-    if found.st_uid != os.geteuid():
+    if not is_mine(found):
         return
     if stat.S_ISDIR(found.st_mode):
-        handle = os.open(part, _FOLDER)
+        with Folder(part) as folder:
+            if _lock(folder):
+                remove_folder(part, names)
     elif stat.S_ISREG(found.st_mode):
-        handle = os.open(part, os.O_RDWR | _SAFELY)
-    else:
-        return
-    try:
-        if not _lock(handle):
-            return
-        if stat.S_ISDIR(found.st_mode):
-            remove_folder(part, names)
+        number = os.open(part, os.O_RDWR | OPEN_SAFELY)
+        if _lock(Handle(number)):
+            remove_and_close(part, number)
         else:
-            part.unlink()
-    finally:
-        os.close(handle)
+            os.close(number)
 
 
 def remove_folder(place: Path, names: Sequence[str]) -> bool:
@@ -296,16 +287,13 @@ def remove_folder(place: Path, names: Sequence[str]) -> bool:
     OSError
         If there is no such folder, or it can't be removed.
     """
-    handle = os.open(place, _FOLDER)
-    try:
-        inside = os.listdir(handle)  # noqa: PTH208  (of the folder that is open)
-        modes = [os.lstat(name, dir_fd=handle).st_mode for name in inside]
+    with Folder(place) as folder:
+        inside = folder.names()
+        modes = [folder.lstat(name).st_mode for name in inside]
         if not set(inside) <= set(names) or not all(map(stat.S_ISREG, modes)):
             return False
         for name in sorted(inside, key=names.index, reverse=True):
-            os.unlink(name, dir_fd=handle)
-    finally:
-        os.close(handle)
+            folder.unlink(name)
     place.rmdir()
     return True
 
@@ -319,53 +307,47 @@ def hold_folder(place: Path) -> Iterator[bool]:
     OSError
         If there is no such folder, or it is a link.
     """
-    handle = os.open(place, _FOLDER)
-    try:
-        yield _lock(handle)
-    finally:
-        os.close(handle)
+    with Folder(place) as folder:
+        yield _lock(folder)
 
 
 def sync_folder(folder: Path) -> None:
     """Have the names in a folder reach the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with Folder(Path(os.path.realpath(folder))) as handle:
+        handle.sync()
 
 
 def _new_name(folder: Path) -> Path:
     return folder / f".steepest-{os.urandom(16).hex()}.part"
 
 
-def _take(path: Path, handle: int, mode: int) -> bool:
+def _take(path: Path, handle: Handle | FolderByName, mode: int) -> bool:
     """Lock what was just made for its writer alone; return False if it was taken for a remainder.
 
     For a moment it was there without a lock.
     """
-    os.fchmod(handle, mode)
+    handle.set_mode(mode)
     try:
-        return _lock(handle, otherwise=True) and os.path.samestat(path.lstat(), os.fstat(handle))
+        return _lock(handle, otherwise=True) and os.path.samestat(path.lstat(), handle.stat())
     except FileNotFoundError:
         return False
 
 
-def _lock(handle: int, *, otherwise: bool | None = None) -> bool:
+def _lock(handle: Handle | FolderByName, *, otherwise: bool | None = None) -> bool:
     """Lock an open file or folder until it is closed; return False if somebody else holds it.
 
-    Not every disk has such locks. Without one, the answer is ``otherwise``; by default whether it
-    is older than an hour.
+    Not every disk or system has such locks. Without one, the answer is ``otherwise``; by default
+    whether it is older than an hour.
     """
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        handle.lock()
         return True
     except BlockingIOError:
         return False
     except OSError:
         if otherwise is not None:
             return otherwise
-        return time.time() - os.fstat(handle).st_mtime > _STALE
+        return time.time() - handle.stat().st_mtime > _STALE
 
 
 def _check_plain(path: Path, found: os.stat_result) -> None:

@@ -1,12 +1,16 @@
-"""Locks that a forked process finds free."""
+"""What a forked process finds: locks that are free, and nothing of threads that are not there.
+
+Where no process forks, as on Windows, there is nothing to do.
+"""
 
 from __future__ import annotations
 
 import logging  # noqa: F401  (its locks are held at fork too; registered before ours, taken after)
 import os
 import threading
+from collections.abc import Callable
 
-__all__ = ["lock_held_at_fork"]
+__all__ = ["call_in_forked", "lock_held_at_fork"]
 
 
 def lock_held_at_fork() -> threading.RLock:
@@ -21,3 +25,9 @@ def lock_held_at_fork() -> threading.RLock:
             before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
         )
     return lock
+
+
+def call_in_forked(function: Callable[[], None]) -> None:
+    """Have every process that is forked from this one call ``function`` first."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=function)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .cores import keep_to, other_cores
+from .forks import call_in_forked
 
 __all__ = ["Team"]
 
@@ -21,8 +21,7 @@ class _Helpers:
 
     def __init__(self) -> None:
         self._waiting: dict[int, ThreadPoolExecutor] = {}
-        if hasattr(os, "register_at_fork"):  # the threads are not there in a forked process
-            os.register_at_fork(after_in_child=self._waiting.clear)
+        call_in_forked(self._waiting.clear)
 
     def take(self, threads: int) -> ThreadPoolExecutor:
         return self._waiting.pop(threads, None) or ThreadPoolExecutor(threads, "steepest")
