@@ -1,11 +1,18 @@
 """Lets the tests in the folders below import `helpers`, and hear Ctrl-C."""
 
 import signal
+import sys
 
 from hypothesis import HealthCheck, settings
 
 # A shell that runs the tests in the background has them, and what they start, ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if sys.platform == "win32":  # these make what it lacks: FIFOs, modes, forks, signals, limits
+    collect_ignore = [
+        "cli/test_signals.py", "compiler/test_store.py", "fuzz", "saved/test_folder.py",
+        "system/test_files.py", "tables/test_files.py", "training/test_checkpoint.py",
+    ]  # fmt: skip
 
 # How fast examples are drawn depends on what else the machine does.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,3 +1,4 @@
+import os
 import pickle
 import subprocess
 import sys
@@ -183,7 +184,7 @@ def test_kernels_are_compiled_by_one_process_and_loaded_by_the_next(tmp_path):
     def run():
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
-            env={"STEEPEST_CACHE": str(tmp_path), "PYTHONPATH": str(SOURCE)},
+            env=os.environ | {"STEEPEST_CACHE": str(tmp_path), "PYTHONPATH": str(SOURCE)},
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         return done.stdout

@@ -6,6 +6,7 @@ SIGTERM with 143.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -64,6 +65,9 @@ def _options(
 def run() -> None:
     """Run the command line, and turn what the user can mend into one line."""
     stopped: list[int] = []
+    for stream in (sys.stdout, sys.stderr):  # what is redirected on Windows knows no η
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.append(number)

@@ -60,7 +60,7 @@ def _quota(cgroups: Path) -> float:
     """Return how many cores' time a container may use (cgroups version 2, then 1)."""
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
         with contextlib.suppress(OSError, ValueError):
-            quota, period = " ".join((cgroups / name).read_text() for name in names).split()
+            quota, period = " ".join((cgroups / name).read_text("ascii") for name in names).split()
             if quota not in ("max", "-1"):
                 return int(quota) / int(period)
     return os.cpu_count() or 1
@@ -90,8 +90,8 @@ def _sharing_a_cache(core: int, system: Path) -> frozenset[int]:
     """Return the cores that share the last cache of ``core``; none if the system does not say."""
     with contextlib.suppress(OSError, ValueError):
         levels = (system / f"cpu{core}" / "cache").glob("index*")
-        last = max(levels, key=lambda folder: int((folder / "level").read_text()))
-        ranges = (last / "shared_cpu_list").read_text().split(",")  # like 0-3,8-11
+        last = max(levels, key=lambda folder: int((folder / "level").read_text("ascii")))
+        ranges = (last / "shared_cpu_list").read_text("ascii").split(",")  # like 0-3,8-11
         bounds = [[int(bound) for bound in text.split("-")] for text in ranges]
         return frozenset(c for bound in bounds for c in range(bound[0], bound[-1] + 1))
     return frozenset()

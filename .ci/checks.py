@@ -1,0 +1,22 @@
+"""What must pass before a change lands: lint, format, types on every system, and the tests.
+
+Runs in the environment of the Python that runs it: ``pip install -e ".[dev]"`` first.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+STEPS = (
+    "ruff check .",
+    "ruff format --check .",
+    *(f"mypy --platform {system}" for system in ("linux", "darwin", "win32")),
+    "pytest -n 2",
+)
+
+for step in STEPS:
+    print(f"== {step}", flush=True)
+    status = subprocess.run([sys.executable, "-m", *step.split()], cwd=ROOT, check=False).returncode
+    if status:
+        sys.exit(status)
