@@ -24,7 +24,6 @@ if __name__ == "__main__":  # before anybody asks
 
 from steepest import GELU, Adam, Dense, Dropout, Network, SoftmaxCrossEntropy, Tanh, Trainer
 from steepest.compiler import compile as compiler
-from steepest.compiler.gemm import own_gemm_address
 from steepest.compiler.target import Target
 from steepest.engine.driver import entry, go_through
 
@@ -79,7 +78,6 @@ def main(triples):
 
     compiler.machine_code = remember
     predictions = [train(product) for product in PRODUCTS]
-    own_gemm_address("float64")
     entry(go_through, 1)
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
