@@ -58,6 +58,7 @@ from numpy.typing import NDArray
 
 from .emitter import Backward, Emitter
 from .engine.operands import Buffer
+from .settings import numbers_of
 
 __all__ = ["Backward", "Layer", "Parameter", "described"]
 
@@ -171,14 +172,7 @@ class Layer:
 
     def settings(self) -> dict[str, Any]:
         """Return the numbers among the fields, by name; those declared ``float`` as floats."""
-        own: Any = self
-        found: dict[str, Any] = {}
-        for f in fields(own) if is_dataclass(own) else ():
-            value = getattr(self, f.name)
-            if isinstance(value, int | float | np.number):
-                whole = isinstance(value, int | np.integer) and f.type not in ("float", float)
-                found[f.name] = int(value) if whole else float(value)
-        return found
+        return numbers_of(self)
 
     def __repr__(self) -> str:
         """Show the fields that differ from their defaults; the first one without its name."""

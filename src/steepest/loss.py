@@ -27,7 +27,6 @@ example of weight 0 counts for nothing: its loss and its dz are 0 whatever z is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +34,7 @@ from numpy.typing import NDArray
 
 from .arrays import as_numbers, too_large
 from .errors import InputError
+from .settings import numbers_of
 
 __all__ = ["Loss"]
 
@@ -85,14 +85,7 @@ class Loss:
 
     def settings(self) -> dict[str, Any]:
         """Return the numbers among the fields, by name; those declared ``float`` as floats."""
-        own: Any = self
-        found: dict[str, Any] = {}
-        for f in fields(own) if is_dataclass(own) else ():
-            value = getattr(self, f.name)
-            if isinstance(value, int | float | np.number):
-                whole = isinstance(value, int | np.integer) and f.type not in ("float", float)
-                found[f.name] = int(value) if whole else float(value)
-        return found
+        return numbers_of(self)
 
 
 def real_targets(loss: Loss, y: Array, dtype: str) -> Array:

@@ -17,6 +17,7 @@ from .layers.sequential import Sequential
 from .loss import Loss
 from .lowering.predict import Predictor
 from .parameters import Parameters, walk
+from .validate import DTYPES, one_of, positive_count
 
 __all__ = ["Network", "prepare"]
 
@@ -55,8 +56,7 @@ class Network:
     def __init__(
         self, *layers: Layer, inputs: int | None = None, seed: int = 0, dtype: str = "float32"
     ) -> None:
-        if str(np.dtype(dtype)) not in ("float32", "float64"):
-            raise InputError(f"Network: dtype must be float32 or float64, got {dtype!r}")
+        one_of("Network", "dtype", str(np.dtype(dtype)), DTYPES)
         self.layer = Sequential(*layers)
         self.seed, self.dtype = seed, str(np.dtype(dtype))
         self._built: Parameters | None = None
@@ -81,8 +81,7 @@ class Network:
                 f"Network: built for {self.inputs} inputs, got {inputs}; give it the columns it "
                 "was trained on"
             )
-        if isinstance(inputs, bool) or inputs < 1:
-            raise InputError(f"Network: inputs must be at least 1, got {inputs!r}")
+        positive_count("Network", "inputs", inputs)
         built = Parameters(self.layer, inputs, self.dtype)
         built.draw(self.seed)
         self._built = built

@@ -25,11 +25,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
 from .schedules import Schedule
+from .validate import number
 
 __all__ = ["Rule"]
 
@@ -75,16 +74,16 @@ class Rule:
     def __post_init__(self) -> None:
         name = type(self).__name__
         if not callable(self.lr):
-            check(name, "lr", self.lr, above=0)
+            number(name, "lr", self.lr, above=0)
         for what in ("l1", "l2"):
-            check(name, what, getattr(self, what), least=0)
+            number(name, what, getattr(self, what), least=0)
         if not callable(self.weight_decay):
-            check(name, "weight_decay", self.weight_decay, least=0)
+            number(name, "weight_decay", self.weight_decay, least=0)
         for what in ("clip_norm", "clip_value"):
             if getattr(self, what) is not None:
-                check(name, what, getattr(self, what), above=0)
+                number(name, what, getattr(self, what), above=0)
         for pattern, factor in self.factors.items():
-            check(name, f"factor of {pattern!r}", factor, least=0)
+            number(name, f"factor of {pattern!r}", factor, least=0)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -116,30 +115,3 @@ class Rule:
         """Whether no penalty, decay, clipping or factor is asked for."""
         wanted = (self.l1, self.l2, self.weight_decay, self.clip_norm, self.clip_value)
         return not any(wanted) and not self.factors
-
-
-def check(
-    where: str,
-    what: str,
-    value: Any,
-    *,
-    above: float | None = None,
-    least: float | None = None,
-    below: float | None = None,
-    most: float | None = None,
-) -> None:
-    """Raise `InputError` unless ``value`` is a finite number within the bounds."""
-    words = [f"above {above}"] if above is not None else []
-    words += [f"at least {least}"] if least is not None else []
-    words += [f"below {below}"] if below is not None else []
-    words += [f"at most {most}"] if most is not None else []
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if (
-        not number
-        or not np.isfinite(value)
-        or (above is not None and value <= above)
-        or (least is not None and value < least)
-        or (below is not None and value >= below)
-        or (most is not None and value > most)
-    ):
-        raise InputError(f"{where}: {what} must be a number {' and '.join(words)}, got {value!r}")

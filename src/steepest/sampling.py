@@ -14,9 +14,9 @@ import numpy as np
 
 from .emitter import Emitter
 from .engine.operands import Buffer
-from .errors import InputError
 from .kernels.prefetch import ENTRIES_AHEAD, fetch_ahead
 from .kernels.random import squares, unit
+from .validate import one_of
 
 __all__ = ["SAMPLERS", "FullBatch", "InOrder", "Sampler", "Shuffled", "Uniform", "sampler_named"]
 
@@ -107,8 +107,7 @@ def sampler_named(sampling: str | Sampler) -> Sampler:
     """Return the sampler of this name, or the one given."""
     if isinstance(sampling, Sampler):
         return sampling
-    if sampling not in SAMPLERS:
-        raise InputError(f"sampling: there are {', '.join(SAMPLERS)}, got {sampling!r}")
+    one_of("Trainer", "sampling", sampling, SAMPLERS)
     return SAMPLERS[sampling]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .validate import number
 
 __all__ = [
     "Constant",
@@ -79,20 +80,8 @@ class _Schedule(ABC):
         progress: Array = np.clip(done, 0.0, 1.0)
         return progress
 
-    def _check(
-        self, what: str, *, above: float = -math.inf, least: float = -math.inf,
-        most: float = math.inf, whole: bool = False,
-    ) -> None:  # fmt: skip
-        value = getattr(self, what)
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        fits = number and math.isfinite(value) and above < value and least <= value <= most
-        if not fits or (whole and value != int(value)):
-            words = ["whole"] if whole else ["finite"]
-            words += [f"above {above:g}"] if above > -math.inf else []
-            words += [f"at least {least:g}"] if least > -math.inf else []
-            words += [f"at most {most:g}"] if most < math.inf else []
-            text = ", ".join(words)
-            raise InputError(f"{type(self).__name__}: {what} must be {text}, got {value!r}")
+    def _check(self, what: str, **bounds: Any) -> None:
+        number(type(self).__name__, what, getattr(self, what), **bounds)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from .training.progress import Callback
 from .training.run import MATMUL_DTYPES, TrainingRun
 from .training.step import Descent
 from .training.validation import Validation
-from .validate import positive_count, renamed
+from .validate import one_of, positive_count, renamed
 
 __all__ = ["Trainer"]
 
@@ -106,10 +106,8 @@ class Trainer:
         positive_count("Trainer", "batch", batch)
         if threads is not None:
             positive_count("Trainer", "threads", threads)
-        if matmul_dtype is not None and matmul_dtype not in MATMUL_DTYPES:
-            raise InputError(
-                f"Trainer: matmul_dtype: expected 'bfloat16' or None, got {matmul_dtype!r}"
-            )
+        if matmul_dtype is not None:
+            one_of("Trainer", "matmul_dtype", matmul_dtype, MATMUL_DTYPES)
         if matmul_dtype is not None and network.dtype != "float32":
             raise InputError(
                 f"Trainer: matmul_dtype={matmul_dtype!r} is for a float32 network, this one is "

@@ -1,31 +1,90 @@
-"""Checks of single settings."""
+"""Checks of the arguments of public constructors and functions.
+
+Every message reads alike: where, what must be how, and what came.
+"""
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .errors import InputError
 
-__all__ = ["fraction", "positive_count", "renamed"]
+__all__ = ["DTYPES", "fraction", "number", "one_of", "positive_count", "renamed"]
+
+DTYPES = ("float32", "float64")
+"""The floats that a network can compute with."""
+
+
+def number(
+    where: str,
+    what: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+    whole: bool = False,
+) -> None:
+    """Raise `InputError` unless ``value`` is a finite number within the bounds.
+
+    Parameters
+    ----------
+    where, what : str
+        Whose argument it is, and its name.
+    value : object
+    above, least : float, optional
+        Lower bounds: without the bound itself, and with it.
+    below, most : float, optional
+        Upper bounds, likewise.
+    whole : bool
+        Whether it must be a whole number; 3.0 is one.
+    """
+    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if (
+        not real
+        or not np.isfinite(value)
+        or (above is not None and value <= above)
+        or (least is not None and value < least)
+        or (below is not None and value >= below)
+        or (most is not None and value > most)
+        or (whole and value != int(value))
+    ):
+        named = (("above", above), ("of at least", least), ("below", below), ("at most", most))
+        bounds = [f"{word} {bound:g}" for word, bound in named if bound is not None]
+        kind = "a whole number" if whole else "a number" if bounds else "a finite number"
+        text = " ".join([kind, " and ".join(bounds)]).strip()
+        raise InputError(f"{where}: {what} must be {text}, got {value!r}")
 
 
 def positive_count(where: str, what: str, value: Any) -> None:
-    """Raise `InputError` unless ``value`` is a whole number of at least 1."""
+    """Raise `InputError` unless ``value`` is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise InputError(f"{where}: {what} must be a whole number of at least 1, got {value!r}")
 
 
 def fraction(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless 0 ≤ ``value`` < 1."""
-    if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
-        raise InputError(f"{where}: {what} must be at least 0 and below 1, got {value!r}")
+    number(where, what, value, least=0, below=1)
+
+
+def one_of(where: str, what: str, value: Any, known: Iterable[str]) -> None:
+    """Raise `InputError` unless ``value`` is one of the ``known`` names."""
+    names = list(known)
+    if not isinstance(value, str) or value not in names:
+        text = f"one of {', '.join(names)}" if len(names) > 1 else repr(names[0])
+        raise InputError(f"{where}: {what} must be {text}, got {value!r}")
 
 
 def renamed(where: str, old: str, given_old: Any, new: str, given: Any) -> Any:
     """Return the value of a setting that may still come by its former name.
+
+    The warning names the line that called Steepest, whatever lies between.
 
     Raises
     ------
@@ -37,5 +96,18 @@ def renamed(where: str, old: str, given_old: Any, new: str, given: Any) -> Any:
     if given is not None:
         raise InputError(f"{where}: {old} is the former name of {new}; give {new} alone")
     text = f"{where}: {old} is called {new} now; the former name goes with the next release"
-    warnings.warn(text, DeprecationWarning, stacklevel=3)
+    warnings.warn(text, DeprecationWarning, stacklevel=_levels_to_the_user())
     return given_old
+
+
+def _levels_to_the_user() -> int:
+    """Return how many frames above the caller the first one is that is the user's."""
+    frame, levels = sys._getframe(1), 1
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        frame, levels = frame.f_back, levels + 1
+    return levels
+
+
+def _is_ours(module: str) -> bool:
+    """Say whether a module is of Steepest, or of scikit-learn, whose decorators lie between."""
+    return module.partition(".")[0] in ("steepest", "sklearn")

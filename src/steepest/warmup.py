@@ -16,7 +16,6 @@ from scipy import sparse
 
 from .checking import catalogue, draw
 from .compiler.store import cache_folder
-from .errors import InputError
 from .inspection.gradients import Gradients
 from .layer import Layer
 from .layers import Dense
@@ -28,6 +27,7 @@ from .rules import SGD, Adam
 from .sampling import SAMPLERS
 from .trainer import Trainer
 from .training.run import MATMUL_DTYPES
+from .validate import DTYPES, one_of
 
 __all__ = ["warm_up"]
 
@@ -55,8 +55,7 @@ def warm_up(
         How long it took.
     """
     for dtype in dtypes:
-        if dtype not in ("float32", "float64"):
-            raise InputError(f"warmup: dtype must be float32 or float64, got {dtype!r}")
+        one_of("warmup", "dtype", dtype, DTYPES)
     start = time.perf_counter()
     for dtype in dtypes:
         for count in threads:

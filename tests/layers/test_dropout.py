@@ -94,5 +94,5 @@ def test_repr_of_a_schedule_shows_what_is_not_default():
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, "0.5", None])
 def test_refuses(rate):
-    with pytest.raises(InputError, match="rate must be at least 0 and below 1"):
+    with pytest.raises(InputError, match="rate must be a number of at least 0 and below 1"):
         Dropout(rate)

@@ -24,7 +24,7 @@ def test_margin_holds_the_share_and_no_smaller_one_does(n, coverage, seed):
 
 
 def test_wrong_arguments():
-    with pytest.raises(InputError, match="coverage must be above 0 and below 1"):
+    with pytest.raises(InputError, match="coverage must be a number above 0 and below 1"):
         conformal_margin([1.0], [0.0], [2.0], 1.0)
     with pytest.raises(InputError, match=r"got \(2,\), \(1,\) and \(1,\)"):
         conformal_margin([1.0, 2.0], [0.0], [2.0])

@@ -85,19 +85,23 @@ def test_more_rows_mean_larger_batches_and_fewer_epochs():
         ({"layers": (0,)}, "layers must be a whole number of at least 1, got 0"),
         ({"batch": 2.5}, "batch must be a whole number"),
         ({"epochs": True}, "epochs must be a whole number"),
-        ({"lr": float("nan")}, "lr must be a number, got nan"),
-        ({"lr": 0.0}, "lr must be above 0"),
-        ({"weight_decay": -1}, "weight_decay must be at least 0"),
+        ({"lr": float("nan")}, "lr must be a number above 0, got nan"),
+        ({"lr": 0.0}, "lr must be a number above 0, got 0.0"),
+        ({"weight_decay": -1}, "weight_decay must be a number of at least 0"),
         ({"dropout": 1.5}, "dropout"),
-        ({"rule": "adamant"}, "rule: there are sgd"),
-        ({"schedule": "sometimes"}, "schedule: there are constant"),
-        ({"activation": "relu6"}, "activation: there are"),
-        ({"dtype": "float16"}, "dtype: there are float32, float64"),
-        ({"matmul_dtype": "float16"}, "matmul_dtype: there are bfloat16"),
+        ({"rule": "adamant"}, "rule must be one of sgd"),
+        ({"schedule": "sometimes"}, "schedule must be one of constant"),
+        ({"activation": "relu6"}, "activation must be one of"),
+        ({"dtype": "float16"}, "dtype must be one of float32, float64"),
+        ({"matmul_dtype": "float16"}, "matmul_dtype must be 'bfloat16'"),
         (
             {"matmul_dtype": "bfloat16", "dtype": "float64"},
             "matmul_dtype bfloat16 is for dtype float32",
         ),
+        ({"rule": ["sgd"]}, "rule must be one of sgd"),
+        ({"clip_norm": 0}, "clip_norm must be a number above 0"),
+        ({"momentum": 2, "rule": "sgd"}, "momentum must be a number of at least 0 and at most 1"),
+        ({"seed": -1}, "seed must be a whole number of at least 0"),
         ({"momentum": 0.9}, "momentum belongs to the rule sgd, not to adam"),
     ],
 )
@@ -107,7 +111,7 @@ def test_a_setting_that_makes_no_sense_is_named(settings, words):
 
 
 def test_a_loss_of_another_task_is_refused():
-    with pytest.raises(InputError, match="loss for multiclass: there are softmax"):
+    with pytest.raises(InputError, match="loss for multiclass must be one of softmax"):
         Recipe(loss="squared").make_loss(task("multiclass"))
 
 

@@ -97,9 +97,9 @@ def test_tiny_tables():
 
 @pytest.mark.parametrize("share", [-0.1, 1, 5])
 def test_shares(share):
-    with pytest.raises(InputError, match="must be a share"):
+    with pytest.raises(InputError, match="must be a number of at least 0 and below 1"):
         split(pa.table({"y": [0, 1]}), test=share)
-    with pytest.raises(InputError, match="must be a share"):
+    with pytest.raises(InputError, match="must be a number of at least 0 and below 1"):
         split(pa.table({"y": [0, 1]}), validation=share)
 
 

@@ -17,7 +17,7 @@ from ..arrays import rows_of
 from ..errors import InputError
 from ..network import Network
 from ..parameters import walk
-from ..validate import positive_count
+from ..validate import number, positive_count
 from .gradient_pass import GradientPass
 from .observers import Flow, Norms, Slopes, arrays_for
 
@@ -98,10 +98,8 @@ class Watch:
         say: Callable[[str], object] | None = None,
     ) -> None:
         positive_count("Watch", "examples", examples)
-        if examples < 2:
-            raise InputError("Watch: examples must be at least 2: one has no variance")
-        if not isinstance(share, int | float) or not 0 < share <= 1:
-            raise InputError(f"Watch: share must be above 0 and at most 1, got {share!r}")
+        number("Watch", "examples", examples, least=2, whole=True)  # one has no variance
+        number("Watch", "share", share, above=0, most=1)
         self.examples, self.share, self.say = examples, float(share), say
         self.rows: list[dict[str, Any]] = []
         self.noise: list[dict[str, Any]] = []

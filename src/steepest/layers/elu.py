@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ..kernels.functions import exp, expm1
 from ..layer import Array, Layer
-from ..rule import check
+from ..validate import number
 
 __all__ = ["ELU"]
 
@@ -31,7 +31,7 @@ class ELU(Layer):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        check("ELU", "scale", self.scale, above=0)
+        number("ELU", "scale", self.scale, above=0)
 
     @staticmethod
     def forward(x: Array, y: Array, scale: float, rows: range, units: range) -> None:

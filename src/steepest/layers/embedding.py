@@ -14,8 +14,7 @@ import numpy as np
 from ..arrays import is_sparse
 from ..errors import InputError
 from ..layer import Array, Layer, Parameter
-from ..rule import check
-from ..validate import positive_count
+from ..validate import number, positive_count
 
 __all__ = ["Embedding"]
 
@@ -41,7 +40,7 @@ class Embedding(Layer):
     def __post_init__(self) -> None:
         positive_count("Embedding", "codes", self.codes)
         positive_count("Embedding", "dim", self.dim)
-        check("Embedding", "std", self.std, least=0)
+        number("Embedding", "std", self.std, least=0)
 
     def outputs(self, p: int) -> int:
         """Return k·dim."""

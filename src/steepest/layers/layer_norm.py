@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..layer import Array, Layer, Parameter
-from ..rule import check
+from ..validate import number
 
 __all__ = ["LayerNorm"]
 
@@ -32,7 +32,7 @@ class LayerNorm(Layer):
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        check("LayerNorm", "eps", self.eps, above=0)
+        number("LayerNorm", "eps", self.eps, above=0)
 
     def parameters(self, p: int) -> dict[str, Parameter]:
         """Return gamma (p,) and beta (p,)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..layer import Array, Layer
-from ..rule import check
+from ..validate import number
 
 __all__ = ["LeakyReLU"]
 
@@ -32,7 +32,7 @@ class LeakyReLU(Layer):
     slope: float = 0.01
 
     def __post_init__(self) -> None:
-        check("LeakyReLU", "slope", self.slope)
+        number("LeakyReLU", "slope", self.slope)
 
     @staticmethod
     def forward(x: Array, y: Array, slope: float, rows: range, units: range) -> None:

@@ -20,11 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
 from ..kernels.functions import cosine, sine
 from ..layer import Array, Layer, Parameter
-from ..rule import check
-from ..validate import positive_count
+from ..validate import number, positive_count
 
 __all__ = ["Periodic"]
 
@@ -52,9 +50,8 @@ class Periodic(Layer):
     def __post_init__(self) -> None:
         positive_count("Periodic", "frequencies", self.frequencies)
         positive_count("Periodic", "dim", self.dim)
-        if self.dim < 2:
-            raise InputError("Periodic: dim must be at least 2: the input and one function of it")
-        check("Periodic", "std", self.std, above=0)
+        number("Periodic", "dim", self.dim, least=2, whole=True)  # the input, and functions of it
+        number("Periodic", "std", self.std, above=0)
 
     def outputs(self, p: int) -> int:
         """Return p·dim."""

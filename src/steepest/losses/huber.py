@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..kernels.functions import times
 from ..loss import Array, Loss
-from ..rule import check
+from ..validate import number
 
 __all__ = ["Huber"]
 
@@ -29,7 +29,7 @@ class Huber(Loss):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        check("Huber", "delta", self.delta, above=0)
+        number("Huber", "delta", self.delta, above=0)
 
     @staticmethod
     def value(z: Array, y: Array, w: Array, loss: Array, delta: float, rows: range) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..validate import number
 
 __all__ = ["conformal_margin"]
 
@@ -55,8 +56,7 @@ def conformal_margin(y: Any, low: Any, high: Any, coverage: float = 0.9) -> floa
     >>> conformal_margin(y, [0.5, 2.5, 2.5, 3.5], [1.5, 3.5, 3.5, 4.5], coverage=0.8)
     0.5
     """
-    if not 0 < coverage < 1:
-        raise InputError(f"coverage must be above 0 and below 1, got {coverage!r}")
+    number("conformal_margin", "coverage", coverage, above=0, below=1)
     y, low, high = (np.asarray(array, np.float64) for array in (y, low, high))
     if not (y.ndim == 1 and y.shape == low.shape == high.shape):
         raise InputError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -18,12 +17,12 @@ from ..network import Network
 from ..rule import Rule
 from ..saved.config import from_config
 from ..schedules import Cosine, CosLog4, FlatCosine, InverseScaling, OneCycle, Schedule
-from ..tables.task import Task
 from ..training.run import MATMUL_DTYPES
-from ..validate import fraction
+from ..validate import DTYPES, fraction, number, one_of, positive_count
 
 if TYPE_CHECKING:
     from ..tables.encoder import Encoder
+    from ..tables.task import Task
 
 _T = TypeVar("_T")
 
@@ -79,6 +78,7 @@ FREQUENCIES = ((8_192, 0.3), (20_000, 1.0))
 # Measured, one seed each. R² on rows held out of abalone (3,100 rows), 0.47 with 4 and 0.55 with
 # 0.3; of California housing (7,500), 0.807 with 4 and 0.830 with 1. Accuracy on census income
 # (29,000), 0.865 with 1 and 0.869 with 4.
+_WHERE = "settings"
 _BATCHES = ((1_024, 64), (8_192, 128), (60_000, 256), (200_000, 512))
 
 
@@ -149,40 +149,40 @@ class Recipe:
     def __post_init__(self) -> None:
         """Check everything; plugins in use (`steepest.plugins`) add to what can be named."""
         for name in ("embedding", "ensemble"):
-            _whole(name, getattr(self, name))
+            positive_count(_WHERE, name, getattr(self, name))
         for name in ("batch", "epochs", "patience", "threads"):
             if getattr(self, name) is not None:
-                _whole(name, getattr(self, name))
+                positive_count(_WHERE, name, getattr(self, name))
         if self.quantiles is not None:
             _losses.Quantile(self.quantiles)
         for units in self.layers:
             if isinstance(units, Mapping):
                 from_config(units, "layer")
             else:
-                _whole("layers", units)
+                positive_count(_WHERE, "layers", units)
         for name in ("dropout", "label_smoothing"):
-            fraction("settings", name, getattr(self, name))
-        for name, least in (
-            ("lr", None), ("l2", 0), ("weight_decay", 0), ("dropout", 0), ("frequency", 0),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not math.isfinite(value):
-                raise InputError(f"{name} must be a number, got {value!r}")
-            if (least is None and value <= 0) or value < 0:
-                raise InputError(f"{name} must be {'above' if least is None else 'at least'} 0, "
-                                 f"got {value!r}")  # fmt: skip
-        _known("activation", self.activation, plugins.named(Layer) | ACTIVATIONS)
-        _known("rule", self.rule, plugins.named(Rule) | RULES)
-        _known("schedule", self.schedule, SCHEDULES)
-        _known("dtype", self.dtype, ("float32", "float64"))
+            fraction(_WHERE, name, getattr(self, name))
+        number(_WHERE, "lr", self.lr, above=0)
+        for name in ("l2", "weight_decay", "frequency"):
+            number(_WHERE, name, getattr(self, name), least=0)
+        number(_WHERE, "seed", self.seed, least=0, whole=True)
+        one_of(_WHERE, "activation", self.activation, plugins.named(Layer) | ACTIVATIONS)
+        one_of(_WHERE, "rule", self.rule, plugins.named(Rule) | RULES)
+        one_of(_WHERE, "schedule", self.schedule, SCHEDULES)
+        one_of(_WHERE, "dtype", self.dtype, DTYPES)
         if self.matmul_dtype is not None:
-            _known("matmul_dtype", self.matmul_dtype, MATMUL_DTYPES)
+            one_of(_WHERE, "matmul_dtype", self.matmul_dtype, MATMUL_DTYPES)
             if self.dtype != "float32":
                 raise InputError(
-                    f"matmul_dtype {self.matmul_dtype} is for dtype float32, got {self.dtype}"
+                    f"{_WHERE}: matmul_dtype {self.matmul_dtype} is for dtype float32, got "
+                    f"{self.dtype}"
                 )
-        if self.momentum is not None and self.rule != "sgd":
-            raise InputError(f"momentum belongs to the rule sgd, not to {self.rule}")
+        if self.clip_norm is not None:
+            number(_WHERE, "clip_norm", self.clip_norm, above=0)
+        if self.momentum is not None:
+            number(_WHERE, "momentum", self.momentum, least=0, most=1)
+            if self.rule != "sgd":
+                raise InputError(f"{_WHERE}: momentum belongs to the rule sgd, not to {self.rule}")
 
     @classmethod
     def for_task(
@@ -253,7 +253,7 @@ class Recipe:
             return _losses.Quantile(self.quantiles)
         known: dict[str, Callable[..., Loss]] = LOSSES[task.kind] | plugins.named(Loss)
         name = self.loss or next(iter(known))
-        _known(f"loss for {task.kind}", name, known)
+        one_of(_WHERE, f"loss for {task.kind}", name, known)
         kind = known[name]
         smooth = kind in (_losses.Logistic, _losses.SoftmaxCrossEntropy)
         return kind(label_smoothing=self.label_smoothing) if smooth else kind()
@@ -278,13 +278,3 @@ class Recipe:
 def _by_rows(steps: tuple[tuple[int, _T], ...], rows: int, most: _T) -> _T:
     """Return what goes with the first number of rows that is not exceeded; else ``most``."""
     return next((value for bound, value in steps if rows <= bound), most)
-
-
-def _whole(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-
-
-def _known(what: str, value: Any, known: Any) -> None:
-    if value not in known:
-        raise InputError(f"{what}: there are {', '.join(known)}; got {value!r}")

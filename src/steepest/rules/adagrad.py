@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ..rule import Array, Rule, check
+from ..rule import Array, Rule
 from ..schedules import Schedule
+from ..validate import number
 
 __all__ = ["Adagrad"]
 
@@ -31,7 +32,7 @@ class Adagrad(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check("Adagrad", "eps", self.eps, above=0)
+        number("Adagrad", "eps", self.eps, above=0)
 
     @property
     def slots(self) -> tuple[str, ...]:

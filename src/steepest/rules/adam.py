@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..rule import Array, Rule, check
+from ..rule import Array, Rule
 from ..schedules import Schedule
+from ..validate import number
 
 __all__ = ["Adam"]
 
@@ -43,9 +44,9 @@ class Adam(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(type(self).__name__, "beta1", self.beta1, least=0, below=1)
-        check(type(self).__name__, "beta2", self.beta2, least=0, below=1)
-        check(type(self).__name__, "eps", self.eps, above=0)
+        number(type(self).__name__, "beta1", self.beta1, least=0, below=1)
+        number(type(self).__name__, "beta2", self.beta2, least=0, below=1)
+        number(type(self).__name__, "eps", self.eps, above=0)
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ..rule import Array, Rule, check
+from ..rule import Array, Rule
 from ..schedules import Schedule
+from ..validate import number
 
 __all__ = ["RMSprop"]
 
@@ -34,8 +35,8 @@ class RMSprop(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check("RMSprop", "rho", self.rho, least=0, below=1)
-        check("RMSprop", "eps", self.eps, above=0)
+        number("RMSprop", "rho", self.rho, least=0, below=1)
+        number("RMSprop", "eps", self.eps, above=0)
 
     @property
     def slots(self) -> tuple[str, ...]:

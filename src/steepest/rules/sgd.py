@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..errors import InputError
-from ..rule import Array, Rule, check
+from ..rule import Array, Rule
 from ..schedules import Schedule
+from ..validate import number
 
 __all__ = ["SGD"]
 
@@ -39,7 +40,7 @@ class SGD(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check("SGD", "momentum", self.momentum, least=0, most=1)
+        number("SGD", "momentum", self.momentum, least=0, most=1)
         if self.nesterov and self.momentum == 0:
             raise InputError("SGD: nesterov needs a momentum above 0")
 

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from ..errors import InputError, TableError
+from ..errors import TableError
+from ..validate import fraction
 from .task import Task
 
 __all__ = ["SPLIT_COLUMN", "Split", "draw_rows", "read_parts", "split_rows"]
@@ -79,8 +80,7 @@ def split_rows(
         If there are too few rows for each part to have one.
     """
     for name, share in (("test", test), ("validation", validation)):
-        if not 0 <= share < 1:
-            raise InputError(f"{name} must be a share from 0 up to 1, not {share!r}")
+        fraction("split", name, share)
     labels = np.zeros(table.num_rows, np.int64)
     if not task.is_regression:
         labels = task.encode(table.column(task.name))

@@ -38,6 +38,7 @@ from ..errors import CheckpointError, InputError
 from ..records import fits, parse
 from ..system.files import is_plain, read_plain, remove_parts, write_durably
 from ..system.memory import physical_memory
+from ..validate import one_of
 
 __all__ = ["Checkpoint", "State", "check_arrays", "fingerprint"]
 
@@ -141,10 +142,7 @@ class Checkpoint:
                 "Checkpoint: every must be a number and a unit, like '2 epochs', '500 steps' or "
                 f"'30 seconds', got {every!r}"
             )
-        if on_fault not in _FAULTS:
-            raise InputError(
-                f"Checkpoint: on_fault must be one of {', '.join(_FAULTS)}, got {on_fault!r}"
-            )
+        one_of("Checkpoint", "on_fault", on_fault, _FAULTS)
         self.folder, self.every, self.on_fault = Path(folder), every, on_fault
         self._count, self._unit = count, unit
         self._report = report or (lambda text: warnings.warn(text, stacklevel=2))
