@@ -119,7 +119,7 @@ def test_ten_thousand_columns(tmp_path):
 
 BROKEN = {
     "gone.csv": (None, "does not exist"),
-    "t.xlsx": (b"x", r"unknown suffix '.xlsx'; known are .csv .csv.gz .tsv"),
+    "t.xlsx": (b"x", r"unknown suffix '.xlsx'; known are .arrow .csv .csv.gz"),
     "nothing": (b"x", "no suffix"),
     "empty.csv": (b"", "is empty"),
     "blank.csv": (b"\n\n", "is empty"),

@@ -1,4 +1,4 @@
-"""Tables that unpack to more than they seem: refused, or read in limits memory."""
+"""Tables that unpack to more than they seem: refused, or read within limits."""
 
 import contextlib
 import gzip
@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from steepest import TableError
-from steepest.tables import formats, limits
+from steepest.tables import limits
 from steepest.tables.files import TableWriter, read_table, stream_table
+from steepest.tables.formats import _format, text
 
 MEGABYTE = 1 << 20
 POOLS = []  # what was allocated from one may be freed any time later
@@ -119,7 +120,7 @@ def test_a_parquet_file_is_not_read_ahead(tmp_path, group):
 
 
 def test_too_many_columns(tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "MOST_COLUMNS", 100)
+    monkeypatch.setattr(_format, "MOST_COLUMNS", 100)
     names = [f"c{k}" for k in range(101)]
     (tmp_path / "t.csv").write_text(",".join(names) + "\n" + ",".join("1" * 101) + "\n")
     table = pa.table({name: [1.0] for name in names})
@@ -133,7 +134,7 @@ def test_too_many_columns(tmp_path, monkeypatch):
 
 
 def test_rows_longer_than_a_block_of_a_stream(tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "STREAM_BYTES", 2000)
+    monkeypatch.setattr(text, "STREAM_BYTES", 2000)
     rows = [f"{k},{'x' * (3000 if k in (150, 400) else k % 40)}" for k in range(500)]
     (tmp_path / "t.csv").write_text("a,b\n" + "\n".join(rows) + "\n")
     table = pa.concat_tables(stream_table(tmp_path / "t.csv", rows=70))

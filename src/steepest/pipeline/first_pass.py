@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ..errors import TableError
 from ..tables.encoder import Counts, Encoder
 from ..tables.files import stream_table
-from ..tables.formats import Text
+from ..tables.formats import format_of
+from ..tables.formats.text import Text
 from ..tables.parsing import plain
 from ..tables.split import SPLIT_COLUMN, read_parts
 from ..tables.task import Task, infer_task, task_rows
@@ -29,7 +30,6 @@ SAMPLE = 100_000
 """The most rows of each sample."""
 CLASSES = 10_000
 """The most values of a target that are remembered as classes."""
-_TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
 @dataclass
@@ -167,9 +167,9 @@ class Source:
 
     def _typed(self, sample: pa.Table) -> pa.Table:
         """Return a sample of a text file with the types that reading it whole infers."""
-        if not self.path.name.lower().endswith(_TEXT):
+        if format_of(self.path).typed:
             return sample
         try:
-            return Text(",").infer(sample)
+            return Text("CSV", ",").infer(sample)
         except OSError as error:
             raise no_room(error) from error

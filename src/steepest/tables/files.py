@@ -1,17 +1,12 @@
 """Tables in and out of files, all through Arrow.
 
-The suffix names the format, in any case:
-
-    .csv .tsv, each also with .gz     text in UTF-8
-    .parquet                          Parquet
-    .arrow .feather .ipc              Arrow IPC, file or stream
+The suffix names the format, in any case; `steepest.tables.formats` has the formats, one a file.
 
 `read_table` reads a whole file and infers the type of a CSV column from all of its rows.
 `stream_table` yields a file in blocks; CSV columns come as text there, because a type that is
 inferred block by block could change on the way. Whoever uses a block casts it, as `Encoder` and
 `Task` do. `TableWriter` writes blocks to a file that appears whole or not at all.
-`steepest.tables.formats` has the formats, `steepest.tables.limits` the memory that reading may
-take.
+`steepest.tables.limits` has the memory that reading may take.
 """
 
 from __future__ import annotations
@@ -29,7 +24,9 @@ import pyarrow as pa
 
 from ..errors import TableError
 from ..system.files import Part, check_replaceable
-from .formats import BLOCK_BYTES, FORMATS, MISSING, UNREADABLE, Format, Text, Writer, line_of
+from .formats import FORMATS, format_of
+from .formats._format import BLOCK_BYTES, Format, Writer, line_of
+from .formats.text import MISSING
 
 __all__ = ["MISSING", "SUFFIXES", "TableWriter", "read_table", "stream_table"]
 
@@ -136,7 +133,7 @@ class TableWriter:
     def __init__(self, path: Path_ | None) -> None:
         self.rows = 0
         self._file = None if path is None else Path(path)
-        self._form = Text(",") if self._file is None else _format(self._file)
+        self._form = FORMATS[".csv"] if self._file is None else format_of(self._file)
         self._schema: Any = None
         self._part: Part | None = None
         self._writer: Writer | None = None
@@ -219,19 +216,10 @@ def _open(path: Path_) -> tuple[Path, Format]:
         raise TableError(f"{file} is no plain file; save what it yields first")
     if not os.access(file, os.R_OK):
         raise TableError(f"{file} can't be read: permission denied")
-    form = _format(file)
+    form = format_of(file)
     if not found.st_size:
         raise TableError(f"{file} is empty; expected a line of column names, then rows")
     return file, form
-
-
-def _format(file: Path) -> Format:
-    ends = [part.lower() for part in file.suffixes[-2:]]
-    for suffix in ("".join(ends), "".join(ends[-1:])):
-        if suffix in FORMATS:
-            return FORMATS[suffix]
-    shown = f"unknown suffix {file.suffix!r}" if file.suffix else "no suffix"
-    raise TableError(f"{file} has {shown}; known are {' '.join(SUFFIXES)}")
 
 
 @contextlib.contextmanager
@@ -240,7 +228,7 @@ def _explain(file: Path, form: Format) -> Iterator[None]:
         yield
     except (TableError, BrokenPipeError):
         raise
-    except UNREADABLE as error:
+    except form.unreadable as error:
         raise TableError(f"{file} {form.fault(file, error)}") from error
 
 

@@ -1,7 +1,4 @@
-"""The formats of tables: each is read whole, streamed in batches, and written.
-
-Files come from strangers: every one is read through `steepest.tables.limits`.
-"""
+"""CSV and its kin, in UTF-8: text with a delimiter, compressed with gzip or not."""
 
 from __future__ import annotations
 
@@ -13,75 +10,38 @@ import io
 import itertools
 import tempfile
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, ClassVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
-from ..errors import TableError
-from .limits import Bounded, check_texts, room, too_large
-from .parsing import plain
+from ...errors import TableError
+from ..limits import Bounded
+from ..parsing import plain
+from ._format import BLOCK_BYTES, BLOCK_CELLS, UNREADABLE, Format, Writer, check_names, line_of
 
-__all__ = [
-    "BLOCK_BYTES",
-    "FORMATS",
-    "MISSING",
-    "UNREADABLE",
-    "Format",
-    "Text",
-    "Writer",
-    "check_names",
-    "line_of",
-]
+__all__ = ["FORMATS", "MISSING", "Text"]
 
 _WORDS = ("NA", "N/A", "n/a", "NaN", "nan", "-nan", "-NaN", "NULL", "Null", "null", "<NA>", "#N/A")
 MISSING = tuple(space + word for word in (*_WORDS, "?", "") for space in ("", " "))
 """What stands for a missing value in a CSV file."""
-
-BLOCK_BYTES = 1 << 24
-"""Text is parsed in blocks of so many bytes; a row must fit in one."""
 STREAM_BYTES = 1 << 20
-"""Streamed text is, as long as its rows allow: Arrow reads 32 blocks ahead."""
-BLOCK_CELLS = 1 << 24
-"""A streamed block holds at most about so many values, however many columns there are."""
-MOST_COLUMNS = 100_000
-"""The most columns of a table: Arrow takes some 10 kB for each, however few rows there are."""
-_PAGES = 1 << 16  # bytes of a Parquet file read at once
-
-UNREADABLE = (
-    pa.ArrowException, OSError, EOFError, ValueError, MemoryError, zlib.error, csv.Error,
-)  # fmt: skip
-"""What Arrow, gzip and the decoder raise for a file that is not what its name says."""
-
-
-class Writer(Protocol):
-    """Takes tables of one schema."""
-
-    def write_table(self, table: pa.Table) -> None: ...
-    def close(self) -> None: ...
-
-
-class Format(Protocol):
-    """How a kind of file is read, streamed and written."""
-
-    def read(self, file: Path) -> pa.Table: ...
-    def stream(
-        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
-    ) -> Iterator[pa.RecordBatch]: ...
-    def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer: ...
-    def fault(self, file: Path, error: Exception) -> str: ...
+"""Streamed text is parsed in blocks of so many bytes, as long as its rows allow: Arrow reads 32
+blocks ahead."""
 
 
 @dataclass(frozen=True)
 class Text:
     """CSV and its kin; `gz` if the bytes are compressed."""
 
+    typed: ClassVar[bool] = False
+    unreadable: ClassVar[tuple[type[Exception], ...]] = (*UNREADABLE, zlib.error, csv.Error)
+
+    name: str
     delimiter: str
     gz: bool = False
 
@@ -181,87 +141,6 @@ class Text:
             yield _lines_of(text)
 
 
-class _Parquet:
-    def read(self, file: Path) -> pa.Table:
-        with Bounded(file) as raw, self._open(file, raw) as (source, schema):
-            least = source.metadata.num_rows * sum(map(_least_bytes, schema.types))
-            if least > room():
-                raise too_large(file)
-            return _sound(source.read(), file).cast(schema)
-
-    def stream(
-        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
-    ) -> Iterator[pa.RecordBatch]:
-        with Bounded(file) as raw, self._open(file, raw) as (source, types):
-            width = max(1, len(types))
-            for batch in source.iter_batches(max(1, min(rows, BLOCK_CELLS // width))):
-                yield _sound(batch, file).cast(types)
-
-    def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer:
-        writer: Writer = pq.ParquetWriter(sink, schema)
-        return writer
-
-    def fault(self, file: Path, error: Exception) -> str:
-        return f"is not a whole Parquet file: {line_of(error)}"
-
-    @contextlib.contextmanager
-    def _open(self, file: Path, raw: Bounded) -> Iterator[tuple[Any, pa.Schema]]:
-        """Open a file so that texts stay references to a dictionary until they are measured."""
-        metadata = pq.read_metadata(raw)
-        schema = metadata.schema.to_arrow_schema()
-        check_names(file, schema.names)
-        texts = [field.name for field in schema if field.type in _TEXTS]
-        with pq.ParquetFile(
-            raw, metadata=metadata, read_dictionary=texts, buffer_size=_PAGES, pre_buffer=False
-        ) as source:
-            yield source, schema
-
-
-class _Ipc:
-    MAGIC = b"ARROW1"
-
-    def read(self, file: Path) -> pa.Table:
-        with Bounded(file) as source, self._reader(source) as reader:
-            check_names(file, reader.schema.names)
-            return _sound(reader.read_all(), file)
-
-    def stream(
-        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
-    ) -> Iterator[pa.RecordBatch]:
-        with Bounded(file) as source, self._reader(source) as reader:
-            check_names(file, reader.schema.names)
-            if isinstance(reader, pa.RecordBatchStreamReader):
-                batches = iter(reader)
-            else:
-                batches = map(reader.get_batch, range(reader.num_record_batches))
-            for batch in batches:
-                yield _sound(batch, file)
-
-    def _reader(self, source: Any) -> Any:
-        is_file = source.read(len(self.MAGIC)) == self.MAGIC
-        source.seek(0)
-        return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
-
-    def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer:
-        writer: Writer = pa.ipc.new_file(sink, schema)
-        return writer
-
-    def fault(self, file: Path, error: Exception) -> str:
-        return f"is not a whole Arrow IPC file: {line_of(error)}"
-
-
-FORMATS: dict[str, Format] = {
-    ".csv": Text(","),
-    ".csv.gz": Text(",", gz=True),
-    ".tsv": Text("\t"),
-    ".tsv.gz": Text("\t", gz=True),
-    ".parquet": _Parquet(),
-    ".arrow": _Ipc(),
-    ".feather": _Ipc(),
-    ".ipc": _Ipc(),
-}
-
-
 class _TextWriter:
     """CSV with quotes only where they are needed: around , " and line ends, and empty text."""
 
@@ -316,17 +195,6 @@ def _options(
     }
 
 
-_TEXTS = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
-
-
-def _least_bytes(kind: pa.DataType) -> float:
-    """Return what a value of a type takes at least."""
-    try:
-        return float(kind.bit_width) / 8
-    except ValueError:  # of no fixed width
-        return 1 / 8
-
-
 def _lines_of(source: Any) -> Iterator[Any]:
     """Yield the lines of a file, none longer than a block."""
     number = 0
@@ -335,28 +203,6 @@ def _lines_of(source: Any) -> Iterator[Any]:
         if len(line) == BLOCK_BYTES:
             raise csv.Error(f"line {number} is longer than {BLOCK_BYTES:,} characters")
         yield line
-
-
-def _sound(data: Any, file: Path) -> Any:
-    """Return a table or a batch after a look at what Arrow trusts: offsets, indices and texts."""
-    data.validate(full=True)
-    check_texts(data, file)
-    return data
-
-
-def check_names(file: Path, names: Iterable[str]) -> None:
-    """Raise a `TableError` if there are no columns, too many, or two of one name."""
-    counts = Counter(names)
-    twice = [repr(name) for name, count in counts.items() if count > 1]
-    if twice:
-        shown = ", ".join(twice[:10]) + (", …" if len(twice) > 10 else "")
-        raise TableError(f"{file} has more than one column called {shown}; rename them")
-    if not counts:
-        raise TableError(f"{file} has no columns")
-    if len(counts) > MOST_COLUMNS:
-        raise TableError(
-            f"{file} has {len(counts):,} columns; a table has at most {MOST_COLUMNS:,}"
-        )
 
 
 def _undecodable(raw: IO[bytes]) -> str | None:
@@ -391,6 +237,9 @@ def _ragged(reader: Any) -> str | None:
     return None
 
 
-def line_of(error: BaseException) -> str:
-    """Return the first line of a message, at most 200 characters."""
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
+FORMATS: dict[str, Format] = {
+    ".csv": Text("CSV", ","),
+    ".csv.gz": Text("CSV", ",", gz=True),
+    ".tsv": Text("TSV", "\t"),
+    ".tsv.gz": Text("TSV", "\t", gz=True),
+}
