@@ -23,6 +23,7 @@ from steepest import (
     Trainer,
 )
 from steepest.pipeline.fit import fit_table
+from steepest.pipeline.request import Request
 
 RNG = np.random.default_rng(0)
 
@@ -190,7 +191,7 @@ def test_a_table_of_numbers_at_the_edge():
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fit = fit_table(table, "y", settings={"layers": (8,), "epochs": 3, "threads": 1})
+        fit = fit_table(table, Request("y", {"layers": (8,), "epochs": 3, "threads": 1}))
     assert np.isfinite(list(fit.scores["r2"])).all()
     assert "constant" in fit.model.encoder.dropped
     assert np.isfinite(fit.model.outputs(table)).all()
@@ -200,6 +201,6 @@ def test_a_table_of_numbers_at_the_edge():
 def test_a_table_of_a_thousand_classes():
     labels = [f"class {k % 1000}" for k in range(3000)]
     table = pa.table({"x": np.arange(3000) % 1000, "z": RNG.standard_normal(3000), "y": labels})
-    fit = fit_table(table, "y", settings={"layers": (8,), "epochs": 2, "threads": 1})
+    fit = fit_table(table, Request("y", {"layers": (8,), "epochs": 2, "threads": 1}))
     assert len(fit.model.task.classes) == 1000
     assert 0 <= fit.scores["accuracy"][0] <= 1

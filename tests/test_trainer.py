@@ -392,7 +392,7 @@ def test_products_in_bfloat16_train_as_well_and_give_the_same_bits_again(threads
 
 
 def test_products_are_those_there_are_and_of_a_float32_network():
-    with pytest.raises(InputError, match="expected 'bfloat16' or None, got 'float16'"):
+    with pytest.raises(InputError, match="matmul_dtype must be 'bfloat16', got 'float16'"):
         trainer(matmul_dtype="float16")
     with pytest.raises(InputError, match="is for a float32 network, this one is float64"):
         trainer(classifier(dtype="float64"), matmul_dtype="bfloat16")

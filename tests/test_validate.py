@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from steepest.errors import InputError
-from steepest.validate import fraction, number, one_of, positive_count, renamed
+from steepest.validate import fraction, number, one_of, positive_count, renamed, sequence
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,14 @@ def test_a_name_is_one_of_those_there_are():
             one_of("Thing", "rule", value, {"sgd": 1, "adam": 2})
     with pytest.raises(InputError, match="dtype must be 'bfloat16', got 'int8'"):
         one_of("Thing", "dtype", "int8", ["bfloat16"])
+
+
+def test_a_list_is_no_text():
+    for value in ([], (1, 2), range(3)):
+        sequence("Thing", "layers", value)
+    for value in ("12", 12, None, {1: 2}):
+        with pytest.raises(InputError, match=r"^Thing: layers must be a list, got "):
+            sequence("Thing", "layers", value)
 
 
 def test_a_former_name_is_taken_with_a_warning_that_names_the_callers_line():

@@ -79,5 +79,5 @@ def test_everything_in_the_catalogue_is_warmed_up():
 
 
 def test_another_type_of_numbers_is_refused():
-    with pytest.raises(InputError, match="float32 or float64, got 'float16'"):
+    with pytest.raises(InputError, match="must be one of float32, float64, got 'float16'"):
         warmup.warm_up(("float16",))

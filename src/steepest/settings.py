@@ -1,13 +1,65 @@
-"""What the fields of a class say: its numbers."""
+"""What the fields of a class are to others: numbers to a kernel, options to people."""
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
-from typing import Any
+import inspect
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-__all__ = ["numbers_of"]
+__all__ = ["Described", "Setting", "described", "numbers_of"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a setting says of itself to people who know it as an option of a command.
+
+    It stands in the annotation, ``lr: Annotated[float, Setting("The training", "…")] = 0.04``,
+    and makes an option of a field of a dataclass, or of an argument of a class.
+
+    Attributes
+    ----------
+    group : str
+        The heading that it is listed under.
+    help : str
+        A sentence or two for people who don't know the project.
+    default : str
+        What happens by default, where the default value does not say it.
+    value : str
+        What stands for the value in a list of options, where its type says too little.
+    """
+
+    group: str
+    help: str
+    default: str = ""
+    value: str = ""
+
+
+class Described(NamedTuple):
+    """A setting: its name, its type, its default value, and what it says of itself."""
+
+    name: str
+    kind: Any
+    value: Any
+    setting: Setting
+
+
+def described(cls: type) -> list[Described]:
+    """Return the fields of a dataclass, or the arguments of a class, that have a `Setting`.
+
+    A value of `inspect.Parameter.empty` means that there is no default.
+    """
+    found = []
+    annotated: Any = cls if is_dataclass(cls) else cls.__init__  # type: ignore[misc]
+    hints = get_type_hints(annotated, include_extras=True)
+    for name, parameter in inspect.signature(cls).parameters.items():
+        hint = hints.get(name)
+        if get_origin(hint) is Annotated:
+            kind, *extras = get_args(hint)
+            settings = [extra for extra in extras if isinstance(extra, Setting)]
+            found += [Described(name, kind, parameter.default, setting) for setting in settings]
+    return found
 
 
 def numbers_of(thing: Any) -> dict[str, Any]:

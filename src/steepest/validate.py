@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .errors import InputError
 
-__all__ = ["DTYPES", "fraction", "number", "one_of", "positive_count", "renamed"]
+__all__ = [
+    "DTYPES",
+    "FORMER_NAMES",
+    "fraction",
+    "number",
+    "one_of",
+    "positive_count",
+    "renamed",
+    "renamed_keys",
+    "sequence",
+]
 
 DTYPES = ("float32", "float64")
 """The floats that a network can compute with."""
+FORMER_NAMES = {"products": "matmul_dtype"}
+"""By the former name of a setting, which is still taken in this release: what it is called now."""
 
 
 def number(
@@ -81,6 +93,12 @@ def one_of(where: str, what: str, value: Any, known: Iterable[str]) -> None:
         raise InputError(f"{where}: {what} must be {text}, got {value!r}")
 
 
+def sequence(where: str, what: str, value: Any) -> None:
+    """Raise `InputError` unless ``value`` is a list, a tuple or another sequence, but no text."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise InputError(f"{where}: {what} must be a list, got {value!r}")
+
+
 def renamed(where: str, old: str, given_old: Any, new: str, given: Any) -> Any:
     """Return the value of a setting that may still come by its former name.
 
@@ -98,6 +116,15 @@ def renamed(where: str, old: str, given_old: Any, new: str, given: Any) -> Any:
     text = f"{where}: {old} is called {new} now; the former name goes with the next release"
     warnings.warn(text, DeprecationWarning, stacklevel=_levels_to_the_user())
     return given_old
+
+
+def renamed_keys(where: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings under the names that they have now; see `renamed`."""
+    found = dict(settings)
+    for old, new in FORMER_NAMES.items():
+        if old in found:
+            found[new] = renamed(where, old, found.pop(old), new, found.get(new))
+    return found
 
 
 def _levels_to_the_user() -> int:

@@ -260,6 +260,24 @@ def test_what_is_no_table_is_refused(classes):
         TabularClassifier(settings={"depth": 3}).fit(series.to_frame(), ["yes", "no"])
 
 
+def test_a_former_name_of_a_setting_is_taken_with_a_warning(frame):
+    X, score = frame
+    theta = {}
+    for name in ("matmul_dtype", "products"):
+        model = TabularRegressor(settings=SMALL | {"epochs": 1, name: "bfloat16"})
+        if name == "products":
+            with pytest.warns(DeprecationWarning, match="products is called matmul_dtype") as said:
+                model.fit(X, score)
+            assert [warning.filename for warning in said] == [__file__]
+        else:
+            model.fit(X, score)
+        theta[name] = model.model_.network.theta
+    assert np.array_equal(theta["products"], theta["matmul_dtype"])
+    both = {"products": "bfloat16", "matmul_dtype": "bfloat16"}
+    with pytest.raises(InputError, match="products is the former name of matmul_dtype"):
+        TabularRegressor(settings=both).fit(X, score)
+
+
 def test_one_quantile_is_one_column(frame):
     X, score = frame
     model = TabularRegressor(quantiles=[0.5], settings={"epochs": 1, "layers": (4,)})

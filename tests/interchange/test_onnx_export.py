@@ -43,6 +43,7 @@ from steepest import layers as all_layers
 from steepest.interchange import onnx_encoder, onnx_export, onnx_layers
 from steepest.interchange.graph import Graph
 from steepest.pipeline.fit import fit_table
+from steepest.pipeline.request import Request
 from steepest.tables.columns import COLUMNS
 from steepest.tables.encoder import Encoder
 from steepest.tables.files import read_table
@@ -96,7 +97,7 @@ def test_what_has_no_form_is_named(tmp_path):
 def test_census(tmp_path, loss):
     table = read_table(ROOT / "data" / "census_income.parquet")
     settings = {"layers": (32,), "epochs": 1, "loss": loss}
-    model = fit_table(table.slice(0, 8000), "income", settings=settings).model
+    model = fit_table(table.slice(0, 8000), Request("income", settings)).model
     rows = table.slice(30000, 5000)
     export_onnx(model, tmp_path / "m.onnx")
     found = run(tmp_path / "m.onnx", **columns(model.encoder, rows))
@@ -165,7 +166,7 @@ def test_targets(tmp_path, target):
     x = RNG.standard_normal(n)
     y = np.array(target)[RNG.integers(0, len(target), n)]
     table = pa.table({"x": x, "y": y})
-    model = fit_table(table, "y", settings={"layers": (4,), "epochs": 1}).model
+    model = fit_table(table, Request("y", {"layers": (4,), "epochs": 1})).model
     export_onnx(model, tmp_path / "m.onnx")
     found = run(tmp_path / "m.onnx", **columns(model.encoder, table))["prediction"]
     ours = np.array(model.predict(table, threads=1).column("prediction").to_pylist())

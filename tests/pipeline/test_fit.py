@@ -6,6 +6,7 @@ import pytest
 
 from steepest import TableError
 from steepest.pipeline.fit import fit_table
+from steepest.pipeline.request import Request
 
 RNG = np.random.default_rng(0)
 N = 400
@@ -22,7 +23,7 @@ QUICK = {"layers": (16,), "epochs": 30, "batch": 32, "threads": 1}
 
 def fit(target, table=TABLE, **options):
     ignore = [name for name in ("label", "number") if name != target]
-    return fit_table(table, target, settings=QUICK, ignore=ignore, **options)
+    return fit_table(table, Request(target, QUICK, ignore=ignore, **options))
 
 
 def test_a_classification_beats_the_trivial_predictor():
@@ -72,6 +73,6 @@ def test_rows_without_a_target_are_dropped_and_said():
 @pytest.mark.parametrize("name", ["nothing", "Label"])
 def test_a_column_that_is_not_there_is_named_with_those_that_are(name):
     with pytest.raises(TableError, match=f"no column '{name}' in the table; there are a, b, same"):
-        fit_table(TABLE, name)
+        fit_table(TABLE, Request(name))
     with pytest.raises(TableError, match=f"no column '{name}'"):
-        fit_table(TABLE, "label", ignore=[name])
+        fit_table(TABLE, Request("label", ignore=[name]))

@@ -10,6 +10,7 @@ from steepest.layers import Concat, Dense, Dropout, Embedding, Identity, Paralle
 from steepest.losses import Huber, Quantile
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.model import Model
+from steepest.pipeline.request import Request
 from steepest.saved.config import from_config, known, to_config
 from steepest.tables.files import read_table
 
@@ -27,7 +28,7 @@ TABLE = pa.table(
 
 @pytest.fixture(scope="module")
 def model():
-    return fit_table(TABLE, "y", settings={"layers": (8,), "epochs": 2}).model
+    return fit_table(TABLE, Request("y", {"layers": (8,), "epochs": 2})).model
 
 
 def test_a_reloaded_model_predicts_the_same_bits(model, tmp_path):
@@ -65,7 +66,7 @@ def test_numbers_are_kept_to_the_last_bit(tmp_path):
     wide = TABLE.append_column("when", pa.array(days)).append_column(
         "tiny", pa.array(np.ldexp(RNG.standard_normal(200), -300))
     )
-    fitted = fit_table(wide, "y", settings={"layers": (), "epochs": 1}).model
+    fitted = fit_table(wide, Request("y", {"layers": (), "epochs": 1})).model
     fitted.save(tmp_path / "m")
     assert Model.load(tmp_path / "m").encoder == fitted.encoder
 

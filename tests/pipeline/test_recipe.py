@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 
 from steepest import InputError, layers, losses, rules
-from steepest.pipeline.recipe import LOSSES, RULES, SCHEDULES, Recipe
+from steepest.pipeline.recipe import BY_KIND, LOSSES, RULES, SCHEDULES, Recipe
+from steepest.settings import described
 from steepest.tables.encoder import Encoder
 from steepest.tables.task import infer_task
 
@@ -108,6 +109,28 @@ def test_more_rows_mean_larger_batches_and_fewer_epochs():
 def test_a_setting_that_makes_no_sense_is_named(settings, words):
     with pytest.raises(InputError, match=words):
         Recipe.for_task(task("binary"), settings)
+
+
+def test_a_former_name_is_taken_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="products is called matmul_dtype now"):
+        recipe = Recipe(products="bfloat16")
+    assert recipe == Recipe(matmul_dtype="bfloat16")
+    assert "products" not in Recipe.names()
+    with pytest.warns(DeprecationWarning, match="products is called matmul_dtype now"):
+        assert Recipe.for_task(task("binary"), {"products": "bfloat16"}) == Recipe.for_task(
+            task("binary"), {"matmul_dtype": "bfloat16"}
+        )
+
+
+def test_every_setting_says_what_it_is_and_what_it_is_by_default():
+    said = {one.name: one for one in described(Recipe)}
+    assert tuple(said) == Recipe.names()
+    for one in said.values():
+        assert one.setting.help.endswith(".")
+        assert one.value is not None or one.setting.default, one.name
+    for kind, changes in BY_KIND.items():
+        for name, value in changes.items():
+            assert f"{value} " in said[name].setting.default, (kind, name)
 
 
 def test_a_loss_of_another_task_is_refused():

@@ -10,8 +10,10 @@ import pytest
 
 from steepest import Checkpoint, CheckpointError, Dropout, InputError, TableError
 from steepest.pipeline import first_pass
+from steepest.pipeline.request import Request
 from steepest.pipeline.shuffled_blocks import Sample, Scratch, draws
 from steepest.pipeline.stream import fit_stream
+from steepest.pipeline.train import RunOptions
 
 ROWS = 6000
 RNG = np.random.default_rng(0)
@@ -32,8 +34,9 @@ def files(tmp_path_factory):
     return folder
 
 
-def fit(path, memory=200_000, **options):
-    return fit_stream(path, "y", memory=memory, settings=SETTINGS, ignore=["row"], **options)
+def fit(path, memory=200_000, settings=SETTINGS, **run):
+    request = Request("y", settings, ignore=["row"], options=RunOptions(**run))
+    return fit_stream(path, request, memory)
 
 
 def test_draws_belong_to_rows():
@@ -167,7 +170,7 @@ def test_a_state_of_other_blocks_does_not_fit(files, tmp_path):
 
 def test_tables_that_cannot_be_used(files, tmp_path):
     with pytest.raises(TableError, match="no column 'nope'"):
-        fit_stream(files / "t.csv", "nope", memory=10**6)
+        fit_stream(files / "t.csv", Request("nope"), memory=10**6)
     with pytest.raises(TableError, match="does not exist"):
         fit(tmp_path / "none.csv")
 
@@ -178,4 +181,6 @@ def test_schedules_stretch_over_all_blocks_and_an_ensemble_is_refused(files):
     assert len(totals) == 1
     assert min(totals) > 300  # steps of all epochs, not of a block
     with pytest.raises(InputError, match="ensemble of 2 needs the table in memory"):
-        fit_stream(files / "t.parquet", "y", memory=200_000, settings={"ensemble": 2})
+        fit(files / "t.parquet", settings={"ensemble": 2})
+    with pytest.raises(InputError, match="not on another table"):
+        fit_stream(files / "t.parquet", Request("y", test_table=TABLE), memory=200_000)

@@ -6,7 +6,7 @@ import pytest
 
 from steepest import Checkpoint, InputError
 from steepest.pipeline.recipe import Recipe
-from steepest.pipeline.train import train_recipe
+from steepest.pipeline.train import RunOptions, TrainingData, train_recipe
 from steepest.tables.encoder import Encoder
 from steepest.tables.task import infer_task
 
@@ -21,7 +21,8 @@ def train(ensemble, seed=0, changes=None, **options):
     encoder = Encoder.fit(TABLE, ["x"])
     X = encoder.transform(TABLE)
     recipe = Recipe.for_task(task, settings)
-    return train_recipe(recipe, task, encoder, X, task.encode(TABLE.column("y")), **options), X
+    data = TrainingData(X, task.encode(TABLE.column("y")))
+    return train_recipe(recipe, task, encoder, data, RunOptions(**options)), X
 
 
 def test_an_ensemble_is_the_average_of_its_members():

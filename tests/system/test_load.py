@@ -15,6 +15,7 @@ from steepest import Adam, Dense, Layer, Network, ReLU, SoftmaxCrossEntropy, Tra
 from steepest.arrays import aligned
 from steepest.kernels.atomics import fetch_add, load, yield_core
 from steepest.pipeline.fit import fit_table
+from steepest.pipeline.request import Request
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "2"}
@@ -87,7 +88,7 @@ def test_eight_threads_predict_with_one_model():
     rng = np.random.default_rng(0)
     table = pa.table({"x": rng.standard_normal(900), "c": rng.choice(["u", "v", "w"], 900),
                       "y": rng.choice(["no", "yes"], 900)})  # fmt: skip
-    model = fit_table(table, "y", settings={"layers": (8,), "epochs": 2, "threads": 1}).model
+    model = fit_table(table, Request("y", {"layers": (8,), "epochs": 2, "threads": 1})).model
     parts = [table.slice(start, size) for start in range(0, 800, 50) for size in (1, 37, 100)]
     expected = [model.predict(part, proba=True) for part in parts]
     with ThreadPoolExecutor(8) as pool:

@@ -1,47 +1,93 @@
 """The command line: one file a command.
 
+A module of this folder whose name does not begin with _ is a command: it has a function of its own
+name, whose parameters are the command's arguments and options and whose docstring is its help. A
+function ``options``, if it has one, returns further parameters; it is called when the command is,
+so that ``steepest --help`` need not wait for what it imports.
+
 Wrong usage and bad input end with status 2 and one line on the standard error; Ctrl-C with 130,
 SIGTERM with 143.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import io
 import os
+import pkgutil
 import signal
 import sys
-from types import FrameType
-from typing import Annotated
+from collections.abc import Callable
+from importlib import import_module
+from types import FrameType, ModuleType
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from ..errors import SteepestError
-from .check import check
-from .explain import explain
-from .export import export
-from .predict import predict
-from .show import show
-from .train import train
-from .warmup import warmup
 
 __all__ = ["app", "run"]
 
+
+def _modules() -> dict[str, ModuleType]:
+    """Return the modules of this folder that are commands, by name."""
+    names = [name for _, name, _ in pkgutil.iter_modules(__path__) if not name.startswith("_")]
+    return {name: import_module(f".{name}", __name__) for name in names}
+
+
+def _command(name: str, module: ModuleType) -> Any:
+    """Return a command with all of its options."""
+    function: Callable[..., None] = getattr(module, name)
+    signature = inspect.signature(function, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    further = module.options() if hasattr(module, "options") else []
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, *further)]
+    # Arguments, then options in the order in which help is to show them.
+    parameters.sort(key=lambda p: 0 if p.default is p.empty else 1 if p in further else 2)
+
+    @functools.wraps(function)
+    def command(**arguments: Any) -> None:
+        function(**arguments)
+
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command(name, help=_help(function))(command)
+    return typer.main.get_command(alone)
+
+
+def _help(function: Callable[..., None]) -> str:
+    """Return the docstring with each paragraph on one line, for a terminal of any width."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+
+
+class _Commands(TyperGroup):
+    """The commands of this folder. A list of them shows their help; the one called gets options."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._modules = _modules()
+        for name, module in self._modules.items():
+            self.add_command(TyperCommand(name, help=_help(getattr(module, name))))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that ``args`` begin with, its name, and the other arguments."""
+        name, command, others = super().resolve_command(ctx, args)
+        return name, _command(name, self._modules[name]) if name else command, others
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="steepest",
-    help="Train neural networks on tables by stochastic gradient descent, and use them.",
+    help="Train neural networks on tables, and predict with them.",
     epilog="Begin with: steepest train TABLE --target COLUMN -o MODEL",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(train)
-app.command()(predict)
-app.command()(show)
-app.command()(explain)
-app.command()(export)
-app.command()(check)
-app.command()(warmup)
 
 
 def _version(wanted: bool) -> None:
@@ -56,7 +102,9 @@ def _version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Say which version."),
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ._options import PluginOption
+from ._options import FLAG, PluginOption
 
 __all__ = ["check"]
 
@@ -17,24 +17,28 @@ def check(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Files or modules with layers, losses or rules, and model folders; by default "
-            "everything built in.",
-            metavar="[FILE|MODULE|MODEL]...",
+            help="What to check: Python files or modules of yours with layers, losses or rules, or "
+            "folders of models.",
+            metavar="FILE|MODULE|MODEL",
+            show_default="everything that Steepest brings along",
         ),
     ] = None,
     plugin: PluginOption = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Only what is wrong, and the count.")
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Print only what is wrong, and how much was checked.", **FLAG
+        ),
     ] = False,
 ) -> None:
-    """Check that gradients are right, and every other promise of a layer, loss or rule.
+    """Check that the gradients of layers and losses are right, and more.
 
-    Both halves of a layer's Φ and a loss's ∇ℓ are compared with central differences in float64,
-    through the kernels that training runs; each line shows the worst entry of an array. The status
-    is 1 if something is wrong.
+    Each gradient is computed by the code that training runs, and again from small differences of
+    the function itself. A line shows where the two differ most. The exit status is 1 if something
+    is wrong.
 
-    A file is checked at the things in its list ``examples``; without one, at everything that can be
-    made without arguments.
+    Of a file of yours, the things in its list called examples are checked; without such a list, all
+    that can be made without arguments.
 
     Example: steepest check my_layers.py
     """

@@ -11,7 +11,7 @@ import typer
 from numpy.typing import NDArray
 
 from ..errors import InputError, TableError
-from ._options import PluginOption
+from ._options import MODEL_HELP, PluginOption, ThreadsOption, table_help
 from ._printing import harmless
 
 if TYPE_CHECKING:
@@ -32,34 +32,57 @@ _LAYERS, _VALUES = ("<layer", "<", "units"), ("values", "<", "<")
 
 
 def explain(
-    model: Annotated[Path, typer.Argument(help="A folder that train wrote.", metavar="MODEL")],
+    model: Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL")],
     table: Annotated[
         Path,
-        typer.Argument(
-            help="CSV or TSV (also .gz), Parquet, or Arrow; with the target.", metavar="TABLE"
-        ),
+        typer.Argument(help=table_help("Rows whose target is known, in a table"), metavar="TABLE"),
     ],
     rows: Annotated[
-        str | None, typer.Option(help="Which rows to follow, from 0, like 0,7,20-22. [default: 0]")
+        str | None,
+        typer.Option(
+            help="The numbers of the rows to follow through the network, counted from 0, like "
+            "0,7,20-22.",
+            metavar="LIST",
+            show_default="0, or none with --hardest",
+        ),
     ] = None,
     hardest: Annotated[
         int | None,
-        typer.Option(help="Follow so many rows with the largest gradients instead.", min=1),
+        typer.Option(
+            help="Follow also this many of the rows that the model finds hardest: those with the "
+            "largest gradients.",
+            min=1,
+            metavar="<int>",
+            show_default="none",
+        ),
     ] = None,
     sample: Annotated[
-        int, typer.Option(help="Rows drawn for the importance of columns; 0 for none.", min=0)
+        int,
+        typer.Option(
+            help="How many rows, drawn at random, to measure the importance of the columns on. 0 "
+            "leaves that out.",
+            min=0,
+            metavar="<int>",
+        ),
     ] = 2000,
-    repeats: Annotated[int, typer.Option(help="Shuffles of each column.", min=1)] = 5,
-    seed: Annotated[int, typer.Option()] = 0,
-    threads: Annotated[int | None, typer.Option(min=1)] = None,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            help="How often to shuffle each column for its importance.", min=1, metavar="<int>"
+        ),
+    ] = 5,
+    seed: Annotated[
+        int, typer.Option(help="The number that the random draws and shuffles follow from.")
+    ] = 0,
+    threads: ThreadsOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Show what a model computes for some rows, and what it learns from them.
+    """Show what a model computes for some rows, and which columns matter to it.
 
-    For each row: the values of every layer, forwards; then the gradient of the loss, layer by
-    layer, in the order in which backpropagation runs, down to the columns of the table. Then how
-    much the loss depends on each column: how much it rises when the column is shuffled, and how
-    much it would change, to first order, with the column at its average.
+    First, for each row, the values of every layer, from the columns of the table to the prediction;
+    then the gradient of the loss, layer by layer back to the columns: what training would change.
+    Second, how important each column is: how much the loss rises when the values of the column are
+    shuffled, and how much it would change if each were the column's average, to first order.
 
     Example: steepest explain model data/census_income.parquet --rows 0,3 --hardest 2
     """

@@ -7,17 +7,23 @@ from typing import Annotated
 
 import typer
 
+from ._options import MODEL_HELP
+
 __all__ = ["export"]
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="A folder that train wrote.", metavar="MODEL")],
-    out: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE.onnx")],
+    model: Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL")],
+    out: Annotated[
+        Path,
+        typer.Argument(help="The file to write; its name must end in .onnx.", metavar="FILE.onnx"),
+    ],
 ) -> None:
-    """Write a model with its preprocessing as an ONNX file.
+    """Write a model as an ONNX file, which other programs can run without Steepest.
 
-    The file has one input for each column: numbers, truth values and times (seconds since 1970 in
-    UTC) as float64, NaN where missing; categories as text, empty where missing.
+    The file takes the plain columns of the table, one input each. Numbers, truth values and times
+    (seconds since 1970 in UTC) are given as float64, NaN if missing; categories as text, empty if
+    missing.
 
     Example: steepest export model model.onnx
     """

@@ -4,40 +4,59 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._options import PluginOption
+from ._options import FLAG, MODEL_HELP, PluginOption, ThreadsOption, table_help
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["predict"]
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A folder that train wrote.", metavar="MODEL")],
-    table: Annotated[
-        Path, typer.Argument(help="CSV or TSV (also .gz), Parquet, or Arrow.", metavar="TABLE")
-    ],
+    model: Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL")],
+    table: Annotated[Path, typer.Argument(help=table_help("The rows to predict"), metavar="TABLE")],
     out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", help="The same formats; by default CSV to the standard output."
+            "-o",
+            "--out",
+            help="Write the predictions to this file, in any of the formats of TABLE.",
+            metavar="FILE",
+            show_default="print them as CSV",
         ),
     ] = None,
     proba: Annotated[
-        bool, typer.Option("--proba", help="Add a column proba_CLASS for each class.")
+        bool,
+        typer.Option(
+            "--proba",
+            help="For each class, add a column proba_CLASS with its probability.",
+            **FLAG,
+        ),
     ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Carry the columns of TABLE through.")
+        bool,
+        typer.Option("--keep", help="Copy the columns of TABLE to the output as well.", **FLAG),
     ] = False,
-    rows: Annotated[int, typer.Option(help="Rows in memory at once.", min=1)] = 65536,
-    threads: Annotated[int | None, typer.Option(min=1)] = None,
+    rows: Annotated[
+        int,
+        typer.Option(
+            help="How many rows to hold in memory at once. The output is the same.",
+            min=1,
+            metavar="<int>",
+        ),
+    ] = 65536,
+    threads: ThreadsOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Predict every row of a table, in its order, one row out for each row in.
+    """Predict the target of every row of a table.
 
-    The table may be larger than memory. Values that are missing, can't be parsed or were not seen
-    in training are taken as missing or rare, and counted on the standard error.
+    The output has one row for each row of TABLE, in the same order, with a column called
+    prediction. TABLE may be larger than memory. Values that are missing, can't be read or did not
+    occur in training are no error: they are counted on the standard error.
 
     Example: steepest predict model new.csv --proba -o predictions.parquet
     """
@@ -50,12 +69,15 @@ def predict(
     with TableWriter(out) as writer:
         for block in stream_table(table, rows=rows):
             found = loaded.predict(block, proba=proba, counts=odd, threads=threads)
-            if keep:
-                for name in found.column_names:
-                    if name in block.column_names:
-                        block = block.drop_columns([name])
-                    block = block.append_column(name, found.column(name))
-                found = block
-            writer.write(found)
+            writer.write(_beside(block, found) if keep else found)
     for line in counts_text(odd):
         print(line, file=sys.stderr)
+
+
+def _beside(block: pa.Table, found: pa.Table) -> pa.Table:
+    """Return the columns of a block and those found, which take the place of others so called."""
+    for name in found.column_names:
+        if name in block.column_names:
+            block = block.drop_columns([name])
+        block = block.append_column(name, found.column(name))
+    return block

@@ -7,18 +7,29 @@ from typing import Annotated
 
 import typer
 
-from ._options import PluginOption
+from ._options import MODEL_HELP, PluginOption
 from ._printing import harmless
 
 __all__ = ["show"]
 
 
 def show(
-    model: Annotated[Path, typer.Argument(help="A folder that train wrote.", metavar="MODEL")],
-    batch: Annotated[int, typer.Option(help="Rows of the program shown.", min=1)] = 1,
+    model: Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL")],
+    batch: Annotated[
+        int,
+        typer.Option(
+            help="Show the steps of a prediction of this many rows at once.", min=1, metavar="<int>"
+        ),
+    ] = 1,
     plugin: PluginOption = None,
 ) -> None:
-    """Show a model: its task, inputs, layers, scores, and the program that predicts."""
+    """Show what a model is made of, and how it predicts.
+
+    That is: what it predicts, its scores in the test, what became of each column, its layers, and
+    every step of the computation from the inputs to the prediction.
+
+    Example: steepest show model
+    """
     from ..pipeline.model import Model
 
     loaded = Model.load(model, plugins=plugin or ())

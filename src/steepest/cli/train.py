@@ -2,268 +2,137 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from ..errors import InputError
-from ._options import PluginOption
+from ..validate import FORMER_NAMES, renamed_keys
+from ._options import FLAG, PluginOption, options_of, settings_of, table_help
 
 if TYPE_CHECKING:
     from ..pipeline.fit import Fit
-    from ..trainer import Trainer
+    from ..pipeline.request import Request
+    from ..pipeline.train import Callbacks
     from ..training.checkpoint import Checkpoint
     from ..training.progress import Progress
 
-__all__ = ["train"]
+__all__ = ["options", "train"]
 
-_NET, _OPT, _ROWS, _KEEP = "The network", "The training", "The rows", "Checkpoints"
-_OPTIONS = ("task", "ignore", "test", "validation", "time_limit", "target", "checkpoint", "every",
-            "on_fault", "memory")  # fmt: skip
+_ROWS, _KEEP = "The rows", "Checkpoints"
 
 
 def train(
     context: typer.Context,
     table: Annotated[
-        Path, typer.Argument(help="CSV or TSV (also .gz), Parquet, or Arrow.", metavar="TABLE")
+        Path, typer.Argument(help=table_help("The table to learn from"), metavar="TABLE")
     ],
-    target: Annotated[
-        str | None, typer.Option(help="The column to predict.", metavar="COLUMN")
-    ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Write the model folder here.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Write the model to this folder.",
+            metavar="MODEL",
+            show_default="write no model",
+        ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="A TOML file with any of these options: lr = 0.01, layers = [64, 32] …"),
-    ] = None,
-    task: Annotated[
-        str | None,
         typer.Option(
-            help="classification or regression, instead of what the target suggests.",
-            rich_help_panel=_ROWS,
-        ),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(help="A column that is no input; may be repeated.", rich_help_panel=_ROWS),
-    ] = None,
-    test: Annotated[
-        float | None,
-        typer.Option(help="Share of the rows to test on. [default: 0.2]", rich_help_panel=_ROWS),
-    ] = None,
-    validation: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of the others to choose the best epoch by. [default: 0.1]",
-            rich_help_panel=_ROWS,
+            help="A TOML file with options, such as lr = 0.01 or layers = [64, 32]. An option on "
+            "the command line goes before one in the file.",
+            metavar="FILE",
+            show_default="none",
         ),
     ] = None,
     test_table: Annotated[
-        Path | None, typer.Option(help="Test on this table instead.", rich_help_panel=_ROWS)
+        Path | None,
+        typer.Option(
+            help="Test on the rows of this table, not on a share of the rows of TABLE.",
+            metavar="TABLE",
+            rich_help_panel=_ROWS,
+            show_default="none",
+        ),
     ] = None,
     memory: Annotated[
         str | None,
         typer.Option(
-            help="Train on a table of any size within so much memory, like 500MB or 2GB.",
+            help="How much memory the rows may take, like 500MB or 2GB. The table itself may be of "
+            "any size: it is read in blocks.",
+            metavar="SIZE",
             rich_help_panel=_ROWS,
-        ),
-    ] = None,
-    layers: Annotated[
-        str | None,
-        typer.Option(
-            help="Units of the hidden layers, like 256,128; empty for a linear model.",
-            rich_help_panel=_NET,
-        ),
-    ] = None,
-    activation: Annotated[
-        str | None, typer.Option(help="relu, gelu, silu, tanh, …", rich_help_panel=_NET)
-    ] = None,
-    dropout: Annotated[
-        float | None, typer.Option(help="Share of the units dropped.", rich_help_panel=_NET)
-    ] = None,
-    frequency: Annotated[
-        float | None,
-        typer.Option(help="Of the waves that numbers become; 0 for none.", rich_help_panel=_NET),
-    ] = None,
-    embedding: Annotated[
-        int | None,
-        typer.Option(help="Numbers for each value of a category of many.", rich_help_panel=_NET),
-    ] = None,
-    quantiles: Annotated[
-        str | None,
-        typer.Option(
-            help="Predict these quantiles of a number, like 0.05,0.5,0.95.", rich_help_panel=_NET
-        ),
-    ] = None,
-    ensemble: Annotated[
-        int | None,
-        typer.Option(help="Average so many networks.", rich_help_panel=_NET),
-    ] = None,
-    layer_norm: Annotated[
-        bool | None,
-        typer.Option(
-            "--layer-norm/--no-layer-norm", help="Normalise each layer.", rich_help_panel=_NET
-        ),
-    ] = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            help="squared, absolute, huber; logistic, softmax, hinge.", rich_help_panel=_OPT
-        ),
-    ] = None,
-    label_smoothing: Annotated[
-        float | None,
-        typer.Option(
-            help="Part of each target that is spread over the classes.", rich_help_panel=_OPT
-        ),
-    ] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option(help="sgd, adagrad, rmsprop, adam, adamw.", rich_help_panel=_OPT),
-    ] = None,
-    lr: Annotated[float | None, typer.Option(help="η.", rich_help_panel=_OPT)] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            help="constant, cosine, coslog4, flatcosine, onecycle, inverse.", rich_help_panel=_OPT
-        ),
-    ] = None,
-    momentum: Annotated[
-        float | None, typer.Option(help="Of the rule sgd.", rich_help_panel=_OPT)
-    ] = None,
-    l2: Annotated[float | None, typer.Option(help="Penalty.", rich_help_panel=_OPT)] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option(help="Decoupled weight decay.", rich_help_panel=_OPT)
-    ] = None,
-    clip_norm: Annotated[
-        float | None, typer.Option(help="Longest gradient.", rich_help_panel=_OPT)
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(help="Examples a step.", rich_help_panel=_OPT)
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="At most.", rich_help_panel=_OPT)] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(help="Stop after so many epochs that are no better.", rich_help_panel=_OPT),
-    ] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Seconds.", rich_help_panel=_OPT)] = None,
-    seed: Annotated[int | None, typer.Option(rich_help_panel=_OPT)] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="By default as many as pay.", rich_help_panel=_OPT)
-    ] = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="float32 or float64.", rich_help_panel=_OPT)
-    ] = None,
-    matmul_dtype: Annotated[
-        str | None,
-        typer.Option(
-            help="bfloat16: factors of matrix products are rounded to it; quicker where the "
-            "processor has AVX512-BF16.",
-            rich_help_panel=_OPT,
+            show_default="read the whole table",
         ),
     ] = None,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="Say after each epoch what the gradients of each layer are."),
+        typer.Option(
+            "--watch",
+            help="After each epoch, print how large the gradients of each layer are.",
+            **FLAG,
+        ),
     ] = False,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="Keep the state of the training in this folder.",
+            help="Save the state of the training to this folder from time to time, so that it can "
+            "go on after an interruption.",
             metavar="FOLDER",
             rich_help_panel=_KEEP,
-        ),
-    ] = None,
-    every: Annotated[
-        str | None,
-        typer.Option(
-            help="How often: '2 epochs', '500 steps', '30 seconds'. [default: 30 seconds]",
-            rich_help_panel=_KEEP,
+            show_default="save no state",
         ),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Go on from the last checkpoint, if any.", rich_help_panel=_KEEP
+            "--resume",
+            help="Go on from the last state in the --checkpoint folder, if there is one.",
+            rich_help_panel=_KEEP,
+            **FLAG,
         ),
     ] = False,
-    on_fault: Annotated[
-        str | None,
-        typer.Option(
-            help="continue or stop, when a checkpoint can't be written. [default: continue]",
-            rich_help_panel=_KEEP,
-        ),
-    ] = None,
     plugin: PluginOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the test scores.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only the scores of the test.", **FLAG)
+    ] = False,
+    **_: Any,
 ) -> None:
-    """Train a network on a table, test it on rows held out, and write the model.
+    """Train a network on a table, test it, and write the model.
 
-    The task is inferred from the target. Categories, missing values, booleans and dates are taken
-    care of. Rows are split at random; a column called split with the values train, test and
-    validation decides instead, if there is one.
+    The network learns to predict one column, the target, from all others. The values of the target
+    decide whether that is a class or a number. Texts, dates and missing values need no preparation.
+    Some rows are kept for the test, drawn at random; if the table has a column called split with
+    the words train, test and validation, that decides.
 
     Example: steepest train data/census_income.parquet --target income -o model
     """
     from .. import plugins
-    from ..pipeline.fit import fit_table
     from ..pipeline.model import check_place
-    from ..pipeline.recipe import Recipe
-    from ..pipeline.stream import fit_stream
-    from ..tables.files import read_table
 
     plugins.use(*(plugin or ()))
-    flags = {k: v for k, v in context.params.items() if v is not None}
-    known = (*Recipe.names(), *_OPTIONS)
-    options = (_read_config(config, known) if config else {}) | {
-        k: v for k, v in flags.items() if k in known and v != []
-    }
-    if isinstance(options.get("layers"), str | list):
-        options["layers"] = _units(options["layers"])
-    if isinstance(options.get("quantiles"), str | list):
-        options["quantiles"] = _levels(options["quantiles"])
-    settings = {k: v for k, v in options.items() if k in Recipe.names()}
-    Recipe(**settings)  # says what is wrong before the table is read
-    if "target" not in options:
-        raise InputError("which column is to be predicted? Give --target COLUMN")
-    if out is not None:
-        check_place(out)
-    kept = _checkpoint(options, resume)
-    room = _bytes(options["memory"]) if "memory" in options else None
-    if room is not None and test_table is not None:
-        raise InputError("--memory can't be had with --test-table; give a column called split")
+    given = _given(context, config)
+    kept = _checkpoint(given, resume)
     say: Callable[[str], None] = (lambda _: None) if quiet else (lambda text: print(text))
-    if kept is not None and resume:
-        say(f"going on from step {kept.steps[-1]:,}" if kept.steps else
-            f"no checkpoint in {kept.folder} yet: from the beginning")  # fmt: skip
     with _bar(quiet) as callbacks:
-        if watch:
-            callbacks = _watching(callbacks)
-        common: dict[str, Any] = {
-            "settings": settings,
-            "kind": options.get("task"),
-            "ignore": options.get("ignore", ()),
-            "test": options.get("test", 0.2),
-            "validation": options.get("validation", 0.1),
-            "time_limit": options.get("time_limit"),
-            "callbacks": callbacks,
-            "checkpoint": kept,
-            "resume": resume,
-            "say": say,
-        }
-        if room is not None:
-            fit = fit_stream(table, options["target"], memory=room, **common)
-        else:
-            held = None if test_table is None else read_table(test_table)
-            fit = fit_table(read_table(table), options["target"], test_table=held, **common)
+        request = _request(
+            given, test_table, say, _watching(callbacks) if watch else callbacks, kept, resume
+        )
+        if out is not None:
+            check_place(out)
+        if kept is not None and resume:
+            say(f"going on from step {kept.steps[-1]:,}" if kept.steps else
+                f"no checkpoint in {kept.folder} yet: from the beginning")  # fmt: skip
+        fit = _fit(table, request, given.get("memory"))
     if fit.ended is None:
         _report(fit)
     if out is not None:
@@ -275,11 +144,90 @@ def train(
         raise fit.ended
 
 
-def _checkpoint(options: dict[str, Any], resume: bool) -> Checkpoint | None:
+def options() -> list[inspect.Parameter]:
+    """Return an option for each setting of what a training is made of, former names hidden."""
+    found = [option for cls in _classes() for option in options_of(cls)]
+    for old, new in FORMER_NAMES.items():
+        (now,) = (option for option in found if option.name == new)
+        kind: Any = get_args(now.annotation)[0]
+        hidden: Any = Annotated[kind, typer.Option(hidden=True)]
+        found.append(now.replace(name=old, annotation=hidden))
+    return found
+
+
+def _classes() -> tuple[type, ...]:
+    """Return the classes whose settings are options."""
+    from ..pipeline.recipe import Recipe
+    from ..pipeline.request import Request
+    from ..pipeline.train import RunOptions
     from ..training.checkpoint import Checkpoint
 
-    folder = options.get("checkpoint")
-    settings = {name: options[name] for name in ("every", "on_fault") if name in options}
+    return Request, Recipe, RunOptions, Checkpoint
+
+
+def _given(context: typer.Context, config: Path | None) -> dict[str, Any]:
+    """Return the options that the file or the command line gives, under the names of today."""
+    names = [*(option.name for option in options()), "checkpoint", "memory"]
+    sources = {name: context.get_parameter_source(name) for name in names}
+    flags = {
+        name: context.params[name]
+        for name, source in sources.items()
+        if source is not None and source.name != "DEFAULT"
+    }
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DeprecationWarning)
+        read = renamed_keys(str(config), _read_config(config, names)) if config else {}
+        flags = renamed_keys("train", flags)
+    for warning in said:
+        print(f"steepest: {warning.message}", file=sys.stderr)
+    return read | flags
+
+
+def _request(
+    given: dict[str, Any],
+    test_table: Path | None,
+    say: Callable[[str], None],
+    callbacks: Callbacks | None,
+    kept: Checkpoint | None,
+    resume: bool,
+) -> Request:
+    """Return what is asked for; say what is wrong before the table is read."""
+    from ..pipeline.recipe import Recipe
+    from ..pipeline.request import Request
+    from ..pipeline.train import RunOptions
+    from ..tables.files import read_table
+
+    settings = settings_of(Recipe, given)
+    Recipe(**settings)
+    if "target" not in given:
+        raise InputError("which column is to be predicted? Give --target COLUMN")
+    if "memory" in given and test_table is not None:
+        raise InputError("--memory can't be had with --test-table; give a column called split")
+    return Request(
+        **settings_of(Request, given),
+        settings=settings,
+        test_table=None if test_table is None else read_table(test_table),
+        options=RunOptions(
+            **settings_of(RunOptions, given), callbacks=callbacks, checkpoint=kept, resume=resume
+        ),
+        say=say,
+    )
+
+
+def _fit(table: Path, request: Request, memory: str | None) -> Fit:
+    from ..pipeline.fit import fit_table
+    from ..pipeline.stream import fit_stream
+    from ..tables.files import read_table
+
+    if memory is not None:
+        return fit_stream(table, request, _bytes(memory))
+    return fit_table(read_table(table), request)
+
+
+def _checkpoint(given: dict[str, Any], resume: bool) -> Checkpoint | None:
+    from ..training.checkpoint import Checkpoint
+
+    folder, settings = given.get("checkpoint"), settings_of(Checkpoint, given)
     if folder is None:
         needs = ["--resume"] * resume + [f"--{name.replace('_', '-')}" for name in settings]
         if needs:
@@ -298,7 +246,7 @@ def _how_to_go_on(out: Path | None, kept: bool) -> str:
     return f"steepest: the best network so far {where}; {how}"
 
 
-def _read_config(path: Path, known: tuple[str, ...]) -> dict[str, Any]:
+def _read_config(path: Path, known: list[str]) -> dict[str, Any]:
     try:
         options = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -317,28 +265,6 @@ def _bytes(text: str) -> int:
     if not found or not float(found[1]):
         raise InputError(f"memory must be a size like 500MB or 2GB, got {text!r}")
     return int(float(found[1]) * 1000 ** (1 + "kMGT".index(found[2])))
-
-
-def _units(text: str | list[Any]) -> tuple[Any, ...]:
-    words = [word for word in text.split(",") if word.strip()] if isinstance(text, str) else text
-    try:
-        return tuple(word if isinstance(word, dict) else int(word) for word in words)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"layers must be whole numbers like 256,128, got {text!r}; in a TOML file also layers "
-            'like {type = "my_layers:LowRank", units = 64}'
-        ) from error
-
-
-def _levels(text: str | list[Any]) -> tuple[float, ...]:
-    words = text.split(",") if isinstance(text, str) else text
-    try:
-        return tuple(map(float, words))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"quantiles must be numbers like 0.05,0.95, got {text!r}") from error
-
-
-Callbacks = Callable[["Trainer"], Iterable[Callable[["Progress"], object]]]
 
 
 def _watching(others: Callbacks | None) -> Callbacks:

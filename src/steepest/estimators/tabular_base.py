@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..pipeline.model import Model
 from ..pipeline.recipe import Recipe
 from ..pipeline.row_trace import RowPath, row_paths
-from ..pipeline.train import train_recipe
+from ..pipeline.train import RunOptions, TrainingData, train_recipe
 from ..tables.encoder import Encoder
 from ..tables.split import draw_rows
 from ..tables.task import Task, infer_task
@@ -194,13 +194,12 @@ class BaseTabular(BaseEstimator):
         bar = Bar(recipe.epochs * recipe.ensemble) if self.progress_bar else None
         with nullcontext() if bar is None else closing(bar):
             trained = train_recipe(
-                recipe, task, encoder, X, y,
-                weights=w,
-                held_out=None if held is None else encoded(held),
-                metrics=self.metrics or (),
-                callbacks=self._callbacks(recipe, bar),
-                time_limit=self.time_limit,
-            )  # fmt: skip
+                recipe,
+                task,
+                encoder,
+                TrainingData(X, y, w, None if held is None else encoded(held)),
+                RunOptions(self.time_limit, self._callbacks(recipe, bar), self.metrics or ()),
+            )
         self.histories_, self.best_epochs_ = trained.histories, trained.best
         self.history_ = self.histories_[0]
         self.model_ = Model(trained.network, recipe.make_loss(task), encoder, task)

@@ -20,6 +20,7 @@ from ..tables.formats.text import Text
 from ..tables.parsing import plain
 from ..tables.split import SPLIT_COLUMN, read_parts
 from ..tables.task import Task, infer_task, task_rows
+from .request import Request
 from .shuffled_blocks import Sample, Scratch, draws, no_room
 
 __all__ = ["Source", "Survey"]
@@ -48,11 +49,9 @@ class Survey:
 class Source:
     """The file, and how its rows are divided."""
 
-    def __init__(
-        self, path: Path, target: str, ignored: list[str], test: float, validation: float, seed: int
-    ) -> None:
-        self.path, self.target, self.ignored, self.seed = path, target, ignored, seed
-        self.shares, self.named = (test, validation), False
+    def __init__(self, path: Path, request: Request, seed: int) -> None:
+        self.path, self.request, self.seed = path, request, seed
+        self.target, self.named = request.target, False
         self.validates = "validation"
         self.inputs: list[str] = []
 
@@ -86,11 +85,11 @@ class Source:
         found.typed = self._typed(table)
         return found
 
-    def task(self, survey: Survey, kind: str | None) -> Task:
+    def task(self, survey: Survey) -> Task:
         """Infer the task from the sample, and add the classes that are too rare to be in it."""
         target = self.target
         column = plain(survey.typed.column(target))
-        task = infer_task(column, target, kind)
+        task = infer_task(column, target, self.request.task)
         if task.is_regression:
             return task
         if survey.labels is None:
@@ -128,16 +127,10 @@ class Source:
             start += block.num_rows
 
     def _look(self, block: pa.Table) -> None:
-        for name in (self.target, *self.ignored):
-            if name not in block.column_names:
-                raise TableError(
-                    f"no column {name!r} in the table; there are "
-                    + ", ".join(block.column_names[:20])
-                    + " …" * (block.num_columns > 20)
-                )
+        self.request.check_columns(block)
         if SPLIT_COLUMN in block.column_names and self.target != SPLIT_COLUMN:
             self.named = read_parts(block.column(SPLIT_COLUMN)) is not None
-        out = (self.target, *self.ignored, *[SPLIT_COLUMN] * self.named)
+        out = (self.target, *self.request.ignore, *[SPLIT_COLUMN] * self.named)
         self.inputs = [name for name in block.column_names if name not in out]
 
     def _parts(self, block: pa.Table, draw: Array) -> Array:
@@ -148,9 +141,9 @@ class Source:
                     f"{self.path}: column {SPLIT_COLUMN!r} says train, test or validation in its "
                     "first rows, and something else further down; rename it, or mend it"
                 )
-            drawn = (parts == "train") & (draw < self.shares[1])
+            drawn = (parts == "train") & (draw < self.request.validation)
             return np.where(drawn, "spare", parts)
-        test, validation = self.shares
+        test, validation = self.request.test, self.request.validation
         middle = test + (1 - test) * validation
         return np.select([draw < test, draw < middle], ["test", "validation"], "train")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +12,19 @@ from numpy.typing import NDArray
 from ..errors import TableError
 from ..losses import Quantile
 from ..metrics import METRICS, Metric
-from ..tables.encoder import Counts, Encoder, counts_text
-from ..tables.split import split_rows
+from ..tables.encoder import Counts, Encoder
+from ..tables.split import Split, split_rows
 from ..tables.task import Task, infer_task, task_rows
 from .model import Model
+from .notes import Notes
 from .recipe import Recipe
-from .train import train_recipe
+from .request import Request
+from .train import Trained, TrainingData, train_recipe
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..loss import Loss
-    from ..trainer import Trainer
-    from ..training.checkpoint import Checkpoint
-    from ..training.progress import Progress
 
 __all__ = ["Fit", "fit_table", "plain_recipe", "score_fit"]
 
@@ -57,49 +55,8 @@ class Fit:
     ended: BaseException | None = None
 
 
-def fit_table(
-    table: pa.Table,
-    target: str,
-    *,
-    settings: Mapping[str, Any] | None = None,
-    kind: str | None = None,
-    ignore: Iterable[str] = (),
-    test: float = 0.2,
-    validation: float = 0.1,
-    test_table: pa.Table | None = None,
-    time_limit: float | None = None,
-    callbacks: Callable[[Trainer], Iterable[Callable[[Progress], object]]] | None = None,
-    checkpoint: Checkpoint | None = None,
-    resume: bool = False,
-    say: Callable[[str], None] = lambda _: None,
-) -> Fit:
+def fit_table(table: pa.Table, request: Request) -> Fit:
     """Infer the task, encode, train, and test on rows that were held out.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-    target : str
-        The column to predict.
-    settings : mapping, optional
-        Of the `Recipe`, where they are not its defaults.
-    kind : {"classification", "regression"}, optional
-        Instead of what is inferred.
-    ignore : iterable of str
-        Columns that are no inputs.
-    test, validation : float
-        Fractions of the rows to hold out; a column ``split`` goes before them.
-    test_table : pyarrow.Table, optional
-        Rows to test on, instead of a fraction.
-    time_limit : float, optional
-        Seconds.
-    callbacks : callable, optional
-        Makes the trainer's callbacks.
-    checkpoint : Checkpoint, optional
-        Where the state of the training is kept.
-    resume : bool
-        Go on from the last checkpoint, if there is one.
-    say : callable
-        Gets each note as it comes up.
 
     Raises
     ------
@@ -108,130 +65,167 @@ def fit_table(
     InputError
         If a setting makes no sense.
     """
-    import pyarrow as pa
-
-    notes: list[str] = []
-
-    def note(text: str) -> None:
-        notes.append(text)
-        say(text)
-
-    ignored = list(ignore)
-    for name in (target, *ignored):
-        if name not in table.column_names:
-            raise TableError(
-                f"no column {name!r} in the table; there are {', '.join(table.column_names[:20])}"
-                + (" …" if table.num_columns > 20 else "")
-            )
-    mask = task_rows(table.column(target))
-    if not mask.all():
-        note(f"{int((~mask).sum()):,} rows dropped: their target is missing or not finite")
-        table = table.filter(pa.array(mask))
-    task = infer_task(table.column(target), target, kind)
-    note(task.describe())
-    recipe = Recipe.for_task(task, settings)
+    notes = Notes(request.say)
+    table = _known_rows(table, request, notes)
+    column = table.column(request.target)
+    task = infer_task(column, request.target, request.task)
+    notes.add(task.describe())
+    recipe = Recipe.for_task(task, request.settings)
     loss = recipe.make_loss(task)  # says what is wrong before anything is encoded
-    held = 0.0 if test_table is not None else test
-    split = split_rows(table, task, test=held, validation=validation, seed=recipe.seed)
-    if split.column is not None:
-        note(f"column {split.column!r} says which rows train, validate and test; it is no input")
-    inputs = [c for c in table.column_names if c not in (target, split.column, *ignored)]
-
-    def rows(of: NDArray[np.int64]) -> pa.Table:
-        return table.take(pa.array(of))
-
-    odd = Counts()
-    training = rows(split.train)
-    encoder = Encoder.fit(training, inputs, counts=odd)
-    for name, why in encoder.dropped.items():
-        note(f"column {name!r} not used: {why}")
-    X, y = encoder.transform(training, dtype=recipe.dtype), task.encode(training.column(target))
-    for line in counts_text(odd):
-        note(line)
-    checked = rows(split.validation)
-    held_out = None
-    if len(split.validation):
-        Xv = encoder.transform(checked, dtype=recipe.dtype)
-        held_out = (Xv, task.encode(checked.column(target)))
-    recipe = Recipe.for_task(task, settings, len(split.train))
-    note(
-        f"{len(split.train):,} rows to train, {len(split.validation):,} to validate; "
-        f"{len(inputs) - len(encoder.dropped)} columns become {encoder.width} inputs"
-    )
-    sizes = encoder.width, *recipe.sizes, task.width(loss)
-    note(
-        f"network {'-'.join(map(str, sizes))}, "
-        f"{recipe.network(task, encoder).theta.size:,} parameters, {recipe.activation}; "
-        f"{type(loss).__name__} loss, {recipe.rule}, lr {recipe.lr:g} ({recipe.schedule}), "
-        f"batch {recipe.batch}" + f"; the average of {recipe.ensemble}" * (recipe.ensemble > 1)
-    )
-    began = time.perf_counter()
-    trained = train_recipe(
-        recipe, task, encoder, X, y,
-        held_out=held_out, callbacks=callbacks, time_limit=time_limit,
-        checkpoint=checkpoint, resume=resume,
+    targets = task.encode(column)
+    split = split_rows(
+        table, task, labels=targets, validation=request.validation, seed=recipe.seed,
+        test=request.test if request.test_table is None else 0.0,
     )  # fmt: skip
-    seconds = time.perf_counter() - began
-    epochs = ", ".join(str(len(history)) for history in trained.histories)
-    best = ", ".join(map(str, trained.best)) if held_out else ""
-    note(f"{epochs} epochs in {seconds:.1f} s" + f", best epoch {best}" * bool(best))
+    if split.column is not None:
+        notes.split_column()
+    encoder, data = _encode(table, targets, split, request, recipe.dtype, notes)
+    recipe = Recipe.for_task(task, request.settings, len(split.train))
+    notes.rows(len(split.train), len(split.validation), encoder)
+    notes.add(_describe(recipe, task, encoder))
+    trained = _train(recipe, task, encoder, data, request, notes)
     about = {
         "history": trained.histories[0].to_dict(),
         "recipe": plain_recipe(recipe),
         "rows": {"train": len(split.train), "validation": len(split.validation)},
         "seed": recipe.seed,
     }
-    fit = Fit(Model(trained.network, loss, encoder, task, about), notes, ended=trained.ended)
+    model = Model(trained.network, loss, encoder, task, about)
+    fit = Fit(model, notes.lines, ended=trained.ended)
     if fit.ended is not None:  # at once: somebody waits for this process to end
         return fit
-    tested = rows(split.test) if test_table is None else _usable(test_table, target, task, note)
+    if request.test_table is None:
+        tested, known = _take(table, split.test), targets[split.test]
+    else:
+        tested = _usable(request.test_table, request.target, task, notes)
+        known = task.encode(tested.column(request.target))
     if tested.num_rows:
-        score_fit(fit, tested, training.column(target), target)
+        score_fit(fit, tested, known, data.y)
     return fit
 
 
-def _usable(table: pa.Table, target: str, task: Task, note: Callable[[str], None]) -> pa.Table:
+def _known_rows(table: pa.Table, request: Request, notes: Notes) -> pa.Table:
+    """Return the rows whose target is known."""
+    import pyarrow as pa
+
+    request.check_columns(table)
+    mask = task_rows(table.column(request.target))
+    notes.dropped_rows(int((~mask).sum()))
+    return table if mask.all() else table.filter(pa.array(mask))
+
+
+def _take(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    import pyarrow as pa
+
+    return table.take(pa.array(rows))
+
+
+def _encode(
+    table: pa.Table, targets: Array, split: Split, request: Request, dtype: str, notes: Notes
+) -> tuple[Encoder, TrainingData]:
+    """Fit the encoder to the rows to train on; encode these and the rows to validate on."""
+    out = (request.target, split.column, *request.ignore)
+    inputs = [name for name in table.column_names if name not in out]
+    odd, training = Counts(), _take(table, split.train)
+    encoder = Encoder.fit(training, inputs, counts=odd)
+    notes.unused_columns(encoder)
+    X = encoder.transform(training, dtype=dtype)
+    notes.odd_values(odd)
+    held_out = None
+    if len(split.validation):
+        checked = encoder.transform(_take(table, split.validation), dtype=dtype)
+        held_out = (checked, targets[split.validation])
+    return encoder, TrainingData(X, targets[split.train], held_out=held_out)
+
+
+def _describe(recipe: Recipe, task: Task, encoder: Encoder) -> str:
+    """Return a line about the network and its training."""
+    loss = recipe.make_loss(task)
+    sizes = encoder.width, *recipe.sizes, task.width(loss)
+    return (
+        f"network {'-'.join(map(str, sizes))}, "
+        f"{recipe.network(task, encoder).theta.size:,} parameters, {recipe.activation}; "
+        f"{type(loss).__name__} loss, {recipe.rule}, lr {recipe.lr:g} ({recipe.schedule}), "
+        f"batch {recipe.batch}" + f"; the average of {recipe.ensemble}" * (recipe.ensemble > 1)
+    )
+
+
+def _train(
+    recipe: Recipe,
+    task: Task,
+    encoder: Encoder,
+    data: TrainingData,
+    request: Request,
+    notes: Notes,
+) -> Trained:
+    """Train, and note how long it took."""
+    began = time.perf_counter()
+    trained = train_recipe(recipe, task, encoder, data, request.options)
+    seconds = time.perf_counter() - began
+    epochs = ", ".join(str(len(history)) for history in trained.histories)
+    best = ", ".join(map(str, trained.best)) if data.held_out else ""
+    notes.add(f"{epochs} epochs in {seconds:.1f} s" + f", best epoch {best}" * bool(best))
+    return trained
+
+
+def _usable(table: pa.Table, target: str, task: Task, notes: Notes) -> pa.Table:
+    """Return the rows of a test table whose target is known."""
     import pyarrow as pa
 
     if target not in table.column_names:
         raise TableError(f"no column {target!r} in the test table")
     mask = task.rows(table.column(target))
-    if not mask.all():
-        note(f"{int((~mask).sum()):,} test rows dropped: no known target")
-        table = table.filter(pa.array(mask))
-    return table
+    notes.dropped_rows(int((~mask).sum()), "test rows")
+    return table if mask.all() else table.filter(pa.array(mask))
 
 
-def score_fit(fit: Fit, tested: pa.Table, training: Any, target: str) -> None:
-    """Note how the model scores, and what knows the training targets only."""
-    model, task = fit.model, fit.model.task
+def score_fit(fit: Fit, tested: pa.Table, targets: Array, known: Array) -> None:
+    """Note how the model scores, and what knows the training targets only.
+
+    Parameters
+    ----------
+    fit : Fit
+    tested : pyarrow.Table
+        Rows to test on.
+    targets, known : ndarray
+        The encoded targets of these rows, and of those that were trained on.
+    """
+    model = fit.model
     prediction = model.outputs(tested)
-    y, known = task.encode(tested.column(target)), task.encode(training)
-    if isinstance(model.loss, Quantile):
-        trivial = np.tile(np.quantile(known, model.loss.levels), (len(y), 1))
-        scale = {"pinball": task.deviation}
-        fit.trivial = "the quantiles"
-    elif task.is_regression:
-        trivial = np.full((len(y), 1), known.mean())
-        scale = {"r2": 1.0, "rmse": task.deviation, "mae": task.deviation}
-        fit.trivial = "the mean"
-    else:
-        shares = np.bincount(known, minlength=len(task.classes)) / len(known)
-        trivial = np.tile(shares[1:] if task.outputs == 1 else shares, (len(y), 1))
-        scale = {"accuracy": 1.0}
-        if model.has_probabilities:
-            scale |= {"log_loss": 1.0}
-            if len(np.unique(y)) == len(task.classes):
-                scale |= {"auc": 1.0}
-        fit.trivial = f"always {task.classes[int(shares.argmax())]!r}"
-    for name, factor in scale.items():
+    fit.trivial, trivial = _trivial(model, known, len(targets))
+    for name, factor in _scales(model, targets).items():
         metric = _pinball(model.loss) if name == "pinball" else METRICS[name]
-        fit.scores[name] = metric(y, prediction) * factor, metric(y, trivial) * factor
+        fit.scores[name] = metric(targets, prediction) * factor, metric(targets, trivial) * factor
     about = model.about
     about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
     about["trivial"] = {name: score for name, (_, score) in fit.scores.items()}
     about["trivial_says"] = fit.trivial
     about["rows"]["test"] = tested.num_rows
+
+
+def _trivial(model: Model, known: Array, rows: int) -> tuple[str, Array]:
+    """Return what one who knows the training targets only says of every row: in words, (n, q)."""
+    task = model.task
+    if isinstance(model.loss, Quantile):
+        return "the quantiles", np.tile(np.quantile(known, model.loss.levels), (rows, 1))
+    if task.is_regression:
+        return "the mean", np.full((rows, 1), known.mean())
+    shares = np.bincount(known, minlength=len(task.classes)) / len(known)
+    says = f"always {task.classes[int(shares.argmax())]!r}"
+    return says, np.tile(shares[1:] if task.outputs == 1 else shares, (rows, 1))
+
+
+def _scales(model: Model, targets: Array) -> dict[str, float]:
+    """Return the metrics of a model, each with its factor from standard units to the target's."""
+    task = model.task
+    if isinstance(model.loss, Quantile):
+        return {"pinball": task.deviation}
+    if task.is_regression:
+        return {"r2": 1.0, "rmse": task.deviation, "mae": task.deviation}
+    names = ["accuracy"]
+    if model.has_probabilities:
+        names += ["log_loss", *["auc"] * (len(np.unique(targets)) == len(task.classes))]
+    return dict.fromkeys(names, 1.0)
 
 
 def _pinball(loss: Loss) -> Metric:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import InitVar, dataclass, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 from .. import layers as _layers
 from .. import losses as _losses
@@ -17,8 +18,18 @@ from ..network import Network
 from ..rule import Rule
 from ..saved.config import from_config
 from ..schedules import Cosine, CosLog4, FlatCosine, InverseScaling, OneCycle, Schedule
+from ..settings import Setting
 from ..training.run import MATMUL_DTYPES
-from ..validate import DTYPES, fraction, number, one_of, positive_count
+from ..validate import (
+    DTYPES,
+    fraction,
+    number,
+    one_of,
+    positive_count,
+    renamed,
+    renamed_keys,
+    sequence,
+)
 
 if TYPE_CHECKING:
     from ..tables.encoder import Encoder
@@ -78,8 +89,15 @@ FREQUENCIES = ((8_192, 0.3), (20_000, 1.0))
 # Measured, one seed each. R² on rows held out of abalone (3,100 rows), 0.47 with 4 and 0.55 with
 # 0.3; of California housing (7,500), 0.807 with 4 and 0.830 with 1. Accuracy on census income
 # (29,000), 0.865 with 1 and 0.869 with 4.
+_BATCHES, _MOST_BATCH = ((1_024, 64), (8_192, 128), (60_000, 256), (200_000, 512)), 1024
+
 _WHERE = "settings"
-_BATCHES = ((1_024, 64), (8_192, 128), (60_000, 256), (200_000, 512))
+_network, _training = partial(Setting, "The network"), partial(Setting, "The training")
+_KINDS = {
+    "binary": "with two classes",
+    "multiclass": "with more classes",
+    "regression": "with a number to predict",
+}
 
 
 @dataclass(frozen=True)
@@ -119,35 +137,165 @@ class Recipe:
         Round the factors of products of matrices, as for `Trainer`.
     ensemble : int
         How many networks are trained, each from another seed; the model is their average.
+    products : {"bfloat16"}, optional
+        The former name of ``matmul_dtype``.
+
+    Each annotation says what the setting is to people: `steepest train` has an option of every
+    field.
     """
 
-    layers: tuple[int | Mapping[str, Any], ...] = (128, 128, 128)
-    activation: str = "selu"
-    frequency: float = 4.0
-    embedding: int = 8
-    dropout: float = 0.35
-    layer_norm: bool = False
-    loss: str | None = None
-    quantiles: tuple[float, ...] | None = None
-    label_smoothing: float = 0.1
-    rule: str = "adam"
-    lr: float = 0.04
-    schedule: str = "coslog4"
-    momentum: float | None = None
-    l2: float = 0.0
-    weight_decay: float = 0.1
-    clip_norm: float | None = None
-    batch: int | None = None
-    epochs: int | None = None
-    patience: int | None = None
-    ensemble: int = 1
-    seed: int = 0
-    threads: int | None = None
-    dtype: str = "float32"
-    matmul_dtype: str | None = None
+    layers: Annotated[
+        tuple[int | Mapping[str, Any], ...],
+        _network(
+            "How many units each hidden layer has, separated by commas, like 256,128. An empty "
+            "text leaves a linear model.",
+            value="LIST",
+        ),
+    ] = (128, 128, 128)
+    activation: Annotated[
+        str,
+        _network(
+            f"The function that bends the output of each unit: {_either(ACTIVATIONS)}.",
+            _default("activation"),
+        ),
+    ] = "selu"
+    frequency: Annotated[
+        float,
+        _network(
+            "Each number of the table also enters as waves. This says how high their frequencies "
+            "are at first: higher ones follow finer detail. 0 leaves the waves out.",
+            _default("frequency"),
+        ),
+    ] = 4.0
+    embedding: Annotated[
+        int,
+        _network(
+            "How many learned numbers stand for each value of a column with many different texts."
+        ),
+    ] = 8
+    dropout: Annotated[
+        float,
+        _network(
+            "The share of the units left out at random in each step, against overfitting. It falls "
+            "to 0 over the second half of the training.",
+            _default("dropout"),
+        ),
+    ] = 0.35
+    layer_norm: Annotated[
+        bool,
+        _network(
+            "In each row, shift and scale the values of a hidden layer to mean 0, variance 1."
+        ),
+    ] = False
+    loss: Annotated[
+        str | None,
+        _training(
+            f"The error that the training makes small: {_losses_by_kind()}.",
+            "the first one for the task",
+        ),
+    ] = None
+    quantiles: Annotated[
+        tuple[float, ...] | None,
+        _network(
+            "When a number is predicted, predict these quantiles of it, like 0.05,0.5,0.95.",
+            "one value, near the mean",
+            "LIST",
+        ),
+    ] = None
+    label_smoothing: Annotated[
+        float,
+        _training(
+            "When a class is predicted, the part of each row's target that is spread over all "
+            "classes, so that the network does not become too sure."
+        ),
+    ] = 0.1
+    rule: Annotated[
+        str, _training(f"The method that turns a gradient into a step: {_either(RULES)}.")
+    ] = "adam"
+    lr: Annotated[
+        float,
+        _training(
+            "The learning rate: how far each step goes. If it is too small, training is slow; if "
+            "it is too large, training does not settle.",
+            _default("lr"),
+        ),
+    ] = 0.04
+    schedule: Annotated[
+        str,
+        _training(f"How the learning rate changes while the network trains: {_either(SCHEDULES)}."),
+    ] = "coslog4"
+    momentum: Annotated[
+        float | None,
+        _training("With the rule sgd, the part of each step that the next one keeps.", "0"),
+    ] = None
+    l2: Annotated[
+        float, _training("The strength of a penalty on large weights, added to the loss.")
+    ] = 0.0
+    weight_decay: Annotated[
+        float,
+        _training(
+            "How strongly each step shrinks the weights, against overfitting. It falls to 0 over "
+            "the second half of the training.",
+            _default("weight_decay"),
+        ),
+    ] = 0.1
+    clip_norm: Annotated[
+        float | None,
+        _training(
+            "The greatest length of a gradient: a longer one is scaled down to it, so that no "
+            "single step goes too far.",
+            "no limit",
+        ),
+    ] = None
+    batch: Annotated[
+        int | None,
+        _training("How many rows each step learns from.", _by_rows_text(_BATCHES, _MOST_BATCH)),
+    ] = None
+    epochs: Annotated[
+        int | None,
+        _training(
+            "How many times the training goes through all of its rows, at most.",
+            f"as many as these steps take: {_by_kind_text(STEPS)}; from 8 to 256",
+        ),
+    ] = None
+    patience: Annotated[
+        int | None,
+        _training(
+            "Stop after this many epochs (passes through the rows) in a row that were no better on "
+            "the validation rows.",
+            "run all epochs",
+        ),
+    ] = None
+    ensemble: Annotated[
+        int, _network("How many networks to train. The model is their average.")
+    ] = 1
+    seed: Annotated[
+        int,
+        _training(
+            "The number that all random choices follow from: the same seed gives the same model."
+        ),
+    ] = 0
+    threads: Annotated[
+        int | None,
+        _training("How many threads of the processor to use.", "as many as make it faster"),
+    ] = None
+    dtype: Annotated[str, _training(f"The precision of all numbers: {_either(DTYPES)}.")] = (
+        "float32"
+    )
+    matmul_dtype: Annotated[
+        str | None,
+        _training(
+            f"A lower precision for the factors of matrix products: {_either(MATMUL_DTYPES)}. It "
+            "is faster on processors with AVX512-BF16.",
+            "that of all numbers",
+        ),
+    ] = None
+    products: InitVar[str | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, products: str | None) -> None:
         """Check everything; plugins in use (`steepest.plugins`) add to what can be named."""
+        given = renamed(_WHERE, "products", products, "matmul_dtype", self.matmul_dtype)
+        object.__setattr__(self, "matmul_dtype", given)
         for name in ("embedding", "ensemble"):
             positive_count(_WHERE, name, getattr(self, name))
         for name in ("batch", "epochs", "patience", "threads"):
@@ -155,6 +303,7 @@ class Recipe:
                 positive_count(_WHERE, name, getattr(self, name))
         if self.quantiles is not None:
             _losses.Quantile(self.quantiles)
+        sequence(_WHERE, "layers", self.layers)
         for units in self.layers:
             if isinstance(units, Mapping):
                 from_config(units, "layer")
@@ -189,12 +338,13 @@ class Recipe:
         cls, task: Task, settings: Mapping[str, Any] | None = None, rows: int = 10_000
     ) -> Self:
         """Return the default recipe for a task and a number of training rows, with some changed."""
-        unknown = sorted(set(settings or ()) - set(cls.names()))
+        wanted = renamed_keys(_WHERE, settings or {})
+        unknown = sorted(set(wanted) - set(cls.names()))
         if unknown:
             raise InputError(f"settings: there are {', '.join(cls.names())}; got {unknown[0]!r}")
         recipe = cls(frequency=_by_rows(FREQUENCIES, rows, cls.frequency))
-        recipe = replace(recipe, **(BY_KIND[task.kind] | dict(settings or {})))
-        batch = recipe.batch or _by_rows(_BATCHES, rows, 1024)
+        recipe = replace(recipe, **(BY_KIND[task.kind] | wanted))
+        batch = recipe.batch or _by_rows(_BATCHES, rows, _MOST_BATCH)
         epochs = recipe.epochs or min(256, max(8, round(STEPS[task.kind] / -(-rows // batch))))
         return replace(recipe, batch=batch, epochs=epochs)
 
@@ -278,3 +428,33 @@ class Recipe:
 def _by_rows(steps: tuple[tuple[int, _T], ...], rows: int, most: _T) -> _T:
     """Return what goes with the first number of rows that is not exceeded; else ``most``."""
     return next((value for bound, value in steps if rows <= bound), most)
+
+
+# ------------------------------------------------------------------- what annotations say of it
+
+
+def _either(names: Iterable[str]) -> str:
+    """Return "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _losses_by_kind() -> str:
+    return "; ".join(f"{_KINDS[kind]} {_either(found)}" for kind, found in LOSSES.items())
+
+
+def _by_rows_text(steps: tuple[tuple[int, Any], ...], most: Any) -> str:
+    parts = [f"{value:g} up to {bound:,} rows" for bound, value in steps]
+    return ", ".join([*parts, f"{most:g} for more"])
+
+
+def _by_kind_text(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{value:,} {_KINDS[kind]}" for kind, value in values.items())
+
+
+def _default(name: str) -> str:
+    """Return what a setting is by default, if that depends on the task or the number of rows."""
+    value = getattr(Recipe, name)
+    shown = _by_rows_text(FREQUENCIES, value) if name == "frequency" else f"{value}"
+    others = {kind: own[name] for kind, own in BY_KIND.items() if name in own}
+    return "; ".join([shown, *(f"{other} {_KINDS[kind]}" for kind, other in others.items())])

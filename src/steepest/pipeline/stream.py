@@ -3,76 +3,53 @@
 The file is read twice. The first pass counts, and keeps three samples: of the rows to train on,
 from which task and encoder are fitted, of those to validate, and of those to test. The second
 encodes the other rows and puts each in a block on disk, drawn at random
-(`steepest.pipeline.shuffled_blocks`); a
-block fits in memory. An epoch goes through the blocks in an order drawn anew, and through the rows
-of each in an order drawn anew.
+(`steepest.pipeline.shuffled_blocks`); a block fits in memory. An epoch goes through the blocks in
+an order drawn anew, and through the rows of each in an order drawn anew.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import CheckpointError, InputError, TableError
-from ..tables.encoder import Counts, Encoder, counts_text
-from ..tables.split import SPLIT_COLUMN
-from ..trainer import Trainer
-from ..training.checkpoint import Checkpoint
-from ..training.init_from_data import init_from_data
-from ..training.progress import Progress
+from ..tables.encoder import Counts, Encoder
+from ..tables.task import Task
+from ..training.history import History
 from .block_training import BlockTraining
-from .first_pass import Source
+from .first_pass import Source, Survey
 from .fit import Fit, plain_recipe, score_fit
 from .model import Model
+from .notes import Notes
 from .recipe import Recipe
+from .request import Request
 from .shuffled_blocks import Scratch
-from .train import SAMPLE
+from .train import SAMPLE, RunOptions, make_trainer
 
 __all__ = ["fit_stream"]
 
+Array = NDArray[Any]
 Path_ = str | os.PathLike[str]
 
 
-def fit_stream(
-    path: Path_,
-    target: str,
-    *,
-    memory: int,
-    settings: Mapping[str, Any] | None = None,
-    kind: str | None = None,
-    ignore: Iterable[str] = (),
-    test: float = 0.2,
-    validation: float = 0.1,
-    time_limit: float | None = None,
-    callbacks: Callable[[Trainer], Iterable[Callable[[Progress], object]]] | None = None,
-    checkpoint: Checkpoint | None = None,
-    resume: bool = False,
-    say: Callable[[str], None] = lambda _: None,
-) -> Fit:
+def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
     """Train on a file of any size within so much memory, and test on rows that were held out.
 
     Parameters
     ----------
     path : str or path-like
         A table that `steepest.tables.files` reads.
-    target : str
-        The column to predict.
+    request : Request
+        At most `steepest.pipeline.first_pass.SAMPLE` of the rows to test and to validate on are
+        looked at; if they were drawn at random, the rest trains. A checkpoint is written at the end
+        of a block, when due.
     memory : int
         Bytes for rows, beyond the interpreter and the parameters: a fourth for the block in use,
         the rest for samples and for reading.
-    settings, kind, ignore, time_limit, callbacks, resume, say
-        As of `steepest.pipeline.fit.fit_table`.
-    test, validation : float
-        Fractions of the rows to hold out; a column ``split`` goes before them. At most
-        `steepest.pipeline.first_pass.SAMPLE` rows of each are looked at; if they were drawn at
-        random, the rest
-        trains.
-    checkpoint : Checkpoint, optional
-        One is written at the end of a block, when due.
 
     Raises
     ------
@@ -81,89 +58,120 @@ def fit_stream(
     InputError
         If a setting makes no sense.
     """
-    notes: list[str] = []
-
-    def note(text: str) -> None:
-        notes.append(text)
-        say(text)
-
-    recipe_seed = int((settings or {}).get("seed", 0))
-    source = Source(Path(path), target, list(ignore), test, validation, recipe_seed)
+    if request.test_table is not None:
+        raise InputError(
+            "a table read in blocks is tested on rows of its own, not on another table; name them "
+            "in a column split"
+        )
+    notes = Notes(request.say)
+    source = Source(Path(path), request, int(request.settings.get("seed", 0)))
     survey = source.survey(memory)
-    task = source.task(survey, kind)
-    note(task.describe())
-    recipe = Recipe.for_task(task, settings, survey.rows)
+    plan = _plan(source, survey, request, notes)
+    recipe, task, encoder = plan
+    row_bytes = encoder.width * np.dtype(recipe.dtype).itemsize
+    blocks = max(1, -(-4 * survey.rows * row_bytes // memory))
+    target_dtype = recipe.dtype if task.is_regression else "int64"
+    with Scratch(blocks, encoder.width, recipe.dtype, target_dtype, recipe.seed) as scratch:
+        _fill(scratch, source, survey, plan, notes)
+        held_out = _held_out(survey, plan)
+        rows = int(scratch.rows.sum()), len(held_out[1]) if held_out else 0
+        notes.rows(*rows, encoder, f" in {blocks} shuffled blocks on disk")
+        training, ended = _train(scratch, held_out, survey, plan, request.options)
+    notes.add(f"{len(training.rows)} epochs in {training.elapsed:.1f} s")
+    history = History()
+    history.rows = training.rows
+    about = {
+        "history": history.to_dict(),
+        "recipe": plain_recipe(recipe),
+        "rows": dict(zip(("train", "validation"), rows, strict=True)),
+        "seed": recipe.seed,
+    }
+    model = Model(training.trainer.network, recipe.make_loss(task), encoder, task, about)
+    fit = Fit(model, notes.lines, ended=ended)
+    tested = survey.test.table()
+    if tested is not None and ended is None:
+        known = task.encode(survey.typed.column(request.target))
+        score_fit(fit, tested, task.encode(tested.column(request.target)), known)
+    return fit
+
+
+class _Plan(NamedTuple):
+    """What is decided from the sample."""
+
+    recipe: Recipe
+    task: Task
+    encoder: Encoder
+
+
+def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Plan:
+    """Decide what is predicted, by what, and from which inputs."""
+    task = source.task(survey)
+    notes.add(task.describe())
+    recipe = Recipe.for_task(task, request.settings, survey.rows)
     if recipe.ensemble > 1:
         raise InputError(
             f"an ensemble of {recipe.ensemble} needs the table in memory; train one network, or "
             "leave out the limit of memory"
         )
+    recipe.make_loss(task)  # says what is wrong before anything is encoded
+    if source.named:
+        notes.split_column()
+    encoder = Encoder.fit(survey.typed, source.inputs, counts=Counts())
+    notes.unused_columns(encoder)
+    notes.add(
+        f"types, task and encoding are those of {survey.typed.num_rows:,} rows drawn at random"
+    )
+    return _Plan(recipe, task, encoder)
+
+
+def _fill(scratch: Scratch, source: Source, survey: Survey, plan: _Plan, notes: Notes) -> None:
+    """Encode what is not held out, and shuffle it on disk."""
+    odd = Counts()
+    notes.dropped_rows(source.fill(scratch, survey, plan.encoder, plan.task, odd))
+    notes.odd_values(odd)
+    if not scratch.rows.any():
+        raise TableError(f"{source.path} leaves no row for training; hold out fewer")
+
+
+def _held_out(survey: Survey, plan: _Plan) -> tuple[Array, Array] | None:
+    """Return the rows to choose the best epoch by, if there are any."""
+    recipe, task, encoder = plan
+    rows = survey.validation.table()
+    if rows is None:
+        return None
+    loss, y = recipe.make_loss(task), task.encode(rows.column(task.name))
+    X = encoder.transform(rows, dtype=recipe.dtype)
+    return X, loss.targets(y, task.width(loss), recipe.dtype)
+
+
+def _train(
+    scratch: Scratch,
+    held_out: tuple[Array, Array] | None,
+    survey: Survey,
+    plan: _Plan,
+    options: RunOptions,
+) -> tuple[BlockTraining, BaseException | None]:
+    """Go through the blocks for all epochs; return also what ended that early, if anything did."""
+    recipe, task, encoder = plan
     assert recipe.epochs is not None
     assert recipe.batch is not None
-    loss = recipe.make_loss(task)
-    if source.named:
-        note(f"column {SPLIT_COLUMN!r} says which rows train, validate and test; it is no input")
-    odd = Counts()
-    encoder = Encoder.fit(survey.typed, source.inputs, counts=Counts())
-    for name, why in encoder.dropped.items():
-        note(f"column {name!r} not used: {why}")
-    note(f"types, task and encoding are those of {survey.typed.num_rows:,} rows drawn at random")
-    itemsize = np.dtype(recipe.dtype).itemsize
-    blocks = max(1, -(-4 * survey.rows * encoder.width * itemsize // memory))
-    target_dtype = recipe.dtype if task.is_regression else "int64"
-    with Scratch(blocks, encoder.width, recipe.dtype, target_dtype, recipe.seed) as scratch:
-        dropped = source.fill(scratch, survey, encoder, task, odd)
-        if dropped:
-            note(f"{dropped:,} rows dropped: their target is missing or not finite")
-        for line in counts_text(odd):
-            note(line)
-        if not scratch.rows.any():
-            raise TableError(f"{path} leaves no row for training; hold out fewer")
-        held_out = None
-        if (checked := survey.validation.table()) is not None:
-            held_out = (
-                encoder.transform(checked, dtype=recipe.dtype),
-                loss.targets(task.encode(checked.column(target)), task.width(loss), recipe.dtype),
-            )
-        held_rows = 0 if held_out is None else len(held_out[1])
-        note(
-            f"{int(scratch.rows.sum()):,} rows to train in {blocks} shuffled blocks on disk, "
-            f"{held_rows:,} to validate; "
-            f"{len(encoder.columns)} columns become {encoder.width} inputs"
-        )
-        sizes = scratch.rows[scratch.rows > 0]
-        per_epoch = int(np.sum(-(-sizes // np.minimum(recipe.batch, sizes))))
-        steps = recipe.epochs * per_epoch
-        network, rule = recipe.network(task, encoder, steps=steps), recipe.make_rule(steps)
-        some = encoder.transform(survey.typed.slice(0, SAMPLE), dtype=recipe.dtype)
-        init_from_data(network, some, seed=recipe.seed)
-        trainer = Trainer(network, loss, rule, batch=recipe.batch, seed=recipe.seed,
-                          threads=recipe.threads, matmul_dtype=recipe.matmul_dtype)  # fmt: skip
-        training = BlockTraining(
-            trainer, scratch, held_out, recipe, per_epoch, checkpoint,
-            tuple(callbacks(trainer)) if callbacks else (), time_limit,
-        )  # fmt: skip
-        ended: BaseException | None = None
-        try:
-            training.begin(resume)
-            training.run()
-        except (KeyboardInterrupt, CheckpointError) as error:
-            if not trainer.step:
-                raise
-            ended = error
-        finally:
-            training.restore_best()
-    note(f"{len(training.rows)} epochs in {training.elapsed:.1f} s")
-    columns = dict.fromkeys(name for row in training.rows for name in row)
-    history = {name: [row[name] for row in training.rows] for name in columns}
-    about = {
-        "history": history,
-        "recipe": plain_recipe(recipe),
-        "rows": {"train": int(sizes.sum()), "validation": held_rows},
-        "seed": recipe.seed,
-    }
-    fit = Fit(Model(network, loss, encoder, task, about), notes, ended=ended)
-    tested = survey.test.table()
-    if tested is not None and ended is None:
-        score_fit(fit, tested, survey.typed.column(target), target)
-    return fit
+    sizes = scratch.rows[scratch.rows > 0]
+    per_epoch = int(np.sum(-(-sizes // np.minimum(recipe.batch, sizes))))
+    sample = encoder.transform(survey.typed.slice(0, SAMPLE), dtype=recipe.dtype)
+    steps = recipe.epochs * per_epoch
+    trainer = make_trainer(recipe, task, encoder, sample, recipe.seed, steps)
+    training = BlockTraining(
+        trainer, scratch, held_out, recipe, per_epoch, options.checkpoint,
+        tuple(options.callbacks(trainer)) if options.callbacks else (), options.time_limit,
+    )  # fmt: skip
+    ended: BaseException | None = None
+    try:
+        training.begin(options.resume)
+        training.run()
+    except (KeyboardInterrupt, CheckpointError) as error:
+        if not trainer.step:
+            raise
+        ended = error
+    finally:
+        training.restore_best()
+    return training, ended

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +15,20 @@ from ..errors import CheckpointError, InputError
 from ..layers import Average, Concat, Sequential
 from ..metrics import GREATER_IS_BETTER, Metric, labels, metrics_named
 from ..network import Network
+from ..settings import Setting
 from ..trainer import Trainer
+from ..training.checkpoint import Checkpoint
 from ..training.init_from_data import init_from_data
 from ..training.progress import Progress
+from ..validate import number
 
 if TYPE_CHECKING:
     from ..tables.encoder import Encoder
     from ..tables.task import Task
-    from ..training.checkpoint import Checkpoint
     from ..training.history import History
     from .recipe import Recipe
 
-__all__ = ["Trained", "train_recipe"]
+__all__ = ["Callbacks", "RunOptions", "Trained", "TrainingData", "make_trainer", "train_recipe"]
 
 Array = NDArray[Any]
 Callbacks = Callable[[Trainer], Iterable[Callable[[Progress], object]]]
@@ -56,20 +59,70 @@ class Trained:
     ended: BaseException | None = None
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """Encoded rows to train on, and rows to choose the best epoch by.
+
+    Attributes
+    ----------
+    X, y : ndarray
+        The rows to train on.
+    weights : ndarray, optional
+        Of these rows.
+    held_out : tuple, optional
+        ``(X, y)`` or ``(X, y, weights)``, to choose the best epoch by: that of the highest
+        weighted accuracy, the last among equals; for numbers, and where classes have no
+        probabilities, that of the lowest loss. Without it the last epoch is kept.
+    """
+
+    X: Array
+    y: Array
+    weights: Array | None = None
+    held_out: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a training is limited, watched and kept. What it computes is the recipe's.
+
+    Attributes
+    ----------
+    time_limit : float, optional
+        Seconds, for all members together; each may use its share and what others left.
+    callbacks : callable, optional
+        Makes the callbacks of each member's trainer.
+    metrics : iterable of str or callable, or mapping
+        Evaluated on the rows held out after every epoch, for the histories.
+    checkpoint : Checkpoint, optional
+        Where the state of the training is kept.
+    resume : bool
+        Go on from the last checkpoint, if there is one.
+    """
+
+    time_limit: Annotated[
+        float | None,
+        Setting(
+            "The training",
+            "Stop after this many seconds, and keep the best network until then.",
+            "no limit",
+        ),
+    ] = None
+    callbacks: Callbacks | None = None
+    metrics: Iterable[str | Metric] | Mapping[str, Metric] = ()
+    checkpoint: Checkpoint | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.time_limit is not None:
+            number("settings", "time_limit", self.time_limit, above=0)
+
+
 def train_recipe(
     recipe: Recipe,
     task: Task,
     encoder: Encoder,
-    X: Array,
-    y: Array,
-    *,
-    weights: Array | None = None,
-    held_out: tuple[Any, ...] | None = None,
-    metrics: Iterable[str | Metric] | Mapping[str, Metric] = (),
-    callbacks: Callbacks | None = None,
-    time_limit: float | None = None,
-    checkpoint: Checkpoint | None = None,
-    resume: bool = False,
+    data: TrainingData,
+    options: RunOptions = RunOptions(),
 ) -> Trained:
     """Train the members of a recipe one after the other.
 
@@ -78,26 +131,9 @@ def train_recipe(
     recipe : Recipe
         With its batch and epochs (`Recipe.for_task`).
     task, encoder
-        What is predicted, and what wrote ``X``.
-    X, y : ndarray
-        The training rows, encoded.
-    weights : ndarray, optional
-        Of the rows.
-    held_out : tuple, optional
-        ``(X, y)`` or ``(X, y, weights)``, to choose the best epoch by: that of the highest
-        weighted accuracy, the last among equals; for numbers, and where classes have no
-        probabilities, that of the lowest loss. Without it the last epoch is kept.
-    metrics : iterable of str or callable, or mapping
-        Evaluated on ``held_out`` after every epoch, for the histories.
-    callbacks : callable, optional
-        Makes the callbacks of each member's trainer.
-    time_limit : float, optional
-        Seconds, for all members together; each may use its share and what others left.
-
-    checkpoint : Checkpoint, optional
-        Where the state of the training is kept.
-    resume : bool
-        Go on from the last checkpoint, if there is one.
+        What is predicted, and what wrote ``data.X``.
+    data : TrainingData
+    options : RunOptions
 
     Raises
     ------
@@ -106,59 +142,86 @@ def train_recipe(
     KeyboardInterrupt, CheckpointError
         If that comes before the first step.
     """
-    if checkpoint is not None and recipe.ensemble > 1:
+    if options.checkpoint is not None and recipe.ensemble > 1:
         raise InputError(
             f"checkpoints serve the training of one network, not of an ensemble of "
             f"{recipe.ensemble}; leave out one of the two"
         )
-    assert recipe.epochs is not None
-    assert recipe.batch is not None
-    loss, rule = recipe.make_loss(task), recipe.make_rule()
-    by_accuracy = held_out is not None and not task.is_regression and recipe.loss != "hinge"
-    monitor = "accuracy" if by_accuracy else "validation_loss"
-    named = metrics_named(metrics)
-    if by_accuracy:
-        assert held_out is not None
-        named["accuracy"] = _accuracy((*held_out, None)[2])
+    monitor = _monitored(recipe, task, data)
+    deadline = time.perf_counter() + (options.time_limit or math.inf)
     members: list[Network] = []
     histories: list[History] = []
-    deadline = None if time_limit is None else time.perf_counter() + time_limit
     ended: BaseException | None = None
     for k in range(recipe.ensemble):
         seed = recipe.seed + k
-        network = recipe.network(task, encoder, seed)
-        rows = np.random.default_rng(seed).permutation(len(X))[:SAMPLE]
-        init_from_data(network, X[rows], seed=seed)
-        trainer = Trainer(network, loss, rule, batch=recipe.batch, seed=seed,
-                          threads=recipe.threads, matmul_dtype=recipe.matmul_dtype)  # fmt: skip
-        left = None
-        if deadline is not None:
-            left = (deadline - time.perf_counter()) / (recipe.ensemble - k)
+        rows = np.random.default_rng(seed).permutation(len(data.X))[:SAMPLE]
+        trainer = make_trainer(recipe, task, encoder, data.X[rows], seed)
+        left = (deadline - time.perf_counter()) / (recipe.ensemble - k)
         try:
-            trainer.fit(
-                X, y,
-                weights=weights,
-                epochs=recipe.epochs,
-                validation=held_out,
-                metrics=named,
-                monitor=monitor,
-                patience=(recipe.patience or recipe.epochs) if held_out else None,
-                callbacks=callbacks(trainer) if callbacks else (),
-                time_limit=left,
-                checkpoint=checkpoint,
-                resume=resume,
-            )  # fmt: skip
+            _fit(trainer, recipe, data, options, monitor, left)
         except (KeyboardInterrupt, CheckpointError) as error:
             if not members and not trainer.step:
                 raise
             ended = error
         if len(trainer.history) or not members:
-            members.append(network)
+            members.append(trainer.network)
             histories.append(trainer.history)
         if ended is not None:
             break
     best = [_best(history, monitor) for history in histories]
     return Trained(_average(members, recipe), histories, best, ended)
+
+
+def make_trainer(
+    recipe: Recipe, task: Task, encoder: Encoder, sample: Array, seed: int, steps: int | None = None
+) -> Trainer:
+    """Return a trainer of a new network, whose initial values fit a sample of encoded rows.
+
+    ``steps`` is what its schedules stretch over, as of `Recipe.network`.
+    """
+    assert recipe.batch is not None
+    network = recipe.network(task, encoder, seed, steps)
+    init_from_data(network, sample, seed=seed)
+    return Trainer(
+        network, recipe.make_loss(task), recipe.make_rule(steps),
+        batch=recipe.batch, seed=seed, threads=recipe.threads, matmul_dtype=recipe.matmul_dtype,
+    )  # fmt: skip
+
+
+def _fit(
+    trainer: Trainer,
+    recipe: Recipe,
+    data: TrainingData,
+    options: RunOptions,
+    monitor: str,
+    seconds: float,
+) -> None:
+    """Train one member."""
+    assert recipe.epochs is not None
+    metrics = metrics_named(options.metrics)
+    if monitor == "accuracy":
+        assert data.held_out is not None
+        metrics["accuracy"] = _accuracy((*data.held_out, None)[2])
+    trainer.fit(
+        data.X,
+        data.y,
+        weights=data.weights,
+        epochs=recipe.epochs,
+        validation=data.held_out,
+        metrics=metrics,
+        monitor=monitor,
+        patience=(recipe.patience or recipe.epochs) if data.held_out else None,
+        callbacks=options.callbacks(trainer) if options.callbacks else (),
+        time_limit=None if options.time_limit is None else seconds,
+        checkpoint=options.checkpoint,
+        resume=options.resume,
+    )
+
+
+def _monitored(recipe: Recipe, task: Task, data: TrainingData) -> str:
+    """Return the column of the history that the best epoch is chosen by."""
+    by_accuracy = data.held_out is not None and not task.is_regression and recipe.loss != "hinge"
+    return "accuracy" if by_accuracy else "validation_loss"
 
 
 def _accuracy(weights: Array | None) -> Metric:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ModelError
+from ..validate import FORMER_NAMES
 
 __all__ = ["SCHEMA", "migrate"]
 
@@ -36,7 +37,17 @@ def migrate(record: Record) -> Record:
         )
     for version in range(schema, SCHEMA):
         record = {**_STEPS[version](record), "schema": version + 1}
-    return record
+    return _with_names_of_today(record)
+
+
+def _with_names_of_today(record: Record) -> Record:
+    """Rename settings of the recipe that were called otherwise when the model was written."""
+    about = record.get("about")
+    recipe = about.get("recipe") if isinstance(about, Mapping) else None
+    if not isinstance(about, Mapping) or not isinstance(recipe, Mapping):
+        return record
+    recipe = {FORMER_NAMES.get(name, name): value for name, value in recipe.items()}
+    return {**record, "about": {**about, "recipe": recipe}}
 
 
 def _from_1(record: Record) -> Record:

@@ -47,7 +47,13 @@ class Split:
 
 
 def split_rows(
-    table: pa.Table, task: Task, *, test: float = 0.2, validation: float = 0.1, seed: int = 0
+    table: pa.Table,
+    task: Task,
+    *,
+    labels: NDArray[Any] | None = None,
+    test: float = 0.2,
+    validation: float = 0.1,
+    seed: int = 0,
 ) -> Split:
     """Split the rows of a table.
 
@@ -62,6 +68,8 @@ def split_rows(
         Rows whose target `task.encode` takes.
     task : Task
         What is to be predicted.
+    labels : ndarray, optional
+        The rows' targets, where they are encoded already.
     test : float
         The share of the rows for the test, 0 for none.
     validation : float
@@ -81,8 +89,9 @@ def split_rows(
     """
     for name, share in (("test", test), ("validation", validation)):
         fraction("split", name, share)
-    labels = np.zeros(table.num_rows, np.int64)
-    if not task.is_regression:
+    if task.is_regression:
+        labels = np.zeros(table.num_rows, np.int64)
+    elif labels is None:
         labels = task.encode(table.column(task.name))
     named = _named_parts(table, task)
     if named is None:

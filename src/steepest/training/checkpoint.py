@@ -28,7 +28,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from ..arrays import is_sparse
 from ..errors import CheckpointError, InputError
 from ..records import fits, parse
+from ..settings import Setting
 from ..system.files import is_plain, read_plain, remove_parts, write_durably
 from ..system.memory import physical_memory
 from ..validate import one_of
@@ -130,9 +131,21 @@ class Checkpoint:
     def __init__(
         self,
         folder: str | os.PathLike[str],
-        every: str = "30 seconds",
+        every: Annotated[
+            str,
+            Setting(
+                "Checkpoints",
+                "How often to save the state, like '2 epochs', '500 steps' or '30 seconds'.",
+            ),
+        ] = "30 seconds",
         *,
-        on_fault: str = "continue",
+        on_fault: Annotated[
+            str,
+            Setting(
+                "Checkpoints",
+                "Whether to continue or to stop if the state can't be saved.",
+            ),
+        ] = "continue",
         report: Callable[[str], None] | None = None,
     ) -> None:
         found = _EVERY.fullmatch(every.strip()) if isinstance(every, str) else None
