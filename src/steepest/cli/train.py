@@ -122,13 +122,13 @@ def train(
     plugins.use(*(plugin or ()))
     given = _given(context, config)
     kept = _checkpoint(given, resume)
+    if out is not None:
+        check_place(out)
     say: Callable[[str], None] = (lambda _: None) if quiet else (lambda text: print(text))
     with _bar(quiet) as callbacks:
         request = _request(
             given, test_table, say, _watching(callbacks) if watch else callbacks, kept, resume
         )
-        if out is not None:
-            check_place(out)
         if kept is not None and resume:
             say(f"going on from step {kept.steps[-1]:,}" if kept.steps else
                 f"no checkpoint in {kept.folder} yet: from the beginning")  # fmt: skip
@@ -254,9 +254,8 @@ def _read_config(path: Path, known: list[str]) -> dict[str, Any]:
     options = {name.replace("-", "_"): value for name, value in options.items()}
     odd = sorted(set(options) - set(known))
     if odd:
-        raise InputError(
-            f"{path}: no option {', '.join(odd)}; there are {', '.join(sorted(known))}"
-        )
+        present = sorted(set(known) - set(FORMER_NAMES))
+        raise InputError(f"{path}: no option {', '.join(odd)}; there are {', '.join(present)}")
     return options
 
 

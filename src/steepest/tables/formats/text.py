@@ -76,19 +76,23 @@ class Text:
         types = {name: schema.get(name, pa.string()) for name in names}
         done = 0
         for size in (STREAM_BYTES, BLOCK_BYTES):
-            skipped = 0
             try:
-                with self._bytes(file) as source:
-                    for batch in pacsv.open_csv(source, **_options(delimiter, size, types)):
-                        old = min(done - skipped, batch.num_rows)
-                        skipped += old
-                        if old < batch.num_rows:
-                            done = skipped = done + batch.num_rows - old
-                            yield batch.slice(old)
+                for batch in self._batches(file, _options(delimiter, size, types), done):
+                    done += batch.num_rows
+                    yield batch
                 return
             except pa.ArrowInvalid as error:  # a row that is longer than a block
                 if size == BLOCK_BYTES or "straddl" not in str(error):
                     raise
+
+    def _batches(self, file: Path, options: dict[str, Any], skip: int) -> Iterator[pa.RecordBatch]:
+        """Yield the batches that come after so many rows."""
+        with self._bytes(file) as source:
+            for batch in pacsv.open_csv(source, **options):
+                old = min(skip, batch.num_rows)
+                skip -= old
+                if old < batch.num_rows:
+                    yield batch.slice(old)
 
     def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer:
         return _TextWriter(sink, schema, self.delimiter, self.gz)
