@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from steepest.settings import Setting, described, numbers_of
+from steepest.settings import Setting, declared, numbers_of
 
 SIZE, NAME = Setting("Sizes", "How large it is."), Setting("Names", "How it is called.", "nobody")
 
@@ -27,10 +27,10 @@ class Other:
         pass
 
 
-def test_settings_are_described_in_their_order():
+def test_settings_are_declared_in_their_order():
     expected = [("size", float, inspect.Parameter.empty, SIZE), ("name", str | None, None, NAME)]
-    assert described(Thing) == described(Larger) == expected
-    assert described(Other) == [("size", float, 0.5, SIZE)]
+    assert declared(Thing) == declared(Larger) == expected
+    assert declared(Other) == [("size", float, 0.5, SIZE)]
 
 
 def test_numbers_are_those_among_the_fields():

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 import numpy as np
 
-__all__ = ["Described", "Setting", "described", "numbers_of"]
+__all__ = ["Declared", "Setting", "declared", "numbers_of"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Setting:
     value: str = ""
 
 
-class Described(NamedTuple):
+class Declared(NamedTuple):
     """A setting: its name, its type, its default value, and what it says of itself."""
 
     name: str
@@ -45,7 +45,7 @@ class Described(NamedTuple):
     setting: Setting
 
 
-def described(cls: type) -> list[Described]:
+def declared(cls: type) -> list[Declared]:
     """Return the fields of a dataclass, or the arguments of a class, that have a `Setting`.
 
     A value of `inspect.Parameter.empty` means that there is no default.
@@ -58,7 +58,7 @@ def described(cls: type) -> list[Described]:
         if get_origin(hint) is Annotated:
             kind, *extras = get_args(hint)
             settings = [extra for extra in extras if isinstance(extra, Setting)]
-            found += [Described(name, kind, parameter.default, setting) for setting in settings]
+            found += [Declared(name, kind, parameter.default, setting) for setting in settings]
     return found
 
 

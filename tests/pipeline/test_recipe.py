@@ -6,7 +6,7 @@ import pytest
 
 from steepest import InputError, layers, losses, rules
 from steepest.pipeline.recipe import BY_KIND, LOSSES, RULES, SCHEDULES, Recipe
-from steepest.settings import described
+from steepest.settings import declared
 from steepest.tables.encoder import Encoder
 from steepest.tables.task import infer_task
 
@@ -123,7 +123,7 @@ def test_a_former_name_is_taken_with_a_warning():
 
 
 def test_every_setting_says_what_it_is_and_what_it_is_by_default():
-    said = {one.name: one for one in described(Recipe)}
+    said = {one.name: one for one in declared(Recipe)}
     assert tuple(said) == Recipe.names()
     for one in said.values():
         assert one.setting.help.endswith(".")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import typer
 
 from ..errors import InputError
-from ..settings import Described, described
+from ..settings import Declared, declared
 
 __all__ = [
     "FLAG",
@@ -56,7 +56,7 @@ def table_help(what: str) -> str:
 
 def options_of(cls: type) -> list[inspect.Parameter]:
     """Return an option for each setting of a class that has a `steepest.settings.Setting`."""
-    return [_option(one) for one in described(cls)]
+    return [_option(one) for one in declared(cls)]
 
 
 def settings_of(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,11 +67,11 @@ def settings_of(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
     InputError
         If a text is no list of what it should be a list of.
     """
-    known = [one for one in described(cls) if one.name in given]
+    known = [one for one in declared(cls) if one.name in given]
     return {one.name: _read(one, given[one.name]) for one in known}
 
 
-def _option(one: Described) -> inspect.Parameter:
+def _option(one: Declared) -> inspect.Parameter:
     items = _items(one.kind)
     value = None if one.value is inspect.Parameter.empty else one.value
     kind: Any = next(kind for kind in _members(one.kind) if kind is not NoneType)
@@ -93,7 +93,7 @@ def _option(one: Described) -> inspect.Parameter:
     )
 
 
-def _read(one: Described, value: Any) -> Any:
+def _read(one: Declared, value: Any) -> Any:
     """Return the value of a setting, of what the command line or a file has."""
     items = _items(one.kind)
     if not items or not isinstance(value, str):
