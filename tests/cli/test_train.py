@@ -1,6 +1,8 @@
 """The options of ``steepest train``: made of settings that are declared once."""
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -100,13 +102,24 @@ def test_values_of_another_type_are_told(table, text, words):
 
 
 def test_a_former_name_is_taken_and_the_present_one_is_said(table):
-    found, done = train(table, "--products", "bfloat16")
-    assert found["matmul_dtype"] == "bfloat16"
-    assert "products is called matmul_dtype now" in done.stderr
-    assert "products" not in done.stdout
     (table.parent / "c.toml").write_text("products = 'bfloat16'\n")
-    found, done = train(table, "--config", str(table.parent / "c.toml"))
-    assert found["matmul_dtype"] == "bfloat16"
-    assert "c.toml: products is called matmul_dtype now" in done.stderr
+    for flags, where in (
+        (["--products", "bfloat16"], "train"),
+        (["--config", str(table.parent / "c.toml")], "c.toml"),
+    ):
+        found, done = train(table, *flags)
+        assert found["matmul_dtype"] == "bfloat16"
+        assert f"{where}: products is called matmul_dtype now" in done.output
     _, done = train(table, "--matmul-dtype", "bfloat16")
-    assert not done.stderr
+    assert "products" not in done.output
+
+
+def test_a_former_name_is_said_on_the_standard_error(table):
+    options = "--target", "y", "--products", "bfloat16", "--epochs", "1", "--layers", "4"
+    command = [sys.executable, "-m", "steepest", "train", str(table), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "products" not in done.stdout
+    assert done.stderr == (
+        "steepest: train: products is called matmul_dtype now; the former name goes with the next "
+        "release\n"
+    )
