@@ -23,6 +23,7 @@ from numba import types
 from numba.core.errors import NumbaError
 
 from ..errors import InputError
+from ..kernels import matmul, matmul_bfloat16
 from ..kernels.atomics import fetch_add
 from . import bfloat16  # noqa: F401  (with simd: registers what stands for plain functions)
 from .intrinsics import FLAGS, INSTEAD, pointer, real
@@ -198,7 +199,9 @@ def _jitable(function: Callable[..., Any]) -> Callable[..., Any]:
 @functools.cache
 def _compiled(helper: Callable[..., Any]) -> Any:
     """Return a helper of kernels compiled, once for all kernels that call it."""
-    return numba.njit(_jitable(helper), **_INNER)
+    merged = helper in (*matmul.FRAMEWORK, *matmul_bfloat16.FRAMEWORK)
+    flags = {**_INNER, "inline": "always"} if merged else _INNER
+    return numba.njit(_jitable(helper), **flags)
 
 
 def _emit(entry: Any, symbol: str, *, as_c: bool = False) -> bytes:

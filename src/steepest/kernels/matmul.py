@@ -50,7 +50,7 @@ from .simd import (
     scratch,
 )
 
-__all__ = ["gemm", "multiply_blocks", "read_arguments"]
+__all__ = ["FRAMEWORK", "gemm", "multiply_blocks", "read_arguments"]
 
 
 LIKE = np.float64(0)
@@ -314,3 +314,20 @@ def write_edge_tile(edge_tile: int, rows: int, width: int, beta: Any, c: int, ro
             if beta != 0:
                 value += beta * peek(beta, at)
             poke(at, value)
+
+
+FRAMEWORK: tuple[Callable[..., Any], ...] = (
+    multiply_blocks,
+    multiply_block,
+    read_arguments,
+    _matrix,
+    block_of,
+    panel_of,
+    lines_ahead,
+    pack_panel,
+)
+"""What the compiler makes one function of with `gemm`.
+
+As functions of their own, each would be optimised together with all that it calls, and the
+micro-kernel five times over: twice the time to compile.
+"""
