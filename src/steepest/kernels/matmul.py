@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from .packing import Matrix, lies_by_rows, pack_block, pack_panel
+from .packing import Matrix, copy_panel, lies_by_rows, pack_block, pack_panel
 from .simd import (
     BLOCK_ROWS,
     CACHE_LINE,
@@ -325,6 +325,7 @@ FRAMEWORK: tuple[Callable[..., Any], ...] = (
     panel_of,
     lines_ahead,
     pack_panel,
+    copy_panel,
 )
 """What the compiler makes one function of with `gemm`.
 
