@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steepest.errors import InputError
+from steepest.schedule import Schedule, for_steps
 from steepest.schedules import (
     Constant,
     Cosine,
@@ -15,9 +16,7 @@ from steepest.schedules import (
     InverseScaling,
     OneCycle,
     ReduceOnPlateau,
-    Schedule,
     Step,
-    for_steps,
 )
 
 ALL = [

@@ -3,196 +3,64 @@
 Compose a `Network` of layers, give a `Trainer` a loss and an update rule, and fit.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .system.support import check_support
+from .system.support import check_support as _check_support
 
-check_support()  # before what would fail on other systems in its own words
+_check_support()  # before what would fail on other systems in its own words
 
-from .checking import Report, check
-from .errors import (
-    CheckError,
-    CheckpointError,
-    DivergenceError,
-    InputError,
-    KernelError,
-    ModelError,
-    PluginError,
-    SteepestError,
-    TableError,
-)
-from .inspection.gradients import (
-    ExampleNorms,
-    Gradient,
-    Gradients,
-    Moments,
-    example_norms,
-    gradient,
-    gradient_moments,
-    per_example_gradients,
-)
-from .inspection.hardest import Ranking, hardest_examples
-from .inspection.importance import Importance, importance
-from .inspection.watch import Watch
-from .interchange.onnx_export import export_onnx
-from .interchange.onnx_import import import_onnx
-from .interchange.state_dict import from_state_dict, to_state_dict
-from .layer import Layer, Parameter
-from .layers import (
-    ELU,
-    GELU,
-    SELU,
-    Average,
-    Concat,
-    Dense,
-    Dropout,
-    Embedding,
-    Identity,
-    LayerNorm,
-    LeakyReLU,
-    Mish,
-    Parallel,
-    Parametric,
-    Periodic,
-    ReLU,
-    Residual,
-    RootScale,
-    Scale,
-    Sequential,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
-from .loss import Loss
-from .losses import (
-    Absolute,
-    Hinge,
-    Huber,
-    Logistic,
-    Poisson,
-    Quantile,
-    SoftmaxCrossEntropy,
-    Squared,
-)
-from .network import Network
-from .pipeline.conformal import conformal_margin
-from .rule import Rule
-from .rules import SGD, Adagrad, Adam, AdamW, RMSprop
-from .schedules import (
-    Cosine,
-    CosLog4,
-    Exponential,
-    FlatCosine,
-    InverseScaling,
-    OneCycle,
-    ReduceOnPlateau,
-    Step,
-)
-from .trainer import Trainer
-from .training.checkpoint import Checkpoint
-from .training.history import History
-from .training.init_from_data import init_from_data
-from .training.progress import Progress
+from .checking import Report as Report
+from .checking import check as check
+from .errors import CheckError as CheckError
+from .errors import CheckpointError as CheckpointError
+from .errors import DivergenceError as DivergenceError
+from .errors import InputError as InputError
+from .errors import KernelError as KernelError
+from .errors import ModelError as ModelError
+from .errors import PluginError as PluginError
+from .errors import SteepestError as SteepestError
+from .errors import TableError as TableError
+from .inspection.gradients import ExampleNorms as ExampleNorms
+from .inspection.gradients import Gradient as Gradient
+from .inspection.gradients import Gradients as Gradients
+from .inspection.gradients import Moments as Moments
+from .inspection.gradients import example_norms as example_norms
+from .inspection.gradients import gradient as gradient
+from .inspection.gradients import gradient_moments as gradient_moments
+from .inspection.gradients import per_example_gradients as per_example_gradients
+from .inspection.hardest import Ranking as Ranking
+from .inspection.hardest import hardest_examples as hardest_examples
+from .inspection.importance import Importance as Importance
+from .inspection.importance import importance as importance
+from .inspection.watch import Watch as Watch
+from .interchange.onnx_export import export_onnx as export_onnx
+from .interchange.onnx_import import import_onnx as import_onnx
+from .interchange.state_dict import from_state_dict as from_state_dict
+from .interchange.state_dict import to_state_dict as to_state_dict
+from .layer import Layer as Layer
+from .layer import Parameter as Parameter
+from .layers import *
+from .loss import Loss as Loss
+from .losses import *
+from .network import Network as Network
+from .pipeline.conformal import conformal_margin as conformal_margin
+from .rule import Rule as Rule
+from .rules import *
+from .schedule import Schedule as Schedule
+from .schedules import *
+from .trainer import Trainer as Trainer
+from .training.checkpoint import Checkpoint as Checkpoint
+from .training.history import History as History
+from .training.init_from_data import init_from_data as init_from_data
+from .training.progress import Progress as Progress
 
 if TYPE_CHECKING:
-    from .estimators import MLPClassifier, MLPRegressor
-    from .estimators.tabular import TabularClassifier, TabularRegressor
+    from .estimators import MLPClassifier as MLPClassifier
+    from .estimators import MLPRegressor as MLPRegressor
+    from .estimators.tabular import TabularClassifier as TabularClassifier
+    from .estimators.tabular import TabularRegressor as TabularRegressor
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
-    "SGD",
-    "Absolute",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Average",
-    "CheckError",
-    "Checkpoint",
-    "CheckpointError",
-    "Concat",
-    "CosLog4",
-    "Cosine",
-    "Dense",
-    "DivergenceError",
-    "Dropout",
-    "Embedding",
-    "ExampleNorms",
-    "Exponential",
-    "FlatCosine",
-    "Gradient",
-    "Gradients",
-    "Hinge",
-    "History",
-    "Huber",
-    "Identity",
-    "Importance",
-    "InputError",
-    "InverseScaling",
-    "KernelError",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Logistic",
-    "Loss",
-    "MLPClassifier",
-    "MLPRegressor",
-    "Mish",
-    "ModelError",
-    "Moments",
-    "Network",
-    "OneCycle",
-    "Parallel",
-    "Parameter",
-    "Parametric",
-    "Periodic",
-    "PluginError",
-    "Poisson",
-    "Progress",
-    "Quantile",
-    "RMSprop",
-    "Ranking",
-    "ReLU",
-    "ReduceOnPlateau",
-    "Report",
-    "Residual",
-    "RootScale",
-    "Rule",
-    "Scale",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "SoftmaxCrossEntropy",
-    "Softplus",
-    "Squared",
-    "SteepestError",
-    "Step",
-    "TableError",
-    "TabularClassifier",
-    "TabularRegressor",
-    "Tanh",
-    "Trainer",
-    "Watch",
-    "check",
-    "conformal_margin",
-    "example_norms",
-    "export_onnx",
-    "from_state_dict",
-    "gradient",
-    "gradient_moments",
-    "hardest_examples",
-    "import_onnx",
-    "importance",
-    "init_from_data",
-    "per_example_gradients",
-    "to_state_dict",
-]
 
 _LAZY = {
     "MLPClassifier": ".estimators",
@@ -201,13 +69,16 @@ _LAZY = {
     "TabularRegressor": ".estimators.tabular",
 }
 
+if not TYPE_CHECKING:  # checkers go by the imports above: ``x as x`` and ``*`` are exports
+    _own = {n for n, x in list(vars().items()) if getattr(x, "__module__", "").startswith(__name__)}
+    __all__ = sorted(name for name in {*_own, *_LAZY} if name[0] != "_")
 
-def __getattr__(name: str) -> Any:
-    """Import what needs scikit-learn when it is first asked for."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    def __getattr__(name):
+        """Import what needs scikit-learn when it is first asked for."""
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
 
-    value = getattr(import_module(_LAZY[name], __name__), name)
-    globals()[name] = value
-    return value
+        value = getattr(import_module(_LAZY[name], __name__), name)
+        globals()[name] = value
+        return value

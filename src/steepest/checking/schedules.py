@@ -7,7 +7,7 @@ from dataclasses import is_dataclass
 import numpy as np
 
 from ..layer import described
-from ..schedules import Schedule, for_steps
+from ..schedule import Schedule, for_steps
 from .differences import compare
 from .report import Finding, Report
 

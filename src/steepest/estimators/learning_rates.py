@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schedules import Schedule
+from ..schedule import Schedule
 from ..training.learning_rates import Monitored, rates_of
 
 __all__ = ["STOP", "Adaptive", "InverseScaling", "LearningRate", "Scheduled"]

@@ -1,55 +1,41 @@
-"""The layers. `steepest.layer` has the contract that they all follow."""
+"""The layers. `steepest.layer` has the contract that they all follow.
 
-from .average import Average
-from .concat import Concat
-from .dense import Dense
-from .dropout import Dropout
-from .elu import ELU
-from .embedding import Embedding
-from .gelu import GELU
-from .identity import Identity
-from .layer_norm import LayerNorm
-from .leaky_relu import LeakyReLU
-from .mish import Mish
-from .parallel import Parallel
-from .parametric import Parametric
-from .periodic import Periodic
-from .relu import ReLU
-from .residual import Residual
-from .root_scale import RootScale
-from .scale import Scale
-from .selu import SELU
-from .sequential import Sequential
-from .sigmoid import Sigmoid
-from .silu import SiLU
-from .softmax import Softmax
-from .softplus import Softplus
-from .tanh import Tanh
+Every file here is imported, and its classes are exported. Type checkers and editors don't run code:
+for them alone each class has a line here too.
+"""
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
-    "Average",
-    "Concat",
-    "Dense",
-    "Dropout",
-    "Embedding",
-    "Identity",
-    "LayerNorm",
-    "LeakyReLU",
-    "Mish",
-    "Parallel",
-    "Parametric",
-    "Periodic",
-    "ReLU",
-    "Residual",
-    "RootScale",
-    "Scale",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-]
+from typing import TYPE_CHECKING
+
+from ..collect import collect
+from ..layer import Layer
+
+if TYPE_CHECKING:
+    from .average import Average as Average
+    from .concat import Concat as Concat
+    from .dense import Dense as Dense
+    from .dropout import Dropout as Dropout
+    from .elu import ELU as ELU
+    from .embedding import Embedding as Embedding
+    from .gelu import GELU as GELU
+    from .identity import Identity as Identity
+    from .layer_norm import LayerNorm as LayerNorm
+    from .leaky_relu import LeakyReLU as LeakyReLU
+    from .mish import Mish as Mish
+    from .parallel import Parallel as Parallel
+    from .parametric import Parametric as Parametric
+    from .periodic import Periodic as Periodic
+    from .relu import ReLU as ReLU
+    from .residual import Residual as Residual
+    from .root_scale import RootScale as RootScale
+    from .scale import Scale as Scale
+    from .selu import SELU as SELU
+    from .sequential import Sequential as Sequential
+    from .sigmoid import Sigmoid as Sigmoid
+    from .silu import SiLU as SiLU
+    from .softmax import Softmax as Softmax
+    from .softplus import Softplus as Softplus
+    from .tanh import Tanh as Tanh
+else:
+    _found = collect(__name__, Layer)
+    globals().update(_found)
+    __all__ = [*_found]

@@ -58,3 +58,6 @@ class Average(Layer):
             for k in range(parts):
                 for j in range(q):
                     dx[i, k * q + j] = share * dy[i, j]
+
+
+examples = (Average(3),)

@@ -7,6 +7,10 @@ from ..engine.operands import Buffer
 from ..kernels.moves import add_columns, copy_columns
 from ..layer import Array, Layer
 from ._combinator import Combinator
+from .dense import Dense
+from .identity import Identity
+from .sequential import Sequential
+from .silu import SiLU
 
 __all__ = ["Concat"]
 
@@ -61,3 +65,6 @@ class Concat(Combinator):
             return dx
 
         return y, backward
+
+
+examples = (Concat(Identity(), Dense(4), Sequential(Dense(18), SiLU())),)

@@ -102,3 +102,11 @@ class Dense(Layer):
     ) -> bool:
         example_gradients.lower(low, what, kernel, {**names, "bias": int(self.bias)})
         return True
+
+
+examples = (
+    Dense(3),  # A by rows
+    Dense(33),  # A by columns
+    Dense(3, bias=False),
+    Dense(33, bias=False),
+)

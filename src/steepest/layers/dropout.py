@@ -17,7 +17,7 @@ import numpy as np
 from ..emitter import Backward
 from ..kernels.random import squares
 from ..layer import Array, Layer
-from ..schedules import Schedule
+from ..schedules import FlatCosine, Schedule
 from ..validate import fraction
 
 if TYPE_CHECKING:
@@ -93,3 +93,6 @@ def mask(x: Array, y: Array, rate: float, key: int, step: int, rows: range) -> N
         for j in range(p - p % 4, p):
             y[i, j] = x[i, j] * (zero if bits & low < threshold else kept)
             bits = bits >> part
+
+
+examples = (Dropout(0.5), Dropout(0.0), Dropout(FlatCosine(0.5)))

@@ -52,3 +52,6 @@ class ELU(Layer):
                 v, d = x[i, j], dy[i, j]
                 low = d * scale * exp(zero if v > zero else v, x)
                 dx[i, j] = d if v > zero else low
+
+
+examples = (ELU(), ELU(1.5))

@@ -103,3 +103,6 @@ class Embedding(Layer):
                 if first <= code < last:  # every thread owns some of the codes
                     for d in range(dim):
                         dE[code, d] += alpha * dy[i, j * dim + d]
+
+
+examples = (Embedding(4, 3), Embedding(7, 1))

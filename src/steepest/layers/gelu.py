@@ -45,3 +45,6 @@ class GELU(Layer):
                 v = x[i, j]
                 p = half * math.erfc(-v * root)
                 dx[i, j] = dy[i, j] * (p + v * density * exp(-half * v * v, x))
+
+
+examples = (GELU(),)

@@ -29,3 +29,6 @@ class Identity(Layer):
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         """Emit nothing; return x, and dx = dy."""
         return x, lambda dy, wants_dx: dy if wants_dx else None
+
+
+examples = (Identity(),)

@@ -149,3 +149,6 @@ class LayerNorm(Layer):
                 d = alpha * dy[r, j] * dy[r, j]
                 dgamma[j] += d * u * u
                 dbeta[j] += d
+
+
+examples = (LayerNorm(), LayerNorm(eps=0.1))

@@ -51,3 +51,6 @@ class LeakyReLU(Layer):
             for j in units:
                 d = dy[i, j]
                 dx[i, j] = d if x[i, j] > zero else slope * d
+
+
+examples = (LeakyReLU(), LeakyReLU(0.3))

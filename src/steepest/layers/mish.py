@@ -49,3 +49,6 @@ class Mish(Layer):
                 t_rest = rest / (above + rest)  # 1 − t
                 s = (e if v < zero else one) / (one + e)
                 dx[i, j] = dy[i, j] * (t + v * t_rest * (one + t) * s)
+
+
+examples = (Mish(),)

@@ -11,6 +11,14 @@ from ..kernels.moves import copy_columns
 from ..layer import Array, Layer
 from ..validate import positive_count
 from ._combinator import Combinator
+from .concat import Concat
+from .dense import Dense
+from .embedding import Embedding
+from .identity import Identity
+from .layer_norm import LayerNorm
+from .residual import Residual
+from .sequential import Sequential
+from .tanh import Tanh
 
 __all__ = ["Parallel"]
 
@@ -96,3 +104,17 @@ class Parallel(Combinator):
             return dx
 
         return y, backward
+
+
+examples = (
+    Parallel((3, Identity()), (2, Embedding(5, 3))),
+    Sequential(  # combinators inside one another
+        Dense(8),
+        Residual(
+            Concat(Residual(Dense(8), Tanh()), Identity()),
+            LayerNorm(),
+            Dense(8),
+        ),
+        Parallel((3, Dense(4)), (5, Sequential(Identity(), Dense(17)))),
+    ),
+)

@@ -18,6 +18,9 @@ from ..errors import InputError
 from ..kernels.moves import sum_of
 from ..layer import Array, Layer, Parameter
 from ._combinator import Combinator
+from .dense import Dense
+from .selu import SELU
+from .sequential import Sequential
 
 __all__ = ["Parametric"]
 
@@ -110,3 +113,9 @@ class Parametric(Combinator):
         for i in range(x.shape[0]):
             for j in units:
                 dw[j] += alpha * dy[i, j] * (f[i, j] - x[i, j])
+
+
+examples = (
+    Parametric(SELU()),
+    Parametric(Parametric(Sequential(Dense(17), Dense(5)))),
+)

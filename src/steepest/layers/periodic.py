@@ -144,3 +144,6 @@ class Periodic(Layer):
                     dc[j, o] += d
                     for k in range(K):
                         dW[j * m + o, k] += d * cos[i, j * K + k]
+
+
+examples = (Periodic(), Periodic(5, 2))

@@ -36,3 +36,6 @@ class ReLU(Layer):
             for j in units:
                 d = dy[i, j]
                 dx[i, j] = d if x[i, j] > zero else zero
+
+
+examples = (ReLU(),)

@@ -8,7 +8,9 @@ from ..errors import InputError
 from ..kernels.moves import sum_of
 from ..layer import Array, Layer
 from ._combinator import Combinator
+from .dense import Dense
 from .sequential import Sequential
+from .tanh import Tanh
 
 __all__ = ["Residual"]
 
@@ -54,3 +56,6 @@ class Residual(Combinator):
             return dx
 
         return y, backward
+
+
+examples = (Residual(Dense(17), Tanh(), Dense(5)),)

@@ -38,3 +38,6 @@ class RootScale(Layer):
         for i in rows:
             for j in units:
                 dx[i, j] = factor * dy[i, j]
+
+
+examples = (RootScale(),)

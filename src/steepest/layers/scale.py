@@ -76,3 +76,6 @@ class Scale(Layer):
             for j in units:
                 d = dy[r, j] * x[r, j]
                 ds[j] += alpha * d * d
+
+
+examples = (Scale(),)

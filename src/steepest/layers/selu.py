@@ -47,3 +47,6 @@ class SELU(Layer):
                 v, d = x[i, j], dy[i, j]
                 low = d * bend * exp(zero if v > zero else v, x)
                 dx[i, j] = d * scale if v > zero else low
+
+
+examples = (SELU(),)

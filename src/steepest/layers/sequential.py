@@ -6,6 +6,9 @@ from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..layer import Array, Layer
 from ._combinator import Combinator
+from .dense import Dense
+from .dropout import Dropout
+from .tanh import Tanh
 
 __all__ = ["Sequential"]
 
@@ -61,3 +64,6 @@ def has_parameters(layer: Layer, p: int) -> bool:
     """Whether ``layer``, or any layer in it, has parameters."""
     inside = any(has_parameters(child, width) for _, child, width in layer.children(p))
     return bool(layer.parameters(p)) or inside
+
+
+examples = (Sequential(Dense(17), Tanh(), Dropout(0.3), Dense(4)),)

@@ -35,3 +35,6 @@ class Sigmoid(Layer):
             for j in units:
                 s = y[i, j]
                 dx[i, j] = dy[i, j] * s * (one - s)
+
+
+examples = (Sigmoid(),)

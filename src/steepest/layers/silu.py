@@ -38,3 +38,6 @@ class SiLU(Layer):
                 v = x[i, j]
                 s = sigmoid(v, x)
                 dx[i, j] = dy[i, j] * s * (one + v * (one - s))
+
+
+examples = (SiLU(),)

@@ -50,3 +50,6 @@ class Softmax(Layer):
                 along += dy[i, j] * y[i, j]
             for j in range(p):
                 dx[i, j] = y[i, j] * (dy[i, j] - along)
+
+
+examples = (Softmax(),)

@@ -35,3 +35,6 @@ class Softplus(Layer):
         for i in rows:
             for j in units:
                 dx[i, j] = dy[i, j] * sigmoid(x[i, j], x)
+
+
+examples = (Softplus(),)

@@ -35,3 +35,6 @@ class Tanh(Layer):
             for j in units:
                 t = y[i, j]
                 dx[i, j] = dy[i, j] * ((one - t) * (one + t))
+
+
+examples = (Tanh(),)

@@ -42,3 +42,6 @@ class Absolute(Loss):
                 sign = one if u > zero else (-one if u < zero else tie)
                 dz[i, k] = times(factor, sign)
             loss[i] = times(w[i], total)
+
+
+examples = (Absolute(),)

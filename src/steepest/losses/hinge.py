@@ -76,3 +76,6 @@ class Hinge(Loss):
                 still = zero if short <= zero else short  # 0, or NaN
                 dz[i, k] = times(factor, -s if short > zero else still)
             loss[i] = times(w[i], total)
+
+
+examples = (Hinge(),)

@@ -66,3 +66,6 @@ class Huber(Loss):
                 total += cut * (u - half * cut)
                 dz[i, k] = times(factor, cut)
             loss[i] = times(w[i], total)
+
+
+examples = (Huber(), Huber(0.3))

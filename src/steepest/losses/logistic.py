@@ -105,3 +105,6 @@ def _entry(v: Any, t: Any, like: Any) -> Any:
     zero, one = like.dtype.type(0), like.dtype.type(1)
     wrong = times(t, -v) if v < zero else times(one - t, v)
     return wrong + log1p(exp(-abs(v), like), like)
+
+
+examples = (Logistic(), Logistic(label_smoothing=0.2))

@@ -57,3 +57,6 @@ class Poisson(Loss):
                 total += e - times(y[i, k], z[i, k])
                 dz[i, k] = times(factor, e - y[i, k])
             loss[i] = times(w[i], total)
+
+
+examples = (Poisson(),)

@@ -98,3 +98,6 @@ class Quantile(Loss):
                     slope = -level if u > zero else (one - level if u < zero else tie)
                     dz[i, k * n_levels + m] = times(factor, slope)
             loss[i] = times(w[i], total)
+
+
+examples = (Quantile(), Quantile((0.1, 0.5, 0.8)))

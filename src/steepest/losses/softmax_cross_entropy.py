@@ -195,3 +195,6 @@ def class_targets(loss: Loss, y: Array, q: int) -> Array:
             f"row {row} has {labels[row]:g}"
         )
     return np.ascontiguousarray(labels, np.int64)
+
+
+examples = (SoftmaxCrossEntropy(), SoftmaxCrossEntropy(label_smoothing=0.2))

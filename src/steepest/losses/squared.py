@@ -39,3 +39,6 @@ class Squared(Loss):
                 total += u * u
                 dz[i, k] = times(factor, u)
             loss[i] = times(w[i], half * total)
+
+
+examples = (Squared(),)

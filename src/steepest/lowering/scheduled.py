@@ -12,7 +12,8 @@ from ..emitter import Emitter
 from ..engine.arena import Arena
 from ..engine.operands import Buffer
 from ..errors import InputError
-from ..schedules import ReduceOnPlateau, Schedule, for_steps, values_of
+from ..schedule import Schedule, for_steps, values_of
+from ..schedules import ReduceOnPlateau
 
 __all__ = ["ScheduledValues", "values_of"]
 

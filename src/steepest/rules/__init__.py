@@ -1,9 +1,21 @@
-"""The update rules. `steepest.rule` has the contract that they all follow."""
+"""The update rules. `steepest.rule` has the contract that they all follow.
 
-from .adagrad import Adagrad
-from .adam import Adam
-from .adamw import AdamW
-from .rmsprop import RMSprop
-from .sgd import SGD
+Every file here is imported, and its classes are exported. Type checkers and editors don't run code:
+for them alone each class has a line here too.
+"""
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "RMSprop"]
+from typing import TYPE_CHECKING
+
+from ..collect import collect
+from ..rule import Rule
+
+if TYPE_CHECKING:
+    from .adagrad import Adagrad as Adagrad
+    from .adam import Adam as Adam
+    from .adamw import AdamW as AdamW
+    from .rmsprop import RMSprop as RMSprop
+    from .sgd import SGD as SGD
+else:
+    _found = collect(__name__, Rule)
+    globals().update(_found)
+    __all__ = [*_found]

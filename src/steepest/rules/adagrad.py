@@ -48,3 +48,6 @@ class Adagrad(Rule):
             s[i] += d * d
             theta[i] -= eta * d / (math.sqrt(s[i]) + eps)
             g[i] = zero
+
+
+examples = (Adagrad(),)

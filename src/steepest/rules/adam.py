@@ -77,3 +77,11 @@ class Adam(Rule):
             v[i] = beta2 * v[i] + rest2 * d * d
             theta[i] -= size * m[i] / (math.sqrt(v[i]) + least)
             g[i] = zero
+
+
+examples = (
+    Adam(),
+    Adam(eps=0.1),
+    Adam(eps=0.1, epsilon_hat=True),
+    Adam(beta1=0.0, beta2=0.5),
+)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..schedules import Schedule
+from ..schedules import FlatCosine, Schedule
 from .adam import Adam
 
 __all__ = ["AdamW"]
@@ -18,3 +18,6 @@ class AdamW(Adam):
     """`Adam` with a weight decay of 0.01 unless another is given."""
 
     weight_decay: float | Schedule = 0.01
+
+
+examples = (AdamW(), AdamW(weight_decay=FlatCosine(0.1)))

@@ -59,3 +59,6 @@ class RMSprop(Rule):
             s[i] = rho * s[i] + rest * d * d
             theta[i] -= eta * d / (math.sqrt(s[i]) + eps)
             g[i] = zero
+
+
+examples = (RMSprop(), RMSprop(rho=0.8, eps=1e-3))

@@ -91,3 +91,6 @@ class SGD(Rule):
             v[i] = momentum * v[i] - push
             theta[i] += momentum * v[i] - push
             g[i] = zero
+
+
+examples = (SGD(), SGD(momentum=0.9), SGD(momentum=0.8, nesterov=True))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schedules import ReduceOnPlateau, Schedule, for_steps, values_of
+from ..schedule import Schedule, for_steps, values_of
+from ..schedules import ReduceOnPlateau
 
 __all__ = ["Monitored", "Rates", "rates_of"]
 

@@ -1,0 +1,56 @@
+"""The contract of a schedule: η_t as a function of the step t = 0, 1, 2, … of a fit.
+
+Any function from an array of steps to an array of learning rates will do. Those of
+`steepest.schedules` are frozen dataclasses without state, so a run that is resumed at step t goes
+on as it would have, and so that they can be saved. A class of a user's own that derives from
+`Schedule` and is a frozen dataclass can be named and saved too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import is_dataclass, replace
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+__all__ = ["Schedule", "for_steps", "values_of"]
+
+Array = NDArray[Any]
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """A function from steps, counted from 0, to learning rates."""
+
+    def __call__(self, steps: Array, /) -> Array:
+        """Return the learning rates of ``steps``."""
+
+
+def for_steps(schedule: Schedule, total: int) -> Schedule:
+    """Return a schedule as it is for a fit of ``total`` steps.
+
+    It may have a method ``for_steps(total)`` that says so. Without one, its field ``total`` is
+    filled in, if there is one and it is None.
+    """
+    found: Any = schedule
+    if hasattr(found, "for_steps"):
+        found = found.for_steps(total)
+    elif is_dataclass(found) and getattr(found, "total", total) is None:
+        found = replace(cast(Any, found), total=total)
+    return cast(Schedule, found)
+
+
+def values_of(schedule: Schedule, steps: Array, below: float = math.inf) -> Array:
+    """Return a schedule's values; raise `InputError` unless each is at least 0 and ``below``."""
+    found = np.asarray(schedule(steps), np.float64)
+    if found.shape != steps.shape or not ((found >= 0) & (found < below)).all():
+        bound = f" and below {below:g}" * (below < math.inf)
+        raise InputError(
+            f"{schedule!r}: a schedule must return one finite rate of at least 0{bound} for each "
+            f"of {steps.size} steps, got {found!r}"
+        )
+    return found
