@@ -50,7 +50,7 @@ whether a layer is right.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,9 +58,9 @@ from numpy.typing import NDArray
 
 from .emitter import Backward, Emitter
 from .engine.operands import Buffer
-from .settings import numbers_of
+from .settings import described, numbers_of
 
-__all__ = ["Backward", "Layer", "Parameter", "described"]
+__all__ = ["Backward", "Layer", "Parameter"]
 
 Array = NDArray[Any]
 
@@ -177,15 +177,3 @@ class Layer:
     def __repr__(self) -> str:
         """Show the fields that differ from their defaults; the first one without its name."""
         return described(self)
-
-
-def described(thing: Any) -> str:
-    """Return a layer, loss, rule or schedule as code, without the fields left at their defaults."""
-    shown = []
-    for k, f in enumerate(fields(thing) if is_dataclass(thing) else ()):
-        default = f.default if f.default_factory is MISSING else f.default_factory()
-        value = getattr(thing, f.name)
-        if value != default:
-            text = described(value) if is_dataclass(value) else repr(value)
-            shown.append(text if k == 0 else f"{f.name}={text}")
-    return f"{type(thing).__name__}({', '.join(shown)})"

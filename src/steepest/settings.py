@@ -1,14 +1,14 @@
-"""What the fields of a class are to others: numbers to a kernel, options to people."""
+"""What the fields of a class are to others: numbers to a kernel, code or options to people."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-__all__ = ["Declared", "Setting", "declared", "numbers_of"]
+__all__ = ["Declared", "Setting", "declared", "described", "numbers_of"]
 
 
 @dataclass(frozen=True)
@@ -74,3 +74,15 @@ def numbers_of(thing: Any) -> dict[str, Any]:
             whole = isinstance(value, int | np.integer) and f.type not in ("float", float)
             found[f.name] = int(value) if whole else float(value)
     return found
+
+
+def described(thing: Any) -> str:
+    """Return a layer, loss, rule or schedule as code, without the fields left at their defaults."""
+    shown = []
+    for k, f in enumerate(fields(thing) if is_dataclass(thing) else ()):
+        default = f.default if f.default_factory is MISSING else f.default_factory()
+        value = getattr(thing, f.name)
+        if value != default:
+            text = described(value) if is_dataclass(value) else repr(value)
+            shown.append(text if k == 0 else f"{f.name}={text}")
+    return f"{type(thing).__name__}({', '.join(shown)})"

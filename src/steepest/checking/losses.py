@@ -11,11 +11,11 @@ from ..engine.arena import Arena
 from ..engine.operands import Buffer
 from ..engine.program import Program
 from ..errors import SteepestError
-from ..layer import described
 from ..layers.identity import Identity
 from ..loss import Loss
 from ..lowering.lowering import Lowering
 from ..network import Network
+from ..settings import described
 from . import draw
 from .differences import Settings, compare, compare_slopes, slopes
 from .plain import PlainError

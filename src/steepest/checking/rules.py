@@ -13,11 +13,11 @@ from ..engine.arena import Arena
 from ..engine.operands import Buffer
 from ..engine.program import Program
 from ..errors import SteepestError
-from ..layer import described
 from ..layers.identity import Identity
 from ..lowering.lowering import Lowering
 from ..parameters import Parameters
 from ..rule import Rule
+from ..settings import described
 from .differences import Settings, compare
 from .plain import PlainError
 from .probe import Runner

@@ -6,8 +6,8 @@ from dataclasses import is_dataclass
 
 import numpy as np
 
-from ..layer import described
 from ..schedule import Schedule, for_steps
+from ..settings import described
 from .differences import compare
 from .report import Finding, Report
 
