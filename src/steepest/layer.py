@@ -98,6 +98,10 @@ class Layer:
     """Of a function σ of single entries: about its largest slope; tells where it is flat."""
     predicts_alike: ClassVar[bool] = True
     """Whether predicting computes the same y as training."""
+    onnx: ClassVar[Callable[..., str]]
+    """Optional: how the layer is written in ONNX (`steepest.onnx_form`)."""
+    torch_names: ClassVar[Mapping[str, str]] = {}
+    """What PyTorch calls the parameters, where it calls them otherwise."""
 
     def outputs(self, p: int) -> int:
         """Return q, the width of the output for inputs of width ``p``."""

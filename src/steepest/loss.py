@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from .arrays import as_numbers, too_large
 from .errors import InputError
+from .onnx_form import OnnxGraph
 from .settings import numbers_of
 
 __all__ = ["Loss"]
@@ -82,6 +83,10 @@ class Loss:
     def mean(self, z: Array) -> Array:
         """Return what outputs ``z`` predict, on the scale of the targets (the inverse link)."""
         return z
+
+    def onnx(self, g: OnnxGraph) -> str:
+        """Add what `mean` makes of the outputs ``g.x`` to an ONNX graph; return its name."""
+        return g.x
 
     def settings(self) -> dict[str, Any]:
         """Return the numbers among the fields, by name; those declared ``float`` as floats."""

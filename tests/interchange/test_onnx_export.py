@@ -8,40 +8,11 @@ import pyarrow as pa
 import pytest
 from ort import columns, run
 
-from steepest import (  # fmt: skip
-    ELU,
-    GELU,
-    SELU,
-    Average,
-    Concat,
-    Dense,
-    Dropout,
-    Embedding,
-    Identity,
-    LayerNorm,
-    LeakyReLU,
-    Mish,
-    ModelError,
-    Network,
-    Parallel,
-    Parametric,
-    Periodic,
-    ReLU,
-    Residual,
-    RootScale,
-    Scale,
-    Sequential,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-    export_onnx,
-    losses,
-)
-from steepest import layers as all_layers
-from steepest.interchange import onnx_encoder, onnx_export, onnx_layers
+from steepest import Dense, Identity, Loss, ModelError, Network, Sequential, export_onnx
+from steepest.checking import catalogue, draw
+from steepest.interchange import onnx_encoder
 from steepest.interchange.graph import Graph
+from steepest.onnx_form import form_of
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.request import Request
 from steepest.tables.columns import COLUMNS
@@ -50,30 +21,20 @@ from steepest.tables.files import read_table
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
-LAYERS = [
-    Dense(20), Dense(3, bias=False), Dropout(0.5), ELU(0.7), Embedding(9, 2), GELU(), Identity(),
-    LayerNorm(1e-3), LeakyReLU(0.3), Mish(), ReLU(), SELU(), Scale(), SiLU(), Sigmoid(), Softmax(),
-    Softplus(), Tanh(), Concat(Identity(), Dense(2)), Sequential(Dense(5), Tanh()),
-    Residual(Dense(6), Tanh()), Parametric(SELU()), Parametric(Mish()), Periodic(5, 3, 2.0),
-    RootScale(), Average(3),
-    Parallel((2, Embedding(9, 3)), (4, Residual(Dense(4)))),
-]  # fmt: skip
 
 
-def test_every_layer_loss_and_kind_of_column_has_a_form():
-    assert set(onnx_layers.FORMS) == {getattr(all_layers, name) for name in all_layers.__all__}
-    assert set(onnx_export.LINKS) == {getattr(losses, name) for name in losses.__all__}
+def test_every_loss_and_kind_of_column_has_a_form():
+    assert all(form_of(type(loss), "mean") for loss in catalogue.LOSSES)
     assert set(onnx_encoder.FORMS) == set(COLUMNS.values())
-    assert {type(layer) for layer in LAYERS} == set(onnx_layers.FORMS)
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+@pytest.mark.parametrize("layer", catalogue.LAYERS, ids=repr)
 def test_layers(layer, tmp_path):
-    network = Network(layer, inputs=6)
+    p = draw.width(layer)
+    network = Network(layer, inputs=p)
     network.theta += RNG.normal(0, 0.3, network.theta.size).astype(np.float32)
-    X = RNG.normal(0, 3, (40, 6)).astype(np.float32)
-    if "Embedding" in repr(layer):
-        X = RNG.integers(0, 9, (40, 6)).astype(np.float32)
+    X = draw.inputs(layer, 40, p, RNG)
+    X = np.where(draw.codes(layer, X), X, 3 * X).astype(np.float32)
     export_onnx(network, tmp_path / "n.onnx")
     np.testing.assert_allclose(
         run(tmp_path / "n.onnx", x=X)["y"], network.predict(X, threads=1), rtol=1e-5, atol=1e-5
@@ -81,8 +42,9 @@ def test_layers(layer, tmp_path):
 
 
 def test_what_has_no_form_is_named(tmp_path):
-    class Mine(Identity):
-        pass
+    class Mine(Identity):  # not what Identity's form says
+        def lower(self, low, x):
+            raise AssertionError
 
     with pytest.raises(ModelError, match=r"layer 1\.0, Mine\(\), has no ONNX form"):
         export_onnx(Network(Dense(2), Sequential(Mine()), inputs=3), tmp_path / "n.onnx")
@@ -91,6 +53,24 @@ def test_what_has_no_form_is_named(tmp_path):
     with pytest.raises(ModelError, match="can't write"):
         export_onnx(Network(Dense(2), inputs=3), tmp_path / "no" / "n.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_form_holds_for_what_computes_the_same():
+    class Renamed(Identity):
+        pass
+
+    class OfAnotherMean(Loss):
+        def mean(self, z):
+            return 2 * z
+
+    class OfTheSameMean(OfAnotherMean):
+        def onnx(self, g):
+            return g.op("Add", g.x, g.x)
+
+    assert form_of(Renamed, "forward", "lower") is Identity.onnx
+    assert form_of(type("Plain", (Loss,), {}), "mean") is Loss.onnx
+    assert form_of(OfAnotherMean, "mean") is None
+    assert form_of(OfTheSameMean, "mean") is OfTheSameMean.onnx
 
 
 @pytest.mark.parametrize("loss", [None, "hinge"])

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import losses as own
 from ..errors import ModelError
-from ..loss import Loss
+from ..losses import Quantile
 from ..network import Network
+from ..onnx_form import form_of
 from .graph import Graph
-from .onnx_layers import add_network
+from .onnx_layers import Here, add_network
 
 if TYPE_CHECKING:
     from ..pipeline.model import Model
 
-__all__ = ["LINKS", "export_onnx"]
+__all__ = ["export_onnx"]
 
 
 def export_onnx(thing: Network | Model, path: str | os.PathLike[str]) -> None:
@@ -56,12 +55,17 @@ def _add_model(graph: Graph, model: Model) -> None:
     from .onnx_encoder import add_encoder
 
     task = model.task
-    link = LINKS.get(type(model.loss))
+    link = form_of(type(model.loss), "mean")
     if link is None:
-        raise ModelError(f"{model.loss!r} has no ONNX form")
-    if isinstance(model.loss, own.Quantile):
+        raise ModelError(
+            f"{model.loss!r} has no ONNX form; give its class an ``onnx`` beside its ``mean``: "
+            "steepest/onnx_form.py says how"
+        )
+    if isinstance(model.loss, Quantile):
         raise ModelError("quantiles have no ONNX form; export the network by itself: model.network")
-    y = link(graph, add_network(graph, model.network, add_encoder(graph, model.encoder)))
+    z = add_network(graph, model.network, add_encoder(graph, model.encoder))
+    width = model.network.outputs or 1
+    y = link(model.loss, Here(graph, model.network, "", model.loss, z, width))
     if task.is_regression:
         low, high = task.clamp(np.array([-np.inf, np.inf]))
         y = graph.op("Clip", y, *(graph.constant(bound, np.float32) for bound in (low, high)))
@@ -81,24 +85,3 @@ def _add_model(graph: Graph, model: Model) -> None:
     graph.output(graph.op("Gather", graph.constant(labels), index), "prediction", labels.dtype)
     if model.has_probabilities:
         graph.output(y, "probabilities", np.float32, len(task.classes))
-
-
-def _same(graph: Graph, z: str) -> str:
-    return z
-
-
-def _sign(graph: Graph, z: str) -> str:
-    return graph.cast(graph.op("Greater", z, graph.constant(0, np.float32)), np.float32)
-
-
-LINKS: dict[type[Loss], Callable[[Graph, str], str]] = {
-    own.Absolute: _same,
-    own.Hinge: _sign,
-    own.Huber: _same,
-    own.Logistic: lambda graph, z: graph.op("Sigmoid", z),
-    own.Poisson: lambda graph, z: graph.op("Exp", z),
-    own.Quantile: _same,
-    own.SoftmaxCrossEntropy: lambda graph, z: graph.op("Softmax", z, axis=1),
-    own.Squared: _same,
-}
-"""What each loss's ``mean`` makes of the network's outputs."""

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from .. import layers as own
+from ..collect import collect
 from ..errors import InputError, ModelError
 from ..layer import Layer
 from ..network import Network
+from ..onnx_form import Operator
 from ..parameters import walk
 from ..saved.size import check_size
 from .graph import Array
@@ -26,7 +28,6 @@ from .onnx_file import OnnxFile
 __all__ = ["RULES", "import_onnx"]
 
 _DEEPEST = 32
-_SELU = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}
 
 
 def import_onnx(path: str | os.PathLike[str]) -> Network:
@@ -195,12 +196,19 @@ class Tracer:
 Rule = Callable[[Tracer, Any], tuple[Piece | None, str]]
 
 
-def _plain(make: Callable[..., Layer], **fields: tuple[str, float]) -> Rule:
-    """Return the rule of an operator that is a layer, whose fields are attributes with defaults."""
+def _plain(make: Callable[..., Layer], operator: Operator) -> Rule:
+    """Return the rule of an operator that is a layer."""
 
     def rule(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
         given = tracer.file.attributes(node)
-        values = {name: given.get(key, default) for name, (key, default) in fields.items()}
+        for name, value in operator.fixed.items():
+            found = given.get(name, value)
+            close = found == value
+            if isinstance(value, float) and isinstance(found, float):
+                close = abs(found - value) < 1e-6
+            if not close:
+                raise tracer.error(node, f"has {name} {found!r}; only {value!r} is known")
+        values = {f: given.get(name, default) for f, (name, default) in operator.fields.items()}
         return Piece(make(**values)), tracer.input(node)
 
     return rule
@@ -216,23 +224,6 @@ def _cast(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
     if tracer.file.attributes(node).get("to") not in tracer.file.reals:
         raise tracer.error(node, "does not keep real numbers")
     return None, tracer.input(node)
-
-
-def _fixed(make: Callable[[], Layer], **wanted: float | str) -> Rule:
-    """Return the rule of an operator that is a layer only with these attributes."""
-
-    def rule(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-        given = tracer.file.attributes(node)
-        for name, value in wanted.items():
-            found = given.get(name, value)
-            close = found == value
-            if isinstance(value, float) and isinstance(found, float):
-                close = abs(found - value) < 1e-6
-            if not close:
-                raise tracer.error(node, f"has {name} {found!r}; only {value!r} is known")
-        return Piece(make()), tracer.input(node)
-
-    return rule
 
 
 def _softmax(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
@@ -347,25 +338,20 @@ def _concat(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
 
 
 RULES: dict[str, Rule] = {
+    operator.kind: _plain(kind, operator)
+    for kind in collect(own.__name__, Layer).values()
+    if isinstance(operator := vars(kind).get("onnx"), Operator)
+} | {
     "Add": _add,
     "Cast": _cast,
     "Concat": _concat,
     "Dropout": _dropout,
-    "Elu": _plain(own.ELU, scale=("alpha", 1.0)),
     "Flatten": _same,
-    "Gelu": _fixed(own.GELU, approximate="none"),
     "Gemm": _gemm,
     "Identity": _same,
     "LayerNormalization": _layer_norm,
-    "LeakyRelu": _plain(own.LeakyReLU, slope=("alpha", 0.01)),
     "MatMul": _matmul,
-    "Mish": _plain(own.Mish),
     "Mul": _mul,
-    "Relu": _plain(own.ReLU),
-    "Selu": _fixed(own.SELU, **_SELU),
-    "Sigmoid": _plain(own.Sigmoid),
     "Softmax": _softmax,
-    "Softplus": _plain(own.Softplus),
-    "Tanh": _plain(own.Tanh),
 }
 """What each operator is: the layer, and the value that it reads."""

@@ -15,20 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..layer import Layer
-from ..layers import Dense, Embedding, LayerNorm
 from ..network import Network
 from ..parameters import leaves
 
 __all__ = ["from_state_dict", "to_state_dict"]
 
 Array = NDArray[Any]
-
-_NAMES: dict[type[Layer], dict[str, str]] = {
-    Dense: {"A": "weight", "b": "bias"},
-    Embedding: {"E": "weight"},
-    LayerNorm: {"gamma": "weight", "beta": "bias"},
-}
 
 
 def to_state_dict(network: Network) -> dict[str, Array]:
@@ -99,6 +91,5 @@ def _pairs(network: Network) -> Iterator[tuple[str, Array]]:
     if network.inputs is None:
         raise InputError("state_dict: the network is not built; give Network(…, inputs=…)")
     for path, layer, parameters in leaves(network.layer, network.inputs):
-        names = _NAMES.get(type(layer), {})
         for own in parameters:
-            yield f"{path}.{names.get(own, own)}", network.parameters[f"{path}.{own}"]
+            yield f"{path}.{layer.torch_names.get(own, own)}", network.parameters[f"{path}.{own}"]

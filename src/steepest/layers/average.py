@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..layer import Array, Layer
+from ..onnx_form import OnnxGraph
 from ..validate import positive_count
 
 __all__ = ["Average"]
@@ -36,6 +37,12 @@ class Average(Layer):
         if p % self.parts:
             raise InputError(f"Average: {p} inputs can't be divided into {self.parts} equal parts")
         return p // self.parts
+
+    def onnx(self, g: OnnxGraph) -> str:
+        """(n, k·q) -> (n, k, q) -> (n, q)"""
+        shape = g.constant([-1, self.parts, g.p // self.parts], np.int64)
+        parts = g.op("Reshape", g.x, shape)
+        return g.op("ReduceMean", parts, g.constant([1], np.int64), keepdims=0)
 
     @staticmethod
     def forward(x: Array, y: Array, parts: int, rows: range) -> None:

@@ -6,6 +6,7 @@ from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..kernels.moves import add_columns, copy_columns
 from ..layer import Array, Layer
+from ..onnx_form import OnnxGraph
 from ._combinator import Combinator
 from .dense import Dense
 from .identity import Identity
@@ -65,6 +66,10 @@ class Concat(Combinator):
             return dx
 
         return y, backward
+
+    def onnx(self, g: OnnxGraph) -> str:
+        parts = [g.child(name, layer, g.x, p) for name, layer, p in self.children(g.p)]
+        return g.op("Concat", *parts, axis=1)
 
 
 examples = (Concat(Identity(), Dense(4), Sequential(Dense(18), SiLU())),)

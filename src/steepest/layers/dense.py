@@ -17,6 +17,7 @@ from ..engine.operands import Buffer
 from ..init import check, draw
 from ..kernels import gemm, part
 from ..layer import Array, Layer, Parameter
+from ..onnx_form import OnnxGraph
 from ..validate import positive_count
 from ._dense import example_gradients
 from ._dense.lower import FEW_OUTPUTS, Kernels, lower
@@ -44,6 +45,7 @@ class Dense(Layer):
     """
 
     takes_sparse: ClassVar[bool] = True
+    torch_names: ClassVar[Mapping[str, str]] = {"A": "weight", "b": "bias"}
 
     units: int
     weights: str | Callable[..., Any] = "glorot_uniform"
@@ -102,6 +104,10 @@ class Dense(Layer):
     ) -> bool:
         example_gradients.lower(low, what, kernel, {**names, "bias": int(self.bias)})
         return True
+
+    def onnx(self, g: OnnxGraph) -> str:
+        names = ("A", "b") if self.bias else ("A",)
+        return g.op("Gemm", g.x, *map(g.parameter, names), transB=1)
 
 
 examples = (

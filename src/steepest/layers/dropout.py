@@ -23,6 +23,7 @@ from ..validate import fraction
 if TYPE_CHECKING:
     from ..emitter import Emitter
     from ..engine.operands import Buffer
+    from ..onnx_form import OnnxGraph
 
 __all__ = ["Dropout"]
 
@@ -63,6 +64,9 @@ class Dropout(Layer):
             return dx
 
         return y, backward
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.x
 
     @staticmethod
     def forward(x: Array, y: Array, rate: float, key: int, step: int, rows: range) -> None:

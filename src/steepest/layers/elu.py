@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from ..kernels.functions import exp, expm1
 from ..layer import Array, Layer
+from ..onnx_form import Operator
 from ..validate import number
 
 __all__ = ["ELU"]
@@ -27,6 +28,7 @@ class ELU(Layer):
     """
 
     steepest_slope: ClassVar[float | None] = 1.0
+    onnx = Operator("Elu", {"scale": ("alpha", 1.0)})
 
     scale: float = 1.0
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from ..arrays import is_sparse
 from ..errors import InputError
 from ..layer import Array, Layer, Parameter
+from ..onnx_form import OnnxGraph
 from ..validate import number, positive_count
 
 __all__ = ["Embedding"]
@@ -32,6 +34,8 @@ class Embedding(Layer):
     std : float
         E begins with normal numbers of this standard deviation.
     """
+
+    torch_names: ClassVar[Mapping[str, str]] = {"E": "weight"}
 
     codes: int
     dim: int
@@ -67,6 +71,11 @@ class Embedding(Layer):
                 f"Embedding: row {row}, column {column}: the code must be one of 0, …, "
                 f"{self.codes - 1}, got {values[row, column]!r}"
             )
+
+    def onnx(self, g: OnnxGraph) -> str:
+        """(n, k) -> (n, k, dim) -> (n, k·dim)"""
+        rows = g.op("Gather", g.parameter("E"), g.cast(g.x, np.int64))
+        return g.op("Flatten", rows, axis=1)
 
     @staticmethod
     def forward(x: Array, y: Array, E: Array, rows: range) -> None:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from ..kernels.functions import exp
 from ..layer import Array, Layer
+from ..onnx_form import Operator
 
 __all__ = ["GELU"]
 
@@ -25,6 +26,7 @@ class GELU(Layer):
     """y = x·P(Z ≤ x) for a standard normal Z."""
 
     steepest_slope: ClassVar[float | None] = 1.13
+    onnx = Operator("Gelu", fixed={"approximate": "none"})
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

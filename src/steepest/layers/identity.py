@@ -14,6 +14,7 @@ from ..layer import Layer
 if TYPE_CHECKING:
     from ..emitter import Emitter
     from ..engine.operands import Buffer
+    from ..onnx_form import OnnxGraph
 
 __all__ = ["Identity"]
 
@@ -29,6 +30,9 @@ class Identity(Layer):
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         """Emit nothing; return x, and dx = dy."""
         return x, lambda dy, wants_dx: dy if wants_dx else None
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.x
 
 
 examples = (Identity(),)

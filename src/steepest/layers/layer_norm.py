@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from ..layer import Array, Layer, Parameter
+from ..onnx_form import OnnxGraph
 from ..validate import number
 
 __all__ = ["LayerNorm"]
@@ -28,6 +30,8 @@ class LayerNorm(Layer):
     eps : float
         Added to the variance.
     """
+
+    torch_names: ClassVar[Mapping[str, str]] = {"gamma": "weight", "beta": "bias"}
 
     eps: float = 1e-5
 
@@ -50,6 +54,10 @@ class LayerNorm(Layer):
     def flops(self, p: int) -> int:
         """Return the operations for one row."""
         return 8 * p
+
+    def onnx(self, g: OnnxGraph) -> str:
+        given = g.x, g.parameter("gamma"), g.parameter("beta")
+        return g.op("LayerNormalization", *given, axis=-1, epsilon=self.eps)
 
     @staticmethod
     def forward(

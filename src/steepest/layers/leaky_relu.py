@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..layer import Array, Layer
+from ..onnx_form import Operator
 from ..validate import number
 
 __all__ = ["LeakyReLU"]
@@ -28,6 +29,7 @@ class LeakyReLU(Layer):
     """
 
     steepest_slope: ClassVar[float | None] = 1.0
+    onnx = Operator("LeakyRelu", {"slope": ("alpha", 0.01)})
 
     slope: float = 0.01
 

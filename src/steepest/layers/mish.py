@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from ..kernels.functions import exp
 from ..layer import Array, Layer
+from ..onnx_form import Operator
 
 __all__ = ["Mish"]
 
@@ -22,6 +23,7 @@ class Mish(Layer):
     """y = x·tanh(log(1 + eˣ))."""
 
     steepest_slope: ClassVar[float | None] = 1.09
+    onnx = Operator("Mish")
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

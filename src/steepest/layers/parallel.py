@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..errors import InputError
 from ..kernels.moves import copy_columns
 from ..layer import Array, Layer
+from ..onnx_form import OnnxGraph
 from ..validate import positive_count
 from ._combinator import Combinator
 from .concat import Concat
@@ -104,6 +107,14 @@ class Parallel(Combinator):
             return dx
 
         return y, backward
+
+    def onnx(self, g: OnnxGraph) -> str:
+        parts, start = [], 0
+        for name, layer, width in self.children(g.p):
+            bounds = [g.constant([k], np.int64) for k in (start, start + width, 1)]
+            parts.append(g.child(name, layer, g.op("Slice", g.x, *bounds), width))
+            start += width
+        return g.op("Concat", *parts, axis=1)
 
 
 examples = (

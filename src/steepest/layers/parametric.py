@@ -17,6 +17,7 @@ from ..engine.operands import Buffer
 from ..errors import InputError
 from ..kernels.moves import sum_of
 from ..layer import Array, Layer, Parameter
+from ..onnx_form import OnnxGraph
 from ._combinator import Combinator
 from .dense import Dense
 from .selu import SELU
@@ -86,6 +87,11 @@ class Parametric(Combinator):
             return dx
 
         return y, backward
+
+    def onnx(self, g: OnnxGraph) -> str:
+        f = g.child("0", self.layers[0], g.x, g.p)
+        bent = g.op("Mul", g.parameter("w"), g.op("Sub", f, g.x))
+        return g.op("Add", g.x, bent)
 
     @staticmethod
     def forward(x: Array, f: Array, y: Array, w: Array, rows: range) -> None:

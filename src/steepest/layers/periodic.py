@@ -22,6 +22,7 @@ import numpy as np
 
 from ..kernels.functions import cosine, sine
 from ..layer import Array, Layer, Parameter
+from ..onnx_form import OnnxGraph
 from ..validate import number, positive_count
 
 __all__ = ["Periodic"]
@@ -82,6 +83,20 @@ class Periodic(Layer):
     def flops(self, p: int) -> int:
         """Return those of the mixtures, and 20 for each wave."""
         return p * self.frequencies * (2 * (self.dim - 1) + 20)
+
+    def onnx(self, g: OnnxGraph) -> str:
+        """(n, p) -> (n, p, 1) -> (n, p, dim) -> (n, p·dim)"""
+        middle, mixed = g.constant([2], np.int64), self.dim - 1
+        x = g.op("Unsqueeze", g.x, middle)
+        turns = g.op("Mul", x, g.parameter("omega"))
+        turns = g.op("Add", turns, g.constant(g.theta["phi"] / _TURN))
+        rest = g.op("Sub", turns, g.op("Round", turns))  # a cosine of a small angle is exact
+        waves = g.op("Cos", g.op("Mul", rest, g.constant(_TURN)))
+        waves = g.op("Unsqueeze", waves, middle)  # (n, p, 1, K)
+        W = g.theta["W"].reshape(g.p, mixed, -1).transpose(0, 2, 1)  # (p, K, m)
+        h = g.op("Squeeze", g.op("MatMul", waves, g.constant(W)), middle)
+        h = g.op("Add", h, g.parameter("c"))
+        return g.op("Flatten", g.op("Concat", x, h, axis=2), axis=1)
 
     @staticmethod
     def forward(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..layer import Array, Layer
+from ..onnx_form import Operator
 
 __all__ = ["ReLU"]
 
@@ -18,6 +19,7 @@ class ReLU(Layer):
     """y = max(x, 0), entry by entry."""
 
     steepest_slope: ClassVar[float | None] = 1.0
+    onnx = Operator("Relu")
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

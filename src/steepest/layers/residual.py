@@ -7,6 +7,7 @@ from ..engine.operands import Buffer
 from ..errors import InputError
 from ..kernels.moves import sum_of
 from ..layer import Array, Layer
+from ..onnx_form import OnnxGraph
 from ._combinator import Combinator
 from .dense import Dense
 from .sequential import Sequential
@@ -56,6 +57,9 @@ class Residual(Combinator):
             return dx
 
         return y, backward
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Add", g.x, Sequential(*self.layers).onnx(g))
 
 
 examples = (Residual(Dense(17), Tanh(), Dense(5)),)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..layer import Array, Layer
+from ..onnx_form import OnnxGraph
 
 __all__ = ["RootScale"]
 
@@ -22,6 +23,9 @@ __all__ = ["RootScale"]
 @dataclass(frozen=True, repr=False)
 class RootScale(Layer):
     """Divide by the root of the width: y = x/√p."""
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Mul", g.x, g.constant(1 / np.sqrt(g.p)))
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..layer import Array, Layer, Parameter
+from ..onnx_form import OnnxGraph
 
 __all__ = ["Scale"]
 
@@ -29,6 +30,9 @@ class Scale(Layer):
     def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
         """s = 1"""
         theta["s"][...] = 1
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Mul", g.x, g.parameter("s"))
 
     @staticmethod
     def forward(x: Array, y: Array, s: Array, rows: range, units: range) -> None:

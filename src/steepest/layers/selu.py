@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from ..kernels.functions import exp, expm1
 from ..layer import Array, Layer
+from ..onnx_form import Operator
 
 __all__ = ["SELU"]
 
@@ -25,6 +26,7 @@ class SELU(Layer):
     """y = λ·x where x > 0, λ·α·(eˣ − 1) elsewhere."""
 
     steepest_slope: ClassVar[float | None] = 1.76
+    onnx = Operator("Selu", fixed={"alpha": _BEND, "gamma": _SCALE})
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

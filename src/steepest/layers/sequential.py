@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..layer import Array, Layer
+from ..onnx_form import OnnxGraph
 from ._combinator import Combinator
 from .dense import Dense
 from .dropout import Dropout
@@ -58,6 +59,12 @@ class Sequential(Combinator):
             return dx
 
         return x, backward
+
+    def onnx(self, g: OnnxGraph) -> str:
+        x = g.x
+        for name, layer, p in self.children(g.p):
+            x = g.child(name, layer, x, p)
+        return x
 
 
 def has_parameters(layer: Layer, p: int) -> bool:

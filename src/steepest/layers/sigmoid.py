@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from ..kernels.functions import sigmoid
 from ..layer import Array, Layer
+from ..onnx_form import Operator
 
 __all__ = ["Sigmoid"]
 
@@ -19,6 +20,7 @@ class Sigmoid(Layer):
     """y = 1/(1 + e⁻ˣ), entry by entry."""
 
     steepest_slope: ClassVar[float | None] = 0.25
+    onnx = Operator("Sigmoid")
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

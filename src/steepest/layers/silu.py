@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from ..kernels.functions import sigmoid
 from ..layer import Array, Layer
+from ..onnx_form import OnnxGraph
 
 __all__ = ["SiLU"]
 
@@ -20,6 +21,9 @@ class SiLU(Layer):
     """y = x·σ(x), also called Swish."""
 
     steepest_slope: ClassVar[float | None] = 1.1
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Mul", g.x, g.op("Sigmoid", g.x))
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..kernels.functions import exp
 from ..layer import Array, Layer
+from ..onnx_form import OnnxGraph
 
 __all__ = ["Softmax"]
 
@@ -21,6 +22,9 @@ class Softmax(Layer):
     def flops(self, p: int) -> int:
         """Return the operations for one row: maximum, difference, exp, sum and quotient."""
         return 5 * p
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Softmax", g.x, axis=1)
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from ..kernels.functions import exp, log1p, sigmoid
 from ..layer import Array, Layer
+from ..onnx_form import Operator
 
 __all__ = ["Softplus"]
 
@@ -19,6 +20,7 @@ class Softplus(Layer):
     """y = log(1 + eˣ), entry by entry."""
 
     steepest_slope: ClassVar[float | None] = 1.0
+    onnx = Operator("Softplus")
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from ..kernels.functions import tanh
 from ..layer import Array, Layer
+from ..onnx_form import Operator
 
 __all__ = ["Tanh"]
 
@@ -19,6 +20,7 @@ class Tanh(Layer):
     """y = tanh(x), entry by entry."""
 
     steepest_slope: ClassVar[float | None] = 1.0
+    onnx = Operator("Tanh")
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import InputError
 from ..kernels.functions import times
 from ..loss import Array, Loss, real_targets
+from ..onnx_form import OnnxGraph
 from .softmax_cross_entropy import class_targets
 
 __all__ = ["Hinge"]
@@ -48,6 +49,9 @@ class Hinge(Loss):
     def mean(self, z: Array) -> Array:
         """Return 1 where z > 0, and 0 elsewhere."""
         return (z > 0).astype(z.dtype)
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.cast(g.op("Greater", g.x, g.constant(0)), np.float32)
 
     @staticmethod
     def value(z: Array, y: Array, w: Array, loss: Array, rows: range) -> None:

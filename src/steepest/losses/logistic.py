@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..kernels.functions import exp, log1p, sigmoid, times
 from ..loss import Array, Loss
+from ..onnx_form import OnnxGraph
 from ..validate import fraction
 
 __all__ = ["Logistic"]
@@ -52,6 +53,9 @@ class Logistic(Loss):
         e = np.exp(-np.abs(z))
         p: Array = np.where(z < 0, e, np.ones_like(e)) / (1 + e)
         return p
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Sigmoid", g.x)
 
     @staticmethod
     def value(

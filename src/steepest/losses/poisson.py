@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..kernels.functions import exp, times
 from ..loss import Array, Loss
+from ..onnx_form import OnnxGraph
 
 __all__ = ["Poisson"]
 
@@ -34,6 +35,9 @@ class Poisson(Loss):
         """Return exp(z), the rates."""
         with np.errstate(over="ignore"):
             return np.exp(z)
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Exp", g.x)
 
     @staticmethod
     def value(z: Array, y: Array, w: Array, loss: Array, rows: range) -> None:

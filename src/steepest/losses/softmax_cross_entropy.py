@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..kernels.functions import exp, times
 from ..loss import Array, Loss, real_targets
+from ..onnx_form import OnnxGraph
 from ..validate import fraction
 from ._two_classes import gradient_of_two, value_of_two
 
@@ -72,6 +73,9 @@ class SoftmaxCrossEntropy(Loss):
         turned = z.T.copy() if z.shape[1] <= _FEW else z.T
         e = np.exp(turned - turned.max(axis=0))
         return np.ascontiguousarray((e / e.sum(axis=0)).T)
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Softmax", g.x, axis=1)
 
     @staticmethod
     def value(

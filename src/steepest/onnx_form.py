@@ -1,0 +1,96 @@
+"""How a layer or a loss is written in ONNX (operators of ``ai.onnx`` 20).
+
+A layer says so in its ``onnx``: an `Operator` where ONNX has one that is the layer, else a method
+that adds operators to a graph and returns the name of the output::
+
+    onnx = Operator("Elu", {"scale": ("alpha", 1.0)})
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Mul", g.x, g.op("Sigmoid", g.x))
+
+A loss has an ``onnx`` if it has a ``mean``: what that makes of the network's outputs ``g.x``.
+Everything is computed in float32: ONNX Runtime has most activations in no other precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["OnnxGraph", "Operator", "form_of"]
+
+Array = NDArray[Any]
+
+
+class OnnxGraph(Protocol):
+    """A graph, and the place of the layer in it: its input x (n, p) by name, its parameters."""
+
+    @property
+    def x(self) -> str:
+        """The name of the input."""
+
+    @property
+    def p(self) -> int:
+        """The width of the input."""
+
+    @property
+    def theta(self) -> Mapping[str, Array]:
+        """The layer's parameters, by their names in its file."""
+
+    def parameter(self, name: str) -> str:
+        """Add a parameter as a constant; return its name."""
+
+    def constant(self, value: Any, dtype: Any = np.float32) -> str:
+        """Add a constant array; return its name."""
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Add an operator; return the name of its result."""
+
+    def cast(self, value: str, dtype: Any) -> str:
+        """Add a change of type; return the name of its result."""
+
+    def child(self, name: str, layer: Any, x: str, p: int) -> str:
+        """Add a layer that this one is made of, as `Layer.children` has it; return its output."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator of ONNX that is a layer, to be written and to be read.
+
+    Parameters
+    ----------
+    kind : str
+        Its name in ONNX.
+    fields : mapping
+        From a field of the layer to the attribute, and the value that ONNX gives it by default.
+    fixed : mapping
+        Attributes that must have these values to be the layer.
+    """
+
+    kind: str
+    fields: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    fixed: Mapping[str, float | str] = field(default_factory=dict)
+
+    def __call__(self, layer: Any, g: OnnxGraph) -> str:
+        """Add the operator for a layer; return the name of its result."""
+        own = {name: float(getattr(layer, f)) for f, (name, _) in self.fields.items()}
+        return g.op(self.kind, g.x, **own, **self.fixed)
+
+
+def form_of(kind: type, *mathematics: str) -> Callable[[Any, OnnxGraph], str] | None:
+    """Return the ``onnx`` of a class.
+
+    It may come from a base class, unless a class below that one has any of ``mathematics``: what
+    it computes is then something else.
+    """
+    for each in kind.__mro__:
+        if "onnx" in vars(each):
+            found: Callable[[Any, OnnxGraph], str] = vars(each)["onnx"]
+            return found
+        if any(name in vars(each) for name in mathematics):
+            return None
+    return None
