@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from steepest import Layer, PluginError, plugins
 from steepest.cli import app
+from steepest.pipeline.names import ACTIVATIONS
 from steepest.saved.config import from_config, to_config
 
 RIGHT = """
@@ -58,7 +59,8 @@ def test_a_record_names_it_by_its_path_and_imports_nothing(write):
     layer = from_config(record, "layer")
     assert layer == module.Twice(3.0)
     assert to_config(layer) == record
-    assert plugins.named(Layer)["twice"] is module.Twice
+    assert module.Twice in plugins.defined(Layer)
+    assert ACTIVATIONS["twice"] is ACTIVATIONS["plugin_there:Twice"] is module.Twice
     assert plugins.use(path) == plugins.use(module) == [module]
     for odd in ("plugin_there:dataclass", "plugin_there:Layer", "plugin_there:None"):
         with pytest.raises(PluginError, match="it has Twice"):
@@ -72,7 +74,7 @@ def test_a_record_names_it_by_its_path_and_imports_nothing(write):
     [
         ("plugin_broken", "1 / 0", "ZeroDivisionError"),
         ("plugin_syntax", "def", "SyntaxError"),
-        ("plugin_empty", "x = 1", "defines no layer, loss or rule"),
+        ("plugin_empty", "x = 1", "defines no layer, loss, rule or schedule"),
         ("json", RIGHT, "another module 'json'"),
     ],
 )
@@ -94,7 +96,7 @@ def test_what_nobody_could_import_again_is_not_saved():
 
     with pytest.raises(PluginError, match="top of a file"):
         to_config(Local())
-    with pytest.raises(PluginError, match="no layer, loss or rule"):
+    with pytest.raises(PluginError, match="no layer, loss, rule or schedule"):
         to_config(np.zeros(2))
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from steepest.errors import ModelError
 from steepest.layers import Dense, Dropout
 from steepest.losses import Quantile
+from steepest.plugins import KINDS
 from steepest.records import check_fields, fits, parse
 from steepest.rules import Adam
-from steepest.saved.config import KINDS, known
+from steepest.saved.config import known
 from steepest.schedules import Cosine
 
 

@@ -95,9 +95,11 @@ class Layer:
     takes_sparse: ClassVar[bool] = False
     """Whether ``lower`` can take a `steepest.engine.operands.SparseBatch`."""
     steepest_slope: ClassVar[float | None] = None
-    """Of a function σ of single entries: about its largest slope; tells where it is flat."""
+    """Of an activation, a σ of single entries: about its largest slope; tells where it is flat."""
     predicts_alike: ClassVar[bool] = True
     """Whether predicting computes the same y as training."""
+    called: ClassVar[tuple[str, ...]] = ()
+    """Names beside the class's own in small letters; the first one is shown."""
     onnx: ClassVar[Callable[..., str]]
     """Optional: how the layer is written in ONNX (`steepest.onnx_form`)."""
     torch_names: ClassVar[Mapping[str, str]] = {}

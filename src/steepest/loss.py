@@ -45,6 +45,10 @@ Array = NDArray[Any]
 class Loss:
     """One loss. A subclass is a frozen dataclass whose fields are its settings."""
 
+    called: ClassVar[tuple[str, ...]] = ()
+    """Names beside the class's own in small letters; the first one is shown."""
+    tasks: ClassVar[tuple[str, ...]] = ("regression", "binary", "multiclass")
+    """The kinds of tasks that it can be chosen for by name."""
     value: ClassVar[Callable[..., None]]
     gradient: ClassVar[Callable[..., None]]
 

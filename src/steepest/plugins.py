@@ -1,4 +1,4 @@
-"""Layers, losses and rules of a user's own file, known by their import path: "my_layers:Slope".
+"""Layers, losses, rules and schedules of a user's own file, known by path: "my_layers:Slope".
 
 A file or module is imported when the user names it, on the command line (``--plugin``) or as an
 argument (``plugins=``), and never because a model folder mentions it.
@@ -15,19 +15,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from . import collect
 from .errors import PluginError
 from .layer import Layer
 from .loss import Loss
 from .rule import Rule
+from .schedule import Schedule
 
-__all__ = ["Plugin", "classes", "examples", "find", "named", "path_of", "use"]
+__all__ = ["Plugin", "defined", "examples", "find", "path_of", "use"]
 
 Plugin = str | os.PathLike[str] | ModuleType
 """A file like ``my_layers.py``, a module like ``package.layers``, or the module itself."""
 
-Kind = TypeVar("Kind", Layer, Loss, Rule)
+Kind = TypeVar("Kind")
 
-KINDS: dict[str, type] = {"layer": Layer, "loss": Loss, "rule": Rule}
+KINDS: dict[str, type] = {"layer": Layer, "loss": Loss, "rule": Rule, "schedule": Schedule}
 
 _used: dict[str, ModuleType] = {}
 
@@ -38,39 +40,23 @@ def use(*sources: Plugin) -> list[ModuleType]:
     Raises
     ------
     PluginError
-        If one can't be imported, or defines no layer, loss or rule.
+        If one can't be imported, or defines none of these.
     """
     modules = [source if isinstance(source, ModuleType) else _import(source) for source in sources]
     for module in modules:
-        if not any(classes(module, base) for base in KINDS.values()):
-            raise PluginError(f"{module.__name__} defines no layer, loss or rule")
+        if not any(collect.defined(module, base) for base in KINDS.values()):
+            raise PluginError(f"{module.__name__} defines no layer, loss, rule or schedule")
     _used.update({module.__name__: module for module in modules})
     return modules
 
 
-def classes(module: ModuleType, base: type[Kind]) -> list[type[Kind]]:
-    """Return the subclasses of ``base`` that ``module`` itself defines, in their order."""
-    return [
-        item
-        for item in vars(module).values()
-        if isinstance(item, type)
-        and issubclass(item, base)
-        and item.__module__ == module.__name__
-        and not item.__name__.startswith("_")
-    ]
-
-
-def named(base: type[Kind]) -> dict[str, type[Kind]]:
-    """Return what the plugins in use define, by path and by name in small letters."""
-    found: dict[str, type[Kind]] = {}
-    for module in _used.values():
-        for item in classes(module, base):
-            found[item.__name__.lower()] = found[f"{module.__name__}:{item.__name__}"] = item
-    return found
+def defined(base: type[Kind]) -> list[type[Kind]]:
+    """Return what the plugins in use define of a kind."""
+    return [item for module in _used.values() for item in collect.defined(module, base)]
 
 
 def find(path: str, kind: str) -> type:
-    """Return the class at "module:Name", which must be a layer, loss or rule of a plugin in use.
+    """Return the class at "module:Name", which must be of a plugin in use.
 
     Raises
     ------
@@ -83,7 +69,7 @@ def find(path: str, kind: str) -> type:
             f"{kind} {path!r} is no part of Steepest: it needs the plugin {module!r}. If you trust "
             f"it, name it: --plugin {module}.py, or plugins=[{module + '.py'!r}]"
         )
-    found = {item.__name__: item for item in classes(_used[module], KINDS.get(kind, Rule))}
+    found = {item.__name__: item for item in collect.defined(_used[module], KINDS[kind])}
     if name not in found:
         raise PluginError(
             f"the plugin {module!r} has no {kind} {name!r}; it has {', '.join(found) or 'none'}"
@@ -99,7 +85,7 @@ def examples(module: ModuleType) -> list[Any]:
     PluginError
         If a class is not among the examples, or can't be made without arguments.
     """
-    kinds = [item for base in KINDS.values() for item in classes(module, base)]
+    kinds = [item for base in KINDS.values() for item in collect.defined(module, base)]
     given = getattr(module, "examples", None)
     if given is not None:
         lacking = [kind.__name__ for kind in kinds if not any(type(e) is kind for e in given)]
@@ -115,7 +101,7 @@ def examples(module: ModuleType) -> list[Any]:
 
 
 def path_of(thing: Any) -> str:
-    """Return the import path of the class of a user's layer, loss or rule.
+    """Return the import path of the class of a user's layer, loss, rule or schedule.
 
     Raises
     ------
@@ -124,8 +110,8 @@ def path_of(thing: Any) -> str:
     """
     kind = type(thing)
     name = f"{kind.__module__}:{kind.__qualname__}"
-    if not isinstance(thing, tuple(KINDS.values())):
-        why = "it is no layer, loss or rule"
+    if not {*KINDS.values()} & {*kind.__mro__}:
+        why = "it is no layer, loss, rule or schedule"
     elif kind.__module__ == "__main__" or "." in kind.__qualname__:
         why = "nobody could import it again; define it at the top of a file of its own"
     elif not (is_dataclass(thing) or hasattr(thing, "layers")):

@@ -60,6 +60,10 @@ class Rule:
         Divide the penalties of a step by the rows of its batch, as scikit-learn's MLP does.
     """
 
+    called: ClassVar[tuple[str, ...]] = ()
+    """Names beside the class's own in small letters; the first one is shown."""
+    adaptive: ClassVar[bool] = False
+    """Whether a step is of the size of the learning rate, however long the gradient is."""
     step: ClassVar[Callable[..., None]]
 
     lr: float | Schedule = field(default=0.001, kw_only=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,10 +85,10 @@ def fraction(where: str, what: str, value: Any) -> None:
     number(where, what, value, least=0, below=1)
 
 
-def one_of(where: str, what: str, value: Any, known: Iterable[str]) -> None:
+def one_of(where: str, what: str, value: Any, known: Collection[str]) -> None:
     """Raise `InputError` unless ``value`` is one of the ``known`` names."""
     names = list(known)
-    if not isinstance(value, str) or value not in names:
+    if not isinstance(value, str) or value not in known:
         text = f"one of {', '.join(names)}" if len(names) > 1 else repr(names[0])
         raise InputError(f"{where}: {what} must be {text}, got {value!r}")
 

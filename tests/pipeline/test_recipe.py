@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from steepest import InputError, layers, losses, rules
-from steepest.pipeline.recipe import BY_KIND, LOSSES, RULES, SCHEDULES, Recipe
+from steepest import InputError, layers, losses, rules, schedules
+from steepest.pipeline.names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
+from steepest.pipeline.recipe import BY_KIND, Recipe
 from steepest.settings import declared
 from steepest.tables.encoder import Encoder
 from steepest.tables.task import infer_task
@@ -90,7 +91,7 @@ def test_more_rows_mean_larger_batches_and_fewer_epochs():
         ({"lr": 0.0}, "lr must be a number above 0, got 0.0"),
         ({"weight_decay": -1}, "weight_decay must be a number of at least 0"),
         ({"dropout": 1.5}, "dropout"),
-        ({"rule": "adamant"}, "rule must be one of sgd"),
+        ({"rule": "adamant"}, "rule must be one of adagrad, adam, adamw, rmsprop, sgd"),
         ({"schedule": "sometimes"}, "schedule must be one of constant"),
         ({"activation": "relu6"}, "activation must be one of"),
         ({"dtype": "float16"}, "dtype must be one of float32, float64"),
@@ -136,6 +137,33 @@ def test_every_setting_says_what_it_is_and_what_it_is_by_default():
 def test_a_loss_of_another_task_is_refused():
     with pytest.raises(InputError, match="loss for multiclass must be one of softmax"):
         Recipe(loss="squared").make_loss(task("multiclass"))
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "kind"),
+    [
+        (ACTIVATIONS, "logistic", layers.Sigmoid),  # as scikit-learn says
+        (ACTIVATIONS, "sigmoid", layers.Sigmoid),
+        (ACTIVATIONS, "leaky_relu", layers.LeakyReLU),
+        (ACTIVATIONS, "leakyrelu", layers.LeakyReLU),
+        (ACTIVATIONS, "identity", layers.Identity),
+        (LOSSES["multiclass"], "softmax", losses.SoftmaxCrossEntropy),
+        (LOSSES["multiclass"], "softmaxcrossentropy", losses.SoftmaxCrossEntropy),
+        (SCHEDULES, "inverse", schedules.InverseScaling),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_a_class_has_several_names_and_is_shown_once(names, name, kind):
+    assert names[name] is kind
+    assert [*names.values()].count(kind) == 1
+    assert len(names) == len(list(names)) == len(set(names.values()))
+
+
+def test_what_is_no_activation_or_needs_more_than_a_rate_is_not_offered():
+    assert not {"dropout", "dense", "softmax", "scale"} & set(ACTIVATIONS)
+    assert "step" not in SCHEDULES
+    assert "schedule" not in SCHEDULES
+    assert "poisson" not in LOSSES["regression"]
 
 
 def test_few_rows_get_longer_waves_and_smaller_batches():

@@ -11,42 +11,13 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..layer import Layer
-from ..layers import (
-    ELU,
-    GELU,
-    SELU,
-    Dense,
-    Dropout,
-    Identity,
-    LayerNorm,
-    LeakyReLU,
-    Mish,
-    ReLU,
-    Residual,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Tanh,
-)
+from ..layers import Dense, Dropout, LayerNorm, Residual, Sigmoid
 from ..network import Network
+from ..pipeline.names import ACTIVATIONS
 
-__all__ = ["ACTIVATIONS", "begin", "build", "hidden_sizes", "per_hidden_layer"]
+__all__ = ["begin", "build", "hidden_sizes", "per_hidden_layer"]
 
 Array = NDArray[Any]
-
-ACTIVATIONS: dict[str, type[Layer]] = {
-    "identity": Identity,
-    "logistic": Sigmoid,
-    "tanh": Tanh,
-    "relu": ReLU,
-    "elu": ELU,
-    "gelu": GELU,
-    "leaky_relu": LeakyReLU,
-    "mish": Mish,
-    "selu": SELU,
-    "silu": SiLU,
-    "softplus": Softplus,
-}
 
 
 def hidden_sizes(sizes: Any) -> list[int]:
@@ -121,6 +92,7 @@ def begin(network: Network, activation: Any, random_state: np.random.RandomState
     for path, sigma in zip(dense, [*sigmas, sigmas[-1]], strict=False):
         A, b = network.parameters[f"{path}.A"], network.parameters[f"{path}.b"]
         q, p = A.shape
-        bound = np.sqrt((2.0 if sigma == "logistic" else 6.0) / (p + q))
+        logistic = isinstance(sigma, str) and ACTIVATIONS[sigma] is Sigmoid
+        bound = np.sqrt((2.0 if logistic else 6.0) / (p + q))
         A[...] = random_state.uniform(-bound, bound, (p, q)).T
         b[...] = random_state.uniform(-bound, bound, q)

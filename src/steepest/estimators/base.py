@@ -26,8 +26,9 @@ from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
 from ..network import Network
+from ..pipeline.names import ACTIVATIONS
 from ..rule import Rule
-from .architecture import ACTIVATIONS, begin, build
+from .architecture import begin, build
 from .callbacks import CallbackList, CallbackSupportMixin, with_callbacks
 from .coefs import Weights
 from .compiled import Compiled
@@ -62,7 +63,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     hidden_layer_sizes : int or sequence of int
         Widths of the hidden layers; ``()`` makes a linear model.
     activation : str, Layer, or a sequence of them
-        ``"identity"``, ``"logistic"``, ``"tanh"``, ``"relu"``, and others (`ACTIVATIONS`).
+        ``"identity"``, ``"logistic"``, ``"tanh"``, ``"relu"``, and others
+        (`steepest.pipeline.names.ACTIVATIONS`).
     solver : {"lbfgs", "sgd", "adam"} or Rule
         A rule is used as it is: alpha and the learning-rate parameters do not apply.
     alpha : float
@@ -116,7 +118,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", _COUNT],
-        "activation": [StrOptions(set(ACTIVATIONS)), list, tuple, Layer],
+        "activation": [StrOptions(ACTIVATIONS.keys()), list, tuple, Layer],
         "solver": [StrOptions({"lbfgs", "sgd", "adam"}), Rule],
         "alpha": [_NOT_NEGATIVE],
         "batch_size": [StrOptions({"auto"}), _COUNT],

@@ -56,7 +56,7 @@ class Slopes(Observer):
         self.steepest: dict[str, float] = {}
 
     def layer(self, low: Observed, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
-        if layer.steepest_slope is None:
+        if layer.steepest_slope is None or y is x:  # x itself has no kernel, and is flat nowhere
             return
         self.steepest[low.prefix] = layer.steepest_slope
         ones, slope = low.array("ones", *y.shape), low.array("slope", *y.shape)

@@ -6,7 +6,7 @@ It emits nothing: the layer after it reads x itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..emitter import Backward
 from ..layer import Layer
@@ -22,6 +22,8 @@ __all__ = ["Identity"]
 @dataclass(frozen=True, repr=False)
 class Identity(Layer):
     """y = x."""
+
+    steepest_slope: ClassVar[float | None] = 1.0
 
     def flops(self, p: int) -> int:
         """Return 0."""

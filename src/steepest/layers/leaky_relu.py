@@ -29,6 +29,7 @@ class LeakyReLU(Layer):
     """
 
     steepest_slope: ClassVar[float | None] = 1.0
+    called: ClassVar[tuple[str, ...]] = ("leaky_relu",)
     onnx = Operator("LeakyRelu", {"slope": ("alpha", 0.01)})
 
     slope: float = 0.01

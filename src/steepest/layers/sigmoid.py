@@ -20,6 +20,7 @@ class Sigmoid(Layer):
     """y = 1/(1 + e⁻ˣ), entry by entry."""
 
     steepest_slope: ClassVar[float | None] = 0.25
+    called: ClassVar[tuple[str, ...]] = ("sigmoid", "logistic")
     onnx = Operator("Sigmoid")
 
     @staticmethod

@@ -6,6 +6,7 @@ The derivative where z_k = y_k is taken to be 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..kernels.functions import times
 from ..loss import Array, Loss
@@ -16,6 +17,8 @@ __all__ = ["Absolute"]
 @dataclass(frozen=True)
 class Absolute(Loss):
     """ℓ = Σ_k |z_k − y_k|."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
     @staticmethod
     def value(z: Array, y: Array, w: Array, loss: Array, rows: range) -> None:

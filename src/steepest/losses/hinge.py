@@ -9,6 +9,7 @@ taken to be 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ __all__ = ["Hinge"]
 @dataclass(frozen=True)
 class Hinge(Loss):
     """ℓ = Σ_k max(0, 1 − s_k z_k); targets are 0 and 1, −1 and 1, or classes."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
 
     def targets(self, y: Array, q: int, dtype: str) -> Array:
         """Return the signs s, (n, q)."""

@@ -8,6 +8,7 @@ Source: Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..kernels.functions import times
 from ..loss import Array, Loss
@@ -25,6 +26,8 @@ class Huber(Loss):
     delta : float
         In units of the target.
     """
+
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
     delta: float = 1.0
 

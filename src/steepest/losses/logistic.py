@@ -9,7 +9,7 @@ overflows or cancels. With label smoothing ε, (1 − ε)·y + ε/2 stands for y
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class Logistic(Loss):
     label_smoothing : float
         ε: the part of each target that is spread evenly over both classes.
     """
+
+    tasks: ClassVar[tuple[str, ...]] = ("binary",)
 
     label_smoothing: float = 0.0
 

@@ -6,6 +6,7 @@ z (n, k), y (n, k). It is −log of the Poisson probability of y but for log y!,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ __all__ = ["Poisson"]
 @dataclass(frozen=True)
 class Poisson(Loss):
     """ℓ = Σ_k exp(z_k) − y_k z_k; targets are at least 0."""
+
+    tasks: ClassVar[tuple[str, ...]] = ()  # targets are scaled to mean 0
 
     def targets(self, y: Array, q: int, dtype: str) -> Array:
         """Return (n, k), all of it at least 0."""

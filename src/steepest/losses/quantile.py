@@ -9,7 +9,7 @@ Source: Koenker & Bassett, "Regression quantiles", Econometrica 46 (1978).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class Quantile(Loss):
     levels : tuple of float
         Between 0 and 1, increasing.
     """
+
+    tasks: ClassVar[tuple[str, ...]] = ()  # they have a setting of their own
 
     levels: tuple[float, ...] = (0.05, 0.5, 0.95)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,6 +35,9 @@ class SoftmaxCrossEntropy(Loss):
     label_smoothing : float
         ε: the part of each target that is spread evenly over the classes.
     """
+
+    tasks: ClassVar[tuple[str, ...]] = ("multiclass",)
+    called: ClassVar[tuple[str, ...]] = ("softmax",)
 
     label_smoothing: float = 0.0
 

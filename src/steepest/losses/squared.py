@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..kernels.functions import times
 from ..loss import Array, Loss
@@ -13,6 +14,8 @@ __all__ = ["Squared"]
 @dataclass(frozen=True)
 class Squared(Loss):
     """ℓ = ½ Σ_k (z_k − y_k)²."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
     @staticmethod
     def value(z: Array, y: Array, w: Array, loss: Array, rows: range) -> None:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 from .. import layers as _layers
 from .. import losses as _losses
-from .. import plugins
-from .. import rules as _rules
 from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
 from ..network import Network
 from ..rule import Rule
+from ..rules import Adam
 from ..saved.config import from_config
-from ..schedules import Cosine, CosLog4, FlatCosine, InverseScaling, OneCycle, Schedule
+from ..schedule import for_steps
+from ..schedules import FlatCosine
 from ..settings import Setting
 from ..training.run import MATMUL_DTYPES
 from ..validate import (
@@ -30,6 +30,7 @@ from ..validate import (
     renamed_keys,
     sequence,
 )
+from .names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
 
 if TYPE_CHECKING:
     from ..tables.encoder import Encoder
@@ -37,44 +38,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-__all__ = ["ACTIVATIONS", "LOSSES", "RULES", "SCHEDULES", "Recipe"]
+__all__ = ["Recipe"]
 
-ACTIVATIONS: dict[str, type[Layer]] = {
-    cls.__name__.lower(): cls
-    for cls in (
-        _layers.ReLU, _layers.LeakyReLU, _layers.ELU, _layers.SELU, _layers.GELU, _layers.SiLU,
-        _layers.Mish, _layers.Tanh, _layers.Sigmoid, _layers.Softplus, _layers.Identity,
-    )
-}  # fmt: skip
-LOSSES: dict[str, dict[str, Callable[..., Loss]]] = {
-    "regression": {
-        "squared": _losses.Squared,
-        "absolute": _losses.Absolute,
-        "huber": _losses.Huber,
-    },
-    "binary": {"logistic": _losses.Logistic, "hinge": _losses.Hinge},
-    "multiclass": {"softmax": _losses.SoftmaxCrossEntropy, "hinge": _losses.Hinge},
-}
-"""By kind of task; the first is the default."""
-RULES: dict[str, type[Rule]] = {
-    cls.__name__.lower(): cls
-    for cls in (_rules.SGD, _rules.Adagrad, _rules.RMSprop, _rules.Adam, _rules.AdamW)
-}
-SCHEDULES: dict[str, Callable[[float, int | None], float | Schedule]] = {
-    "constant": lambda lr, steps: lr,
-    "cosine": Cosine,
-    "coslog4": CosLog4,
-    "flatcosine": FlatCosine,
-    "onecycle": OneCycle,
-    "inverse": lambda lr, steps: InverseScaling(lr),
-}
-"""By name: from the first rate, and the steps that it stretches over, to the learning rates."""
-
-
-ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
-"""Rules whose steps are of the size of the learning rate: it takes a factor for each kind of θ."""
 FACTORS = {"*.s": 6.0, **dict.fromkeys(("*.b", "*.w", "*.omega", "*.phi", "*.W", "*.c"), 0.1)}
-"""Of the learning rate: scales are fast; biases, activations and waves are slow."""
+"""Of an adaptive rule's learning rate: scales are fast; biases, activations and waves are slow."""
 STEPS = {"binary": 1600, "multiclass": 3000, "regression": 6000}
 """How many steps a training takes, if epochs are not given."""
 BY_KIND: dict[str, dict[str, Any]] = {
@@ -118,7 +85,7 @@ class Recipe:
     layers : tuple of int or mapping
         Units of hidden layers, or layers instead of them as `steepest.saved.config` writes them.
     activation : str
-        One of `ACTIVATIONS` or of a plugin; its strength is learned for each unit.
+        One of `steepest.pipeline.names.ACTIVATIONS`; its strength is learned for each unit.
     frequency : float
         Standard deviation of the frequencies of the periodic embeddings, by default by the number
         of rows; 0 for none.
@@ -315,8 +282,8 @@ class Recipe:
         for name in ("l2", "weight_decay", "frequency"):
             number(_WHERE, name, getattr(self, name), least=0)
         number(_WHERE, "seed", self.seed, least=0, whole=True)
-        one_of(_WHERE, "activation", self.activation, plugins.named(Layer) | ACTIVATIONS)
-        one_of(_WHERE, "rule", self.rule, plugins.named(Rule) | RULES)
+        one_of(_WHERE, "activation", self.activation, ACTIVATIONS)
+        one_of(_WHERE, "rule", self.rule, RULES)
         one_of(_WHERE, "schedule", self.schedule, SCHEDULES)
         one_of(_WHERE, "dtype", self.dtype, DTYPES)
         if self.matmul_dtype is not None:
@@ -330,8 +297,11 @@ class Recipe:
             number(_WHERE, "clip_norm", self.clip_norm, above=0)
         if self.momentum is not None:
             number(_WHERE, "momentum", self.momentum, least=0, most=1)
-            if self.rule != "sgd":
-                raise InputError(f"{_WHERE}: momentum belongs to the rule sgd, not to {self.rule}")
+            if not _has(RULES[self.rule], "momentum"):
+                having = _either([name for name, kind in RULES.items() if _has(kind, "momentum")])
+                raise InputError(
+                    f"{_WHERE}: momentum belongs to the rule {having}, not to {self.rule}"
+                )
 
     @classmethod
     def for_task(
@@ -365,7 +335,7 @@ class Recipe:
 
         Its schedules stretch over ``steps``; over one call of `Trainer.fit` if that is not given.
         """
-        activation = (plugins.named(Layer) | ACTIVATIONS)[self.activation]
+        activation = ACTIVATIONS[self.activation]
         layers: list[Layer] = [*self._embed(encoder), _layers.Scale()]
         for units in self.layers:
             if isinstance(units, Mapping):
@@ -401,23 +371,22 @@ class Recipe:
             if not task.is_regression:
                 raise InputError(f"quantiles are of numbers; {task.name!r} has classes")
             return _losses.Quantile(self.quantiles)
-        known: dict[str, Callable[..., Loss]] = LOSSES[task.kind] | plugins.named(Loss)
-        name = self.loss or next(iter(known))
-        one_of(_WHERE, f"loss for {task.kind}", name, known)
-        kind = known[name]
-        smooth = kind in (_losses.Logistic, _losses.SoftmaxCrossEntropy)
+        name = self.loss or next(iter(LOSSES[task.kind]))
+        one_of(_WHERE, f"loss for {task.kind}", name, LOSSES[task.kind])
+        kind: Callable[..., Loss] = LOSSES[task.kind][name]
+        smooth = _has(kind, "label_smoothing")
         return kind(label_smoothing=self.label_smoothing) if smooth else kind()
 
     def make_rule(self, steps: int | None = None) -> Rule:
         """Return the update rule; ``steps`` as of `network`."""
         own: dict[str, Any] = {} if self.momentum is None else {"momentum": self.momentum}
-        if self.rule in ADAPTIVE:
+        rule, lr = RULES[self.rule], SCHEDULES[self.schedule](self.lr)
+        if rule.adaptive:
             own["factors"] = FACTORS
-        if self.rule in ("adam", "adamw"):
+        if issubclass(rule, Adam):
             own["beta2"] = 0.95
-        rule = (plugins.named(Rule) | RULES)[self.rule]
         return rule(
-            lr=SCHEDULES[self.schedule](self.lr, steps),
+            lr=lr if steps is None else for_steps(lr, steps),
             l2=self.l2,
             weight_decay=FlatCosine(self.weight_decay, steps) if self.weight_decay else 0.0,
             clip_norm=self.clip_norm,
@@ -428,6 +397,11 @@ class Recipe:
 def _by_rows(steps: tuple[tuple[int, _T], ...], rows: int, most: _T) -> _T:
     """Return what goes with the first number of rows that is not exceeded; else ``most``."""
     return next((value for bound, value in steps if rows <= bound), most)
+
+
+def _has(kind: Any, setting: str) -> bool:
+    """Return whether a class has a field of this name."""
+    return setting in getattr(kind, "__dataclass_fields__", {})
 
 
 # ------------------------------------------------------------------- what annotations say of it

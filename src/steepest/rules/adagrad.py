@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ..rule import Array, Rule
 from ..schedules import Schedule
@@ -26,6 +27,8 @@ class Adagrad(Rule):
     eps : float
         Keeps the divisor above 0.
     """
+
+    adaptive: ClassVar[bool] = True
 
     lr: float | Schedule = field(default=0.01, kw_only=False)
     eps: float = 1e-10

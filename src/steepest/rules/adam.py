@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class Adam(Rule):
     epsilon_hat : bool
         Add eps to √v and not to √v̂, as scikit-learn does.
     """
+
+    adaptive: ClassVar[bool] = True
 
     lr: float | Schedule = field(default=0.001, kw_only=False)
     beta1: float = 0.9

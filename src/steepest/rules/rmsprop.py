@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ..rule import Array, Rule
 from ..schedules import Schedule
@@ -28,6 +29,8 @@ class RMSprop(Rule):
     eps : float
         Keeps the divisor above 0; added to the root.
     """
+
+    adaptive: ClassVar[bool] = True
 
     lr: float | Schedule = field(default=0.001, kw_only=False)
     rho: float = 0.9

@@ -8,30 +8,27 @@ changes. Only what the package itself exports can be named: a record runs no cod
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import plugins
+from .. import layers, losses, plugins, rules, schedules
+from ..collect import collect
 from ..errors import InputError, ModelError
 from ..layers._combinator import Combinator
 from ..records import check_fields
 
-__all__ = ["KINDS", "from_config", "known", "to_config"]
+__all__ = ["from_config", "known", "to_config"]
 
-KINDS = {"layer": "layers", "loss": "losses", "rule": "rules", "schedule": "schedules"}
-"""The kinds of things, and the module that exports each kind."""
+_FOLDERS = {"layer": layers, "loss": losses, "rule": rules, "schedule": schedules}
 
 
 @functools.cache
 def known(kind: str) -> Mapping[str, type]:
-    """Return the classes of a kind, by name."""
-    module = importlib.import_module(f"..{KINDS[kind]}", __package__)
-    found = {name: getattr(module, name) for name in module.__all__}
-    return {name: item for name, item in found.items() if isinstance(item, type)}
+    """Return the package's own classes of a kind, by name."""
+    return collect(_FOLDERS[kind].__name__, plugins.KINDS[kind])
 
 
 def to_config(thing: Any) -> dict[str, Any]:
@@ -45,7 +42,7 @@ def to_config(thing: Any) -> dict[str, Any]:
         If it is neither one of the package's own, nor of a user's file that can be imported.
     """
     name = type(thing).__name__
-    if not any(known(kind).get(name) is type(thing) for kind in KINDS):
+    if not any(known(kind).get(name) is type(thing) for kind in plugins.KINDS):
         name = plugins.path_of(thing)
     if isinstance(thing, Combinator):
         record: dict[str, Any] = {"type": name}

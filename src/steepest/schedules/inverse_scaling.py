@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class InverseScaling(BaseSchedule):
 
     With ½ < power ≤ 1 the conditions of Robbins & Monro (1951) hold: Σ η_t = ∞, Σ η_t² < ∞.
     """
+
+    called: ClassVar[tuple[str, ...]] = ("inverse",)
 
     power: float = 0.5
 
