@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from formulas import SCHEDULES
+from steepest.checking import catalogue
 from steepest.errors import InputError
 from steepest.schedule import Schedule, for_steps
 from steepest.schedules import (
@@ -19,17 +21,7 @@ from steepest.schedules import (
     Step,
 )
 
-ALL = [
-    Constant(0.1),
-    InverseScaling(0.1),
-    Step(0.1, 10),
-    Exponential(0.1, 0.99),
-    Cosine(0.1, 100, warmup=10, floor=0.01),
-    OneCycle(0.1, 100),
-    CosLog4(0.1, 100),
-    FlatCosine(0.1, 100),
-    ReduceOnPlateau(0.1),
-]
+ALL = [for_steps(schedule, 100) for schedule in catalogue.SCHEDULES]
 
 
 @given(
@@ -43,19 +35,19 @@ def test_a_function_of_the_step_within_bounds(steps, schedule):
     assert rates.shape == (len(steps),)
     assert rates.dtype == np.float64
     assert (rates >= 0).all()
-    assert (rates <= 0.1 * (1 + 1e-12)).all()
+    assert (rates <= schedule.lr * (1 + 1e-12)).all()
     each = [float(schedule(np.array([t]))[0]) for t in steps]
     np.testing.assert_array_equal(rates, each)
 
 
-def test_formulas():
-    t = np.arange(6)
-    np.testing.assert_array_equal(Constant(0.2)(t), 0.2)
-    np.testing.assert_allclose(InverseScaling(0.2, 0.7)(t), [0.2 / (k + 1) ** 0.7 for k in t])
-    np.testing.assert_allclose(Step(1.0, 2, 0.5)(t), [1, 1, 0.5, 0.5, 0.25, 0.25])
-    np.testing.assert_allclose(Exponential(2.0, 0.5)(t), [2 * 0.5**k for k in t])
-    expected = [0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * k / 5))) for k in t]
-    np.testing.assert_allclose(CosLog4(1.0, 5)(t), expected, atol=1e-15)
+@pytest.mark.parametrize(
+    "schedule",
+    [*ALL, InverseScaling(0.2, 0.7), Step(1.0, 2, 0.5), Exponential(2.0, 0.5), CosLog4(1.0, 5)],
+    ids=repr,
+)
+def test_formula(schedule):
+    t = np.arange(0.0, getattr(schedule, "total", 100) + 1)
+    np.testing.assert_allclose(schedule(t), SCHEDULES[type(schedule)](schedule, t), atol=1e-15)
 
 
 def test_cosine():

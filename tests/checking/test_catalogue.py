@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+import formulas
 from steepest import Network, check, layers, losses, rules, schedules
 from steepest.checking import catalogue, draw
+from steepest.layers._combinator import Combinator
 
 EVERYTHING = (*catalogue.LAYERS, *catalogue.LOSSES, *catalogue.RULES, *catalogue.SCHEDULES)
 
@@ -22,6 +24,24 @@ EVERYTHING = (*catalogue.LAYERS, *catalogue.LOSSES, *catalogue.RULES, *catalogue
 def test_whatever_is_exported_has_an_example(module, listed):
     contracts = {"Schedule"}
     assert set(module.__all__) - contracts == {type(thing).__name__ for thing in listed}
+
+
+def test_whatever_is_listed_has_a_formula():
+    """Layers made of layers, and what is drawn at random, are compared by tests of their own."""
+    of_its_own = {
+        type(layer)
+        for layer in catalogue.LAYERS
+        if layer.predicts_alike and not isinstance(layer, Combinator)
+    }
+    for table, kinds in (
+        ("LAYERS", of_its_own),
+        ("LOSSES", set(map(type, catalogue.LOSSES))),
+        ("RULES", set(map(type, catalogue.RULES))),
+        ("SCHEDULES", set(map(type, catalogue.SCHEDULES))),
+    ):
+        there = set(getattr(formulas, table))
+        assert not kinds - there, f"tests/formulas.py: {table} lacks {kinds - there}"
+        assert not there - kinds, f"tests/formulas.py: {table} has more: {there - kinds}"
 
 
 @pytest.mark.parametrize("thing", EVERYTHING, ids=repr)

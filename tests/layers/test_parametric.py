@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from formulas import LAYERS, NUMPY
 from helpers import numerical_gradient, run_kernel
 from steepest.errors import InputError
 from steepest.layers import Embedding, LayerNorm, Periodic, Scale
 
-LAYERS = [
+CASES = [
     Scale(), LayerNorm(), LayerNorm(0.1), Embedding(4, 3), Embedding(5, 1), Periodic(),
     Periodic(5, 2),
 ]  # fmt: skip
-each_layer = pytest.mark.parametrize("layer", LAYERS, ids=repr)
+each_layer = pytest.mark.parametrize("layer", CASES, ids=repr)
 both = pytest.mark.parametrize("compiled", [False, True])
 shapes = pytest.mark.parametrize("shape", [(1, 1), (1, 5), (4, 1), (5, 35)])
 
@@ -59,18 +60,7 @@ class Case:
 
 
 def reference(case):
-    layer, x, theta = case.layer, case.x, case.theta
-    if isinstance(layer, Scale):
-        return theta["s"] * x
-    if isinstance(layer, LayerNorm):
-        sigma = np.sqrt(x.var(axis=1, keepdims=True) + layer.eps)
-        return theta["gamma"] * (x - x.mean(axis=1, keepdims=True)) / sigma + theta["beta"]
-    if isinstance(layer, Periodic):
-        h = np.cos(2 * np.pi * theta["omega"] * x[:, :, None] + theta["phi"])
-        W = theta["W"].reshape(x.shape[1], layer.dim - 1, layer.frequencies)
-        waves = np.einsum("njk,jok->njo", h, W) + theta["c"]
-        return np.concatenate([x[:, :, None], waves], axis=2).reshape(len(x), -1)
-    return theta["E"][x.astype(int)].reshape(len(x), -1)
+    return LAYERS[type(case.layer)](case.layer, case.x, case.theta, NUMPY)
 
 
 @each_layer

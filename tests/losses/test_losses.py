@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import special
 
+from formulas import LOSSES, NUMPY, TARGETS, per_target, with_targets
 from helpers import numerical_gradient, run_kernel
+from steepest.checking import catalogue
 from steepest.errors import InputError
 from steepest.losses import (
     Absolute,
@@ -20,75 +22,23 @@ from steepest.losses import (
 LEVELS = (0.1, 0.5, 0.8)
 
 
-def huber(z, y, delta):
-    u = np.abs(z - y)
-    return np.where(u <= delta, u * u / 2, delta * (u - delta / 2)).sum(axis=1)
-
-
-def pinball(z, y):
-    u = y[:, :, None] - z.reshape(len(y), y.shape[1], len(LEVELS))
-    level = np.array(LEVELS)
-    return np.maximum(level * u, (level - 1) * u).sum(axis=(1, 2))
-
-
 def cross_entropy(z, y, smoothing=0.0):
-    q = z.shape[1]
-    t = np.eye(q)[y] if y.ndim == 1 else y
-    t = (1 - smoothing) * t + smoothing / q
-    return -(t * special.log_softmax(z, axis=1)).sum(axis=1)
-
-
-def real(rng, n, q):
-    return rng.normal(size=(n, q))
-
-
-def counts(rng, n, q):
-    return rng.poisson(2.0, size=(n, q)).astype(float)
-
-
-def binary(rng, n, q):
-    return rng.integers(2, size=(n, q)).astype(float)
-
-
-def classes(rng, n, q):
-    return rng.integers(q, size=n)
-
-
-def distribution(rng, n, q):
-    return rng.dirichlet(np.ones(q), size=n)
+    return LOSSES[SoftmaxCrossEntropy](SoftmaxCrossEntropy(smoothing), z, y, NUMPY)
 
 
 REFERENCES = [
-    (Squared(), lambda z, y: 0.5 * ((z - y) ** 2).sum(axis=1), real),
-    (Absolute(), lambda z, y: np.abs(z - y).sum(axis=1), real),
-    (Huber(), lambda z, y: huber(z, y, 1.0), real),
-    (Huber(0.3), lambda z, y: huber(z, y, 0.3), real),
-    (Quantile(LEVELS), pinball, lambda rng, n, q: real(rng, n, q // len(LEVELS))),
-    (Logistic(), lambda z, y: (np.logaddexp(0, z) - y * z).sum(axis=1), binary),
     (
-        Logistic(label_smoothing=0.1),
-        lambda z, y: (np.logaddexp(0, z) - (0.9 * y + 0.05) * z).sum(axis=1),
-        binary,
-    ),
-    (
-        Logistic(),
-        lambda z, y: (np.logaddexp(0, z) - y * z).sum(axis=1),
-        lambda rng, n, q: rng.random((n, q)),
-    ),
-    (SoftmaxCrossEntropy(), cross_entropy, classes),
-    (SoftmaxCrossEntropy(0.2), lambda z, y: cross_entropy(z, y, 0.2), classes),
-    (SoftmaxCrossEntropy(), cross_entropy, distribution),
-    (SoftmaxCrossEntropy(0.2), lambda z, y: cross_entropy(z, y, 0.2), distribution),
-    (Poisson(), lambda z, y: (np.exp(z) - y * z).sum(axis=1), counts),
-    (Hinge(), lambda z, y: np.maximum(0, 1 - (2 * y - 1) * z).sum(axis=1), binary),
-    (
-        Hinge(),
-        lambda z, y: np.maximum(0, 1 - np.where(np.eye(z.shape[1])[y] > 0, 1, -1) * z).sum(axis=1),
-        classes,
-    ),
+        loss,
+        lambda z, y, loss=loss: LOSSES[type(loss)](loss, z, y, NUMPY),
+        lambda rng, n, q, loss=loss, kind=kind: TARGETS[kind](rng, n, q // per_target(loss)),
+    )
+    for loss, kind in with_targets(catalogue.LOSSES)
 ]
+binary, classes = TARGETS["0 and 1"], TARGETS["classes"]
 each_loss = pytest.mark.parametrize(
-    ("loss", "reference", "draw"), REFERENCES, ids=lambda v: getattr(v, "__name__", repr(v))
+    ("loss", "reference", "draw"),
+    REFERENCES,
+    ids=[f"{loss!r} of {kind}" for loss, kind in with_targets(catalogue.LOSSES)],
 )
 both = pytest.mark.parametrize("compiled", [False, True])
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from scipy import sparse
 
+import formulas
 from steepest import layers as L
-from steepest import losses, rules
+from steepest import rules
+from steepest.checking import catalogue
 from steepest.layer import Layer
 from steepest.loss import Loss
 from steepest.rule import Rule
-from steepest.schedules import FlatCosine, Schedule
+from steepest.schedule import Schedule, for_steps
+from steepest.schedules import FlatCosine
 
 STEPS = 10
+LOSSES = formulas.with_targets(catalogue.LOSSES)
 WIDTHS = st.sampled_from((1, 2, 3, 7, 15, 16, 17, 33))  # around a vector, and around Dense's forms
 CODES = 6
 
@@ -64,24 +68,20 @@ class Problem:
 
         Steps along a gradient of this norm are kept short enough for no network to diverge.
         """
-        long, lr = 0.01 / (1 + norm), 0.003
-        yield rules.SGD(lr=long)  # fused, where a rule with anything more is not
-        yield rules.SGD(lr=long, **self.extras)
-        yield rules.SGD(lr=long, momentum=0.9, **self.extras)
-        yield rules.SGD(lr=long, momentum=0.8, nesterov=True, **self.extras)
-        yield rules.Adagrad(lr=lr, **self.extras)
-        yield rules.RMSprop(lr=lr, rho=0.8, **self.extras)
-        yield rules.Adam(lr=lr, **self.extras)
-        yield rules.Adam(lr=lr, beta1=0.8, beta2=0.95, epsilon_hat=True, **self.extras)
-        yield rules.AdamW(lr=lr, **({"weight_decay": 0.1} | self.extras))
+        yield rules.SGD(lr=0.01 / (1 + norm))  # fused, where a rule with anything more is not
+        for rule in catalogue.RULES:
+            lr = 0.003 if rule.adaptive else 0.01 / (1 + norm)
+            decay = for_steps(rule.weight_decay, STEPS) if callable(rule.weight_decay) else None
+            own = {} if decay is None else {"weight_decay": decay}
+            yield replace(rule, lr=lr, **(own | self.extras))
 
 
 # ------------------------------------------------------------------------------------- layers
 
 SIMPLE: tuple[Layer, ...] = (
-    L.ReLU(), L.LeakyReLU(0.1), L.ELU(), L.ELU(0.5), L.SELU(), L.GELU(), L.SiLU(), L.Mish(),
-    L.Tanh(), L.Sigmoid(), L.Softplus(), L.Identity(), L.Scale(), L.Dropout(0.0), L.Dropout(0.3),
-    L.Dropout(FlatCosine(0.4, STEPS)), L.RootScale(), L.Parametric(L.SELU()), L.Periodic(3, 2),
+    *(layer for layer in catalogue.LAYERS if layer.steepest_slope is not None),
+    L.Scale(), L.Dropout(0.0), L.Dropout(0.3), L.Dropout(FlatCosine(0.4, STEPS)), L.RootScale(),
+    L.Parametric(L.SELU()), L.Periodic(3, 2),
 )  # fmt: skip
 # These are constant on a single column: nothing but rounding would be left of their gradients.
 OF_A_ROW: tuple[Layer, ...] = (L.Softmax(), L.LayerNorm(), L.LayerNorm(0.01))
@@ -146,30 +146,6 @@ def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
     return st.one_of(kinds)
 
 
-# ------------------------------------------------------------------------------------- losses
-
-
-def _distributions(rng: np.random.Generator, n: int, q: int) -> np.ndarray:
-    return rng.dirichlet(np.ones(q), size=n)
-
-
-LOSSES: tuple[tuple[Loss, Callable[[np.random.Generator, int, int], np.ndarray]], ...] = (
-    (losses.Squared(), lambda rng, n, q: rng.normal(size=(n, q))),
-    (losses.Absolute(), lambda rng, n, q: rng.normal(size=(n, q))),
-    (losses.Huber(0.5), lambda rng, n, q: rng.normal(size=(n, q))),
-    (losses.Quantile((0.1, 0.5, 0.8)), lambda rng, n, q: rng.normal(size=(n, q))),
-    (losses.Logistic(), lambda rng, n, q: rng.integers(2, size=(n, q)).astype(float)),
-    (losses.Logistic(), lambda rng, n, q: rng.random((n, q))),
-    (losses.Logistic(0.2), lambda rng, n, q: rng.integers(2, size=(n, q)).astype(float)),
-    (losses.SoftmaxCrossEntropy(), lambda rng, n, q: rng.integers(q, size=n)),
-    (losses.SoftmaxCrossEntropy(0.2), lambda rng, n, q: rng.integers(q, size=n)),
-    (losses.SoftmaxCrossEntropy(), _distributions),
-    (losses.SoftmaxCrossEntropy(0.2), _distributions),
-    (losses.Poisson(), lambda rng, n, q: rng.poisson(2.0, size=(n, q)).astype(float)),
-    (losses.Hinge(), lambda rng, n, q: rng.integers(2, size=(n, q)).astype(float)),
-)
-
-
 # ----------------------------------------------------------------------------------- problems
 
 
@@ -202,9 +178,9 @@ def problems(draw: Callable[..., Any]) -> Problem:
     x, csr, first = draw(inputs(rng, n, p))
     width = first[0].outputs(p) if first else p
     layers = (*first, *draw(chain(width, depth=2)))
-    loss, targets = draw(st.sampled_from(LOSSES))
-    q = draw(st.integers(2 if isinstance(loss, losses.SoftmaxCrossEntropy) else 1, 4))
-    y = targets(rng, n, q)
+    loss, kind = draw(st.sampled_from(LOSSES))
+    k = draw(st.integers(2 if kind in ("classes", "distributions") else 1, 4))
+    y = formulas.TARGETS[kind](rng, n, k)
     w = None
     if draw(st.booleans()):
         w = rng.uniform(0.5, 2, n)
@@ -220,7 +196,7 @@ def problems(draw: Callable[..., Any]) -> Problem:
     if draw(st.booleans()):
         extras["weight_decay"] = draw(st.sampled_from((0.2, FlatCosine(0.2, STEPS))))
     return Problem(
-        (*layers, L.Dense(q * (3 if isinstance(loss, losses.Quantile) else 1))),
+        (*layers, L.Dense(k * formulas.per_target(loss))),
         loss, x, csr, y, w,
         batch=draw(st.sampled_from((n, -(-n // 2)))), threads=draw(st.integers(1, 2)),
         seed=seed, extras=extras,

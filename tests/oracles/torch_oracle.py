@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatch
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,10 @@ from problems import Problem, at
 from scope import Scope
 from torch.nn import functional
 
+import formulas
 from steepest import layers, losses, rules
 from steepest.layer import Layer
+from steepest.loss import Loss
 from steepest.rule import Rule
 
 Arrays = dict[str, np.ndarray]
@@ -35,13 +39,6 @@ def _layer_norm(layer: Any, x: Tensor, s: Scope) -> Tensor:
     return functional.layer_norm(x, x.shape[1:], s["gamma"], s["beta"], layer.eps)
 
 
-def _periodic(layer: Any, x: Tensor, s: Scope) -> Tensor:
-    h = torch.cos(2 * torch.pi * s["omega"] * x[:, :, None] + s["phi"])
-    W = s["W"].reshape(x.shape[1], layer.dim - 1, layer.frequencies)
-    waves = torch.einsum("njk,jok->njo", h, W) + s["c"]
-    return torch.cat([x[:, :, None], waves], 2).flatten(1)
-
-
 def _concat(layer: Any, x: Tensor, s: Scope) -> Tensor:
     return torch.cat([forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)], 1)
 
@@ -51,15 +48,25 @@ def _parallel(layer: Any, x: Tensor, s: Scope) -> Tensor:
     return torch.cat([forward(g, part, s.child(k)) for k, (g, part) in enumerate(parts)], 1)
 
 
+# PyTorch's own functions, where it has them; it computes and differentiates the formulas of others.
+
+TORCH = SimpleNamespace(
+    abs=torch.abs, array=partial(torch.tensor, dtype=torch.float64), concatenate=torch.cat,
+    cos=torch.cos, einsum=torch.einsum, exp=torch.exp, expm1=torch.expm1,
+    maximum=lambda x, y: torch.clamp(x, min=y), minimum=lambda x, y: torch.clamp(x, max=y),
+    sqrt=torch.sqrt, tanh=torch.tanh, where=torch.where, ndtr=torch.special.ndtr,
+    sigmoid=torch.sigmoid,
+    softplus=lambda x: functional.softplus(x, threshold=50),
+    softmax=lambda x: functional.softmax(x, 1),
+    log_softmax=lambda x: functional.log_softmax(x, 1),
+    whole=torch.Tensor.long,
+    one_hot=functional.one_hot,
+)  # fmt: skip
 LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     layers.Dense: _dense,
     layers.Embedding: lambda _, x, s: functional.embedding(x.long(), s["E"]).flatten(1),
     layers.LayerNorm: _layer_norm,
-    layers.Periodic: _periodic,
     layers.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
-    layers.RootScale: lambda _, x, s: x / x.shape[1] ** 0.5,
-    layers.Average: lambda layer, x, s: x.reshape(len(x), layer.parts, -1).mean(1),
-    layers.Scale: lambda _, x, s: x * s["s"],
     layers.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
     layers.ReLU: lambda _, x, s: functional.relu(x),
     layers.LeakyReLU: lambda layer, x, s: functional.leaky_relu(x, layer.slope),
@@ -72,7 +79,6 @@ LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     layers.Sigmoid: lambda _, x, s: torch.sigmoid(x),
     layers.Softplus: lambda _, x, s: functional.softplus(x, threshold=50),
     layers.Softmax: lambda _, x, s: functional.softmax(x, 1),
-    layers.Identity: lambda _, x, s: x,
     layers.Sequential: _sequential,
     layers.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
     layers.Concat: _concat,
@@ -81,13 +87,9 @@ LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
 
 
 def forward(layer: Layer, x: Tensor, s: Scope) -> Tensor:
-    return LAYERS[type(layer)](layer, x, s)
-
-
-def _quantile(loss: Any, z: Tensor, y: Tensor) -> Tensor:
-    level = torch.tensor(loss.levels, dtype=z.dtype)
-    u = y[:, :, None] - z.reshape(*y.shape, len(level))
-    return torch.maximum(level * u, (level - 1) * u).sum((1, 2))
+    if type(layer) in LAYERS:
+        return LAYERS[type(layer)](layer, x, s)
+    return formulas.LAYERS[type(layer)](layer, x, s, TORCH)
 
 
 def _logistic(loss: Any, z: Tensor, y: Tensor) -> Tensor:
@@ -99,14 +101,19 @@ LOSSES: dict[type, Callable[[Any, Tensor, Tensor], Tensor]] = {
     losses.Squared: lambda _, z, y: 0.5 * functional.mse_loss(z, y, reduction="none").sum(1),
     losses.Absolute: lambda _, z, y: functional.l1_loss(z, y, reduction="none").sum(1),
     losses.Huber: lambda loss, z, y: functional.huber_loss(z, y, "none", loss.delta).sum(1),
-    losses.Quantile: _quantile,
     losses.Logistic: _logistic,
     losses.SoftmaxCrossEntropy: lambda loss, z, y: functional.cross_entropy(
         z, y, reduction="none", label_smoothing=loss.label_smoothing
     ),
     losses.Poisson: lambda _, z, y: functional.poisson_nll_loss(z, y, reduction="none").sum(1),
-    losses.Hinge: lambda _, z, y: functional.relu(1 - (2 * y - 1) * z).sum(1),
 }
+
+
+def loss_of(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
+    if type(loss) in LOSSES:
+        return LOSSES[type(loss)](loss, z, y)
+    return formulas.LOSSES[type(loss)](loss, z, y, TORCH)
+
 
 RULES: dict[type[Rule], Callable[[Any, Any], torch.optim.Optimizer]] = {
     rules.SGD: lambda r, groups: torch.optim.SGD(groups, momentum=r.momentum, nesterov=r.nesterov),
@@ -115,6 +122,11 @@ RULES: dict[type[Rule], Callable[[Any, Any], torch.optim.Optimizer]] = {
     rules.Adam: lambda r, groups: torch.optim.Adam(groups, betas=(r.beta1, r.beta2), eps=r.eps),
     rules.AdamW: lambda r, groups: torch.optim.AdamW(groups, betas=(r.beta1, r.beta2), eps=r.eps),
 }
+
+
+def knows(rule: Rule) -> bool:
+    """Whether PyTorch has the rule."""
+    return type(rule) in RULES and not getattr(rule, "epsilon_hat", False)
 
 
 class Oracle:
@@ -126,16 +138,12 @@ class Oracle:
         self.w = torch.tensor(problem.weights)
         self.network = layers.Sequential(*problem.layers)
 
-    def knows(self, rule: Rule) -> bool:
-        """Whether PyTorch has the rule."""
-        return not getattr(rule, "epsilon_hat", False)
-
     def objective(self, theta: Any, x: Tensor, rows: Any, masks: Arrays) -> Tensor:
         """Return the weighted average of the loss over a batch."""
         scope = Scope(theta, {path: torch.tensor(mask) for path, mask in masks.items()})
         z = forward(self.network, x, scope)
         loss = self.problem.loss
-        return (self.w[rows] * LOSSES[type(loss)](loss, z, self.y[rows])).mean()
+        return (self.w[rows] * loss_of(loss, z, self.y[rows])).mean()
 
     def gradient(self, masks: Arrays) -> tuple[float, Arrays, np.ndarray]:
         """Return the loss of all rows at the start, and its gradient by parameters and input."""
