@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
+from ort import run
 
-from steepest import plugins
+from steepest import Network, export_onnx, plugins
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "your_own_layer.md").read_text(encoding="utf-8")
@@ -66,7 +67,7 @@ def test_snippet(folder, monkeypatch, capsys):
 def test_commands(folder):
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert [line.split()[1] for line in lines] == [
-        "check", "train", "predict", "show", "check", "train",
+        "check", "train", "predict", "show", "export", "check", "train",
     ]  # fmt: skip
     for line in lines:
         done = steepest(folder, *shlex.split(line)[1:])
@@ -91,11 +92,18 @@ def test_toml_and_a_model_that_names_what_it_needs(folder):
 def test_formulas(folder):
     """Against NumPy, as the tutorial's text gives them."""
     (module,) = plugins.use(folder / "my_layers.py")
-    from steepest import Network
-
     X = np.random.default_rng(0).standard_normal((6, 4))
     network = Network(module.Slope(), module.LowRank(3, rank=2), inputs=4, dtype="float64")
     s, U, V, b = (network.parameters[k] for k in ("0.s", "1.U", "1.V", "1.b"))
     s[:], b[:] = [0.1, 0.2, 0.3, -0.4], [1, 2, 3]
     expected = np.where(X > 0, X, s * X) @ (U @ V).T + b
     np.testing.assert_allclose(network.predict(X), expected, rtol=1e-12)
+
+
+def test_the_form_in_onnx(folder, tmp_path):
+    (module,) = plugins.use(folder / "my_layers.py")
+    network = Network(module.Slope(), inputs=4)
+    network.theta[:] = [0.1, 0.2, 0.3, -0.4]
+    X = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    export_onnx(network, tmp_path / "n.onnx")
+    np.testing.assert_allclose(run(tmp_path / "n.onnx", x=X)["y"], network.predict(X), rtol=1e-6)

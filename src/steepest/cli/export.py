@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._options import MODEL_HELP
+from ._options import MODEL_HELP, PluginOption
 
 __all__ = ["export"]
 
@@ -18,6 +18,7 @@ def export(
         Path,
         typer.Argument(help="The file to write; its name must end in .onnx.", metavar="FILE.onnx"),
     ],
+    plugin: PluginOption = None,
 ) -> None:
     """Write a model as an ONNX file, which other programs can run without Steepest.
 
@@ -33,6 +34,6 @@ def export(
 
     if out.suffix.lower() != ".onnx":
         raise InputError(f"{out} must end in .onnx, the only format that models are exported to")
-    loaded = Model.load(model)
+    loaded = Model.load(model, plugins=plugin or ())
     export_onnx(loaded, out)
     print(f"{len(loaded.encoder.columns)} columns to {loaded.task.name!r} written to {out}")
