@@ -33,10 +33,6 @@ from .inspection.hardest import hardest_examples as hardest_examples
 from .inspection.importance import Importance as Importance
 from .inspection.importance import importance as importance
 from .inspection.watch import Watch as Watch
-from .interchange.onnx_export import export_onnx as export_onnx
-from .interchange.onnx_import import import_onnx as import_onnx
-from .interchange.state_dict import from_state_dict as from_state_dict
-from .interchange.state_dict import to_state_dict as to_state_dict
 from .layer import Layer as Layer
 from .layer import Parameter as Parameter
 from .layers import *
@@ -59,6 +55,10 @@ if TYPE_CHECKING:
     from .estimators import MLPRegressor as MLPRegressor
     from .estimators.tabular import TabularClassifier as TabularClassifier
     from .estimators.tabular import TabularRegressor as TabularRegressor
+    from .interchange.onnx_export import export_onnx as export_onnx
+    from .interchange.onnx_import import import_onnx as import_onnx
+    from .interchange.state_dict import from_state_dict as from_state_dict
+    from .interchange.state_dict import to_state_dict as to_state_dict
 
 __version__ = "0.1.0"
 
@@ -67,6 +67,10 @@ _LAZY = {
     "MLPRegressor": ".estimators",
     "TabularClassifier": ".estimators.tabular",
     "TabularRegressor": ".estimators.tabular",
+    "export_onnx": ".interchange.onnx_export",
+    "from_state_dict": ".interchange.state_dict",
+    "import_onnx": ".interchange.onnx_import",
+    "to_state_dict": ".interchange.state_dict",
 }
 
 if not TYPE_CHECKING:  # checkers go by the imports above: ``x as x`` and ``*`` are exports
@@ -74,7 +78,7 @@ if not TYPE_CHECKING:  # checkers go by the imports above: ``x as x`` and ``*`` 
     __all__ = sorted(name for name in {*_own, *_LAZY} if name[0] != "_")
 
     def __getattr__(name):
-        """Import what needs scikit-learn when it is first asked for."""
+        """Import what few programs need, or scikit-learn is needed for, when it is asked for."""
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
