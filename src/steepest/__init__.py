@@ -20,19 +20,6 @@ from .errors import ModelError as ModelError
 from .errors import PluginError as PluginError
 from .errors import SteepestError as SteepestError
 from .errors import TableError as TableError
-from .inspection.gradients import ExampleNorms as ExampleNorms
-from .inspection.gradients import Gradient as Gradient
-from .inspection.gradients import Gradients as Gradients
-from .inspection.gradients import Moments as Moments
-from .inspection.gradients import example_norms as example_norms
-from .inspection.gradients import gradient as gradient
-from .inspection.gradients import gradient_moments as gradient_moments
-from .inspection.gradients import per_example_gradients as per_example_gradients
-from .inspection.hardest import Ranking as Ranking
-from .inspection.hardest import hardest_examples as hardest_examples
-from .inspection.importance import Importance as Importance
-from .inspection.importance import importance as importance
-from .inspection.watch import Watch as Watch
 from .layer import Layer as Layer
 from .layer import Parameter as Parameter
 from .layers import *
@@ -55,6 +42,19 @@ if TYPE_CHECKING:
     from .estimators import MLPRegressor as MLPRegressor
     from .estimators.tabular import TabularClassifier as TabularClassifier
     from .estimators.tabular import TabularRegressor as TabularRegressor
+    from .inspection.gradients import ExampleNorms as ExampleNorms
+    from .inspection.gradients import Gradient as Gradient
+    from .inspection.gradients import Gradients as Gradients
+    from .inspection.gradients import Moments as Moments
+    from .inspection.gradients import example_norms as example_norms
+    from .inspection.gradients import gradient as gradient
+    from .inspection.gradients import gradient_moments as gradient_moments
+    from .inspection.gradients import per_example_gradients as per_example_gradients
+    from .inspection.hardest import Ranking as Ranking
+    from .inspection.hardest import hardest_examples as hardest_examples
+    from .inspection.importance import Importance as Importance
+    from .inspection.importance import importance as importance
+    from .inspection.watch import Watch as Watch
     from .interchange.onnx_export import export_onnx as export_onnx
     from .interchange.onnx_import import import_onnx as import_onnx
     from .interchange.state_dict import from_state_dict as from_state_dict
@@ -63,13 +63,26 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "ExampleNorms": ".inspection.gradients",
+    "Gradient": ".inspection.gradients",
+    "Gradients": ".inspection.gradients",
+    "Importance": ".inspection.importance",
     "MLPClassifier": ".estimators",
     "MLPRegressor": ".estimators",
+    "Moments": ".inspection.gradients",
+    "Ranking": ".inspection.hardest",
     "TabularClassifier": ".estimators.tabular",
     "TabularRegressor": ".estimators.tabular",
+    "Watch": ".inspection.watch",
+    "example_norms": ".inspection.gradients",
     "export_onnx": ".interchange.onnx_export",
     "from_state_dict": ".interchange.state_dict",
+    "gradient": ".inspection.gradients",
+    "gradient_moments": ".inspection.gradients",
+    "hardest_examples": ".inspection.hardest",
     "import_onnx": ".interchange.onnx_import",
+    "importance": ".inspection.importance",
+    "per_example_gradients": ".inspection.gradients",
     "to_state_dict": ".interchange.state_dict",
 }
 
@@ -86,3 +99,6 @@ if not TYPE_CHECKING:  # checkers go by the imports above: ``x as x`` and ``*`` 
         value = getattr(import_module(_LAZY[name], __name__), name)
         globals()[name] = value
         return value
+
+    def __dir__():
+        return sorted({*globals(), *_LAZY})
