@@ -83,7 +83,7 @@ class KernelError(SteepestError, RuntimeError):
 
 
 class PluginError(SteepestError):
-    """A user's file of layers, losses or rules is needed, can't be imported, or doesn't fit."""
+    """A user's file of layers, losses, … is needed, can't be imported, or doesn't fit."""
 
 
 class CheckError(SteepestError):

@@ -100,7 +100,7 @@ def test_more_rows_mean_larger_batches_and_fewer_epochs():
             {"matmul_dtype": "bfloat16", "dtype": "float64"},
             "matmul_dtype bfloat16 is for dtype float32",
         ),
-        ({"rule": ["sgd"]}, "rule must be one of sgd"),
+        ({"rule": ["sgd"]}, "rule must be one of adagrad"),
         ({"clip_norm": 0}, "clip_norm must be a number above 0"),
         ({"momentum": 2, "rule": "sgd"}, "momentum must be a number of at least 0 and at most 1"),
         ({"seed": -1}, "seed must be a whole number of at least 0"),

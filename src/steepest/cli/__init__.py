@@ -15,17 +15,16 @@ import functools
 import inspect
 import io
 import os
-import pkgutil
 import signal
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from types import FrameType, ModuleType
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ..collect import modules
 from ..errors import SteepestError
 
 __all__ = ["app", "run"]
@@ -33,8 +32,7 @@ __all__ = ["app", "run"]
 
 def _modules() -> dict[str, ModuleType]:
     """Return the modules of this folder that are commands, by name."""
-    names = [name for _, name, _ in pkgutil.iter_modules(__path__) if not name.startswith("_")]
-    return {name: import_module(f".{name}", __name__) for name in names}
+    return {each.__name__.rpartition(".")[2]: each for each in modules(__name__)}
 
 
 def _command(name: str, module: ModuleType) -> Any:

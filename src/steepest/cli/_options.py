@@ -30,8 +30,8 @@ PluginOption = Annotated[
     list[str] | None,
     typer.Option(
         "--plugin",
-        help="A Python file or module of yours with layers, losses or rules. It is imported, which "
-        "runs its code. Repeat it for more.",
+        help="A Python file or module of yours with layers, losses, rules or schedules. It is "
+        "imported, which runs its code. Repeat it for more.",
         metavar="FILE|MODULE",
         show_default="none",
     ),

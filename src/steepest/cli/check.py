@@ -17,8 +17,8 @@ def check(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="What to check: Python files or modules of yours with layers, losses or rules, or "
-            "folders of models.",
+            help="What to check: Python files or modules of yours with layers, losses, rules or "
+            "schedules, or folders of models.",
             metavar="FILE|MODULE|MODEL",
             show_default="everything that Steepest brings along",
         ),

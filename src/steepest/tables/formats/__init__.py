@@ -6,10 +6,9 @@ that: a further one needs no other edit.
 
 from __future__ import annotations
 
-import pkgutil
-from importlib import import_module
 from pathlib import Path
 
+from ...collect import modules
 from ...errors import TableError
 from ._format import Format
 
@@ -19,9 +18,8 @@ __all__ = ["FORMATS", "find_formats", "format_of"]
 def find_formats() -> dict[str, Format]:
     """Return the formats of all modules of this folder, by suffix."""
     found: dict[str, Format] = {}
-    for _, name, _ in pkgutil.iter_modules(__path__):
-        if not name.startswith("_"):
-            found |= import_module(f".{name}", __name__).FORMATS
+    for module in modules(__name__):
+        found |= module.FORMATS
     return dict(sorted(found.items()))
 
 
