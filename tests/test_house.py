@@ -103,3 +103,10 @@ def test_numba_and_llvm_are_known_by_the_compiler_alone():
                 continue
             known = {name.split(".")[0] for name in names} & {"numba", "llvmlite"}
             assert not known or room(module) == "compiler", f"{file}:{node.lineno} imports {known}"
+
+
+def test_the_heart_is_short():
+    """From the contract of a layer by one layer and the step to one rule."""
+    heart = ("layer", "layers.dense", "training.step", "rules.sgd")
+    lines = {name: len(MODULES[name].read_text("utf-8").splitlines()) for name in heart}
+    assert sum(lines.values()) < 450, lines

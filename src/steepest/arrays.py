@@ -21,6 +21,7 @@ from .errors import InputError
 
 __all__ = [
     "ALIGNMENT",
+    "Array",
     "aligned",
     "as_csr",
     "as_inputs",
@@ -37,6 +38,9 @@ __all__ = [
 ]
 
 ALIGNMENT = 64  # bytes: a cache line, and a vector of AVX-512
+
+Array = NDArray[Any]
+"""A NumPy array of any shape and dtype; a docstring says which."""
 
 _REAL = (Real, np.bool_, Decimal, type(None))  # None is a missing value: not finite
 _HINTS = {

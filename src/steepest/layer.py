@@ -13,8 +13,7 @@ n, p, q            rows of the batch, inputs, outputs of the layer
 ``dA``             ∂ℓ/∂A's target, of the shape of the parameter A
 ``alpha``          the factor of the accumulation  target += alpha · ∇_θ ℓ
 ``rows``           this thread's share of range(n)
-``inputs``         this thread's share of range(p)
-``units``          this thread's share of range(q)
+``inputs, units``  this thread's shares of range(p) and range(q)
 ``key``, ``step``  for `steepest.kernels.squares`: what is drawn where
 ``blas``           for `steepest.kernels.gemm`: matrix products
 =================  ===============================================================
@@ -27,13 +26,10 @@ fields and parameters by theirs:
 ``backward_theta``  Φ, second half: target += alpha · ∇_θ ℓ, where the target is θ itself (plain
                     gradient descent: alpha = −η) or a buffer (alpha = 1)
 
-Three more are optional. They tell what the gradients of single examples are like, faster than by
-taking one example after the other, which is what happens without them
-(`steepest.inspection.observers`):
+Three more are optional: without them, gradients of single examples come of one after the other.
 
 ``example_norms``      norms[i] = ‖∇_θ ℓ_i‖², for the rows ``i`` of the data that the batch holds
-``example_gradients``  dA[i] = ∂ℓ_i/∂A, and so on: targets as of ``backward_theta``, with an axis of
-                       rows in front
+``example_gradients``  dA[i] = ∂ℓ_i/∂A: the targets have an axis of rows in front
 ``example_squares``    target += alpha · Σ_i (∇_θ ℓ_i)², entry by entry
 
 A kernel with none of ``rows``, ``inputs``, ``units`` runs on one thread. One with ``rows`` may
@@ -42,9 +38,8 @@ with ``inputs`` only those of dx. One that asks for both ``rows`` and ``units`` 
 entry: it may touch only this rectangle of x, y, dx and dy, which is all of one and a share of the
 other, whichever the kernels beside it share.
 
-Kernels are compiled by `steepest.compiler.compile`; they are plain Python in tests. What they may
-call is in `steepest.kernels`. docs/your_own_layer.md builds two layers, and `steepest.check` says
-whether a layer is right.
+What kernels may call is in `steepest.kernels`. docs/your_own_layer.md builds two layers, and
+`steepest.check` says whether a layer is right.
 """
 
 from __future__ import annotations
@@ -54,40 +49,29 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Array
 from .emitter import Backward, Emitter
 from .engine.operands import Buffer
-from .settings import described, numbers_of
+from .onnx_form import Exchanged
+from .settings import Named
 
-__all__ = ["Backward", "Layer", "Parameter"]
-
-Array = NDArray[Any]
+__all__ = ["Array", "Backward", "Layer", "Parameter"]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a layer says of one of its parameters.
-
-    Parameters
-    ----------
-    shape : tuple of int
-    by_columns : bool
-        Stored column after column. Kernels then get the transpose, named with a t: ``At``.
-    decays : bool
-        Whether penalties and weight decay apply to it.
-    """
+    """What a layer says of one of its parameters."""
 
     shape: tuple[int, ...]
     by_columns: bool = False
+    """Stored column after column. Kernels then get the transpose, named with a t: ``At``."""
     decays: bool = False
+    """Whether penalties and weight decay apply to it."""
 
 
-class Layer:
-    """One layer: shapes, parameters, initialisation, forward and the two halves of Φ.
-
-    A subclass is a frozen dataclass whose fields are its settings.
-    """
+class Layer(Named, Exchanged):
+    """f_i and Φ_i. A subclass is a frozen dataclass whose fields are the layer's settings."""
 
     forward: ClassVar[Callable[..., None]]
     backward_x: ClassVar[Callable[..., None]]
@@ -98,12 +82,6 @@ class Layer:
     """Of an activation, a σ of single entries: about its largest slope; tells where it is flat."""
     predicts_alike: ClassVar[bool] = True
     """Whether predicting computes the same y as training."""
-    called: ClassVar[tuple[str, ...]] = ()
-    """Names beside the class's own in small letters; the first one is shown."""
-    onnx: ClassVar[Callable[..., str]]
-    """Optional: how the layer is written in ONNX (`steepest.onnx_form`)."""
-    torch_names: ClassVar[Mapping[str, str]] = {}
-    """What PyTorch calls the parameters, where it calls them otherwise."""
 
     def outputs(self, p: int) -> int:
         """Return q, the width of the output for inputs of width ``p``."""
@@ -156,30 +134,12 @@ class Layer:
     def lower_examples(
         self, low: Emitter, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
     ) -> bool:
-        """Emit the layer's own way to ``what`` there is to say of single examples.
+        """Emit the layer's own way to ``what`` of the three; return whether it has one.
 
-        Parameters
-        ----------
-        what : {"example_norms", "example_gradients", "example_squares"}
-        kernel : callable
-            The parameter half of Φ for the whole batch.
-        names : mapping
-            The arguments of ``kernel``, the targets of ``what``, and ``i`` (n,).
-
-        Returns
-        -------
-        bool
-            Whether the layer has a way of its own.
+        ``kernel`` is the parameter half of Φ for the whole batch; ``names`` are its arguments, the
+        targets of ``what``, and ``i`` (n,).
         """
         own = getattr(self, what, None)
         if own is not None:
             low.emit(own, names)
         return own is not None
-
-    def settings(self) -> dict[str, Any]:
-        """Return the numbers among the fields, by name; those declared ``float`` as floats."""
-        return numbers_of(self)
-
-    def __repr__(self) -> str:
-        """Show the fields that differ from their defaults; the first one without its name."""
-        return described(self)

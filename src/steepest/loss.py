@@ -35,18 +35,16 @@ from numpy.typing import NDArray
 from .arrays import as_numbers, too_large
 from .errors import InputError
 from .onnx_form import OnnxGraph
-from .settings import numbers_of
+from .settings import Named
 
 __all__ = ["Loss"]
 
 Array = NDArray[Any]
 
 
-class Loss:
+class Loss(Named):
     """One loss. A subclass is a frozen dataclass whose fields are its settings."""
 
-    called: ClassVar[tuple[str, ...]] = ()
-    """Names beside the class's own in small letters; the first one is shown."""
     tasks: ClassVar[tuple[str, ...]] = ("regression", "binary", "multiclass")
     """The kinds of tasks that it can be chosen for by name."""
     value: ClassVar[Callable[..., None]]
@@ -91,10 +89,6 @@ class Loss:
     def onnx(self, g: OnnxGraph) -> str:
         """Add what `mean` makes of the outputs ``g.x`` to an ONNX graph; return its name."""
         return g.x
-
-    def settings(self) -> dict[str, Any]:
-        """Return the numbers among the fields, by name; those declared ``float`` as floats."""
-        return numbers_of(self)
 
 
 def real_targets(loss: Loss, y: Array, dtype: str) -> Array:

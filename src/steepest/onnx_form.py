@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OnnxGraph", "Operator", "form_of"]
+__all__ = ["Exchanged", "OnnxGraph", "Operator", "form_of"]
 
 Array = NDArray[Any]
 
@@ -94,3 +94,12 @@ def form_of(kind: type, *mathematics: str) -> Callable[[Any, OnnxGraph], str] | 
         if any(name in vars(each) for name in mathematics):
             return None
     return None
+
+
+class Exchanged:
+    """What a layer says of itself to other frameworks."""
+
+    onnx: ClassVar[Callable[..., str]]
+    """Optional: how the layer is written in ONNX."""
+    torch_names: ClassVar[Mapping[str, str]] = {}
+    """What PyTorch calls the parameters, where it calls them otherwise."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-__all__ = ["Declared", "Setting", "declared", "described", "numbers_of"]
+__all__ = ["Declared", "Named", "Setting", "declared", "described", "numbers_of"]
 
 
 @dataclass(frozen=True)
@@ -86,3 +86,21 @@ def described(thing: Any) -> str:
             text = described(value) if is_dataclass(value) else repr(value)
             shown.append(text if k == 0 else f"{f.name}={text}")
     return f"{type(thing).__name__}({', '.join(shown)})"
+
+
+class Named:
+    """What layers and losses share: names for people, numbers for kernels, and how they are shown.
+
+    A subclass is a frozen dataclass whose fields are its settings.
+    """
+
+    called: ClassVar[tuple[str, ...]] = ()
+    """Names beside the class's own in small letters; the first one is shown."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the numbers among the fields, by name; those declared ``float`` as floats."""
+        return numbers_of(self)
+
+    def __repr__(self) -> str:
+        """Show the fields that differ from their defaults; the first one without its name."""
+        return described(self)

@@ -1,7 +1,6 @@
 """Dense: y = A x + b, the affine map of every example; (n, p) -> (n, q).
 
-Its kernels here are those of wide layers on a batch. `steepest.layers._dense` has others, for one
-example, for few outputs, for CSR input and for gradients of single examples; it chooses among them.
+Its kernels are those of a wide layer on a batch; `steepest.layers._dense` has and chooses others.
 """
 
 from __future__ import annotations
@@ -34,13 +33,10 @@ class Dense(Layer):
     units : int
         q, the number of outputs.
     weights : str or callable
-        How A begins: a name of `steepest.init.INITIALISERS` (``"glorot_uniform"``,
-        ``"he_normal"``, ``"lecun_normal"``, …) or a function ``(rng, (q, p)) -> array``.
+        How A begins: a name of `steepest.init.INITIALISERS`, or ``(rng, (q, p)) -> array``.
     bias : bool
         Whether there is a b. It begins at zero.
 
-    Notes
-    -----
     Φ: dx = Aᵀ dy; dA = dy xᵀ and db = dy, added up over the examples of the batch.
     """
 
@@ -110,9 +106,4 @@ class Dense(Layer):
         return g.op("Gemm", g.x, *map(g.parameter, names), transB=1)
 
 
-examples = (
-    Dense(3),  # A by rows
-    Dense(33),  # A by columns
-    Dense(3, bias=False),
-    Dense(33, bias=False),
-)
+examples = tuple(Dense(units, bias=bias) for units in (3, 33) for bias in (True, False))

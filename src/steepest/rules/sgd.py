@@ -26,8 +26,6 @@ class SGD(Rule):
 
     Parameters
     ----------
-    lr : float or callable
-        η, or a schedule.
     momentum : float
         μ: the part of the last step that goes on.
     nesterov : bool
@@ -46,17 +44,14 @@ class SGD(Rule):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """v, if there is momentum."""
         return ("v",) if self.momentum else ()
 
     @property
     def fuses(self) -> bool:
-        """Whether the step is θ ← θ − η ∇ℓ and nothing else, so that no gradient is stored."""
         return self.momentum == 0 and self.plain
 
     @property
     def kernel(self) -> Callable[..., None]:
-        """The kernel of one of the three forms."""
         if not self.momentum:
             return type(self).step
         return type(self).step_nesterov if self.nesterov else type(self).step_momentum
@@ -64,33 +59,30 @@ class SGD(Rule):
     @staticmethod
     def step(theta: Array, g: Array, eta: float, entries: range) -> None:
         """theta −= eta g"""
-        zero = theta.dtype.type(0)
         for i in entries:
             theta[i] -= eta * g[i]
-            g[i] = zero
+            g[i] = 0
 
     @staticmethod
     def step_momentum(
         theta: Array, g: Array, v: Array, eta: float, momentum: float, entries: range
     ) -> None:
         """v = momentum v − eta g; theta += v"""
-        zero = theta.dtype.type(0)
         for i in entries:
             v[i] = momentum * v[i] - eta * g[i]
             theta[i] += v[i]
-            g[i] = zero
+            g[i] = 0
 
     @staticmethod
     def step_nesterov(
         theta: Array, g: Array, v: Array, eta: float, momentum: float, entries: range
     ) -> None:
         """v = momentum v − eta g; theta += momentum v − eta g"""
-        zero = theta.dtype.type(0)
         for i in entries:
             push = eta * g[i]
             v[i] = momentum * v[i] - push
             theta[i] += momentum * v[i] - push
-            g[i] = zero
+            g[i] = 0
 
 
 examples = (SGD(), SGD(momentum=0.9), SGD(momentum=0.8, nesterov=True))

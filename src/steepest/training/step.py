@@ -69,8 +69,7 @@ def lower_step(
     low.emit(tick, board.ticks, nbytes=0)
     # sample
     i = array("i", low.n + (rows_ahead(low.n) if descent.sampler.scattered else 0), kind="i")
-    examples, steps = size
-    descent.sampler.lower(low, examples, descent.batch, steps, board.epoch, i)
+    descent.sampler.lower(low, size[0], descent.batch, size[1], board.epoch, i)
     # fetch
     total = array("Σw", 1) if descent.per_weight else None
     batch = batches.fetch(low, i, total)
