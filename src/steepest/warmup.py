@@ -32,6 +32,7 @@ from .validate import DTYPES, one_of
 __all__ = ["warm_up"]
 
 Array = NDArray[Any]
+Case = tuple[tuple[Layer, ...], Loss, Rule, str, Any, Array]
 _WIDTH, _ROWS = 20, 40
 _SOLVERS = ("adam", "sgd", "lbfgs")
 
@@ -59,23 +60,26 @@ def warm_up(
     start = time.perf_counter()
     for dtype in dtypes:
         for count in threads:
-            for layer, loss, rule, sampling, X, y in _cases():
-                # Many rows, few, and one at a time, with a short batch at the end.
-                for batch in (32, 3, 1):
-                    network = Network(*layer, dtype=dtype)
-                    trainer = Trainer(network, loss, rule, batch=batch, sampling=sampling,
-                                      threads=count)  # fmt: skip
-                    trainer.fit(X, y, epochs=1, validation=(X, y))
-                    gradients = Gradients(network, loss, batch=batch, threads=count)
-                    for look in (gradients.mean, gradients.norms, gradients.moments,
-                                 gradients.each):  # fmt: skip
-                        look(X, y)
+            for case in _cases():
+                for batch in (32, 3, 1):  # many rows, few, and one, with a short batch at the end
+                    _fit_and_look(case, batch, dtype, count)
             _fit_wide(dtype, count)
             _fit_estimators(dtype, count)
     return len(list(cache_folder().glob("*.o"))), time.perf_counter() - start
 
 
-def _cases() -> Iterator[tuple[tuple[Layer, ...], Loss, Rule, str, Any, Array]]:
+def _fit_and_look(case: Case, batch: int, dtype: str, threads: int) -> None:
+    """Train for an epoch, and look at gradients in every way."""
+    layers, loss, rule, sampling, X, y = case
+    network = Network(*layers, dtype=dtype)
+    trainer = Trainer(network, loss, rule, batch=batch, sampling=sampling, threads=threads)
+    trainer.fit(X, y, epochs=1, validation=(X, y))
+    gradients = Gradients(network, loss, batch=batch, threads=threads)
+    for look in (gradients.mean, gradients.norms, gradients.moments, gradients.each):
+        look(X, y)
+
+
+def _cases() -> Iterator[Case]:
     """Yield what to train: layers, loss, rule, sampling, inputs and targets."""
     rng = np.random.default_rng(0)
     X = draw.inputs(Dense(1), _ROWS, _WIDTH, rng)

@@ -137,12 +137,16 @@ def _fingerprint(function: Callable[..., Any], digest: Any, seen: set[Any]) -> N
     for name, value in reached.items():
         if isinstance(value, FunctionType):
             _fingerprint(value, digest, seen)
-        elif isinstance(value, np.ndarray):
-            digest.update(f"{name}={value.dtype}{value.shape}".encode() + value.tobytes())
-        elif isinstance(value, int | float | str | tuple | np.generic):
-            digest.update(f"{name}={value!r}".encode())
-        elif value is not None:  # a module, a type, a function of C
-            digest.update(f"{name}={_full_name(value)}".encode())
+        elif value is not None:
+            digest.update(f"{name}=".encode() + _content_of(value))
+
+
+def _content_of(value: Any) -> bytes:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}".encode() + value.tobytes()
+    if isinstance(value, int | float | str | tuple | np.generic):
+        return repr(value).encode()
+    return _full_name(value).encode()  # a module, a type, a function of C
 
 
 def _full_name(value: Any) -> str:
