@@ -28,8 +28,8 @@ from steepest import SGD, Dense, Gradients, Network, Progress, ReLU, SoftmaxCros
 from steepest.inspection.gradient_pass import GradientPass
 from steepest.inspection.observers import Norms, arrays_for
 from steepest.sampling import InOrder
+from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
-from steepest.training.step import Descent
 
 SIZES, BATCH, BATCHES, LR = (784, 128, 10), 64, 64, 1e-3
 

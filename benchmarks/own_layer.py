@@ -18,8 +18,8 @@ import numpy as np
 from steepest import SGD, Dense, Layer, Network, Parameter, ReLU, SoftmaxCrossEntropy, check
 from steepest.kernels import gemm, part
 from steepest.sampling import InOrder
+from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
-from steepest.training.step import Descent
 
 BATCH = 32
 SHAPES = [(20, 64, 64, 2), (784, 128, 10)]

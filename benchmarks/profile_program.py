@@ -17,8 +17,8 @@ from steepest.engine.driver import Control, Engine
 from steepest.engine.program import Program
 from steepest.sampling import Shuffled
 from steepest.training.board import CHUNK
+from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
-from steepest.training.step import Descent
 
 REPEATS = 100
 

@@ -9,8 +9,8 @@ from steepest.arrays import as_inputs
 from steepest.kernels.prefetch import ENTRIES_AHEAD, rows_ahead
 from steepest.kernels.random import key_of, squares, unit
 from steepest.sampling import SAMPLERS, sampler_named, shuffle
+from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
-from steepest.training.step import Descent
 
 
 def run_of(sampling, n, batch, seed=0):

@@ -1,42 +1,42 @@
 """The contract of a layer: START HERE.
 
-A network is f = f_h ∘ … ∘ f_1. Layer i owns its parameters θ_i, the map f_i, and Φ_i, which turns
-∇_{y_i}ℓ, already computed, into ∇_{θ_i}ℓ and ∇_{y_{i−1}}ℓ. Nobody else knows how it differentiates.
+A network is f = f_h ∘ … ∘ f_1. Layer k owns its parameters θ_k, the map f_k, and Φ_k, which turns
+∂ℓ/∂y_k, already computed, into ∂ℓ/∂θ_k and ∂ℓ/∂y_{k−1}. Only the layer contains its derivatives.
 
 Notation, the same in every file of `steepest.layers`:
 
 =================  ===============================================================
 n, p, q            rows of the batch, inputs, outputs of the layer
-``x`` (n, p)       input y_{i−1}
-``y`` (n, q)       output y_i
+``x`` (n, p)       input y_{k−1}
+``y`` (n, q)       output y_k
 ``dy``, ``dx``     ∂ℓ/∂y (given) and ∂ℓ/∂x (wanted), of the shapes of y and x
-``dA``             ∂ℓ/∂A's target, of the shape of the parameter A
+``dA``             where alpha · ∂ℓ/∂A is added: a gradient, or the parameter A itself
 ``alpha``          the factor of the accumulation  target += alpha · ∇_θ ℓ
 ``rows``           this thread's share of range(n)
 ``inputs, units``  this thread's shares of range(p) and range(q)
-``key``, ``step``  for `steepest.kernels.squares`: what is drawn where
-``blas``           for `steepest.kernels.gemm`: matrix products
+``key``, ``step``  for random draws: a seed of the layer's own, and the number of the step
+``blas``           for products: ``gemm(blas, α, P, Q, β, C)`` is C ← α P Q + β C
 =================  ===============================================================
 
 A layer's kernels are plain static functions that ask for these by name, and for the layer's own
 fields and parameters by theirs:
 
-``forward``         writes y (all of it, never accumulating)
-``backward_x``      Φ, first half: writes dx
+``forward``         sets every entry of y, whatever was there
+``backward_x``      Φ, first half: sets dx; it comes first, since the second may change θ
 ``backward_theta``  Φ, second half: target += alpha · ∇_θ ℓ, where the target is θ itself (plain
                     gradient descent: alpha = −η) or a buffer (alpha = 1)
 
-Three more are optional: without them, gradients of single examples come of one after the other.
+Three more are optional; otherwise ``backward_theta`` runs on one example of the batch at a time.
 
-``example_norms``      norms[i] = ‖∇_θ ℓ_i‖², for the rows ``i`` of the data that the batch holds
-``example_gradients``  dA[i] = ∂ℓ_i/∂A: the targets have an axis of rows in front
-``example_squares``    target += alpha · Σ_i (∇_θ ℓ_i)², entry by entry
+``example_norms``      norms[i[r]] = ‖∇_θ ℓ_r‖², where ``i[r]`` is the place of row r in the data
+``example_gradients``  dA[i[r]] = ∂ℓ_r/∂A: the targets have an axis of rows in front
+``example_squares``    target += alpha · Σ_r (∇_θ ℓ_r)², entry by entry
 
 A kernel with none of ``rows``, ``inputs``, ``units`` runs on one thread. One with ``rows`` may
-touch only those rows of x, y, dx and dy; one with ``units`` may write only those columns of y, one
-with ``inputs`` only those of dx. One that asks for both ``rows`` and ``units`` works entry by
-entry: it may touch only this rectangle of x, y, dx and dy, which is all of one and a share of the
-other, whichever the kernels beside it share.
+touch only those rows of x, y, dx and dy; one with ``units`` may write only what belongs to those
+outputs, one with ``inputs`` only what belongs to those inputs. One that asks for both ``rows`` and
+``units`` works entry by entry: it gets all rows and some columns, or some rows and all columns, to
+match the kernels before and after it.
 
 What kernels may call is in `steepest.kernels`. docs/your_own_layer.md builds two layers, and
 `steepest.check` says whether a layer is right.
@@ -79,7 +79,7 @@ class Layer(Named, Exchanged):
     takes_sparse: ClassVar[bool] = False
     """Whether ``lower`` can take a `steepest.engine.operands.SparseBatch`."""
     steepest_slope: ClassVar[float | None] = None
-    """Of an activation, a σ of single entries: about its largest slope; tells where it is flat."""
+    """Of an activation: about its largest slope. `steepest.Watch` calls units flat by it."""
     predicts_alike: ClassVar[bool] = True
     """Whether predicting computes the same y as training."""
 
@@ -110,7 +110,7 @@ class Layer(Named, Exchanged):
         return self.outputs(p)
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
-        """Emit the forward instructions; return y and what emits the backward ones."""
+        """List the calls of kernels in ``low``: forward ones now; return y, and what lists Φ's."""
         n, p = x.shape
         y = low.array("y", n, self.outputs(p))
         names: dict[str, Any] = {"x": x, "y": y, **self.settings(), **low.theta(self, p)}
@@ -125,7 +125,7 @@ class Layer(Named, Exchanged):
             if wants_dx:
                 dx = names["dx"] = low.array("dx", n, p)
                 low.emit(self.backward_x, names, flops=flops)
-            if self.parameters(p):
+            if self.parameters(p):  # (low fills in the targets and alpha)
                 low.backward_theta(self, p, self.backward_theta, names, flops)
             return dx
 
@@ -134,10 +134,10 @@ class Layer(Named, Exchanged):
     def lower_examples(
         self, low: Emitter, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
     ) -> bool:
-        """Emit the layer's own way to ``what`` of the three; return whether it has one.
+        """Emit the optional kernel of the name ``what``; return whether the layer has it.
 
-        ``kernel`` is the parameter half of Φ for the whole batch; ``names`` are its arguments, the
-        targets of ``what``, and ``i`` (n,).
+        ``names`` are its arguments. A layer that overrides this may also use ``kernel``, the
+        parameter half of Φ for the whole batch.
         """
         own = getattr(self, what, None)
         if own is not None:

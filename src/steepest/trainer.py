@@ -26,13 +26,13 @@ from .sampling import FullBatch, Sampler, sampler_named
 from .training.checkpoint import Checkpoint, State, fingerprint
 from .training.chunked_run import ChunkedRun
 from .training.chunks import epoch_sizes
+from .training.descent import Descent
 from .training.early_stopping import EarlyStopping
 from .training.fit_log import FitLog
 from .training.history import History
 from .training.learning_rates import rates_of
 from .training.progress import Callback
 from .training.run import MATMUL_DTYPES, TrainingRun
-from .training.step import Descent
 from .training.validation import Validation
 from .validate import one_of, positive_count, renamed
 

@@ -40,8 +40,8 @@ from steepest.schedules import Cosine, ReduceOnPlateau, Step
 from steepest.training import chunked_run, chunks, fit_log
 from steepest.training import run as run_module
 from steepest.training.board import CHUNK
+from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
-from steepest.training.step import Descent
 
 RNG = np.random.default_rng(0)
 PLAIN, SMALL = SGD(lr=0.05), (Dense(16), ReLU(), Dense(2))

@@ -29,8 +29,8 @@ from steepest.estimators.shuffling import Given
 from steepest.kernels import moves
 from steepest.kernels.moves import ask_for_rows, gather, gather_items
 from steepest.sampling import SAMPLERS, FullBatch, InOrder, Shuffled
+from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
-from steepest.training.step import Descent
 
 ENTRYWISE = [
     ReLU(), LeakyReLU(), ELU(), SELU(), GELU(), SiLU(), Mish(), Tanh(), Sigmoid(), Softplus(),

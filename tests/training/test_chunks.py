@@ -8,9 +8,9 @@ from steepest.sampling import SAMPLERS
 from steepest.training import chunks
 from steepest.training.board import CHUNK
 from steepest.training.chunks import Chunks, epoch_sizes, next_size
+from steepest.training.descent import Descent
 from steepest.training.learning_rates import rates_of
 from steepest.training.run import TrainingRun
-from steepest.training.step import Descent
 
 
 def run_of(n=10, batch=4, lr=0.01):

@@ -19,8 +19,8 @@ from steepest.lowering.lowering import Lowering
 from steepest.lowering.predict import Predictor
 from steepest.sampling import InOrder, Shuffled
 from steepest.training.board import CHUNK
+from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
-from steepest.training.step import Descent
 
 from .. import race
 from .. import work as works

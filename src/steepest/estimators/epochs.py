@@ -12,9 +12,9 @@ from ..loss import Loss
 from ..network import Network
 from ..sampling import InOrder
 from ..training.chunks import Chunks, epoch_sizes
+from ..training.descent import Descent
 from ..training.learning_rates import Monitored
 from ..training.run import TrainingRun
-from ..training.step import Descent
 from .optimizer import Optimizer
 from .rows import Rows
 from .shuffling import Given, Shuffle

@@ -22,9 +22,9 @@ from ..network import Network
 from ..rule import Rule
 from ..sampling import InOrder
 from ..training.board import CHUNK
+from ..training.descent import Descent
 from ..training.fit_log import FitLog
 from ..training.run import TrainingRun
-from ..training.step import Descent
 from .callbacks import CallbackList
 from .fitted import Fitted
 from .rows import Rows

@@ -1,6 +1,6 @@
 """Dense: y = A x + b, the affine map of every example; (n, p) -> (n, q).
 
-Its kernels are those of a wide layer on a batch; `steepest.layers._dense` has and chooses others.
+These kernels are for wide layers on batches. `steepest.layers._dense` has more, and chooses.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Dense(Layer):
     def flops(self, p: int) -> int:
         return 2 * p * self.units
 
-    # The rows of x, y, dx and dy are examples, and At is Aᵀ: what is A x for one is x At for all.
-    # A thread has a share of the outputs (``units``) or of the inputs.
+    # Rows are examples, and At is Aᵀ: A x for one example becomes x At for the batch. Threads share
+    # the outputs (``units``) or the inputs. Without a bias, b and db are arrays that nobody reads.
 
     @staticmethod
     def forward(x: Array, At: Array, b: Array, y: Array, blas: int, units: range) -> None:
@@ -86,7 +86,7 @@ class Dense(Layer):
     def backward_theta(
         alpha: float, x: Array, y: Array, dy: Array, dAt: Array, db: Array, blas: int, units: range
     ) -> None:
-        """dAt += alpha xᵀ dy, db += alpha Σ_n dy"""
+        """dAt += alpha xᵀ dy, db += alpha Σ_i dy_i"""
         gemm(blas, alpha, x.T, dy[:, part(units)], x.dtype.type(1), dAt[:, part(units)])
         for i in range(dy.shape[0]):
             for j in units:

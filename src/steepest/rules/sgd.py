@@ -1,10 +1,11 @@
 """SGD: θ ← θ − η g; with momentum v ← μ v − η g, θ ← θ + v.
 
-Plain SGD needs no g: the layers themselves add −η/n Σ ∇_θ ℓ to θ (`steepest.training.step`).
+Plain SGD needs no g: the layers themselves add −η ∂ℓ/∂θ to θ (`steepest.training.step`). Kernels
+leave zeros in g, to which the next backward pass adds.
 
 Sources: Robbins & Monro, "A stochastic approximation method", Ann. Math. Statist. 22 (1951);
 Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum in deep
-learning", ICML 2013, equations 1 to 4, where θ stands for the point θ + μ v of equation 3.
+learning", ICML 2013, equations 1 to 4; for Nesterov's, our θ is their θ + μ v.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class SGD(Rule):
     Parameters
     ----------
     momentum : float
-        μ: the part of the last step that goes on.
+        μ, the fraction of the last step that is kept.
     nesterov : bool
-        θ ← θ + μ v − η g, with the new v: the gradient is that of the point the momentum leads to.
+        θ ← θ + μ v − η g, with the new v: θ is the point ahead, where the gradient is wanted.
     """
 
     lr: float | Schedule = field(default=0.01, kw_only=False)

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from ..arrays import aligned, is_finite, is_sparse
 from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
-from ..engine.operands import Buffer, Constant
+from ..engine.operands import Buffer
 from ..engine.pipelining import Seam, pipeline
 from ..engine.program import Program
 from ..lowering.batches import Batches
-from ..lowering.lowering import Accumulator, Lowering
+from ..lowering.lowering import Lowering
 from ..network import Network
 from ..system.cores import threads_for
 from .board import Board
-from .step import Descent, lower_step
+from .descent import Descent
+from .step import lower_step, target_of
 from .update import Update
 
 __all__ = ["MATMUL_DTYPES", "TrainingRun"]
@@ -106,10 +107,7 @@ class TrainingRun:
     def _program(self, n: int) -> tuple[Program, Seam | None]:
         """Return the step on ``n`` examples, and where it can be pipelined."""
         parameters, descent = self.network.built, self.descent
-        if self._gradient is None:
-            target = Accumulator(parameters.buffers, self._board.minus_eta.as_number())
-        else:
-            target = Accumulator(parameters.like(self._gradient), Constant(1.0))
+        target = target_of(parameters, self._gradient, self._board.minus_eta.as_number())
         low = Lowering(
             Program("train", n, parameters.dtype, self.threads),
             self._arena,

@@ -1,55 +1,45 @@
-"""The step of gradient descent, as instructions: the README's ten lines of mathematics.
+"""One step of gradient descent, as a list of instructions; ℓ = (1/n) Σ_i w_i ℓ_i over its examples.
 
 ========  =======================================================================
 tick      η ← η_t
 sample    i ← the examples of this step: all, a few, or one
-fetch     x, y, w ← X[i], Y[i], W[i]
+fetch     x, targets, w ← X[i], Y[i], W[i]
 forward   y_k = f_k(y_{k−1}; θ_k), k = 1, …, h, from y_0 = x to z = y_h
-loss      ℓ(z, y) of each example, and dz = ∂ℓ/∂z
+loss      ℓ_i of each example, and dz, whose row i is ∂ℓ/∂z_i = (w_i/n) ∂ℓ_i/∂z_i
 backward  k = h, …, 1: Φ_k turns ∂ℓ/∂y_k into ∂ℓ/∂θ_k and ∂ℓ/∂y_{k−1}
-update    θ ← θ − η ∇ℓ, or what another rule makes of ∇ℓ
-record    the average of the losses
+update    θ ← θ − η ∂ℓ/∂θ, or what another rule makes of the gradient
+record    ℓ, with the penalties of the rule
 ========  =======================================================================
 
-A layer's half of Φ for θ says  target += alpha · ∇_θ ℓ. For plain gradient descent the target is θ
-itself and alpha is −η: the backward pass is then the update. For any other rule the target is a
-gradient, alpha is 1, and the rule's own kernel follows (`steepest.training.update`).
+``backward_theta`` computes  target += alpha · ∂ℓ/∂θ. For plain SGD (``rule.fuses``) the target is
+θ itself and alpha is −η, so the backward pass is the update. For any other rule the target is a
+gradient, alpha is 1, and `steepest.training.update` follows: clip, penalise, the rule's kernel.
 
 Here instructions are only listed, once; `steepest.training.run` runs them, step after step.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ..engine.operands import Buffer
+from ..arrays import Array
+from ..engine.operands import Buffer, Constant
 from ..kernels.moves import advance
 from ..kernels.prefetch import rows_ahead
 from ..loss import Loss
 from ..lowering.batches import Batch, Batches
-from ..lowering.lowering import Lowering
-from ..rule import Rule
-from ..sampling import Sampler
+from ..lowering.lowering import Accumulator, Lowering
+from ..parameters import Parameters
 from .board import Board, record, tick
+from .descent import Descent
 from .update import Update
 
-__all__ = ["Descent", "backpropagate", "lower_step"]
+__all__ = ["backpropagate", "lower_step", "target_of"]
 
 
-@dataclass(frozen=True)
-class Descent:
-    """How to descend: ``batch`` examples a step, chosen by ``sampler``, for ``rule`` to step by.
-
-    ``per_weight`` divides the sums of a batch by its weights, not by its examples.
-    """
-
-    loss: Loss
-    rule: Rule
-    sampler: Sampler
-    batch: int
-    seed: int = 0
-    matmul_dtype: str | None = None
-    per_weight: bool = False
+def target_of(parameters: Parameters, gradient: Array | None, minus_eta: Buffer) -> Accumulator:
+    """Return what ``backward_theta`` adds to, and its alpha."""
+    if gradient is None:
+        return Accumulator(parameters.buffers, minus_eta)  # θ ← θ − η ∂ℓ/∂θ
+    return Accumulator(parameters.like(gradient), Constant(1.0))  # g ← g + ∂ℓ/∂θ
 
 
 def lower_step(
@@ -60,10 +50,7 @@ def lower_step(
     update: Update | None,
     size: tuple[int, int],
 ) -> None:
-    """Emit one step on ``low.n`` examples; an epoch has ``size`` examples and steps.
-
-    Without an ``update``, the target of the layers is θ itself.
-    """
+    """Emit one step on ``low.n`` examples; ``size`` is (examples, steps) in an epoch."""
     array = low.arena.array
     # tick
     low.emit(tick, board.ticks, nbytes=0)
@@ -82,7 +69,7 @@ def lower_step(
     # record
     low.emit(record, {**board.records, "loss": losses, "penalty": penalty})
     low.emit(advance, {"t": board.step.as_vector()}, nbytes=0)
-    low.barrier()
+    low.barrier()  # threads meet
 
 
 def backpropagate(
@@ -90,9 +77,9 @@ def backpropagate(
 ) -> tuple[Buffer, Buffer | None]:
     """Emit forward, ℓ and backward; return the losses (n,), and ∂ℓ/∂x if it is wanted.
 
-    Gradients are those of scale · Σ_i w_i ℓ_i.
+    Here ℓ is scale · Σ_i w_i ℓ_i.
     """
-    for observer in low.observers:
+    for observer in low.observers:  # (see `steepest.inspection`)
         observer.begin(batch.i)
     z, backward = low.parameters.layer.lower(low, batch.x)  # f = f_h ∘ … ∘ f_1, forwards
     losses, dz = low.arena.array("loss", low.n), low.arena.array("dz", *z.shape)
@@ -100,7 +87,7 @@ def backpropagate(
     _, gradient = loss.kernels(batch.like)
     low.emit(gradient, {**names, **loss.settings()}, flops=4 * z.size)
     dx = backward(dz, wants_dx and isinstance(batch.x, Buffer))  # Φ_h, …, Φ_1, backwards
-    low.settle()
+    low.settle()  # what waits for every row
     for observer in low.observers:
         observer.end(low, dx)
     return losses, dx

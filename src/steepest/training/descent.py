@@ -1,0 +1,32 @@
+"""How to descend: what is minimised, and by which steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..loss import Loss
+from ..rule import Rule
+from ..sampling import Sampler
+
+__all__ = ["Descent"]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """``sampler`` chooses ``batch`` examples a step; ``rule`` turns their gradient into a step.
+
+    Parameters
+    ----------
+    matmul_dtype : {"bfloat16"}, optional
+        To what the factors of products of matrices are rounded, if to anything.
+    per_weight : bool
+        Divide the sums over a batch by its weights, Σ w, instead of its examples, n.
+    """
+
+    loss: Loss
+    rule: Rule
+    sampler: Sampler
+    batch: int
+    seed: int = 0
+    matmul_dtype: str | None = None
+    per_weight: bool = False
