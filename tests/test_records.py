@@ -27,7 +27,7 @@ from steepest.schedules import Cosine
         ('{"a": 1, "a": 2}', "twice"),
         ("[NaN]", "finite"),
         ("[1e999]", "finite"),
-        (str(2**63), "64 bits"),
+        (str(2**64), "64 bits"),
         ("1" * 5000, "digits|64 bits"),
         (r'"\ud800"', "surrogates"),
         (r'{"\ud800": 1}', "surrogates"),

@@ -3,6 +3,7 @@
 SteepestError
 ├── InputError        an argument, a table or an array is not what was asked for (also ValueError)
 │   └── TableError    a table can't be read or used
+│       └── ColumnTypeError   a value is of no type that a column can hold (also TypeError)
 ├── ModelError        a model folder can't be read or written
 ├── CheckpointError   a checkpoint can't be read or written
 ├── KernelError       a kernel of a layer, a loss or a rule raised an exception
@@ -11,7 +12,8 @@ SteepestError
 ├── DivergenceError   training met a number that is not finite (also ArithmeticError)
 └── UnsupportedSystemError  Steepest does not run on this system (also ImportError)
 
-A message says where, what was expected, what came, and what to do.
+A message says where, what was expected, what came, and what to do. `TableWarning` is the one kind
+of warning about the values of a table.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 __all__ = [
     "CheckError",
     "CheckpointError",
+    "ColumnTypeError",
     "DivergenceError",
     "InputError",
     "KernelError",
@@ -28,6 +31,7 @@ __all__ = [
     "PluginError",
     "SteepestError",
     "TableError",
+    "TableWarning",
     "UnsupportedSystemError",
 ]
 
@@ -42,6 +46,14 @@ class InputError(SteepestError, ValueError):
 
 class TableError(InputError):
     """A table can't be read, or can't be used for what was asked."""
+
+
+class ColumnTypeError(TableError, TypeError):
+    """A value is of no type that a column of a table can hold."""
+
+
+class TableWarning(UserWarning):
+    """Something of a table is not used, or was read otherwise than it may have been meant."""
 
 
 class ModelError(SteepestError):

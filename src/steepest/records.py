@@ -79,7 +79,7 @@ def _check_item(item: Any) -> None:
         item.encode()  # half of a surrogate pair raises a ValueError
     elif isinstance(item, float) and not math.isfinite(item):
         raise ValueError("a number is not finite")
-    elif isinstance(item, int) and not -_LARGEST <= item < _LARGEST:
+    elif isinstance(item, int) and not -_LARGEST <= item < 2 * _LARGEST:  # signed or not
         raise ValueError("a whole number does not fit into 64 bits")
 
 

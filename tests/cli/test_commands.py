@@ -13,6 +13,10 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+from steepest.cli import app
+from steepest.errors import InputError, TableError
+from steepest.pipeline.model import Model
+
 ROOT = Path(__file__).parents[2]
 CENSUS = ROOT / "data" / "census_income.parquet"
 
@@ -188,3 +192,67 @@ def test_quantiles(tmp_path):
     blocks = steepest("train", tmp_path / "t.parquet", *small, "--quantiles", "0.1,0.9",
                       "--memory", "100MB")  # fmt: skip
     assert "pinball" in blocks.stdout, blocks.stderr
+
+
+def run(*words):
+    """Run a command in this process."""
+    app(list(map(str, words)), standalone_mode=False)
+
+
+SOME = ("--epochs", 3, "--layers", 8, "--threads", 1)
+
+
+def make(path, rows, header):
+    lines = [";".join(header), *(";".join(row) for row in rows)]
+    path.write_bytes(("\n".join(lines) + "\n").encode("latin-1"))
+    return path
+
+
+def test_how_a_table_is_written_is_said_by_options(tmp_path, capsys):
+    x = np.random.default_rng(0).standard_normal(200).round(3)
+    rows = [(f"{v:.3f}".replace(".", ","), f"0{1 + k % 9}/0{1 + k % 7}/2024",
+             "kein" if k % 9 == 0 else str(k % 60), "größer" if v > 0 else "kleiner")
+            for k, v in enumerate(x)]  # fmt: skip
+    table = make(tmp_path / "t.csv", rows, ("größe", "tag", "zahl", "y"))
+    written = ("--encoding", "latin-1", "--delimiter", ";")
+    run("train", table, "--target", "y", *SOME, "-o", tmp_path / "m", *written, "--decimal", ",",
+        "--date-format", "%d/%m/%Y", "--missing", "kein")  # fmt: skip
+    encoder = Model.load(tmp_path / "m").encoder
+    assert {name: kind.label for name, kind in encoder.columns.items()} == {
+        "größe": "number", "tag": "moment", "zahl": "number",
+    }  # fmt: skip
+    run("predict", tmp_path / "m", table, *written, "-o", tmp_path / "p.csv")
+    run("explain", tmp_path / "m", table, *written, "--sample", 0)
+    assert capsys.readouterr().err == ""
+    headless = make(tmp_path / "h.csv", rows[1:], rows[0])
+    run("train", headless, "--target", "x3", *SOME, "--no-header", *written, "-o", tmp_path / "m")
+    run("predict", tmp_path / "m", headless, "--no-header", *written, "-o", tmp_path / "p.csv")
+    assert len((tmp_path / "p.csv").read_text("utf-8").split()) == 201
+
+
+def test_kept_columns_are_never_replaced(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("prediction,proba_no,y\n" + "".join(
+        f"{k % 17},{k},{'yes' if k % 17 > 8 else 'no'}\n" for k in range(100)))  # fmt: skip
+    run("train", table, "--target", "y", *SOME, "-o", tmp_path / "m")
+    run("predict", tmp_path / "m", table, "--keep", "--proba", "-o", tmp_path / "p.csv")
+    found = pa.csv.read_csv(tmp_path / "p.csv")
+    assert found.column_names == [
+        "prediction", "proba_no", "y", "prediction_", "proba_no_", "proba_yes",
+    ]  # fmt: skip
+    assert found.select(["prediction", "proba_no", "y"]).equals(pa.csv.read_csv(table))
+
+
+def test_the_model_is_written_before_the_scores(tmp_path, monkeypatch):
+    def fail(*_):
+        raise TableError("no scores")
+
+    monkeypatch.setattr("steepest.pipeline.fit.score_fit", fail)
+    with pytest.raises(TableError, match="no scores"):
+        run("train", CENSUS, "--target", "income", *SOME, "--ignore", "split", "-o", tmp_path / "m")
+    assert Model.load(tmp_path / "m").task.name == "income"
+
+
+def test_the_standard_input_is_read_once(monkeypatch):
+    with pytest.raises(InputError, match="--memory reads the table twice"):
+        run("train", "-", "--target", "y", "--memory", "1GB")

@@ -5,13 +5,14 @@ import time
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import TimeSeriesSplit
 
-from steepest import TabularClassifier, TabularRegressor
-from steepest.errors import InputError
+from steepest import MLPClassifier, TabularClassifier, TabularRegressor
+from steepest.errors import InputError, TableWarning
 from steepest.pipeline.model import Model
 
 SMALL = {"layers": (16,), "epochs": 20}
@@ -283,3 +284,60 @@ def test_one_quantile_is_one_column(frame):
     model = TabularRegressor(quantiles=[0.5], settings={"epochs": 1, "layers": (4,)})
     model.fit(X, score)
     assert model.predict(X[:3]).shape == (3, 1)
+
+
+def test_what_is_not_used_or_not_read_is_said(classes):
+    X, y = classes
+    texts = [("odd" if k % 50 == 0 else f"{k / 7:.3f}") for k in range(len(X))]
+    with pytest.warns(TableWarning) as said:
+        model = classifier(validation_fraction=0).fit(X.assign(same=1, text=texts), y)
+    assert len(said) == 1
+    assert model.notes_ == [
+        "column 'same' not used: all values are the same",
+        "column 'text': 8 of 400 values are not numbers, such as 'odd' (8 times); they are taken "
+        "as missing",
+    ]
+    assert all(note in str(said[0].message) for note in model.notes_)
+    new = X.assign(same=1, text=texts, day=X["day"].dt.strftime("%d/%m/%Y"))
+    new["flag"] = np.where(X["flag"], "yes", "no")
+    with pytest.warns(TableWarning, match="'flag': 400 values not what the column holds") as said:
+        model.predict(new)
+    assert "column 'day': 400 values" in str(said[0].message)
+    assert classifier().fit(X, y).notes_ == []
+
+
+def test_polars_and_large_labels():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(300)
+    X = pl.DataFrame({"x": x, "s": rng.choice(["u", "v"], 300)}).with_columns(
+        pl.col("s").cast(pl.Categorical).alias("c")
+    )
+    for labels in (
+        np.array([2**63 - 1, -(2**63)]),
+        np.array([2**64 - 1, 2**64 - 2], np.uint64),
+        np.array(["1", "NA"]),
+    ):
+        y = labels[(x > 0).astype(int)]
+        model = classifier().fit(X, y, eval_set=(X, y))
+        assert sorted(model.classes_.tolist()) == sorted(labels.tolist())
+        assert model.classes_.dtype == labels.dtype
+        assert np.mean(model.predict(X) == y) > 0.9
+    with pytest.raises(
+        InputError, match=r"LazyFrame, which holds no rows yet; call its collect\(\)"
+    ):
+        classifier().fit(X.lazy(), y)
+
+
+def test_rows_of_weight_0_alone_are_refused(classes):
+    X, y = classes
+    with pytest.raises(ValueError, match="weight"):  # newer scikit-learns say it themselves
+        classifier().fit(X, y, sample_weight=np.zeros(400))
+    with pytest.raises(ValueError, match="weight"):
+        classifier().fit(X, y, eval_set=(X, y, np.zeros(400)))
+    first = (np.arange(400) < 3).astype(float)
+    number, network = X[["number"]].fillna(0), MLPClassifier(early_stopping=True, max_iter=2)
+    with pytest.raises(InputError, match="all 40 rows held out have weight 0"):
+        network.set_params(random_state=0).fit(number, y, sample_weight=first)
+    network = MLPClassifier(max_iter=2)
+    with pytest.raises(ValueError, match="weight"):
+        network.fit(number, y, eval_set=(number, y, np.zeros(400)))

@@ -156,3 +156,9 @@ def test_targets(tmp_path, target):
     else:
         assert found.dtype.kind == ours.dtype.kind or ours.dtype.kind == "U"
         assert np.mean(found == ours) > 0.99
+
+
+def test_numbers_that_float64_can_not_tell_apart_are_refused():
+    encoder = Encoder.fit(pa.table({"id": [2**60, 2**60 + 1, 2**60 + 3]}), ["id"])
+    with pytest.raises(ModelError, match=r"column 'id' has whole numbers beyond 2\*\*53"):
+        onnx_encoder.add_encoder(Graph(), encoder)

@@ -7,6 +7,7 @@ import pytest
 from steepest import TableError
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.request import Request
+from steepest.tables.options import TableOptions
 
 RNG = np.random.default_rng(0)
 N = 400
@@ -76,3 +77,63 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(name):
         fit_table(TABLE, Request(name))
     with pytest.raises(TableError, match=f"no column '{name}'"):
         fit_table(TABLE, Request("label", ignore=[name]))
+
+
+def test_what_is_wrong_with_a_test_table_is_said_before_the_training(monkeypatch):
+    monkeypatch.setattr(
+        "steepest.pipeline.fit.train_recipe", lambda *_, **__: pytest.fail("trained")
+    )
+    for table, message in (
+        (TABLE.drop_columns("label"), "no column 'label' in the test table"),
+        (TABLE.drop_columns("a"), "lacks the column 'a'"),
+        (
+            TABLE.drop_columns("a").append_column("a", pa.array([[1.0]] * N)),
+            "column 'a' is of type",
+        ),
+    ):
+        with pytest.raises(TableError, match=message):
+            fit("label", test_table=table)
+
+
+@pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt])
+def test_a_failure_after_the_training_does_not_lose_the_model(monkeypatch, stop):
+    def fail(*_):
+        raise stop
+
+    monkeypatch.setattr("steepest.pipeline.fit.score_fit", fail)
+    found = fit("label")
+    assert isinstance(found.ended, stop)
+    assert found.model.predict(TABLE).num_rows == N
+
+
+def test_views_runs_and_unsigned_codes_train():
+    table = TABLE.set_column(1, "b", TABLE["b"].cast(pa.string_view()))
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([N], pa.int32()), pa.array([1.0]))
+    table = table.append_column("runs", runs).append_column("list", pa.array([[1]] * N))
+    labels = table["label"].dictionary_encode().cast(pa.dictionary(pa.uint8(), pa.string()))
+    table = table.set_column(table.column_names.index("label"), "label", labels)
+    found = fit("label", table)
+    assert found.scores["accuracy"][0] > 0.9
+    assert any("'list' not used" in note and "make columns" in note for note in found.notes)
+
+
+def test_the_index_of_pandas_is_no_input():
+    frame = TABLE.to_pandas().set_index("a", append=True)
+    found = fit("label", pa.Table.from_pandas(frame))
+    assert list(found.model.encoder.columns) == ["b"]
+
+
+def test_rows_whose_target_is_no_number_are_dropped_with_a_word():
+    texts = [
+        "soon" if k % 50 == 0 else f"{x:.4f}" for k, x in enumerate(TABLE["number"].to_numpy())
+    ]
+    at = TABLE.column_names.index("number")
+    found = fit("number", TABLE.set_column(at, "number", pa.array(texts)))
+    assert found.model.task.is_regression
+    assert "8 rows dropped: their target is missing or not finite" in found.notes
+
+
+def test_how_texts_are_written_can_be_said():
+    grouped = pa.array([f"{round(1000 * x) + 5000:,}".replace(",", ".") for x in A])
+    found = fit("label", TABLE.set_column(0, "a", grouped), written=TableOptions(decimal=","))
+    assert found.model.encoder.columns["a"].pattern == "1.234,5"

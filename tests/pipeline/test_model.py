@@ -3,6 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from steepest import ModelError
@@ -45,7 +47,7 @@ def test_a_reloaded_model_predicts_the_same_bits(model, tmp_path):
 def test_a_model_of_an_older_schema_is_read_and_brought_up_to_date(tmp_path, schema):
     old = Model.load(FIXTURES / f"model_schema_{schema}")
     rows = read_table(FIXTURES / "schema_1_rows.csv")
-    wanted = read_table(FIXTURES / "schema_1_predictions.csv")
+    wanted = pyarrow.csv.read_csv(FIXTURES / "schema_1_predictions.csv")
     found = old.predict(rows, proba=True)
     assert found.column("prediction").to_pylist() == wanted.column("prediction").to_pylist()
     for name in ("proba_no", "proba_yes"):
@@ -54,7 +56,7 @@ def test_a_model_of_an_older_schema_is_read_and_brought_up_to_date(tmp_path, sch
     assert old.about["command"].startswith("steepest train")
     old.save(tmp_path / "m")
     record = json.loads((tmp_path / "m" / "model.json").read_text())
-    assert record["schema"] == 3
+    assert record["schema"] == 4
     assert record["encoder"]["grouped"] is False
     again = Model.load(tmp_path / "m")
     assert again.predict(rows, proba=True).equals(found)
@@ -124,3 +126,34 @@ def test_config_names_what_it_does_not_know():
         from_config({"type": "Dense", "unit": 3}, "layer")
     with pytest.raises(ModelError, match=r"function|saved"):
         to_config(Dense(3, weights=lambda rng, shape: np.zeros(shape)))
+
+
+def test_a_model_of_schema_3_reads_texts_as_it_did():
+    """Its words for a missing value and its digits are categories: they were no others then."""
+    old = Model.load(FIXTURES / "model_schema_3")
+    assert old.encoder.missing == ()
+    rows = pyarrow.parquet.read_table(FIXTURES / "schema_3_rows.parquet")
+    wanted = pyarrow.parquet.read_table(FIXTURES / "schema_3_predictions.parquet")
+    found = old.predict(rows, proba=True)
+    assert found.column("prediction").equals(wanted.column("prediction"))
+    for name in ("proba_no", "proba_yes"):
+        np.testing.assert_allclose(found.column(name), wanted.column(name), rtol=1e-5)
+
+
+def test_rows_in_any_form_are_predicted():
+    model = fit_table(TABLE, Request("y", {"layers": (4,), "epochs": 1, "threads": 1})).model
+    wanted = model.predict(TABLE)
+    for rows in (TABLE.to_pydict(), TABLE.to_pylist(), TABLE.to_pandas()):
+        assert model.predict(rows).equals(wanted)
+    assert model.predict(TABLE.to_pylist()[0]).equals(wanted.slice(0, 1))
+
+
+def test_classes_of_64_bits_signed_or_not(tmp_path):
+    labels = [2**64 - 1, 2**64 - 2]
+    table = pa.table({"x": [0.0, 1.0] * 20, "y": pa.array(labels * 20, pa.uint64())})
+    fit_table(table, Request("y", {"layers": (2,), "epochs": 1, "threads": 1})).model.save(
+        tmp_path / "m"
+    )
+    loaded = Model.load(tmp_path / "m")
+    assert loaded.task.classes == tuple(sorted(labels))
+    assert loaded.predict(table).column("prediction").type == pa.uint64()

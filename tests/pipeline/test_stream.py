@@ -1,6 +1,7 @@
 """Training on a table in blocks: every row once, whatever the file's order, within the memory."""
 
 import tempfile
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +11,12 @@ import pytest
 
 from steepest import Checkpoint, CheckpointError, Dropout, InputError, TableError
 from steepest.pipeline import first_pass
+from steepest.pipeline.fit import fit_table
 from steepest.pipeline.request import Request
 from steepest.pipeline.shuffled_blocks import Sample, Scratch, draws
 from steepest.pipeline.stream import fit_stream
 from steepest.pipeline.train import RunOptions
+from steepest.tables.files import read_table, stream_table
 
 ROWS = 6000
 RNG = np.random.default_rng(0)
@@ -184,3 +187,35 @@ def test_schedules_stretch_over_all_blocks_and_an_ensemble_is_refused(files):
         fit(files / "t.parquet", settings={"ensemble": 2})
     with pytest.raises(InputError, match="not on another table"):
         fit_stream(files / "t.parquet", Request("y", test_table=TABLE), memory=200_000)
+
+
+CODES = pa.dictionary(pa.uint32(), pa.string())
+
+
+def test_it_reads_a_file_as_reading_it_whole_does(tmp_path):
+    """Numbers in hexadecimal and with groups, categories of Polars, and the index of pandas."""
+    table = pa.table({
+        "hex": [hex(k) for k in range(ROWS)],
+        "money": [f"${k * 7:,}.50" for k in range(ROWS)],
+        "kind": pa.array(KIND[ORDER]).dictionary_encode().cast(CODES),
+        "index": np.arange(ROWS)[ORDER],
+        "y": Y[ORDER],
+    })  # fmt: skip
+    frame = table.to_pandas().set_index("index")
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    for name in ("t.parquet", "t.csv"):
+        whole = fit_table(read_table(tmp_path / name), Request("y", SETTINGS)).model.encoder
+        found = fit_stream(tmp_path / name, Request("y", SETTINGS), 10**6).model.encoder
+        assert list(found.columns) == list(whole.columns) == ["hex", "money", "kind"]
+        assert found.columns["money"].pattern == whole.columns["money"].pattern == "$1,234.5"
+        assert found.notes == whole.notes == []
+
+
+def test_bytes_that_are_no_text_further_down_are_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(first_pass, "stream_table", partial(stream_table, rows=1000))
+    names = [b"a"] * (ROWS - 1) + [b"\xff"]
+    table = TABLE.append_column("b", pa.array(names, pa.binary()))
+    pa.parquet.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="column 'b' is of type binary, and its bytes"):
+        fit_stream(tmp_path / "t.parquet", Request("y", SETTINGS), 200_000)

@@ -17,7 +17,7 @@ from steepest.tables.formats._format import UNREADABLE, line_of
 
 
 class JsonLines:
-    name, typed, unreadable = "JSON lines", True, (*UNREADABLE, json.JSONDecodeError)
+    name, unreadable = "JSON lines", (*UNREADABLE, json.JSONDecodeError)
 
     def read(self, file):
         return pa.Table.from_pylist([json.loads(line) for line in file.read_text().splitlines()])

@@ -87,6 +87,35 @@ def test_one_long_text_for_many_rows(tmp_path, read, suffix, kept):
     assert most() < 24 * MEGABYTE
 
 
+@pytest.mark.parametrize("read", [read_table, drained])
+def test_what_unfolds_in_an_arrow_file(tmp_path, read):
+    rows = 100_000
+    long = pa.array(["a" * MEGABYTE]).cast(pa.string_view())
+    views = pa.Array.from_buffers(
+        pa.string_view(), rows, [None, pa.py_buffer(long.buffers()[1].to_pybytes() * rows),
+                                 *long.buffers()[2:]],
+    )  # fmt: skip
+    ends = pa.array([10**9], pa.int32())
+    columns = {
+        "views": views,
+        "codes": pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.uint8)), long),
+        "run of numbers": pa.RunEndEncodedArray.from_arrays(ends, pa.array([1])),
+        "run of texts": pa.RunEndEncodedArray.from_arrays(pa.array([rows], pa.int32()), long),
+        "nothing": pa.nulls(10**9),
+    }
+    for name, column in columns.items():
+        table = pa.table({name: column})
+        with pa.ipc.new_stream(tmp_path / "t.arrow", table.schema) as writer:
+            writer.write_table(table)
+        with pytest.raises(TableError, match="unpacks to more than"):
+            read(tmp_path / "t.arrow")
+    fine = pa.RunEndEncodedArray.from_arrays(pa.array([3, 8], pa.int32()), pa.array([1, 2]))
+    table = pa.table({"r": fine.slice(1, 5), "v": pa.array(["b"] * 5).cast(pa.string_view())})
+    with pa.ipc.new_stream(tmp_path / "t.arrow", table.schema) as writer:
+        writer.write_table(table)
+    assert read_table(tmp_path / "t.arrow").to_pydict() == table.to_pydict()
+
+
 def test_texts_of_parquet_are_texts(tmp_path):
     texts = pa.array(["a", None, "b", "a"])
     columns = {"s": texts, "l": texts.cast(pa.large_string()), "b": texts.cast(pa.binary()),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steepest.errors import InputError, ModelError, TableError
+from steepest.tables.options import TableOptions
 from steepest.tables.task import Task, infer_task, task_rows
 
 
@@ -92,7 +93,9 @@ def test_kind_can_be_forced():
     with pytest.raises(TableError, match="1 of 2 values are not numbers, such as 'x'"):
         infer_task(pa.array(["1", "x"]), "y", "regression")
     with pytest.raises(TableError, match="none of its 2 values is finite"):
-        infer_task(pa.array(["inf", "nan"]), "y", "regression")
+        infer_task(pa.array(["inf", "-inf"]), "y")
+    with pytest.raises(TableError, match="none of its 2 values is finite"):
+        infer_task(pa.array(["inf", "-inf"]), "y", "regression")
 
 
 @pytest.mark.parametrize(
@@ -143,3 +146,49 @@ def test_regression_round_trip(values):
     np.testing.assert_allclose(
         task.decode(y), there.to_numpy(), rtol=1e-9, atol=1e-9 * task.deviation
     )
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [1234567890123456789, 1234567890123456790, 5],
+        [-(2**63), 2**63 - 1],
+        [2**64 - 1, 2**64 - 2],
+        [-1, 2**63 - 1, 0],
+    ],
+)
+def test_whole_numbers_of_any_size_are_classes(labels):
+    targets = labels * 6
+    column = pa.array(targets, pa.uint64() if max(labels) >= 2**63 else pa.int64())
+    task = again(infer_task(column, "y"))
+    assert task.classes == tuple(sorted(labels))
+    for other in (column, column.cast(pa.string()), column.cast(pa.decimal128(20, 0))):
+        assert task.decode(task.encode(other)).tolist() == targets
+        assert infer_task(other, "y").classes == task.classes
+
+
+def test_classes_beyond_64_bits_are_texts():
+    labels = [str(2**70), str(2**70 + 1)] * 3
+    task = again(infer_task(pa.array(labels), "y"))
+    assert task.decode(task.encode(pa.array(labels))).tolist() == labels
+
+
+def test_targets_written_in_other_ways():
+    task = again(infer_task(pa.array(["$5.50", "$1,234.00", "$7.25", "$8.00"]), "y"))
+    assert (task.kind, task.pattern, task.high) == ("regression", "$1,234.5", 1234)
+    np.testing.assert_allclose(
+        task.encode(pa.array(["$5.50"])), task.encode(pa.array([5.5])), rtol=1e-12
+    )
+    values = [f"{x}" for x in np.linspace(0, 1, 50)] + ["n/a", "soon"]
+    task = infer_task(pa.array(values), "y")
+    assert task.kind == "regression"
+    assert task.rows(pa.array(values)).sum() == 50
+    known = TableOptions(decimal=",")
+    assert infer_task(pa.array(["1.234", "2.345"] * 9), "y", "regression", known).high == 2345
+
+
+def test_texts_that_are_declared_to_be_classes_stay_so():
+    column = pa.array(["1", "NA", "1", "NA"])
+    assert infer_task(column.dictionary_encode(), "y").classes == ("1", "NA")
+    with pytest.raises(TableError, match="all of its 2 values are 1"):
+        infer_task(column, "y")

@@ -17,6 +17,7 @@ __all__ = [
     "MODEL_HELP",
     "PluginOption",
     "ThreadsOption",
+    "file_options",
     "options_of",
     "settings_of",
     "table_help",
@@ -51,7 +52,17 @@ def table_help(what: str) -> str:
     """Return the help of an argument that is a file with a table."""
     from ..tables.files import SUFFIXES
 
-    return f"{what}: a file whose name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
+    return (
+        f"{what}: a file whose name ends in {', '.join(SUFFIXES)} or .zip, a folder of Parquet "
+        "files, or - for the standard input."
+    )
+
+
+def file_options() -> list[inspect.Parameter]:
+    """Return the options that a file of text may need whenever it is read."""
+    from ..tables.options import FILE_OPTIONS, TableOptions
+
+    return [option for option in options_of(TableOptions) if option.name in FILE_OPTIONS]
 
 
 def options_of(cls: type) -> list[inspect.Parameter]:

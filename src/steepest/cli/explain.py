@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,14 @@ import typer
 from numpy.typing import NDArray
 
 from ..errors import InputError, TableError
-from ._options import MODEL_HELP, PluginOption, ThreadsOption, table_help
+from ._options import (
+    MODEL_HELP,
+    PluginOption,
+    ThreadsOption,
+    file_options,
+    settings_of,
+    table_help,
+)
 from ._printing import harmless
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..pipeline.model import Model
 
-__all__ = ["explain"]
+__all__ = ["explain", "options"]
 
 Array = NDArray[Any]
 
@@ -76,6 +84,7 @@ def explain(
     ] = 0,
     threads: ThreadsOption = None,
     plugin: PluginOption = None,
+    **written: Any,
 ) -> None:
     """Show what a model computes for some rows, and which columns matter to it.
 
@@ -87,10 +96,13 @@ def explain(
     Example: steepest explain model data/census_income.parquet --rows 0,3 --hardest 2
     """
     from ..pipeline.model import Model
+    from ..tables.door import lay_out_table
     from ..tables.files import read_table
+    from ..tables.options import TableOptions
 
     loaded = Model.load(model, plugins=plugin or ())
-    task, whole = loaded.task, read_table(table)
+    read = TableOptions(**settings_of(TableOptions, written))
+    task, whole = loaded.task, lay_out_table(read_table(table, read))
     if task.name not in whole.column_names:
         raise TableError(
             f"{table} has no column {task.name!r}: a gradient needs the loss, and that the target"
@@ -110,6 +122,11 @@ def explain(
         rng = np.random.default_rng(seed)
         drawn = np.sort(rng.permutation(usable)[:sample])
         _importance(page, loaded, _take(whole, drawn), repeats, seed, threads)
+
+
+def options() -> list[inspect.Parameter]:
+    """Return the options that say how the table is written; the model knows the others."""
+    return file_options()
 
 
 def _rows(text: str, n: int) -> list[int]:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._options import FLAG, MODEL_HELP, PluginOption, ThreadsOption, table_help
+from ._options import (
+    FLAG,
+    MODEL_HELP,
+    PluginOption,
+    ThreadsOption,
+    file_options,
+    settings_of,
+    table_help,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["predict"]
+__all__ = ["options", "predict"]
 
 
 def predict(
@@ -39,7 +48,12 @@ def predict(
     ] = False,
     keep: Annotated[
         bool,
-        typer.Option("--keep", help="Copy the columns of TABLE to the output as well.", **FLAG),
+        typer.Option(
+            "--keep",
+            help="Copy the columns of TABLE to the output as well. If one of them has a name of "
+            "ours, ours gets an underscore at its end.",
+            **FLAG,
+        ),
     ] = False,
     rows: Annotated[
         int,
@@ -51,6 +65,7 @@ def predict(
     ] = 65536,
     threads: ThreadsOption = None,
     plugin: PluginOption = None,
+    **written: Any,
 ) -> None:
     """Predict the target of every row of a table.
 
@@ -63,21 +78,29 @@ def predict(
     from ..pipeline.model import Model
     from ..tables.encoder import Counts, counts_text
     from ..tables.files import TableWriter, stream_table
+    from ..tables.options import TableOptions
 
+    read = TableOptions(**settings_of(TableOptions, written))
     loaded = Model.load(model, plugins=plugin or ())
     odd = Counts()
     with TableWriter(out) as writer:
-        for block in stream_table(table, rows=rows):
+        for block in stream_table(table, rows=rows, options=read):
             found = loaded.predict(block, proba=proba, counts=odd, threads=threads)
             writer.write(_beside(block, found) if keep else found)
     for line in counts_text(odd):
         print(line, file=sys.stderr)
 
 
+def options() -> list[inspect.Parameter]:
+    """Return the options that say how the table is written; the model knows the others."""
+    return file_options()
+
+
 def _beside(block: pa.Table, found: pa.Table) -> pa.Table:
-    """Return the columns of a block and those found, which take the place of others so called."""
+    """Return the columns of a block, and those found under names that none of the others has."""
     for name in found.column_names:
-        if name in block.column_names:
-            block = block.drop_columns([name])
-        block = block.append_column(name, found.column(name))
+        free = name
+        while free in block.column_names:
+            free += "_"
+        block = block.append_column(free, found.column(name))
     return block

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from ..errors import InputError
+from ..errors import CheckpointError, InputError
 from ..validate import FORMER_NAMES, renamed_keys
 from ._options import FLAG, PluginOption, options_of, settings_of, table_help
 
@@ -133,14 +133,16 @@ def train(
             say(f"going on from step {kept.steps[-1]:,}" if kept.steps else
                 f"no checkpoint in {kept.folder} yet: from the beginning")  # fmt: skip
         fit = _fit(table, request, given.get("memory"))
-    if fit.ended is None:
-        _report(fit)
     if out is not None:
         fit.model.about["command"] = " ".join(["steepest", *sys.argv[1:]])
         fit.model.save(out)
+    if fit.ended is None:
+        _report(fit)
+    if out is not None:
         say(f"model written to {out}")
     if fit.ended is not None:
-        print(_how_to_go_on(out, kept is not None), file=sys.stderr)
+        if isinstance(fit.ended, KeyboardInterrupt | CheckpointError):
+            print(_how_to_go_on(out, kept is not None), file=sys.stderr)
         raise fit.ended
 
 
@@ -160,9 +162,10 @@ def _classes() -> tuple[type, ...]:
     from ..pipeline.recipe import Recipe
     from ..pipeline.request import Request
     from ..pipeline.train import RunOptions
+    from ..tables.options import TableOptions
     from ..training.checkpoint import Checkpoint
 
-    return Request, Recipe, RunOptions, Checkpoint
+    return Request, Recipe, RunOptions, TableOptions, Checkpoint
 
 
 def _given(context: typer.Context, config: Path | None) -> dict[str, Any]:
@@ -196,6 +199,7 @@ def _request(
     from ..pipeline.request import Request
     from ..pipeline.train import RunOptions
     from ..tables.files import read_table
+    from ..tables.options import TableOptions
 
     settings = settings_of(Recipe, given)
     Recipe(**settings)
@@ -203,10 +207,12 @@ def _request(
         raise InputError("which column is to be predicted? Give --target COLUMN")
     if "memory" in given and test_table is not None:
         raise InputError("--memory can't be had with --test-table; give a column called split")
+    written = TableOptions(**settings_of(TableOptions, given))
     return Request(
         **settings_of(Request, given),
         settings=settings,
-        test_table=None if test_table is None else read_table(test_table),
+        written=written,
+        test_table=None if test_table is None else read_table(test_table, written),
         options=RunOptions(
             **settings_of(RunOptions, given), callbacks=callbacks, checkpoint=kept, resume=resume
         ),
@@ -219,9 +225,11 @@ def _fit(table: Path, request: Request, memory: str | None) -> Fit:
     from ..pipeline.stream import fit_stream
     from ..tables.files import read_table
 
-    if memory is not None:
-        return fit_stream(table, request, _bytes(memory))
-    return fit_table(read_table(table), request)
+    if memory is None:
+        return fit_table(read_table(table, request.written), request)
+    if str(table) == "-":
+        raise InputError("--memory reads the table twice; save the standard input in a file first")
+    return fit_stream(table, request, _bytes(memory))
 
 
 def _checkpoint(given: dict[str, Any], resume: bool) -> Checkpoint | None:

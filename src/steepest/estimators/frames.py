@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import numbers
 import warnings
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from ..errors import InputError
+from ..errors import InputError, TableWarning
+from ..tables.door import check_column, is_table, open_table
+from ..tables.values import column_of_values
 
-__all__ = ["as_table", "read_inputs"]
+__all__ = ["as_table", "read_inputs", "target_column", "warn"]
 
-_PLAIN = (str, bool, np.bool_, numbers.Number)
+_SHOWN = 20  # notes of a warning
 
 
 def read_inputs(estimator: Any, X: Any, *, reset: bool) -> pa.Table:
@@ -39,12 +37,16 @@ def read_inputs(estimator: Any, X: Any, *, reset: bool) -> pa.Table:
     ------
     InputError
         If there is nothing in ``X``, or it has not as many columns as in the fit.
+    ColumnTypeError
+        In a fit, if a column holds values of a type that no column can hold.
     TypeError
-        If ``X`` is sparse, or holds values that no column of a table can hold.
+        If ``X`` is sparse.
     """
     table, named = as_table(X)
     name, count = type(estimator).__name__, table.num_columns
     if reset:
+        for column in table.column_names:
+            check_column(table, column)
         if not count:
             raise InputError(
                 f"X has 0 feature(s) (shape=({table.num_rows}, 0)) while a minimum of 1 is "
@@ -77,61 +79,25 @@ def as_table(X: Any) -> tuple[pa.Table, bool]:
 
     The columns of an array are called x0, x1, …
     """
-    if isinstance(X, Mapping) and not issparse(X):
-        given = {str(name): _column(str(name), values) for name, values in X.items()}
-        lengths = {name: len(column) for name, column in given.items()}
-        if len(set(lengths.values())) > 1:
-            raise InputError(f"X: columns of different lengths: {lengths}")
-        table = pa.table(given)
-    elif hasattr(X, "__arrow_c_stream__"):
-        table = _of_frame(X)
-    else:
-        array = check_array(
-            X, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
-        )
-        names = [f"x{j}" for j in range(array.shape[1])]
-        columns = [_column(name, array[:, j]) for j, name in enumerate(names)]
-        return pa.table(columns, names), False
-    return table, True
+    if is_table(X):
+        return open_table(X)
+    if hasattr(X, "collect_schema") or hasattr(X, "dtypes") or hasattr(X, "array"):
+        return open_table(X)  # a series, or a frame without rows: it says so
+    array = check_array(
+        X, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
+    )
+    return open_table(array)
 
 
-def _of_frame(X: Any) -> pa.Table:
-    if not hasattr(X, "columns"):
-        raise InputError(
-            f"X: expected a table, got a {type(X).__name__}; make it one of one column"
-        )
-    names = X.column_names if isinstance(X, pa.Table) else list(map(str, X.columns))
-    doubled = sorted(name for name, count in Counter(names).items() if count > 1)
-    if doubled:
-        raise InputError(f"X: more than one column is called {doubled[0]!r}; rename all but one")
-    try:
-        table = pa.table(X)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        # Columns of objects of several kinds, or of what Arrow does not know.
-        return pa.table({str(name): _column(str(name), X[name]) for name in X.columns})
-    metadata = table.schema.pandas_metadata or {}
-    index = [n for n in metadata.get("index_columns", ()) if n in table.column_names]
-    return table.drop_columns(index)
+def target_column(y: Any) -> Any:
+    """Return targets as a column; texts are labels, whatever they look like."""
+    column = column_of_values("target", y)
+    return column.dictionary_encode() if pa.types.is_string(column.type) else column
 
 
-def _column(name: str, values: Any) -> pa.Array:
-    """Return one column; text, if it holds numbers and texts."""
-    array: NDArray[Any] = np.asarray(values)
-    if array.ndim != 1:
-        raise InputError(f"X, column {name!r}: expected one value a row, got shape {array.shape}")
-    if array.dtype.kind == "c":
-        raise InputError(f"X, column {name!r}: Complex data not supported; give it as two columns")
-    try:
-        return pa.array(array if array.dtype.kind != "U" else array.tolist(), from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        pass
-    texts = []
-    for value in array.tolist():
-        missing = value is None or (isinstance(value, float) and np.isnan(value))
-        if not missing and not isinstance(value, _PLAIN):
-            raise TypeError(
-                f"X, column {name!r}: each argument must be a string or a number, a truth value, "
-                f"a time or missing, got {value!r}"
-            )
-        texts.append(None if missing else str(value))
-    return pa.array(texts)
+def warn(name: str, notes: Sequence[str]) -> None:
+    """Give one `TableWarning` for all of some notes."""
+    if notes:
+        more = [f"… and {len(notes) - _SHOWN} more"] * (len(notes) > _SHOWN)
+        text = "\n".join([f"{name}:", *notes[:_SHOWN], *more])
+        warnings.warn(text, TableWarning, stacklevel=4)

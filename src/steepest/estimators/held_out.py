@@ -47,7 +47,17 @@ def split_rows(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             "dataset."
         )
-    return rows.take(kept), rows.take(out)
+    rows, held_out = rows.take(kept), rows.take(out)
+    _check_weights(rows, "for training")
+    return rows, held_out
+
+
+def _check_weights(rows: Rows, which: str) -> None:
+    if rows.w is not None and not rows.w.any():
+        raise InputError(
+            f"all {len(rows.w)} rows {which} have weight 0, so nothing can be said of them; leave "
+            "out rows of weight 0, or choose the rows to hold out with eval_set"
+        )
 
 
 class HeldOut:
@@ -71,6 +81,7 @@ class HeldOut:
         metrics: Iterable[str | Metric] | Mapping[str, Metric] | None,
         threads: int | None,
     ) -> None:
+        _check_weights(rows, "held out")
         network = fitted.network
         self._rows, self._loss, self._score = rows, fitted.loss, score
         w = np.ones(len(rows)) if rows.w is None else rows.w / rows.w.mean()

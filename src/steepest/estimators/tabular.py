@@ -112,7 +112,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         return weights if w is None else weights * w
 
     def _train(self, task: Task, recipe: Recipe, rows: TableRows, held: TableRows | None) -> None:
-        self.classes_ = np.array(task.classes).astype(rows.y.dtype)
+        self.classes_ = task.labels.astype(rows.y.dtype)
         super()._train(task, recipe, rows, held)
 
 

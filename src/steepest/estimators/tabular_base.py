@@ -22,12 +22,12 @@ from ..pipeline.model import Model
 from ..pipeline.recipe import Recipe
 from ..pipeline.row_trace import RowPath, row_paths
 from ..pipeline.train import RunOptions, TrainingData, train_recipe
-from ..tables.encoder import Encoder
+from ..tables.encoder import Counts, Encoder, fit_notes, not_read
 from ..tables.split import draw_rows
 from ..tables.task import Task, infer_task
 from ..training.progress import Progress
 from .callbacks import Bar
-from .frames import read_inputs
+from .frames import read_inputs, target_column, warn
 
 __all__ = ["SHARE", "BaseTabular", "TableRows"]
 
@@ -88,6 +88,8 @@ class BaseTabular(BaseEstimator):
         Of all networks.
     best_epochs_ : list of int
         The epoch that was kept of each, from 1.
+    notes_ : list of str
+        What is not used of the training rows, or was read in an unusual way; also a `TableWarning`.
     n_features_in_, feature_names_in_
         As in scikit-learn.
     """
@@ -161,7 +163,12 @@ class BaseTabular(BaseEstimator):
         InputError
             If ``X``, ``y`` and the weights don't fit one another.
         TableError
-            If no column is of use, or there is nothing to learn.
+            If a column can't be read, none is of use, or there is nothing to learn.
+
+        Warns
+        -----
+        TableWarning
+            If a column is not used, or values of it were not what it holds.
         """
         self._check_settings()
         rows = self._rows(read_inputs(self, X, reset=True), y, sample_weight)
@@ -170,7 +177,7 @@ class BaseTabular(BaseEstimator):
                 f"{type(self).__name__}.fit: n_samples={len(rows.y)} with a weight above 0, "
                 "while a minimum of 2 is required"
             )
-        task = infer_task(pa.array(rows.y.tolist()), "target", self._kind)
+        task = infer_task(target_column(rows.y), "target", self._kind)
         seed = self._draw_seed()
         given = None if eval_set is None else self._given(eval_set)
         rows, held, apart = self._divide(rows, task, given, seed)
@@ -183,11 +190,14 @@ class BaseTabular(BaseEstimator):
         return self
 
     def _train(self, task: Task, recipe: Recipe, rows: TableRows, held: TableRows | None) -> None:
-        encoder = Encoder.fit(rows.table, rows.table.column_names)
+        odd = Counts()
+        encoder = Encoder.fit(rows.table, rows.table.column_names, counts=odd)
+        self.notes_ = fit_notes(encoder, odd)
+        warn(type(self).__name__, self.notes_)
 
         def encoded(rows: TableRows) -> tuple[Array, Array, Array | None]:
             X = encoder.transform(rows.table, dtype=recipe.dtype)
-            return X, task.encode(pa.array(rows.y.tolist())), self._weigh(rows.y, rows.w)
+            return X, task.encode(target_column(rows.y)), self._weigh(rows.y, rows.w)
 
         X, y, w = encoded(rows)
         assert recipe.epochs is not None
@@ -246,6 +256,8 @@ class BaseTabular(BaseEstimator):
             return TableRows(table, y, None)
         w = _check_sample_weight(sample_weight, table, ensure_non_negative=True)
         rows = TableRows(table, y, w)
+        if not w.any():
+            raise InputError(f"all {len(w)} rows have weight 0; sample_weight needs some above 0")
         return rows if w.all() else rows.take(np.flatnonzero(w))
 
     def _given(self, eval_set: Any) -> TableRows:
@@ -260,7 +272,7 @@ class BaseTabular(BaseEstimator):
         """Return the rows to train on, to choose the epoch by, and for what comes after."""
         labels = np.zeros(len(rows.y), np.int64)
         if not task.is_regression:
-            labels = task.encode(pa.array(rows.y.tolist()))
+            labels = task.encode(target_column(rows.y))
         rows, apart = self._set_apart(rows, labels, seed)
         split = self.validation_fraction
         if given is not None or not (hasattr(split, "split") or split):
@@ -296,8 +308,10 @@ class BaseTabular(BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """Return what the model says of rows as a user gives them, (n, q)."""
         check_is_fitted(self)
-        table = read_inputs(self, X, reset=False)
-        return self.model_.outputs(table, threads=self.n_threads)
+        table, odd = read_inputs(self, X, reset=False), Counts()
+        outputs = self.model_.outputs(table, odd, threads=self.n_threads)
+        warn(type(self).__name__, not_read(self.model_.encoder, odd, table.num_rows))
+        return outputs
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,6 +1,6 @@
 """The ONNX form of an `Encoder`: one input a column of the table, (n, 1), in its own type.
 
-    number     float64; NaN where missing
+    number     float64, of durations and times of day in seconds; NaN where missing
     truth      float64: 1, 0, and NaN where missing
     category   text; empty where missing, unless the empty text is one of the values
     moment     float64: seconds since 1970 in UTC; NaN where missing
@@ -39,6 +39,11 @@ def add_encoder(graph: Graph, encoder: Encoder) -> str:
             raise ModelError(f"column {name!r}, a {kind.label}, has no ONNX form")
         if not name or name.startswith("steepest/"):
             raise ModelError(f"a column called {name!r} can't be an input of an ONNX graph")
+        if isinstance(kind, Number) and kind.origin:
+            raise ModelError(
+                f"column {name!r} has whole numbers beyond 2**53, which the float64 of an ONNX "
+                "graph can't hold; train without it, or give it less a constant"
+            )
         text = isinstance(kind, Category)
         x = graph.input(name, np.str_ if text else np.float64, 1)
         parts += form(Column(graph), kind, x)

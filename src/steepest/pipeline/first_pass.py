@@ -13,15 +13,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import TableError
+from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
 from ..tables.files import stream_table
-from ..tables.formats import format_of
-from ..tables.formats.text import Text
 from ..tables.parsing import plain
 from ..tables.split import SPLIT_COLUMN, read_parts
 from ..tables.task import Task, infer_task, task_rows
 from .request import Request
-from .shuffled_blocks import Sample, Scratch, draws, no_room
+from .shuffled_blocks import Sample, Scratch, draws
 
 __all__ = ["Source", "Survey"]
 
@@ -43,7 +42,7 @@ class Survey:
     test: Sample
     spare: Sample
     labels: set[Any] | None
-    typed: pa.Table = field(default_factory=lambda: pa.table({}))
+    sample: pa.Table = field(default_factory=lambda: pa.table({}))
 
 
 class Source:
@@ -64,7 +63,7 @@ class Source:
                 room = memory // 16 * block.num_rows // max(1, block.nbytes)
                 size = int(min(SAMPLE, max(1000, room)))
                 found = Survey(0, Sample(size), Sample(size), Sample(size), Sample(size), set())
-            usable = task_rows(block.column(self.target))
+            usable = task_rows(block.column(self.target), self.request.written.missing)
             block, draw = block.filter(pa.array(usable)), draw[usable]
             found.rows += len(draw)
             part = self._parts(block, draw)
@@ -82,14 +81,14 @@ class Source:
         table = found.train.table()
         if table is None:
             raise TableError(f"{self.path} leaves no row for training; hold out fewer")
-        found.typed = self._typed(table)
+        found.sample = table
         return found
 
     def task(self, survey: Survey) -> Task:
         """Infer the task from the sample, and add the classes that are too rare to be in it."""
         target = self.target
-        column = plain(survey.typed.column(target))
-        task = infer_task(column, target, self.request.task)
+        column, written = check_column(survey.sample, target), self.request.written
+        task = infer_task(column, target, self.request.task, written)
         if task.is_regression:
             return task
         if survey.labels is None:
@@ -97,13 +96,13 @@ class Source:
                 f"target {target!r}: more than {CLASSES:,} classes are too many to learn; is this "
                 "the right column? For numbers, ask for regression"
             )
-        labels = pa.array(sorted(survey.labels - {None}))
-        try:
-            labels = labels.cast(column.type)
-        except pa.ArrowInvalid:  # not all of them are what the sample suggests
-            column = survey.train.table().column(target)  # type: ignore[union-attr]
-        whole = pa.chunked_array([*plain(column).chunks, labels])
-        return replace(infer_task(whole, target, "classification"), reason=task.reason)
+        known = plain(column)
+        labels = pa.array(sorted(survey.labels - {None}), known.type)
+        whole = pa.chunked_array([*known.chunks, labels])
+        if pa.types.is_dictionary(column.type):  # they are declared to be classes
+            whole = whole.dictionary_encode()
+        found = infer_task(whole, target, "classification", written)
+        return replace(found, reason=task.reason)
 
     def fill(
         self, scratch: Scratch, survey: Survey, encoder: Encoder, task: Task, odd: Counts
@@ -122,7 +121,13 @@ class Source:
 
     def _blocks(self) -> Iterator[tuple[pa.Table, Array]]:
         start = 0
-        for block in stream_table(self.path):
+        first: pa.Schema | None = None
+        for block in stream_table(self.path, options=self.request.written):
+            block = lay_out_table(block)
+            first = block.schema if first is None else first
+            if block.schema.types != first.types:  # of some rows, what is no text
+                for name in block.column_names:
+                    check_column(block, name)
             yield block, draws(start, block.num_rows, self.seed)
             start += block.num_rows
 
@@ -130,7 +135,9 @@ class Source:
         self.request.check_columns(block)
         if SPLIT_COLUMN in block.column_names and self.target != SPLIT_COLUMN:
             self.named = read_parts(block.column(SPLIT_COLUMN)) is not None
-        out = (self.target, *self.request.ignore, *[SPLIT_COLUMN] * self.named)
+        check_column(block, self.target)
+        split = [SPLIT_COLUMN] * self.named
+        out = (self.target, *self.request.ignore, *split, *index_columns(block))
         self.inputs = [name for name in block.column_names if name not in out]
 
     def _parts(self, block: pa.Table, draw: Array) -> Array:
@@ -157,12 +164,3 @@ class Source:
         if not self.named:
             trains |= (part == "test") & (draw >= survey.test.bound)
         return trains
-
-    def _typed(self, sample: pa.Table) -> pa.Table:
-        """Return a sample of a text file with the types that reading it whole infers."""
-        if format_of(self.path).typed:
-            return sample
-        try:
-            return Text("CSV", ",").infer(sample)
-        except OSError as error:
-            raise no_room(error) from error

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..errors import TableError
 from ..losses import Quantile
 from ..metrics import METRICS, Metric
+from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
 from ..tables.split import Split, split_rows
-from ..tables.task import Task, infer_task, task_rows
+from ..tables.task import Task, infer_task
 from .model import Model
 from .notes import Notes
 from .recipe import Recipe
@@ -44,8 +45,8 @@ class Fit:
         Metric -> (of the model, of the trivial predictor) on the test rows.
     trivial : str
         What the trivial predictor says.
-    ended : KeyboardInterrupt or CheckpointError, optional
-        What ended the training early. There are no scores then.
+    ended : BaseException, optional
+        What ended the training early, or the test after it. There are no scores then.
     """
 
     model: Model
@@ -66,9 +67,12 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
         If a setting makes no sense.
     """
     notes = Notes(request.say)
-    table = _known_rows(table, request, notes)
+    table = lay_out_table(table)
+    request.check_columns(table)
+    column = check_column(table, request.target)
+    task = infer_task(column, request.target, request.task, request.written)
+    table = _known_rows(table, task, notes)
     column = table.column(request.target)
-    task = infer_task(column, request.target, request.task)
     notes.add(task.describe())
     recipe = Recipe.for_task(task, request.settings)
     loss = recipe.make_loss(task)  # says what is wrong before anything is encoded
@@ -80,6 +84,11 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     if split.column is not None:
         notes.split_column()
     encoder, data = _encode(table, targets, split, request, recipe.dtype, notes)
+    if request.test_table is None:
+        tested, known = _take(table, split.test), targets[split.test]
+    else:  # before the training, since it may be no table for this
+        tested = _usable(request.test_table, encoder, task, notes)
+        known = task.encode(tested.column(request.target))
     recipe = Recipe.for_task(task, request.settings, len(split.train))
     notes.rows(len(split.train), len(split.validation), encoder)
     notes.add(_describe(recipe, task, encoder))
@@ -94,22 +103,19 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     fit = Fit(model, notes.lines, ended=trained.ended)
     if fit.ended is not None:  # at once: somebody waits for this process to end
         return fit
-    if request.test_table is None:
-        tested, known = _take(table, split.test), targets[split.test]
-    else:
-        tested = _usable(request.test_table, request.target, task, notes)
-        known = task.encode(tested.column(request.target))
-    if tested.num_rows:
-        score_fit(fit, tested, known, data.y)
+    try:
+        if tested.num_rows:
+            score_fit(fit, tested, known, data.y)
+    except BaseException as error:  # whatever it is, the model is there to be saved
+        fit.ended = error
     return fit
 
 
-def _known_rows(table: pa.Table, request: Request, notes: Notes) -> pa.Table:
+def _known_rows(table: pa.Table, task: Task, notes: Notes) -> pa.Table:
     """Return the rows whose target is known."""
     import pyarrow as pa
 
-    request.check_columns(table)
-    mask = task_rows(table.column(request.target))
+    mask = task.rows(table.column(task.name))
     notes.dropped_rows(int((~mask).sum()))
     return table if mask.all() else table.filter(pa.array(mask))
 
@@ -124,13 +130,12 @@ def _encode(
     table: pa.Table, targets: Array, split: Split, request: Request, dtype: str, notes: Notes
 ) -> tuple[Encoder, TrainingData]:
     """Fit the encoder to the rows to train on; encode these and the rows to validate on."""
-    out = (request.target, split.column, *request.ignore)
+    out = (request.target, split.column, *request.ignore, *index_columns(table))
     inputs = [name for name in table.column_names if name not in out]
     odd, training = Counts(), _take(table, split.train)
-    encoder = Encoder.fit(training, inputs, counts=odd)
-    notes.unused_columns(encoder)
+    encoder = Encoder.fit(training, inputs, counts=odd, options=request.written)
+    notes.columns(encoder, odd)
     X = encoder.transform(training, dtype=dtype)
-    notes.odd_values(odd)
     held_out = None
     if len(split.validation):
         checked = encoder.transform(_take(table, split.validation), dtype=dtype)
@@ -168,13 +173,17 @@ def _train(
     return trained
 
 
-def _usable(table: pa.Table, target: str, task: Task, notes: Notes) -> pa.Table:
-    """Return the rows of a test table whose target is known."""
+def _usable(table: pa.Table, encoder: Encoder, task: Task, notes: Notes) -> pa.Table:
+    """Return the rows of a test table whose target is known, after a look at all of its columns."""
     import pyarrow as pa
 
-    if target not in table.column_names:
-        raise TableError(f"no column {target!r} in the test table")
-    mask = task.rows(table.column(target))
+    table = lay_out_table(table)
+    if task.name not in table.column_names:
+        raise TableError(f"no column {task.name!r} in the test table")
+    odd = Counts()
+    encoder.transform(table, odd)
+    notes.odd_values(odd, "test table, ")
+    mask = task.rows(check_column(table, task.name))
     notes.dropped_rows(int((~mask).sum()), "test rows")
     return table if mask.all() else table.filter(pa.array(mask))
 

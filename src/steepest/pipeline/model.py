@@ -25,8 +25,10 @@ from ..plugins import Plugin, use
 from ..saved.card import card
 from ..saved.folder import CARD, check_place, find_folder, mark, write_folder
 from ..saved.record import Parts, pack, unpack
+from ..tables.door import open_table
 from ..tables.encoder import Counts, Encoder
 from ..tables.task import Task
+from ..tables.values import column_of_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +72,7 @@ class Model:
         return not self.task.is_regression and not isinstance(self.loss, Hinge)
 
     def outputs(
-        self, table: pa.Table, counts: Counts | None = None, *, threads: int | None = None
+        self, table: Any, counts: Counts | None = None, *, threads: int | None = None
     ) -> Array:
         """Return what the loss's inverse link makes of the network's outputs, (n, q).
 
@@ -79,7 +81,7 @@ class Model:
         and probability curves without crossing", Econometrica 78, 2010). A row's are the same
         whatever rows are beside it.
         """
-        X = self.encoder.transform(table, counts, self.network.dtype)
+        X = self.encoder.transform(_table(table), counts, self.network.dtype)
         # Whole batches only: matrix products of another size may round in another way.
         rest = -len(X) % _BATCH
         padded = np.concatenate([X, np.zeros((rest, X.shape[1]), X.dtype)]) if rest else X
@@ -90,7 +92,7 @@ class Model:
 
     def predict(
         self,
-        table: pa.Table,
+        table: Any,
         *,
         proba: bool = False,
         counts: Counts | None = None,
@@ -100,8 +102,9 @@ class Model:
 
         Parameters
         ----------
-        table : pyarrow.Table
-            Any rows with the columns that the encoder uses. Missing, unparseable and unseen
+        table : table
+            Rows in any form that `steepest.tables.door.open_table` takes, with the columns that the
+            encoder uses. Missing, unparseable and unseen
             values are all right.
         proba : bool
             Whether to add a column ``proba_CLASS`` for each class.
@@ -132,7 +135,7 @@ class Model:
             found = self.task.decode(outputs).reshape(len(outputs), -1)
             names = [f"quantile_{level:g}" for level in self.loss.levels]
             return pa.table(list(map(pa.array, found.T)), names)
-        columns = {"prediction": pa.array(self.task.decode(outputs))}
+        columns = {"prediction": column_of_values("prediction", self.task.decode(outputs))}
         if proba:
             shares = outputs.astype(np.float64)
             if shares.shape[1] == 1:
@@ -193,3 +196,10 @@ class Model:
                         raise
         except OSError as error:
             raise ModelError(f"{place} can't be read: {error.strerror or error}") from error
+
+
+def _table(X: Any) -> pa.Table:
+    """Return rows as a table; one that is a table keeps all of its columns."""
+    import pyarrow as pa
+
+    return X if isinstance(X, pa.Table) else open_table(X)[0]

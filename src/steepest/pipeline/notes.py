@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..tables.encoder import counts_text
+from ..tables.encoder import counts_text, fit_notes
 from ..tables.split import SPLIT_COLUMN
 
 if TYPE_CHECKING:
@@ -47,15 +47,15 @@ class Notes:
             f"column {SPLIT_COLUMN!r} says which rows train, validate and test; it is no input"
         )
 
-    def unused_columns(self, encoder: Encoder) -> None:
-        """Say which columns are no inputs, and why."""
-        for name, why in encoder.dropped.items():
-            self.add(f"column {name!r} not used: {why}")
+    def columns(self, encoder: Encoder, counts: Counts) -> None:
+        """Say which columns are no inputs, and what was odd about the others."""
+        for line in fit_notes(encoder, counts):
+            self.add(line)
 
-    def odd_values(self, counts: Counts) -> None:
+    def odd_values(self, counts: Counts, where: str = "") -> None:
         """Say how many values were not what their column is of."""
         for line in counts_text(counts):
-            self.add(line)
+            self.add(where + line)
 
     def rows(self, train: int, validation: int, encoder: Encoder, where: str = "") -> None:
         """Say how many rows there are for what, and what the columns become."""

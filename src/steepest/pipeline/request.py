@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ..errors import InputError, TableError
 from ..settings import Setting
+from ..tables.options import NOTHING_SAID, TableOptions
 from ..validate import fraction, one_of, renamed_keys, sequence
 from .train import RunOptions
 
@@ -40,6 +41,8 @@ class Request:
         Fractions of the rows to hold out; a column ``split`` goes before them.
     test_table : pyarrow.Table, optional
         Rows to test on, instead of a fraction.
+    written : TableOptions
+        What is known of how the texts of the table are written.
     options : RunOptions
         How the training is limited, watched and kept.
     say : callable
@@ -90,6 +93,7 @@ class Request:
         ),
     ] = 0.1
     test_table: pa.Table | None = None
+    written: TableOptions = NOTHING_SAID
     options: RunOptions = field(default_factory=RunOptions)
     say: Callable[[str], None] = _nobody
 

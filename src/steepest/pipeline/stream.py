@@ -90,8 +90,11 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
     fit = Fit(model, notes.lines, ended=ended)
     tested = survey.test.table()
     if tested is not None and ended is None:
-        known = task.encode(survey.typed.column(request.target))
-        score_fit(fit, tested, task.encode(tested.column(request.target)), known)
+        known = task.encode(survey.sample.column(request.target))
+        try:
+            score_fit(fit, tested, task.encode(tested.column(request.target)), known)
+        except BaseException as error:  # whatever it is, the model is there to be saved
+            fit.ended = error
     return fit
 
 
@@ -116,10 +119,10 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
     recipe.make_loss(task)  # says what is wrong before anything is encoded
     if source.named:
         notes.split_column()
-    encoder = Encoder.fit(survey.typed, source.inputs, counts=Counts())
-    notes.unused_columns(encoder)
+    encoder = Encoder.fit(survey.sample, source.inputs, options=request.written)
+    notes.columns(encoder, Counts())
     notes.add(
-        f"types, task and encoding are those of {survey.typed.num_rows:,} rows drawn at random"
+        f"types, task and encoding are those of {survey.sample.num_rows:,} rows drawn at random"
     )
     return _Plan(recipe, task, encoder)
 
@@ -157,7 +160,7 @@ def _train(
     assert recipe.batch is not None
     sizes = scratch.rows[scratch.rows > 0]
     per_epoch = int(np.sum(-(-sizes // np.minimum(recipe.batch, sizes))))
-    sample = encoder.transform(survey.typed.slice(0, SAMPLE), dtype=recipe.dtype)
+    sample = encoder.transform(survey.sample.slice(0, SAMPLE), dtype=recipe.dtype)
     steps = recipe.epochs * per_epoch
     trainer = make_trainer(recipe, task, encoder, sample, recipe.seed, steps)
     training = BlockTraining(

@@ -13,7 +13,7 @@ from ..validate import FORMER_NAMES
 
 __all__ = ["SCHEMA", "migrate"]
 
-SCHEMA = 3
+SCHEMA = 4
 """The schema that is written; a reader refuses later ones."""
 
 Record = dict[str, Any]
@@ -80,4 +80,12 @@ def _from_2(record: Record) -> Record:
     return {**record, "encoder": {**encoder, "columns": columns, "grouped": False}}
 
 
-_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2}
+def _from_3(record: Record) -> Record:
+    """Schema 3: no word in a text meant that a value is missing; files of text had seen to that."""
+    encoder = record["encoder"]
+    if not isinstance(encoder, Mapping):
+        raise ModelError("its encoder is no object")
+    return {**record, "encoder": {**encoder, "missing": []}}
+
+
+_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2, 3: _from_3}

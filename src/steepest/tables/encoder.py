@@ -6,8 +6,8 @@ then codes: what a network treats alike stands side by side. Codes of different 
 that one table of embeddings serves them all.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -28,8 +28,20 @@ from .columns import (
     column_of,
     load_column,
 )
+from .door import check_column
+from .options import NOTHING_SAID, TableOptions
+from .parsing import MISSING
 
-__all__ = ["INFINITE", "UNPARSEABLE", "UNSEEN", "Counts", "Encoder", "counts_text"]
+__all__ = [
+    "INFINITE",
+    "UNPARSEABLE",
+    "UNSEEN",
+    "Counts",
+    "Encoder",
+    "counts_text",
+    "fit_notes",
+    "not_read",
+]
 
 Floats = NDArray[Any]
 
@@ -47,11 +59,17 @@ class Encoder:
     grouped : bool
         Whether columns of the matrix stand by what they are: numbers, flags, codes. Else those of
         one column of the table stand side by side, as in models of schema 2, without codes.
+    missing : sequence of str
+        Texts that mean a missing value, in every column.
+    notes : sequence of str
+        What there is to say of how the columns of the training rows were read; it isn't saved.
     """
 
     columns: dict[str, Column]
     dropped: dict[str, str]
     grouped: bool = True
+    missing: Sequence[str] = MISSING
+    notes: Sequence[str] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.grouped and self.codes:
@@ -64,6 +82,7 @@ class Encoder:
         inputs: Iterable[str],
         rare: int | None = None,
         counts: Counts | None = None,
+        options: TableOptions | None = None,
     ) -> Self:
         """Fit an encoder to the training rows.
 
@@ -77,7 +96,9 @@ class Encoder:
             A category's value that is seen in fewer rows counts as rare; by default 1/200 of the
             rows, at least 1 and at most 10.
         counts : Counter, optional
-            Takes up how many values were infinite.
+            Takes up how many values were infinite, or not what their column holds.
+        options : TableOptions, optional
+            What is known of how texts are written.
 
         Returns
         -------
@@ -94,18 +115,27 @@ class Encoder:
         if rare is None:
             rare = min(10, max(1, table.num_rows // 200))
         counts = Counts() if counts is None else counts
+        options = options or NOTHING_SAID
+        missing = (*MISSING, *options.missing)
         columns: dict[str, Column] = {}
         dropped: dict[str, str] = {}
+        notes: list[str] = []
         for name in inputs:
-            column = table.column(name)
+            mine = Counts()
             try:
-                columns[name] = column_of(column.type).fit(Source(name, column, counts), rare)
-            except UnusableColumn as reason:
+                source = Source(name, check_column(table, name), mine, missing)
+                kind, said = column_of(source, options)
+                notes += [f"column {name!r}: {note}" for note in said]
+                columns[name] = kind.fit(source, rare)
+            except (TableError, UnusableColumn) as reason:
                 dropped[name] = str(reason)
+            else:
+                if not said:  # a note has the count
+                    counts.update(mine)
         if not columns:
             why = "; ".join(f"{name!r}: {reason}" for name, reason in list(dropped.items())[:5])
             raise TableError(f"no input column is of use ({why or 'none was given'})")
-        return cls(columns, dropped)
+        return cls(columns, dropped, missing=missing, notes=notes)
 
     def transform(
         self, table: pa.Table, counts: Counts | None = None, dtype: DTypeLike = np.float32
@@ -133,7 +163,8 @@ class Encoder:
         matrix = np.zeros((table.num_rows, self.width), dtype)
         for name, places in self.places.items():
             part = np.zeros((table.num_rows, len(places)), dtype)
-            self.columns[name].write(Source(name, table.column(name), counts), part)
+            source = Source(name, check_column(table, name), counts, self.missing)
+            self.columns[name].write(source, part)
             matrix[:, places] = part
         first = self.width - len(self.codes)
         matrix[:, first:] += np.cumsum([0, *self.codes])[:-1]
@@ -192,7 +223,12 @@ class Encoder:
             name: {"kind": kind.label, **asdict(kind)}  # type: ignore[call-overload]
             for name, kind in self.columns.items()
         }
-        return {"columns": columns, "dropped": dict(self.dropped), "grouped": self.grouped}
+        return {
+            "columns": columns,
+            "dropped": dict(self.dropped),
+            "grouped": self.grouped,
+            "missing": list(self.missing),
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -203,7 +239,11 @@ class Encoder:
                 raise ModelError("an encoder's dropped columns must be texts")
             if not fits(record["grouped"], bool):
                 raise ModelError("an encoder's grouped must be true or false")
-            return cls(columns, dict(record["dropped"]), record["grouped"])
+            if not fits(record["missing"], Sequence[str]):
+                raise ModelError("an encoder's words for a missing value must be texts")
+            return cls(
+                columns, dict(record["dropped"]), record["grouped"], tuple(record["missing"])
+            )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ModelError(f"this does not describe an encoder: {error!r}") from error
 
@@ -220,6 +260,29 @@ def counts_text(counts: Counts) -> list[str]:
         for (name, what), count in counts.items()
         if count
     ]
+
+
+def not_read(encoder: Encoder, counts: Counts, rows: int) -> list[str]:
+    """Say what `Encoder.transform` could not read.
+
+    Values that were not seen in training are left out where rare ones were in training, so that
+    they have a place, unless they are most of the column.
+    """
+    odd = Counts()
+    for (name, what), count in counts.items():
+        rare = bool(getattr(encoder.columns[name], "rare", False))
+        if what != UNSEEN or not rare or 2 * count > rows:
+            odd[name, what] = count
+    return counts_text(odd)
+
+
+def fit_notes(encoder: Encoder, counts: Counts) -> list[str]:
+    """Say in one line each what is not used of the training rows, or read in an unusual way.
+
+    ``counts`` are those that `Encoder.fit` took up.
+    """
+    dropped = [f"column {name!r} not used: {why}" for name, why in encoder.dropped.items()]
+    return [*dropped, *encoder.notes, *counts_text(counts)]
 
 
 def _check_present(table: pa.Table, names: Iterable[str]) -> None:

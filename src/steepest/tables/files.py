@@ -1,11 +1,12 @@
 """Tables in and out of files, all through Arrow.
 
 The suffix names the format, in any case; `steepest.tables.formats` has the formats, one a file.
+"-" is the standard input, a folder of Parquet files is one table, and a .zip archive with one table
+in it is that table (`steepest.tables.places`).
 
-`read_table` reads a whole file and infers the type of a CSV column from all of its rows.
-`stream_table` yields a file in blocks; CSV columns come as text there, because a type that is
-inferred block by block could change on the way. Whoever uses a block casts it, as `Encoder` and
-`Task` do. `TableWriter` writes blocks to a file that appears whole or not at all.
+`read_table` reads a whole table, `stream_table` yields it in blocks. The columns of a CSV file come
+as text in both: what they hold is found out once, from all the rows that an `Encoder` or a `Task`
+is fitted to. `TableWriter` writes blocks to a file that appears whole or not at all.
 `steepest.tables.limits` has the memory that reading may take.
 """
 
@@ -16,6 +17,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -26,7 +28,10 @@ from ..errors import TableError
 from ..system.files import Part, check_replaceable
 from .formats import FORMATS, format_of
 from .formats._format import BLOCK_BYTES, Format, Writer, line_of
-from .formats.text import MISSING
+from .formats.text import MISSING, Text
+from .limits import room, too_large
+from .options import TableOptions
+from .places import files_of
 
 __all__ = ["MISSING", "SUFFIXES", "TableWriter", "read_table", "stream_table"]
 
@@ -36,13 +41,16 @@ SUFFIXES = tuple(FORMATS)
 Path_ = str | os.PathLike[str]
 
 
-def read_table(path: Path_) -> pa.Table:
+def read_table(path: Path_, options: TableOptions | None = None) -> pa.Table:
     """Read a whole table.
 
     Parameters
     ----------
     path : str or path-like
-        The file; its suffix names the format.
+        The file; its suffix names the format. A folder of Parquet files, or "-", the standard
+        input.
+    options : TableOptions, optional
+        Delimiter, encoding and header of a file of text.
 
     Returns
     -------
@@ -54,22 +62,31 @@ def read_table(path: Path_) -> pa.Table:
     TableError
         If the file can't be read, or holds no table; the message says where and what to do.
     """
-    file, form = _open(path)
-    with _explain(file, form):
-        table = form.read(file)
-        _check_rows(file, table.num_rows)
-        return table
+    with files_of(path) as files:
+        parts: list[pa.Table] = []
+        for place, name in files:
+            file, form = _open(place, name, options)
+            with _explain(name, file, form):
+                table = form.read(file)
+                _check_rows(name, table.num_rows)
+            parts.append(_alike(table, parts[0].schema, name) if parts else table)
+            if len(files) > 1 and sum(part.nbytes for part in parts) > room():
+                raise too_large(path)
+        return pa.concat_tables(parts) if len(parts) > 1 else parts[0]
 
 
 def stream_table(
-    path: Path_, schema: Mapping[str, pa.DataType] | None = None, rows: int = 65536
+    path: Path_,
+    schema: Mapping[str, pa.DataType] | None = None,
+    rows: int = 65536,
+    options: TableOptions | None = None,
 ) -> Iterator[pa.Table]:
     """Read a table in blocks, holding one at a time.
 
     Parameters
     ----------
-    path : str or path-like
-        The file; its suffix names the format.
+    path, options
+        As of `read_table`.
     schema : mapping of str to pyarrow.DataType, optional
         Columns of a CSV file to be read as a given type, where a value that does not fit is an
         error. All others come as text. Other formats know their types and ignore this.
@@ -86,20 +103,49 @@ def stream_table(
     TableError
         At once if there is no such file; while reading if the file is broken.
     """
-    file, form = _open(path)
-    return _blocks(file, form, schema or {}, rows)
+    stack = contextlib.ExitStack()
+    try:
+        opened = [
+            (name, *_open(place, name, options))
+            for place, name in stack.enter_context(files_of(path))
+        ]
+    except BaseException:
+        stack.close()
+        raise
+    return _blocks(stack, opened, schema or {}, rows)
 
 
 def _blocks(
-    file: Path, form: Format, schema: Mapping[str, pa.DataType], rows: int
+    stack: contextlib.ExitStack,
+    opened: list[tuple[str, Path, Format]],
+    schema: Mapping[str, pa.DataType],
+    rows: int,
 ) -> Iterator[pa.Table]:
-    with _explain(file, form):
-        seen = 0
-        for table in _gathered(form.stream(file, schema, rows), rows):
-            for start in range(0, table.num_rows, rows):
-                yield table.slice(start, rows)
-            seen += table.num_rows
-        _check_rows(file, seen)
+    first: pa.Schema | None = None
+    with stack:
+        for name, file, form in opened:
+            with _explain(name, file, form):
+                seen = 0
+                for table in _gathered(form.stream(file, schema, rows), rows):
+                    first = table.schema if first is None else first
+                    table = _alike(table, first, name)
+                    for start in range(0, table.num_rows, rows):
+                        yield table.slice(start, rows)
+                    seen += table.num_rows
+                _check_rows(name, seen)
+
+
+def _alike(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+    """Return a part of a table with the columns and types of the first part."""
+    if table.schema.equals(schema):
+        return table
+    try:
+        return table.select(schema.names).cast(schema)
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise TableError(
+            f"{name} does not fit the files before it: {line_of(error)}; give all of them the same "
+            "columns and types"
+        ) from error
 
 
 def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
@@ -202,36 +248,37 @@ class TableWriter:
             self._writer = self._form.writer(sink, schema)
 
 
-def _open(path: Path_) -> tuple[Path, Format]:
-    file = Path(path)
+def _open(file: Path, name: str, options: TableOptions | None) -> tuple[Path, Format]:
     try:
         found = file.stat()
     except FileNotFoundError:
-        raise TableError(f"{file} does not exist") from None
+        raise TableError(f"{name} does not exist") from None
     except (OSError, ValueError) as error:
-        raise TableError(f"{file} can't be read: {line_of(error)}") from error
+        raise TableError(f"{name} can't be read: {line_of(error)}") from error
     if stat.S_ISDIR(found.st_mode):
-        raise TableError(f"{file} is a folder; give the name of a file")
+        raise TableError(f"{name} is a folder without .parquet files; give the name of a file")
     if not stat.S_ISREG(found.st_mode):
-        raise TableError(f"{file} is no plain file; save what it yields first")
+        raise TableError(f"{name} is no plain file; save what it yields first, or pipe it to '-'")
     if not os.access(file, os.R_OK):
-        raise TableError(f"{file} can't be read: permission denied")
+        raise TableError(f"{name} can't be read: permission denied")
     form = format_of(file)
     if not found.st_size:
-        raise TableError(f"{file} is empty; expected a line of column names, then rows")
+        raise TableError(f"{name} is empty; expected a line of column names, then rows")
+    if isinstance(form, Text) and options is not None:
+        form = replace(form, options=options)
     return file, form
 
 
 @contextlib.contextmanager
-def _explain(file: Path, form: Format) -> Iterator[None]:
+def _explain(name: str, file: Path, form: Format) -> Iterator[None]:
     try:
         yield
     except (TableError, BrokenPipeError):
         raise
     except form.unreadable as error:
-        raise TableError(f"{file} {form.fault(file, error)}") from error
+        raise TableError(f"{name} {form.fault(file, error)}") from error
 
 
-def _check_rows(file: Path, rows: int) -> None:
+def _check_rows(name: str, rows: int) -> None:
     if not rows:
-        raise TableError(f"{file} has column names but no rows")
+        raise TableError(f"{name} has column names but no rows")

@@ -1,8 +1,8 @@
 """Files of tables from strangers, read within a share of this machine's memory.
 
-A few kilobytes may unpack to anything: compressed pages, or one long text that a thousand rows
-refer to. So a file is watched while Arrow reads it, and texts are measured before they are spelled
-out.
+A few kilobytes may unpack to anything: compressed pages, a long text that a thousand rows refer to,
+or a run of a million values. So a file is watched while Arrow reads it, and what may unfold is
+measured before it does.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..system.memory import physical_memory
 __all__ = ["Bounded", "check_texts", "room", "too_large"]
 
 _SHARE = 0.25
+_NUMBER = 8  # bytes
 
 
 def room() -> float:
@@ -52,7 +53,7 @@ class Bounded(io.FileIO):
 
 
 def check_texts(data: Any, name: object) -> None:
-    """Check that the texts of a table or batch would fit if each row had its own.
+    """Check that the values of a table or batch would fit if each row had its own.
 
     Raises
     ------
@@ -61,8 +62,7 @@ def check_texts(data: Any, name: object) -> None:
     """
     for column in data.columns:
         chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-        shared = pa.types.is_dictionary(column.type) and _is_text(column.type.value_type)
-        if shared and sum(map(_spelled_out, chunks)) > room():
+        if _may_unfold(column.type) and sum(map(_spelled_out, chunks)) > room():
             raise too_large(name)
 
 
@@ -74,14 +74,37 @@ def too_large(name: object) -> TableError:
     )
 
 
-def _is_text(kind: Any) -> bool:
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary,
-             pa.types.is_large_binary)  # fmt: skip
+def _may_unfold(kind: Any) -> bool:
+    """Say whether values of a type may take less room than one for each row would."""
+    tests = (pa.types.is_dictionary, pa.types.is_string_view, pa.types.is_binary_view,
+             pa.types.is_run_end_encoded, pa.types.is_null)  # fmt: skip
     return any(test(kind) for test in tests)
 
 
-def _spelled_out(chunk: Any) -> int:
-    """Return the bytes that the texts of a dictionary array take with one for each row."""
-    lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False)
-    indices = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
-    return int(np.bincount(indices, minlength=len(lengths)) @ lengths.astype(np.float64))
+def _spelled_out(chunk: Any) -> float:
+    """Return the bytes that the values of an array take with one for each row, about."""
+    if not pa.types.is_run_end_encoded(chunk.type):
+        return float(_lengths(chunk).sum())
+    first, last = chunk.offset, chunk.offset + len(chunk)
+    ends = np.clip(chunk.run_ends.to_numpy(zero_copy_only=False).astype(np.int64), first, last)
+    runs = np.diff(ends, prepend=first).astype(np.float64)
+    return float(runs @ np.maximum(_lengths(chunk.values), _NUMBER)[: len(runs)])
+
+
+def _lengths(array: Any) -> Any:
+    """Return about how many bytes each value takes."""
+    kind = array.type
+    if not len(array):
+        return np.zeros(0, np.int64)
+    if pa.types.is_dictionary(kind):
+        lengths = _lengths(array.dictionary)
+        indices = array.indices.drop_null().to_numpy(zero_copy_only=False)
+        return lengths[indices] if len(lengths) else lengths
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        views = np.frombuffer(array.buffers()[1], np.int32)[::4]  # a view begins with its length
+        return views[array.offset : array.offset + len(array)].astype(np.int64)
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary,
+             pa.types.is_large_binary)  # fmt: skip
+    if any(test(kind) for test in tests):
+        return pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False)
+    return np.broadcast_to(np.int64(_NUMBER), len(array))

@@ -1,10 +1,13 @@
-"""Columns of any type as numbers, times, truth values or texts.
+"""Columns of any layout as numbers, seconds, truth values or texts.
 
-A value that is not one becomes missing and is counted; none stops the others. Text is parsed, so
-that a column from a CSV file gives what the same column gave when its type was known.
+This is the one grammar for values. A value that is not one becomes missing and is counted; none
+stops the others. Text is parsed, so that a column from a CSV file gives what the same column gave
+when its type was known; `steepest.tables.numerals` and `steepest.tables.dates` say how.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,43 +15,77 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["is_text", "plain", "read_numbers", "read_seconds", "read_texts", "read_truths"]
+from .dates import read_dates, read_times
+from .layouts import as_texts, chunked, decoded, lay_out
+from .numerals import cast_plain, read_numerals, whole_numbers
+
+__all__ = [
+    "MISSING",
+    "NO_VALUES",
+    "are_missing",
+    "is_text",
+    "plain",
+    "read_exact",
+    "read_numbers",
+    "read_seconds",
+    "read_texts",
+    "read_truths",
+]
 
 Floats = NDArray[np.float64]
 
-_NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|^(?i:[+-]?(inf|infinity)|nan)$"
-_TRUTH = r"^(true|false|0|1)$"
-_TIME = r"^\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d(\.\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
-_ANY = ""
+_WORDS = ("NA", "N/A", "n/a", "NaN", "nan", "-nan", "-NaN", "NULL", "Null", "null", "<NA>", "#N/A")
+MISSING = (*_WORDS, "?", "")
+"""What stands for a missing value in texts of any meaning; spaces around it don't count."""
+NO_VALUES = (
+    "None", "none", "NONE", "NaT", "nat", "na", "Na", "n.a.", "N.A.", "nil", "Nil", "missing",
+    "Missing", "unknown", "Unknown", "-", "--", "---", "–", "—", ".", "..", "...", "*", "#", "#NA",
+    "#N/A N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "1.#IND", "1.#QNAN",
+    "-1.#IND", "-1.#QNAN",
+)  # fmt: skip
+"""What besides does where numbers, dates or truth values are expected. Elsewhere it is a text."""
+
+TIME = "time"
+"""The pattern of numbers that are times of day or durations."""
+_TRUTHS = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
+_UNITS = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Say whether a type is text, or a dictionary of text."""
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    """Say whether a layout is text, or a category."""
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
 
 
-def plain(column: Any) -> Any:
-    """Return a chunked array without a dictionary, and with one kind of text."""
-    if not isinstance(column, pa.ChunkedArray):
-        column = pa.chunked_array([column])
+def plain(column: Any, name: str = "") -> Any:
+    """Return a column in its layout, the values of a category spelled out."""
+    column = chunked(column)
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
-        column = column.cast(pa.string())
-    return column
+        values = lay_out(name, pa.chunked_array([], column.type.value_type)).type
+        if not is_text(values):  # numbers stay numbers
+            return lay_out(name, column.cast(column.type.value_type))
+    return decoded(lay_out(name, column))
 
 
-def read_numbers(column: Any) -> tuple[Floats, int]:
+def are_missing(texts: Any, words: Iterable[str]) -> NDArray[np.bool_]:
+    """Say which of some texts are null, or one of the words but for spaces around it."""
+    found = pc.is_in(pc.utf8_trim_whitespace(texts), value_set=pa.array(list(words), pa.string()))
+    gone: NDArray[np.bool_] = pc.or_kleene(found, texts.is_null()).to_numpy(zero_copy_only=False)
+    return gone.astype(bool)
+
+
+def read_numbers(
+    column: Any, pattern: str = "", missing: Iterable[str] = MISSING
+) -> tuple[Floats, int]:
     """Read a column as numbers.
 
     Parameters
     ----------
     column : pyarrow.ChunkedArray or pyarrow.Array
-        Numbers, truth values, or text that holds numbers.
+        Numbers, truth values, times of day and durations (in seconds), or text that holds numbers.
+    pattern : str
+        How text holds them (`steepest.tables.numerals`); `TIME` for times of day and durations.
+    missing : iterable of str
+        Texts that mean a missing value, besides `NO_VALUES`.
 
     Returns
     -------
@@ -57,84 +94,107 @@ def read_numbers(column: Any) -> tuple[Floats, int]:
     unparseable : int
         How many values were there, but not as a number.
     """
-    parsed, bad = _cast(column, [pa.float64()], _NUMBER)
-    return _to_numpy(parsed), bad
+    column = lay_out("", column)
+    kind = column.type
+    if pa.types.is_duration(kind):
+        ticks = column.cast(pa.int64()).cast(pa.float64(), safe=False)
+        return _to_numpy(ticks) / _UNITS[kind.unit], 0
+    if is_text(kind):
+        if not pattern and pa.types.is_string(kind):
+            parsed = cast_plain(column)
+            if parsed is not None:
+                return _to_numpy(parsed), 0
+        texts, indices = read_texts(column)
+        numbers = read_numerals(texts, "" if pattern == TIME else pattern)
+        if pattern == TIME:
+            times = read_times(texts)
+            numbers = np.where(np.isnan(times), numbers, times)
+        return _gather(texts, indices, numbers, (*missing, "nan", "NAN"))
+    if pa.types.is_timestamp(kind):
+        return _nothing(column)
+    return _to_numpy(column.cast(pa.float64(), safe=False)), 0
 
 
-def read_seconds(column: Any) -> tuple[Floats, int]:
-    """Read dates, times or text in ISO 8601 as whole seconds since 1970 in UTC."""
-    kinds = [pa.timestamp("s")]
-    if is_text(column.type):
-        units = ("us", "ns")  # the second for its finer fractions, the first for its range
-        kinds = [pa.timestamp(unit, zone) for zone in (None, "UTC") for unit in units]
-    parsed, bad = _cast(column, kinds, _TIME)
-    unit = parsed.type.unit
-    # A zone is dropped by way of UTC.
-    ticks = parsed.cast(pa.timestamp(unit)).cast(pa.int64()).cast(pa.float64(), safe=False)
-    return np.floor(_to_numpy(ticks) / {"s": 1, "us": 1e6, "ns": 1e9}[unit]), bad
+def read_exact(column: Any, pattern: str = "") -> tuple[list[int | None], NDArray[np.int64]]:
+    """Read whole numbers of any size: the distinct ones, None for what is none, and indices."""
+    texts, indices = read_texts(column)
+    return whole_numbers(texts.to_pylist(), pattern), indices
 
 
-def read_truths(column: Any) -> tuple[Floats, int]:
+def read_seconds(
+    column: Any, order: str = "", missing: Iterable[str] = MISSING
+) -> tuple[Floats, int]:
+    """Read dates and times, or text that holds them, as whole seconds since 1970 in UTC.
+
+    Parameters
+    ----------
+    column, missing
+        As of `read_numbers`.
+    order : str
+        How text holds them, besides ISO 8601 (`steepest.tables.dates`).
+    """
+    column = lay_out("", column)
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        ticks = column.cast(pa.int64()).cast(pa.float64(), safe=False)
+        return np.floor(_to_numpy(ticks) / _UNITS[kind.unit]), 0
+    if not is_text(kind):
+        return _nothing(column)
+    texts, indices = read_texts(column)
+    return _gather(texts, indices, read_dates(texts, order), missing)
+
+
+def read_truths(column: Any, missing: Iterable[str] = MISSING) -> tuple[Floats, int]:
     """Read truth values, numbers, or the texts true, false, 1 and 0 in any case, as 1 and 0."""
-    if is_text(column.type):
-        column = pc.utf8_lower(pc.utf8_trim_whitespace(plain(column)))
-    parsed, bad = _cast(column, [pa.bool_()], _TRUTH)
-    return _to_numpy(parsed.cast(pa.float64())), bad
+    column = lay_out("", column)
+    kind = column.type
+    if is_text(kind):
+        texts, indices = read_texts(column)
+        words = pc.utf8_lower(pc.utf8_trim_whitespace(texts)).to_pylist()
+        truths = np.array([_TRUTHS.get(word, np.nan) for word in words], np.float64)
+        return _gather(texts, indices, truths, missing)
+    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+        return _nothing(column)
+    numbers = _to_numpy(column.cast(pa.float64(), safe=False))
+    return np.where(np.isnan(numbers), np.nan, numbers != 0), 0
 
 
 def read_texts(column: Any) -> tuple[Any, NDArray[np.int64]]:
     """Return the distinct texts, and each row's index among them, −1 where missing.
 
-    Values of other types are turned into text; those that can't be are missing.
+    Values of other types are turned into text.
     """
-    if not isinstance(column, pa.ChunkedArray):
-        column = pa.chunked_array([column])
+    column = lay_out("", column)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     try:
         array = column.combine_chunks()
     except pa.ArrowInvalid:  # dictionaries that hold a null are not unified
-        array = plain(column).combine_chunks().dictionary_encode()
+        array = decoded(column).combine_chunks().dictionary_encode()
     if isinstance(array, pa.ChunkedArray):  # as older versions of Arrow do
         array = array.unify_dictionaries().chunk(0) if len(array) else pa.array([], column.type)
-    texts = _cast(array.dictionary, [pa.string()], _ANY)[0]
+    texts = as_texts(array.dictionary)
     indices = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    gone = np.append(texts.is_null().to_numpy(), False)
-    indices[gone[indices]] = -1
-    return texts.combine_chunks(), indices
+    if texts.null_count:
+        gone = np.append(texts.is_null().to_numpy(zero_copy_only=False), False)
+        indices[gone[indices]] = -1
+    return texts, indices
 
 
-def _cast(column: Any, kinds: Sequence[Any], pattern: str) -> tuple[Any, int]:
-    """Cast to the first of some types that fits; else null what does not fit, and count it.
-
-    A text that does not match the pattern is given up at once; the others are tried by halves.
-    """
-    column = plain(column)
-    for kind in kinds:
-        try:
-            return column.cast(kind, safe=False), 0
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            continue
-    there = len(column) - column.null_count
-    if not is_text(column.type):
-        return pa.chunked_array([pa.nulls(len(column), kinds[0])]), there
-    texts, indices = read_texts(pc.utf8_trim_whitespace(column))
-    likely = pc.if_else(pc.match_substring_regex(texts, pattern), texts, pa.scalar(None, "string"))
-    distinct = pa.chunked_array(_cast_halves(likely, kinds), kinds[0])
-    parsed = distinct.take(pa.array(indices, mask=indices < 0))
-    return parsed, there - (len(parsed) - parsed.null_count)
+def _gather(
+    texts: Any, indices: NDArray[np.int64], values: Floats, missing: Iterable[str]
+) -> tuple[Floats, int]:
+    """Return the value of each row, and how many are there, but are none."""
+    rows = np.append(values, np.nan)[indices]
+    failed = np.isnan(values)
+    if not failed.any():
+        return rows, 0
+    odd = failed & ~are_missing(texts, (*missing, *NO_VALUES))
+    return rows, int(np.append(odd, False)[indices].sum())
 
 
-def _cast_halves(texts: Any, kinds: Sequence[Any]) -> list[Any]:
-    for kind in kinds:
-        try:
-            return [texts.cast(kind).cast(kinds[0], safe=False)]
-        except pa.ArrowInvalid:
-            continue
-    if len(texts) == 1:
-        return [pa.nulls(1, kinds[0])]
-    middle = len(texts) // 2
-    return _cast_halves(texts[:middle], kinds) + _cast_halves(texts[middle:], kinds)
+def _nothing(column: Any) -> tuple[Floats, int]:
+    return np.full(len(column), np.nan), len(column) - column.null_count
 
 
 def _to_numpy(column: Any) -> Floats:

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from ..errors import TableError
+from ..errors import ColumnTypeError, TableError
 from ..validate import fraction
+from .parsing import plain
 from .task import Task
 
 __all__ = ["SPLIT_COLUMN", "Split", "draw_rows", "read_parts", "split_rows"]
@@ -119,9 +120,12 @@ def _named_parts(table: pa.Table, task: Task) -> NDArray[Any] | None:
 def read_parts(column: Any) -> NDArray[Any] | None:
     """Return "train", "validation" or "test" for each row; None if there are other words."""
     try:
-        words = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.string())))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        column = plain(column)
+    except ColumnTypeError:
         return None
+    if not pa.types.is_string(column.type):
+        return None
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(column))
     parts = {word: _PARTS.get(word) for word in pc.unique(words).to_pylist()}
     if None in parts.values():
         return None

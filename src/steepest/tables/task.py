@@ -22,14 +22,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..errors import InputError, ModelError, TableError
+from ..errors import ColumnTypeError, InputError, ModelError, TableError
 from ..records import check_fields
-from .parsing import plain, read_numbers, read_truths
+from .guess import MOST, guess
+from .layouts import chunked, lay_out
+from .numerals import check_pattern, read_numerals, whole_numbers
+from .options import NOTHING_SAID, TableOptions
+from .parsing import (
+    MISSING,
+    TIME,
+    are_missing,
+    is_text,
+    plain,
+    read_numbers,
+    read_texts,
+    read_truths,
+)
 
 __all__ = ["Task", "infer_task", "task_rows"]
 
 FEW = 10
 ROWS_PER_CLASS = 5
+MOST_BAD = 1 - MOST
+"""The share of a number's targets that may be something else; their rows are left out."""
 
 Label = str | bool | int | float
 
@@ -57,6 +72,8 @@ class Task:
         The labels in order, empty for regression.
     mean, deviation, low, high : float
         Of the target's values in training, for regression.
+    pattern : str
+        How texts hold numbers (`steepest.tables.parsing.read_numbers`).
     """
 
     name: str
@@ -67,6 +84,7 @@ class Task:
     deviation: float = 1.0
     low: float = 0.0
     high: float = 0.0
+    pattern: str = ""
 
     @property
     def is_regression(self) -> bool:
@@ -93,7 +111,7 @@ class Task:
     def rows(self, column: Any) -> NDArray[np.bool_]:
         """Say which rows have a target that `encode` takes."""
         if self.is_regression:
-            return np.isfinite(read_numbers(column)[0])
+            return np.isfinite(read_numbers(plain(column, self.name), self.pattern)[0])
         return self._codes(column) >= 0
 
     def encode(self, column: Any) -> NDArray[Any]:
@@ -115,7 +133,7 @@ class Task:
             If a target is missing, not a number, or of a class that was not there in training.
         """
         if self.is_regression:
-            values, _ = read_numbers(column)
+            values, _ = read_numbers(plain(column, self.name), self.pattern)
             self._check(np.isfinite(values), column, "not a finite number")
             scaled: NDArray[Any] = (values - self.mean) / self.deviation
             return scaled
@@ -156,8 +174,20 @@ class Task:
             prediction = prediction.argmax(axis=1)
         elif prediction.dtype.kind == "f":
             prediction = (prediction >= 0.5).astype(np.int64)
-        labels: NDArray[Any] = np.array(self.classes)[prediction]
-        return labels
+        named: NDArray[Any] = self.labels[prediction]
+        return named
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The classes as an array; whole numbers exactly, of whatever type holds them."""
+        if not all(type(label) is int for label in self.classes):
+            return np.array(self.classes)
+        for kind in (np.int64, np.uint64):
+            try:
+                return np.array(self.classes, kind)
+            except OverflowError:
+                continue
+        return np.array(self.classes, object)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the task in plain JSON types."""
@@ -171,6 +201,8 @@ class Task:
             task = cls(**{**record, "classes": tuple(record["classes"])})
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"this does not describe a task: {error!r}") from error
+        if task.pattern != TIME:
+            check_pattern(task.pattern)
         counts = {"binary": (2, 2), "multiclass": (2, math.inf), "regression": (0, 0)}
         least, most = counts.get(task.kind, (1, 0))
         alike = len({type(label) for label in task.classes}) <= 1
@@ -185,15 +217,31 @@ class Task:
 
     def _codes(self, column: Any) -> NDArray[np.int64]:
         """Return the index of each row's class, −1 if it has none."""
-        known = pa.array(self.classes)
-        if pa.types.is_string(known.type):
-            found = plain(column).cast(pa.string())
-        else:
-            read = read_truths if pa.types.is_boolean(known.type) else read_numbers
-            found, known = pa.chunked_array([read(column)[0]]), known.cast(pa.float64())
-        codes = pc.fill_null(pc.index_in(found, value_set=known), -1)
-        indices: NDArray[np.int64] = codes.to_numpy().astype(np.int64)
-        return indices
+        column, kinds = plain(column, self.name), {type(label) for label in self.classes}
+        if kinds <= {int}:
+            return self._whole_codes(column)
+        if kinds <= {str}:
+            texts, indices = read_texts(column)
+            found = pc.index_in(texts, value_set=pa.array(self.classes, pa.string()))
+            codes = np.append(found.fill_null(-1).to_numpy(zero_copy_only=False), -1)
+            return codes[indices].astype(np.int64)
+        read = read_truths(column) if kinds <= {bool} else read_numbers(column, self.pattern)
+        known = {float(label): k for k, label in enumerate(self.classes)}
+        return np.array([known.get(value, -1) for value in read[0].tolist()], np.int64)
+
+    def _whole_codes(self, column: Any) -> NDArray[np.int64]:
+        """Compare whole numbers exactly, however long they are."""
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.int64())
+        texts, indices = read_texts(column)
+        whole = whole_numbers(texts.to_pylist(), self.pattern)
+        numbers = read_numerals(texts, self.pattern).tolist()
+        known = {label: k for k, label in enumerate(self.classes)}
+        codes = [
+            known.get(number if exact is None else exact, -1)  # 1.0 is the class 1
+            for exact, number in zip(whole, numbers, strict=True)
+        ]
+        return np.array([*codes, -1], np.int64)[indices]
 
     def _check(self, fine: NDArray[np.bool_], column: Any, fault: str) -> None:
         if fine.all():
@@ -207,25 +255,38 @@ class Task:
         )
 
 
-def task_rows(column: Any) -> NDArray[np.bool_]:
-    """Say which rows of a target column hold something: not missing, and finite if a number."""
-    if pa.types.is_floating(plain(column).type):
+def task_rows(column: Any, missing: Sequence[str] = ()) -> NDArray[np.bool_]:
+    """Say which rows of a target column hold something: not missing, and finite if a number.
+
+    ``missing`` has texts that mean a missing value, besides `steepest.tables.parsing.MISSING`.
+    """
+    column = lay_out("target", column)
+    if pa.types.is_floating(column.type):
         return np.isfinite(read_numbers(column)[0])
-    there: NDArray[np.bool_] = pc.is_valid(plain(column)).to_numpy()
-    return there
+    if pa.types.is_string(column.type):
+        texts, indices = read_texts(column)
+        there = np.append(~are_missing(texts, (*MISSING, *missing)), False)
+        return there[indices]
+    valid: NDArray[np.bool_] = pc.is_valid(column).to_numpy()
+    return valid
 
 
-def infer_task(column: Any, name: str, kind: str | None = None) -> Task:
+def infer_task(
+    column: Any, name: str, kind: str | None = None, options: TableOptions | None = None
+) -> Task:
     """Find out what a target column asks for.
 
     Parameters
     ----------
     column : pyarrow.ChunkedArray or pyarrow.Array
-        The target; rows that `task_rows` leaves out are not looked at.
+        The target; rows that `task_rows` leaves out are not looked at. Texts that hold numbers are
+        numbers, unless they are declared to be a category.
     name : str
         The name of the column.
     kind : str, optional
         "classification" or "regression", against the rule of this module.
+    options : TableOptions, optional
+        What is known of how texts are written.
 
     Returns
     -------
@@ -239,45 +300,65 @@ def infer_task(column: Any, name: str, kind: str | None = None) -> Task:
     """
     if kind not in (None, "classification", "regression"):
         raise InputError(f"kind must be 'classification' or 'regression', not {kind!r}")
-    targets = plain(column)
-    targets = targets.filter(pa.array(task_rows(targets)))
+    options = options or NOTHING_SAID
+    column = chunked(column)
+    declared = pa.types.is_dictionary(column.type)
+    try:
+        targets = plain(column, name)
+    except ColumnTypeError as error:
+        raise TableError(
+            f"target {name!r} is of type {column.type}; expected text, truth values or numbers"
+        ) from error
+    there = task_rows(column if declared else targets, options.missing)
+    targets = targets.filter(pa.array(there))
     if not len(targets):
         raise TableError(f"target {name!r}: all of its {len(column)} values are missing")
-    type_ = targets.type
-    is_number = (
-        pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)
-    )
-    if not (is_number or pa.types.is_string(type_) or pa.types.is_boolean(type_)):
+    holds, pattern = _holds(targets, options, declared)
+    if holds == "date":
         raise TableError(
-            f"target {name!r} is of type {type_}; expected text, truth values or numbers"
+            f"target {name!r} is of type {column.type} and holds dates; expected text, truth "
+            "values or numbers"
         )
-    reason = f"{_word(type_)} values"
-    found = "classification"
-    if is_number:
-        found, reason = _number_rule(targets)
+    found, reason = "classification", f"{holds} values"
+    if holds == "number":
+        finite = np.isfinite(read_numbers(targets, pattern)[0])
+        if not finite.any():
+            raise TableError(f"target {name!r}: none of its {len(targets)} values is finite")
+        found, reason = _number_rule(targets.filter(pa.array(finite)), pattern)
     if kind is not None and kind != found:
         found, reason = kind, "as asked"
-    return (_regression if found == "regression" else _classification)(targets, name, reason)
+    if found == "regression":
+        return _regression(targets, name, reason, pattern)
+    return _classification(targets, name, reason, holds, pattern)
 
 
-def _number_rule(targets: Any) -> tuple[str, str]:
-    values = read_numbers(targets)[0]
-    distinct = np.unique(values)
-    if (distinct != np.floor(distinct)).any():
+def _holds(targets: Any, options: TableOptions, declared: bool) -> tuple[str, str]:
+    """Return what targets are – text, truth, number or date – and how numbers are written."""
+    type_ = targets.type
+    if is_text(type_):
+        if declared:
+            return "text", ""
+        found = guess(*read_texts(targets), options)
+        return found.kind, found.pattern
+    if pa.types.is_timestamp(type_):
+        return "date", ""
+    return ("truth" if pa.types.is_boolean(type_) else "number"), ""
+
+
+def _number_rule(targets: Any, pattern: str) -> tuple[str, str]:
+    values = read_numbers(targets, pattern)[0]
+    distinct = len(np.unique(values))
+    if (values != np.floor(values)).any():
         return "regression", "numbers that are not all whole"
-    reason = f"whole numbers, {len(distinct)} distinct"
-    few = len(distinct) <= 2 or (
-        len(distinct) <= FEW and len(distinct) * ROWS_PER_CLASS <= len(values)
-    )
+    if (np.abs(values) > 2**53).any():  # as float64, different ones may be the same
+        distinct = len(read_texts(targets)[0])
+    reason = f"whole numbers, {distinct} distinct"
+    few = distinct <= 2 or (distinct <= FEW and distinct * ROWS_PER_CLASS <= len(values))
     return ("classification" if few else "regression"), reason
 
 
-def _classification(targets: Any, name: str, reason: str) -> Task:
-    if not (pa.types.is_string(targets.type) or pa.types.is_boolean(targets.type)):
-        values = read_numbers(targets)[0]
-        whole = (values == np.floor(values)).all() and (np.abs(values) < 2**53).all()
-        targets = pa.array(values.astype(np.int64) if whole else values)
-    classes = sorted(pc.unique(targets).to_pylist())
+def _classification(targets: Any, name: str, reason: str, holds: str, pattern: str) -> Task:
+    classes = _classes(targets, holds, pattern)
     if len(classes) < 2:
         raise TableError(
             f"target {name!r}: all of its {len(targets)} values are {classes[0]!r}; "
@@ -288,12 +369,31 @@ def _classification(targets: Any, name: str, reason: str) -> Task:
             f"target {name!r}: {len(classes)} classes in {len(targets)} rows are too many to "
             "learn; is this the right column? For numbers, ask for regression"
         )
-    return Task(name, "binary" if len(classes) == 2 else "multiclass", reason, tuple(classes))
+    kind = "binary" if len(classes) == 2 else "multiclass"
+    return Task(name, kind, reason, tuple(classes), pattern=pattern)
 
 
-def _regression(targets: Any, name: str, reason: str) -> Task:
-    values, bad = read_numbers(targets)
-    if bad:
+def _classes(targets: Any, holds: str, pattern: str) -> list[Any]:
+    """Return the different targets in order; whole numbers exactly."""
+    if holds == "truth":
+        return sorted({bool(value) for value in read_truths(targets)[0] if value == value})
+    if holds == "text":
+        return sorted(pc.unique(targets).to_pylist())
+    texts = read_texts(targets)[0].to_pylist()
+    whole = whole_numbers(texts, pattern)
+    if None in whole:
+        values = read_numbers(targets, pattern)[0]
+        values = np.unique(values[np.isfinite(values)])
+        alike = (values == np.floor(values)).all() and (np.abs(values) < 2**53).all()
+        return list((values.astype(np.int64) if alike else values).tolist())
+    numbers = sorted({number for number in whole if number is not None})
+    fits = numbers[0] >= -(2**63) and numbers[-1] < 2**64
+    return numbers if fits else list(map(str, numbers))
+
+
+def _regression(targets: Any, name: str, reason: str, pattern: str) -> Task:
+    values, bad = read_numbers(targets, pattern)
+    if bad > MOST_BAD * len(values):
         row = int(np.flatnonzero(np.isnan(values))[0])
         raise TableError(
             f"target {name!r}: {bad} of {len(values)} values are not numbers, such as "
@@ -312,8 +412,4 @@ def _regression(targets: Any, name: str, reason: str) -> Task:
             f"target {name!r}: values from {low:g} to {high:g} can't be scaled; "
             "give it in other units"
         )
-    return Task(name, "regression", reason, (), mean, deviation, low, high)
-
-
-def _word(type_: Any) -> str:
-    return "truth" if pa.types.is_boolean(type_) else "text"
+    return Task(name, "regression", reason, (), mean, deviation, low, high, pattern)

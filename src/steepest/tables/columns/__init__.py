@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from ...records import check_fields
-from ..parsing import is_text
+from ..options import TableOptions
 from .boolean import Boolean
 from .category import Category
 from .column import (
@@ -33,7 +33,7 @@ from .column import (
     UnusableColumn,
 )
 from .date import Date
-from .number import Number
+from .number import Number, is_rounded, origin_of
 
 __all__ = [
     "COLUMNS",
@@ -58,26 +58,41 @@ type_ = pa.types
 
 COLUMNS: dict[str, type[Column]] = {kind.label: kind for kind in (Number, Boolean, Category, Date)}
 
-_TYPES: tuple[tuple[Callable[[Any], bool], type[Column]], ...] = (
+_GUESSED: dict[str, type[Column]] = {
+    "number": Number, "truth": Boolean, "date": Date, "text": Category,
+}  # fmt: skip
+_LAYOUTS: tuple[tuple[Callable[[Any], bool], type[Column]], ...] = (
     (type_.is_boolean, Boolean),
     (type_.is_integer, Number),
     (type_.is_floating, Number),
-    (type_.is_decimal, Number),
-    (is_text, Category),
+    (type_.is_duration, Number),
     (type_.is_dictionary, Category),
-    (type_.is_date, Date),
     (type_.is_timestamp, Date),
 )
 
 
-def column_of(kind: pa.DataType) -> type[Column]:
-    """Return what columns of an Arrow type become; raise `UnusableColumn` if nothing."""
-    if type_.is_null(kind):
+def column_of(source: Source, options: TableOptions) -> tuple[type[Column], list[str]]:
+    """Return what a column becomes, and what there is to say of how it is read.
+
+    Texts become what they hold. Whole numbers beyond 2⁵³ that would be the same as float64 are
+    names of something, so they become categories.
+
+    Raises
+    ------
+    UnusableColumn
+        If all values are missing.
+    """
+    if type_.is_null(source.type):
         raise UnusableColumn("all values are missing")
-    for holds, found in _TYPES:
-        if holds(kind):
-            return found
-    raise UnusableColumn(f"values of type {kind} are not supported")
+    notes: list[str] = []
+    if type_.is_string(source.type):
+        found = source.guess(options)
+        kind, notes = _GUESSED[found.kind], list(found.notes)
+    else:
+        kind = next(kind for holds, kind in _LAYOUTS if holds(source.type))
+    if kind is Number and is_rounded(source, origin_of(source)):
+        return Category, notes
+    return kind, notes
 
 
 def load_column(record: Mapping[str, Any]) -> Column:

@@ -1,12 +1,14 @@
 """Category: flags, or a code for an embedding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from .column import MISSING, UNSEEN, Floats, Part, Source, UnusableColumn
 
@@ -16,6 +18,7 @@ FEW = 8
 """A category of more values is a code, for an embedding, and not flags."""
 CODES = 4096
 """The most values of a category that are told apart; the others count as rare."""
+_TRUTHS = {"true": "True", "True": "true", "false": "False", "False": "false"}
 IDENTIFIER = 0.9
 """A text column with more distinct values than this share of its rows is an identifier."""
 
@@ -45,6 +48,8 @@ class Category:
         """Fit to the column."""
         texts, indices = source.texts()
         counts = np.bincount(indices[indices >= 0], minlength=len(texts))
+        counts[source.gone(texts)] = 0
+        texts, counts = _merged(texts, counts)
         found, known = int((counts > 0).sum()), int(counts.sum())
         missing = known < len(indices)
         if not known:
@@ -81,10 +86,18 @@ class Category:
         """Write the column into ``out``."""
         texts, indices = source.texts()
         kept = len(self.values)
-        slots = pc.index_in(texts, value_set=pa.array(self.values, pa.string()))
-        slots = slots.fill_null(-1).to_numpy(zero_copy_only=False)
+        known = pa.array(self.values, pa.string())
+        slots = pc.index_in(texts, value_set=known).fill_null(-1)
+        slots = slots.to_numpy(zero_copy_only=False)
         # The last entry is found by index −1: a missing value.
-        slots = np.append(np.where(slots < 0, -2, slots), -1)[indices]
+        places = np.append(np.where(slots < 0, -2, slots), -1)
+        slots = places[indices]
+        if (slots == -2).any():  # perhaps spelled in another way, or a word for a missing value
+            others = np.unique(indices[slots == -2])
+            rest = texts.take(pa.array(others))
+            found = np.array([_spelled(text, self._places) for text in rest.to_pylist()])
+            places[others] = np.where((found == -2) & source.gone(rest), -1, found)
+            slots = places[indices]
         source.count(UNSEEN, int((slots == -2).sum()))
         if self._is_pair:
             out[:, 0] = np.select([slots == 0, slots == 1], [-1, 1], 0)
@@ -101,8 +114,30 @@ class Category:
         rows = np.flatnonzero(slots >= 0)
         out[rows, slots[rows]] = 1
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {text: k for k, text in enumerate(self.values)}
+
     def describe(self) -> str:
         """Say in a few words what the column turns into."""
         also = ", the rare ones together" * self.rare + ", missing marked" * self.missing
         shape = "embedded" if self.code else "as flags"
         return f"category, {len(self.values)} values{also}, {shape}"
+
+
+def _merged(texts: Any, counts: NDArray[np.int64]) -> tuple[Any, NDArray[np.int64]]:
+    """Return each text once: a category may name one twice."""
+    once = texts.dictionary_encode()
+    if len(once.dictionary) == len(texts):
+        return texts, counts
+    places = once.indices.fill_null(len(once.dictionary)).to_numpy(zero_copy_only=False)
+    summed = np.bincount(places, counts, len(once.dictionary) + 1)[:-1]
+    return once.dictionary, summed.astype(np.int64)
+
+
+def _spelled(text: str, places: Mapping[str, int]) -> int:
+    """Return the place of a value that is written in another way: 1 as 1.0, midnight, True."""
+    spaced = text.replace("T", " ")
+    others = (text.removesuffix(".0"), f"{text}.0", spaced, spaced.removesuffix(" 00:00:00"),
+              f"{text} 00:00:00", _TRUTHS.get(text, text))  # fmt: skip
+    return next((places[other] for other in others if other in places), -2)

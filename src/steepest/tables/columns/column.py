@@ -1,13 +1,27 @@
 """What every record of a column has in common: START HERE for a new kind."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..parsing import read_numbers, read_seconds, read_texts, read_truths
+from ..guess import Guess, guess, guess_plain
+from ..layouts import lay_out
+from ..options import TableOptions
+from ..parsing import (
+    MISSING as WORDS,
+)
+from ..parsing import (
+    are_missing,
+    read_exact,
+    read_numbers,
+    read_seconds,
+    read_texts,
+    read_truths,
+)
 
 __all__ = [
     "HUGE",
@@ -56,43 +70,85 @@ class Part:
 
 
 class Source:
-    """A column to be encoded, and where its oddities are counted."""
+    """A column to be encoded, and where its oddities are counted.
 
-    def __init__(self, name: str, column: Any, counts: Counts) -> None:
+    Parameters
+    ----------
+    name : str
+    column : pyarrow.ChunkedArray or pyarrow.Array
+        Of any type that has a layout (`steepest.tables.layouts`).
+    counts : Counter
+    missing : sequence of str
+        Texts that mean a missing value.
+    """
+
+    def __init__(
+        self, name: str, column: Any, counts: Counts, missing: Sequence[str] = WORDS
+    ) -> None:
         self.name = name
-        self.column = column
+        self.column = lay_out(name, column)
         self.counts = counts
+        self.missing = missing
+        self.pattern = ""
+        self._texts: tuple[Any, NDArray[np.int64]] | None = None
+        self._numbers: tuple[str, Floats] | None = None
+
+    @property
+    def type(self) -> Any:
+        """The layout of the column."""
+        return self.column.type
+
+    def guess(self, options: TableOptions) -> Guess:
+        """Find out what texts hold, and read them so from now on."""
+        found = guess_plain(self.column, options) or guess(*self.texts(), options)
+        self.pattern = found.pattern
+        return found
 
     def count(self, what: str, number: int) -> None:
         """Count so many odd values."""
         if number:
             self.counts[self.name, what] += number
 
-    def numbers(self) -> Floats:
+    def numbers(self, pattern: str = "") -> Floats:
         """Return float64, NaN where missing, infinite or unparseable."""
-        values, bad = read_numbers(self.column)
+        if self._numbers is not None and self._numbers[0] == pattern:
+            return self._numbers[1]
+        values, bad = read_numbers(self.column, pattern, self.missing)
         self.count(UNPARSEABLE, bad)
         infinite = np.isinf(values)
         if infinite.any():
             self.count(INFINITE, int(infinite.sum()))
             values = np.where(infinite, np.nan, values)
-        return np.clip(values, -HUGE, HUGE)
+        self._numbers = pattern, np.clip(values, -HUGE, HUGE)
+        return self._numbers[1]
 
-    def seconds(self) -> Floats:
+    def exact(self, pattern: str = "") -> tuple[list[int | None], NDArray[np.int64]]:
+        """Return the distinct values as whole numbers of any size, and indices of the rows."""
+        return read_exact(self.column, pattern)
+
+    def seconds(self, order: str = "") -> Floats:
         """Return float64 seconds since 1970 in UTC, NaN where missing or unparseable."""
-        values, bad = read_seconds(self.column)
+        values, bad = read_seconds(self.column, order, self.missing)
         self.count(UNPARSEABLE, bad)
         return values
 
     def truths(self) -> Floats:
         """Return −1 and 1, NaN where missing or unparseable."""
-        values, bad = read_truths(self.column)
+        values, bad = read_truths(self.column, self.missing)
         self.count(UNPARSEABLE, bad)
         return 2 * values - 1
 
     def texts(self) -> tuple[Any, NDArray[np.int64]]:
         """Return the distinct texts, and each row's index among them, −1 where missing."""
-        return read_texts(self.column)
+        if self._texts is None:
+            self._texts = read_texts(self.column)
+        return self._texts
+
+    def gone(self, texts: Any) -> NDArray[np.bool_]:
+        """Say which texts mean a missing value."""
+        if not self.missing:
+            return np.zeros(len(texts), np.bool_)
+        return are_missing(texts, self.missing)
 
 
 MISSING = Part(" (missing)")

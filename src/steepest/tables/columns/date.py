@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from ..dates import check_order
 from .column import Floats, Part, Source
 from .number import Number
 
@@ -16,19 +17,25 @@ class Date:
     """A date or a time t in UTC, as a `Number` and by its place in the year, week and day.
 
     sin and cos of 2π·(day of the year)/365.25, seven columns for the day of the week, and sin and
-    cos of 2π·(hour)/24 if `hours`. All of these are 0 where t is missing.
+    cos of 2π·(hour)/24 if `hours`. All of these are 0 where t is missing. Texts are read by their
+    `order` (`steepest.tables.dates`).
     """
 
     label: ClassVar[str] = "moment"
     time: Number
     hours: bool
+    order: str = ""
+
+    def __post_init__(self) -> None:
+        check_order(self.order)
 
     @classmethod
     def fit(cls, source: Source, rare: int) -> Self:
         """Fit to the column."""
-        seconds = source.seconds()
+        seconds = source.seconds(source.pattern)
         time = Number.fit_values(seconds)
-        return cls(time, bool((seconds[~np.isnan(seconds)] % 86400 != 0).any()))
+        hours = bool((seconds[~np.isnan(seconds)] % 86400 != 0).any())
+        return cls(time, hours, source.pattern)
 
     @property
     def parts(self) -> list[Part]:
@@ -40,7 +47,7 @@ class Date:
 
     def write(self, source: Source, out: Floats) -> None:
         """Write the column into ``out``."""
-        seconds = source.seconds()
+        seconds = source.seconds(self.order)
         start = len(self.time.parts)
         self.time.write_values(seconds, out[:, :start])
         rows = np.flatnonzero(~np.isnan(seconds))

@@ -51,10 +51,6 @@ class Format(Protocol):
         """What people call it."""
 
     @property
-    def typed(self) -> bool:
-        """Whether the file says of what type a column is; if not, blocks come as text."""
-
-    @property
     def unreadable(self) -> tuple[type[Exception], ...]:
         """What is raised by reading a file that is damaged, or of another format."""
 

@@ -18,7 +18,6 @@ class Arrow:
     """Arrow IPC."""
 
     name: ClassVar[str] = "Arrow"
-    typed: ClassVar[bool] = True
     unreadable: ClassVar[tuple[type[Exception], ...]] = UNREADABLE
 
     MAGIC: ClassVar[bytes] = b"ARROW1"

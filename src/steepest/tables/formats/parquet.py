@@ -23,7 +23,6 @@ class Parquet:
     """Parquet files; texts are measured before they are spelled out."""
 
     name: ClassVar[str] = "Parquet"
-    typed: ClassVar[bool] = True
     unreadable: ClassVar[tuple[type[Exception], ...]] = UNREADABLE
 
     def read(self, file: Path) -> pa.Table:

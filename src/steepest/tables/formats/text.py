@@ -1,4 +1,4 @@
-"""CSV and its kin, in UTF-8: text with a delimiter, compressed with gzip or not."""
+"""CSV and its kin: text with a delimiter, compressed with gzip or not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import csv
 import gzip
 import io
 import itertools
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,15 +19,18 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ...errors import TableError
+from ..layouts import printable
 from ..limits import Bounded
-from ..parsing import plain
+from ..options import NOTHING_SAID, TableOptions
+from ..parsing import MISSING as WORDS
 from ._format import BLOCK_BYTES, BLOCK_CELLS, UNREADABLE, Format, Writer, check_names, line_of
 
 __all__ = ["FORMATS", "MISSING", "Text"]
 
-_WORDS = ("NA", "N/A", "n/a", "NaN", "nan", "-nan", "-NaN", "NULL", "Null", "null", "<NA>", "#N/A")
-MISSING = tuple(space + word for word in (*_WORDS, "?", "") for space in ("", " "))
+MISSING = tuple(space + word for word in WORDS for space in ("", " "))
 """What stands for a missing value in a CSV file."""
+ROWS = 50
+"""The first lines of a text, from which the delimiter is found out."""
 STREAM_BYTES = 1 << 20
 """Streamed text is parsed in blocks of so many bytes, as long as its rows allow: Arrow reads 32
 blocks ahead."""
@@ -36,38 +38,20 @@ blocks ahead."""
 
 @dataclass(frozen=True)
 class Text:
-    """CSV and its kin; `gz` if the bytes are compressed."""
+    """CSV and its kin; `gz` if the bytes are compressed. Every column comes as text."""
 
-    typed: ClassVar[bool] = False
     unreadable: ClassVar[tuple[type[Exception], ...]] = (*UNREADABLE, zlib.error, csv.Error)
 
     name: str
     delimiter: str
     gz: bool = False
+    options: TableOptions = NOTHING_SAID
 
     def read(self, file: Path) -> pa.Table:
-        _, delimiter = self._header(file)
+        names, delimiter = self._header(file)
+        types = dict.fromkeys(names, pa.string())
         with self._bytes(file) as source:
-            table = pacsv.read_csv(source, **_options(delimiter, BLOCK_BYTES))
-        # Text that is not UTF-8 is inferred as bytes.
-        if any(pa.types.is_binary(kind) for kind in table.schema.types):
-            raise ValueError("not UTF-8")
-        return table
-
-    def infer(self, table: pa.Table) -> pa.Table:
-        """Return a table with the types that reading it as text infers.
-
-        Raises
-        ------
-        OSError
-            If there is no room for it on disk. The text has no name there, and is gone with us.
-        """
-        with tempfile.TemporaryFile() as file:
-            writer = _TextWriter(file, table.schema, self.delimiter, gz=False)
-            writer.write_table(table)
-            writer.close()
-            file.seek(0)
-            return pacsv.read_csv(file, **_options(self.delimiter, BLOCK_BYTES))
+            return pacsv.read_csv(source, **self._options(names, delimiter, BLOCK_BYTES, types))
 
     def stream(
         self, file: Path, schema: Mapping[str, pa.DataType], rows: int
@@ -77,7 +61,9 @@ class Text:
         done = 0
         for size in (STREAM_BYTES, BLOCK_BYTES):
             try:
-                for batch in self._batches(file, _options(delimiter, size, types), done):
+                for batch in self._batches(
+                    file, self._options(names, delimiter, size, types), done
+                ):
                     done += batch.num_rows
                     yield batch
                 return
@@ -101,7 +87,7 @@ class Text:
         """Say what is wrong, by a slow second reading that counts bytes, lines and columns."""
         try:
             with self._raw(file) as raw:
-                found = _undecodable(raw)
+                found = _undecodable(raw, self.options.encoding)
             if found:
                 return found
             _, delimiter = self._header(file)
@@ -116,16 +102,32 @@ class Text:
         return f"can't be parsed: {line_of(error)}"
 
     def _header(self, file: Path) -> tuple[list[str], str]:
-        """Return the column names and the delimiter, which may be ; or a tab in a .csv file."""
+        """Return the column names and the delimiter, which is found out unless it is given."""
         with self._lines(file) as lines:
-            head = next((line for line in lines if line.strip("\r\n")), "")
+            head = list(itertools.islice((line for line in lines if line.strip("\r\n")), ROWS))
             if not head:
                 raise TableError(f"{file} is empty; expected a line of column names, then rows")
-            others = [mark for mark in (";", "\t") if mark in head]
-            delimiter = others[0] if self.delimiter not in head and others else self.delimiter
-            names = next(csv.reader(itertools.chain([head], lines), delimiter=delimiter))
+            delimiter = self.options.delimiter or _delimiter(head, self.delimiter)
+            names = next(csv.reader(itertools.chain(head, lines), delimiter=delimiter))
+        if not self.options.header:
+            names = [f"x{j}" for j in range(len(names))]
         check_names(file, names)
         return names, delimiter
+
+    def _options(
+        self, names: list[str], delimiter: str, block: int, types: dict[str, pa.DataType]
+    ) -> dict[str, Any]:
+        return {
+            "read_options": pacsv.ReadOptions(
+                block_size=block,
+                encoding=self.options.encoding,
+                column_names=None if self.options.header else names,
+            ),
+            "parse_options": pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            "convert_options": pacsv.ConvertOptions(
+                column_types=types, null_values=list(MISSING), strings_can_be_null=True
+            ),
+        }
 
     @contextlib.contextmanager
     def _bytes(self, file: Path) -> Iterator[Any]:
@@ -141,7 +143,9 @@ class Text:
 
     @contextlib.contextmanager
     def _lines(self, file: Path) -> Iterator[Iterator[str]]:
-        with self._raw(file) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
+        encoding = self.options.encoding
+        encoding = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+        with self._raw(file) as raw, io.TextIOWrapper(raw, encoding, newline="") as text:
             yield _lines_of(text)
 
 
@@ -161,7 +165,7 @@ class _TextWriter:
     def write_table(self, table: pa.Table) -> None:
         step = max(1, BLOCK_CELLS // max(1, 16 * table.num_columns))
         for start in range(0, table.num_rows, step):
-            self._write([plain(column) for column in table.slice(start, step).columns])
+            self._write([printable(column) for column in table.slice(start, step).columns])
 
     def _write(self, columns: list[Any]) -> None:
         quoted = [self._quote(column) for column in columns]
@@ -172,8 +176,6 @@ class _TextWriter:
         self._sink.write(("\n".join(rows.to_pylist()) + "\n").encode())
 
     def _quote(self, column: Any) -> Any:
-        if not pa.types.is_string(column.type):
-            return column.cast(pa.string())
         marked = pc.or_(pc.match_substring_regex(column, self._special), pc.equal(column, ""))
         if not pc.any(marked).as_py():
             return column
@@ -187,16 +189,28 @@ class _TextWriter:
             self._sink.flush()
 
 
-def _options(
-    delimiter: str, block: int, types: dict[str, pa.DataType] | None = None
-) -> dict[str, Any]:
-    return {
-        "read_options": pacsv.ReadOptions(block_size=block),
-        "parse_options": pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        "convert_options": pacsv.ConvertOptions(
-            column_types=types, null_values=list(MISSING), strings_can_be_null=True
-        ),
-    }
+def _delimiter(head: list[str], usual: str) -> str:
+    """Return the mark that cuts each of the first lines into the same number of parts, the most.
+
+    Marks within quotes don't count; among equals the usual one is taken. If none cuts all lines
+    alike, the header decides.
+    """
+    marks = (usual, *(mark for mark in (",", ";", "\t", "|") if mark != usual))
+    widths: dict[str, list[int]] = {}
+    for mark in marks:
+        try:
+            widths[mark] = [len(row) for row in csv.reader(head, delimiter=mark) if row]
+        except csv.Error:
+            widths[mark] = [1]
+    alike = {}
+    for mark, rows in widths.items():
+        if len(head) == ROWS:  # the last one may go on beyond these lines
+            rows = rows[: max(1, len(rows) - 1)]
+        alike[mark] = rows[0] if len(set(rows)) == 1 else 1
+    best = max(marks, key=alike.__getitem__)
+    if alike[best] > 1:
+        return best
+    return next((mark for mark in marks if widths[mark][0] > 1), usual)
 
 
 def _lines_of(source: Any) -> Iterator[Any]:
@@ -209,12 +223,13 @@ def _lines_of(source: Any) -> Iterator[Any]:
         yield line
 
 
-def _undecodable(raw: IO[bytes]) -> str | None:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _undecodable(raw: IO[bytes], encoding: str) -> str | None:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    is_utf8 = codecs.lookup(encoding).name == "utf-8"
     line, offset = 1, 0
     for block in itertools.chain(iter(lambda: raw.read(STREAM_BYTES), b""), [b""]):
-        if not offset and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            return "is in UTF-16; convert it to UTF-8"
+        if is_utf8 and not offset and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return "is in UTF-16; convert it to UTF-8, or say so (--encoding utf-16)"
         half = len(decoder.getstate()[0])  # of a character that the block before began
         try:
             decoder.decode(block, final=not block)
@@ -222,7 +237,11 @@ def _undecodable(raw: IO[bytes]) -> str | None:
             at = error.start - half
             place = f"line {line + block[: max(0, at)].count(10)}, byte {offset + at}"
             byte = error.object[error.start]
-            return f"is not UTF-8: {place} is 0x{byte:02x}; convert it to UTF-8"
+            name = "UTF-8" if is_utf8 else encoding
+            return (
+                f"is not {name}: {place} is 0x{byte:02x}; convert it to UTF-8, or say which "
+                "encoding it has (--encoding latin-1)"
+            )
         line, offset = line + block.count(10), offset + len(block)
     return None
 

@@ -1,0 +1,118 @@
+"""What a file or a column of texts can't say of itself: how it is written."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from ..errors import InputError
+from ..settings import Setting
+
+__all__ = ["FILE_OPTIONS", "NOTHING_SAID", "TableOptions"]
+
+_DECIMALS = (".", ",")
+_THOUSANDS = ("", ",", ".", " ", "'", "_")
+_GROUP = "How the table is written"
+_FOUND = "found out from the table"
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table is written, where it can't be found out; the defaults find out what they can.
+
+    Attributes
+    ----------
+    delimiter, encoding, header
+        Of a file of text.
+    decimal, thousands, date_format, missing
+        Of columns of text, wherever they come from.
+
+    Raises
+    ------
+    InputError
+        If a value makes no sense.
+    """
+
+    delimiter: Annotated[
+        str | None,
+        Setting(
+            _GROUP, "The character between the columns of a file of text.", _FOUND, "<character>"
+        ),
+    ] = None
+    encoding: Annotated[
+        str, Setting(_GROUP, "The encoding of a file of text, like latin-1 or utf-16.")
+    ] = "utf-8"
+    header: Annotated[
+        bool,
+        Setting(
+            _GROUP,
+            "Whether the first line of a file of text has the names of the columns. Without such a "
+            "line they are called x0, x1 and so on.",
+        ),
+    ] = True
+    decimal: Annotated[
+        str | None,
+        Setting(_GROUP, "The decimal mark of numbers: a point or a comma.", _FOUND, "<mark>"),
+    ] = None
+    thousands: Annotated[
+        str | None,
+        Setting(
+            _GROUP,
+            "What groups the digits of numbers: a comma, a point, an apostrophe, an underscore or "
+            "a space.",
+            _FOUND,
+            "<mark>",
+        ),
+    ] = None
+    date_format: Annotated[
+        str | None,
+        Setting(_GROUP, "How dates are written, like %d/%m/%Y.", _FOUND, "<format>"),
+    ] = None
+    missing: Annotated[
+        Sequence[str],
+        Setting(
+            _GROUP,
+            "A word that means that a value is missing, besides NA, NaN, null, ? and the like. "
+            "Repeat it for more.",
+            "none",
+            "<word>",
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("delimiter", "encoding", "decimal", "thousands", "date_format"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise InputError(f"{name} must be a text, got {value!r}")
+        if self.delimiter is not None and (
+            len(self.delimiter.encode()) != 1 or self.delimiter in '"\r\n'
+        ):
+            raise InputError(f"delimiter must be one ASCII character, got {self.delimiter!r}")
+        if self.decimal not in (None, *_DECIMALS):
+            raise InputError(f"decimal must be . or , – got {self.decimal!r}")
+        if self.thousands not in (None, *_THOUSANDS):
+            raise InputError(f"thousands must be one of , . ' _ or a space, got {self.thousands!r}")
+        if self.thousands and self.thousands == self.decimal:
+            raise InputError(f"decimal and thousands can't both be {self.decimal!r}")
+        if self.date_format is not None and "%" not in self.date_format:
+            raise InputError(f"date_format must be like %d/%m/%Y, got {self.date_format!r}")
+        if not isinstance(self.header, bool):
+            raise InputError(f"header must be true or false, got {self.header!r}")
+        try:
+            codecs.lookup(self.encoding)
+        except (LookupError, ValueError) as error:
+            raise InputError(
+                f"encoding: there is none called {self.encoding!r}; try latin-1 or utf-16"
+            ) from error
+        words: Any = self.missing
+        if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+            raise InputError(f"missing must be a list of texts, got {self.missing!r}")
+        object.__setattr__(self, "missing", tuple(word.strip() for word in self.missing))
+
+
+NOTHING_SAID = TableOptions()
+"""The defaults."""
+FILE_OPTIONS = ("delimiter", "encoding", "header")
+"""The options that a file of text may need each time; a model keeps the others."""
