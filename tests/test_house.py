@@ -21,7 +21,7 @@ FLOORS = (
     ("plugins", "tables"),
     ("saved",),
     ("checking", "pipeline"),
-    ("interchange", "estimators"),
+    ("interchange", "estimators", "model"),
     ("warmup",),
     ("cli",),
     ("__init__", "__main__"),

@@ -1,4 +1,6 @@
+import importlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +159,12 @@ def test_classes_of_64_bits_signed_or_not(tmp_path):
     loaded = Model.load(tmp_path / "m")
     assert loaded.task.classes == tuple(sorted(labels))
     assert loaded.predict(table).column("prediction").type == pa.uint64()
+
+
+def test_the_former_place_of_model_is_known_for_one_release_more():
+    sys.modules.pop("steepest.model", None)
+    with pytest.warns(
+        DeprecationWarning, match=r"steepest\.model is steepest\.pipeline\.model now"
+    ):
+        module = importlib.import_module("steepest.model")
+    assert module.Model is Model
