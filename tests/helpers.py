@@ -12,8 +12,9 @@ from steepest.engine.driver import aligned
 from steepest.engine.operands import Buffer, Constant, Share, Special, Whole
 from steepest.engine.program import Instruction
 from steepest.kernels.atomics import call
+from steepest.rules.blocks import block_count
 
-SHARES = {"rows": 1, "units": 16, "inputs": 16, "entries": 16}
+SHARES = {"rows": 1, "units": 16, "inputs": 16, "entries": 16, "blocks": 1}
 
 
 def share(extent: int, grain: int, thread: int, threads: int) -> range:
@@ -35,6 +36,8 @@ def extents(named: dict[str, Any]) -> dict[str, int]:
             if np.ndim(named.get(array)) > axis:
                 found[share_name] = named[array].shape[axis]
                 break
+    if "entries" in found:
+        found["blocks"] = block_count(found["entries"])
     return found
 
 

@@ -25,7 +25,8 @@ from steepest.kernels.moves import (
 )
 from steepest.lowering.batches import InputRows
 from steepest.network import Network
-from steepest.rules.clip import clip_norm, clip_value, share_norms
+from steepest.rules.blocks import block_count
+from steepest.rules.clip import block_norms, clip_norm, clip_value
 from steepest.rules.penalise import decay, penalise
 
 sizes = st.one_of(st.sampled_from((1, 2, 15, 16, 17, 31, 32, 33, 64)), st.integers(1, 70))
@@ -372,7 +373,7 @@ def test_rule(rule, m, dtype, threads, seed):
 
 
 @few
-@given(st.integers(1, 200), dtypes, threads, seeds)
+@given(st.one_of(st.integers(1, 200), st.integers(4000, 9000)), dtypes, threads, seeds)
 def test_clip_penalise_and_decay(m, dtype, threads, seed):
     rng = np.random.default_rng(seed)
     theta, g = (rng.standard_normal(m).astype(dtype) for _ in range(2))
@@ -380,10 +381,11 @@ def test_clip_penalise_and_decay(m, dtype, threads, seed):
     names = {
         "theta": lab.given("theta", theta), "g": lab.given("g", g), "limit": 0.8, "l1": 0.1,
         "l2": 0.2, "eta": 0.5, "weight_decay": 0.1, "entries": lab.low.share(m, 16),
-        "norms": lab.low.array("norms", 8 * threads),
-        "penalty": lab.low.array("penalty", 8 * threads),
+        "norms": lab.low.array("norms", block_count(m)),
+        "penalty": lab.low.array("penalty", block_count(m)),
+        "blocks": lab.low.share(block_count(m)),
     }  # fmt: skip
-    for kernel in (clip_value, share_norms, clip_norm, penalise, decay):
+    for kernel in (clip_value, block_norms, clip_norm, penalise, decay):
         lab.low.emit(kernel, names)
     lab.run()
     clipped = np.clip(g.astype(float), -0.8, 0.8)

@@ -8,7 +8,8 @@ from helpers import run_kernel
 from steepest.checking import catalogue
 from steepest.errors import InputError
 from steepest.rules import SGD, Adagrad, Adam, AdamW, RMSprop
-from steepest.rules.clip import clip_norm, clip_value, share_norms
+from steepest.rules.blocks import BLOCK, block_count
+from steepest.rules.clip import block_norms, clip_norm, clip_value
 from steepest.rules.penalise import decay, penalise
 
 both = pytest.mark.parametrize("compiled", [False, True])
@@ -141,12 +142,11 @@ def test_clip_value(compiled, dtype):
 @both
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("limit", [0.5, 1e3])
-@pytest.mark.parametrize("size", [1, 75])
+@pytest.mark.parametrize("size", [1, 75, 4096, 10000])
 def test_clip_norm(compiled, threads, limit, size):
     g = np.random.default_rng(0).normal(size=size) + 1
-    before, norms = g.copy(), np.full(8 * threads, 0.0)
-    norms[:threads] = 77  # of the last step
-    run_kernel(share_norms, "float64", compiled, threads, g=g, norms=norms)
+    before, norms = g.copy(), np.full(block_count(size), 77.0)  # of the last step
+    run_kernel(block_norms, "float64", compiled, threads, g=g, norms=norms)
     run_kernel(clip_norm, "float64", compiled, threads, g=g, norms=norms, limit=limit)
     norm = np.linalg.norm(before)
     np.testing.assert_allclose(g, before * min(1, limit / norm), rtol=1e-14)
@@ -156,7 +156,7 @@ def test_clip_norm(compiled, threads, limit, size):
 def test_clip_norm_of_zero_and_of_nan(compiled):
     for g in (np.zeros(3), np.array([1, np.nan, 2])):
         after, norms = g.copy(), np.zeros(1)
-        run_kernel(share_norms, "float64", compiled, g=after, norms=norms)
+        run_kernel(block_norms, "float64", compiled, g=after, norms=norms)
         run_kernel(clip_norm, "float64", compiled, g=after, norms=norms, limit=1.0)
         np.testing.assert_array_equal(after, g)
 
@@ -164,8 +164,8 @@ def test_clip_norm_of_zero_and_of_nan(compiled):
 @both
 def test_clip_norm_of_what_has_no_square_in_float32(compiled):
     g = np.array([3e20, -4e20, 1], np.float32)
-    norms = np.zeros(16, np.float32)
-    run_kernel(share_norms, "float32", compiled, 2, g=g, norms=norms)
+    norms = np.zeros(1, np.float32)
+    run_kernel(block_norms, "float32", compiled, 2, g=g, norms=norms)
     run_kernel(clip_norm, "float32", compiled, 2, g=g, norms=norms, limit=0.5)
     np.testing.assert_allclose(g, [0.3, -0.4, 1e-21], rtol=1e-6)
 
@@ -173,18 +173,30 @@ def test_clip_norm_of_what_has_no_square_in_float32(compiled):
 @both
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(("l1", "l2"), [(0.3, 0.0), (0.0, 0.2), (0.3, 0.2)])
-def test_penalise(compiled, threads, l1, l2):
+@pytest.mark.parametrize("size", [75, 9000])
+def test_penalise(compiled, threads, l1, l2, size):
     rng = np.random.default_rng(0)
-    theta, g = rng.normal(size=75), rng.normal(size=75)
+    theta, g = rng.normal(size=size), rng.normal(size=size)
     theta[3] = 0
-    before, penalty = g.copy(), np.zeros(threads)
+    before, penalty = g.copy(), np.full(block_count(size), 77.0)  # of the last step
     names = {"theta": theta, "l1": l1, "l2": l2, "penalty": penalty}
     run_kernel(penalise, "float64", compiled, threads, g=g, **names)
-    np.testing.assert_allclose(g, before + l1 * np.sign(theta) + l2 * theta, rtol=1e-14)
+    np.testing.assert_allclose(g, before + l1 * np.sign(theta) + l2 * theta, rtol=1e-14, atol=1e-15)
     expected = l1 * np.abs(theta).sum() + 0.5 * l2 * (theta**2).sum()
     np.testing.assert_allclose(penalty.sum(), expected, rtol=1e-13)
-    run_kernel(penalise, "float64", compiled, threads, g=g, **names)
-    np.testing.assert_allclose(penalty.sum(), 2 * expected, rtol=1e-13)
+
+
+@both
+def test_sums_over_blocks_are_of_whole_blocks_however_many_share_them(compiled):
+    theta = np.random.default_rng(0).normal(size=10000)
+    for threads in (1, 2, 3, 4):
+        norms, penalty = (np.zeros(block_count(theta.size)) for _ in range(2))
+        run_kernel(block_norms, "float64", compiled, threads, g=theta.copy(), norms=norms)
+        names = {"theta": theta, "g": theta.copy(), "l1": 0.0, "l2": 2.0, "penalty": penalty}
+        run_kernel(penalise, "float64", compiled, threads, **names)
+        for k, block in enumerate(np.split(theta, range(int(BLOCK), 10000, int(BLOCK)))):
+            np.testing.assert_allclose(norms[k], np.linalg.norm(block), rtol=1e-13)
+            np.testing.assert_allclose(penalty[k], (block**2).sum(), rtol=1e-13)
 
 
 @both

@@ -78,7 +78,11 @@ class Buffer:
 
     def head(self, n: int) -> Buffer:
         """Return the first ``n`` entries of a vector."""
-        return Buffer(self.name, (n,), self.kind, self.block, self.offset)
+        return self.part(0, n)
+
+    def part(self, start: int, n: int) -> Buffer:
+        """Return ``n`` entries of a vector, from ``start`` on."""
+        return Buffer(self.name, (n,), self.kind, self.block, self.offset + start)
 
     def as_number(self) -> Buffer:
         """Return the first entry as a number in memory: how a kernel gets one that it reads."""

@@ -1,9 +1,9 @@
 """Clipping of the gradient: by value, or by the Euclidean norm of all of it.
 
-By norm takes two passes. In the first, each thread finds the norm of its share of the gradient, in
-``norms``, an entry a thread; after a barrier, every thread joins the entries in the same order and
-scales its share, so the result doesn't depend on which thread comes first. Squares are added up in
-float64: float32 has none above 3e38, and an entry of 2e19 would be clipped to 0.
+By norm takes two passes. In the first, the norm of each block of the gradient goes to ``norms``
+(`steepest.rules.blocks`); after a barrier, every thread joins these in the same order and scales
+its share. Squares are added up in float64: float32 has none above 3e38, and an entry of 2e19 would
+be clipped to 0.
 
 Source: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks",
 ICML 2013, arXiv:1211.5063, Algorithm 1.
@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["clip_norm", "clip_value", "share_norms"]
+from .blocks import BLOCK
+
+__all__ = ["block_norms", "clip_norm", "clip_value"]
 
 Array = NDArray[Any]
 
@@ -30,13 +32,16 @@ def clip_value(g: Array, limit: float, entries: range) -> None:
         g[i] = -limit if d < -limit else d
 
 
-def share_norms(g: Array, norms: Array, thread: int, entries: range) -> None:
-    """norms = ‖g‖"""
-    total = 0.0
-    for i in entries:
-        d = np.float64(g[i])
-        total += d * d
-    norms[thread] = math.sqrt(total)
+def block_norms(g: Array, norms: Array, blocks: range) -> None:
+    """norms = ‖g‖, block by block"""
+    size = np.uint64(g.shape[0])
+    for k in blocks:
+        first = np.uint64(k) * BLOCK
+        total = 0.0
+        for i in range(first, min(first + BLOCK, size)):
+            d = np.float64(g[i])
+            total += d * d
+        norms[k] = math.sqrt(total)
 
 
 def clip_norm(g: Array, norms: Array, limit: float, entries: range) -> None:

@@ -7,26 +7,30 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
+
+from .blocks import BLOCK
 
 __all__ = ["decay", "penalise"]
 
 Array = NDArray[Any]
 
 
-def penalise(
-    theta: Array, g: Array, l1: float, l2: float, penalty: Array, thread: int, entries: range
-) -> None:
-    """g += l1 sign(theta) + l2 theta; penalty += l1 Σ |theta| + ½ l2 Σ theta²"""
+def penalise(theta: Array, g: Array, l1: float, l2: float, penalty: Array, blocks: range) -> None:
+    """g += l1 sign(theta) + l2 theta; penalty = l1 Σ |theta| + ½ l2 Σ theta², block by block"""
     zero, half = theta.dtype.type(0), theta.dtype.type(0.5)
-    sizes, squares = theta.dtype.type(0), theta.dtype.type(0)
-    for i in entries:
-        v = theta[i]
-        sign = l1 if v > zero else (-l1 if v < zero else zero)
-        g[i] += sign + l2 * v
-        sizes += abs(v)
-        squares += v * v
-    penalty[thread] += l1 * sizes + half * l2 * squares
+    size = np.uint64(theta.shape[0])
+    for k in blocks:
+        first = np.uint64(k) * BLOCK
+        sizes, squares = theta.dtype.type(0), theta.dtype.type(0)
+        for i in range(first, min(first + BLOCK, size)):
+            v = theta[i]
+            sign = l1 if v > zero else (-l1 if v < zero else zero)
+            g[i] += sign + l2 * v
+            sizes += abs(v)
+            squares += v * v
+        penalty[k] = l1 * sizes + half * l2 * squares
 
 
 def decay(theta: Array, eta: float, weight_decay: float, entries: range) -> None:

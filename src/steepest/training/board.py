@@ -99,9 +99,8 @@ def record(step, t0, loss, penalty, losses, flag):  # type: ignore[no-untyped-de
     for i in range(loss.shape[0]):
         total += loss[i]
     total /= loss.shape[0]
-    for thread in range(penalty.shape[0]):
-        total += penalty[thread]
-        penalty[thread] = 0
+    for k in range(penalty.shape[0]):
+        total += penalty[k]
     losses[step - t0] = total
     if not math.isfinite(total):
         store(flag, 1)

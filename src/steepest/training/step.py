@@ -63,9 +63,9 @@ def lower_step(
     # forward, loss, backward
     losses, _ = backpropagate(low, descent.loss, batch, scale=1 / low.n)
     # update
-    penalty = array("penalty", 8 * low.threads)
+    penalty = array("penalty", 1)  # 0, where nothing is penalised
     if update is not None:
-        update.lower(low, board.eta.as_number(), board.count.as_number(), penalty, total)
+        penalty = update.lower(low, board.eta.as_number(), board.count.as_number(), total)
     # record
     low.emit(record, {**board.records, "loss": losses, "penalty": penalty})
     low.emit(advance, {"t": board.step.as_vector()}, nbytes=0)

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from ..engine.operands import Buffer
+from ..engine.operands import Buffer, Share
 from ..lowering.lowering import Lowering
 from ..parameters import Parameters
 from ..rule import Rule
-from ..rules.clip import clip_norm, clip_value, share_norms
+from ..rules.blocks import block_count
+from ..rules.clip import block_norms, clip_norm, clip_value
 from ..rules.penalise import decay, penalise
 
 __all__ = ["Update"]
@@ -48,11 +49,11 @@ class Update:
             **{name: Buffer.of(name, array) for name, array in slots.items()},
         }
         self._segments = _segments(rule, parameters)
+        penalised = [s for s in self._segments if s.decays and (rule.l1 or rule.l2)]
+        self._parts = max(1, sum(block_count(s.stop - s.start) for s in penalised))
 
-    def lower(
-        self, low: Lowering, eta: Buffer, count: Buffer, penalty: Buffer, weight: Buffer | None
-    ) -> None:
-        """Emit the update.
+    def lower(self, low: Lowering, eta: Buffer, count: Buffer, weight: Buffer | None) -> Buffer:
+        """Emit the update; return the penalties, part by part.
 
         Parameters
         ----------
@@ -60,24 +61,27 @@ class Update:
             η of the step.
         count : Buffer
             Its number, from 1.
-        penalty : Buffer
-            Receives the penalties, part by part.
         weight : Buffer, optional
             Σ w of the batch, over which penalties are divided instead of its rows.
         """
         rule = self.rule
         self._clip(low)
         strengths = _strengths(low, rule, weight)
+        penalty, parts = low.arena.array("penalty", self._parts), 0
         for segment in self._segments:
             size = segment.stop - segment.start
             rate = _scaled(low, eta, segment.factor)
             names = {**self._part(segment), "eta": rate, "entries": low.share(size, 16)}
             if segment.decays and (rule.l1 or rule.l2):
-                low.emit(penalise, {**names, **strengths, "penalty": penalty}, flops=4 * size)
+                blocks = block_count(size)
+                own = {"penalty": penalty.part(parts, blocks), "blocks": Share(blocks)}
+                low.emit(penalise, {**names, **strengths, **own}, flops=4 * size)
+                parts += blocks
             if segment.decays and rule.weight_decay:
                 strength = low.number(rule.weight_decay)
                 low.emit(decay, {**names, "weight_decay": strength}, flops=2 * size)
             low.emit(rule.kernel, {**names, "t": count, **rule.settings()}, flops=10 * size)
+        return penalty
 
     def _clip(self, low: Lowering) -> None:
         rule, size = self.rule, self._flat["theta"].size
@@ -85,10 +89,10 @@ class Update:
         if rule.clip_value is not None:
             low.emit(clip_value, {**self._flat, "limit": rule.clip_value, "entries": entries})
         if rule.clip_norm is not None:
-            norms = low.arena.array("norms", 8 * low.threads)
-            names = {**self._flat, "norms": norms, "limit": rule.clip_norm, "entries": entries}
-            low.emit(share_norms, names, flops=2 * size)
-            low.emit(clip_norm, names, flops=size)
+            blocks = block_count(size)
+            names = {**self._flat, "norms": low.arena.array("norms", blocks)}
+            low.emit(block_norms, {**names, "blocks": Share(blocks)}, flops=2 * size)
+            low.emit(clip_norm, {**names, "limit": rule.clip_norm, "entries": entries}, flops=size)
 
     def _part(self, segment: _Segment) -> dict[str, Buffer]:
         """Return the flat arrays' part of a segment."""

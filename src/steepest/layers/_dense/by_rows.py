@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...kernels.fma import fma
 from ...kernels.gemm import gemm
 from ...layer import Array
 
@@ -75,7 +76,8 @@ def backward_theta_few(
             d0 = alpha * dy[i, j]
             for k in inputs:
                 dA[j, k] += d0 * x[i, k]
-        if thread == 0:
+    if thread == 0:  # (within the loop above, it would have LLVM make two loops of other bits)
+        for j in range(dy.shape[1]):
             total = dy.dtype.type(0)
             for i in range(n):
                 total += dy[i, j]
@@ -83,7 +85,7 @@ def backward_theta_few(
 
 
 def backward_one(
-    alpha: float, x: Array, dy: Array, A: Array, db: Array, dx: Array, inputs: range
+    alpha: float, x: Array, dy: Array, A: Array, db: Array, dx: Array, thread: int, inputs: range
 ) -> None:
     """dx = dy A; A += alpha dyᵀ x, db += alpha dy"""
     for k in inputs:
@@ -93,6 +95,8 @@ def backward_one(
         step = alpha * d
         for k in inputs:
             a = A[j, k]
-            dx[0, k] += d * a
-            A[j, k] = a + step * x[0, k]
-        db[j] += step
+            dx[0, k] = fma(d, a, dx[0, k])
+            A[j, k] = fma(step, x[0, k], a)
+    if thread == 0:
+        for j in range(dy.shape[1]):
+            db[j] += alpha * dy[0, j]

@@ -47,7 +47,7 @@ def lower(
         dx = None
         if wants_dx and kernels.backward_x is not None:
             dx = names["dx"] = low.array("dx", n, p)
-            if kernels.both is not None and low.fused and low.threads == 1:
+            if kernels.both is not None and low.fused:
                 low.emit(kernels.both, {**names, **low.targets(layer, p)}, flops=2 * flops)
                 return dx
             low.emit(kernels.backward_x, {**names, **parts}, flops=flops)

@@ -38,7 +38,7 @@ def forward(x: Array, At: Array, b: Array, y: Array, units: range) -> None:
 
 
 def backward(
-    alpha: float, x: Array, dy: Array, At: Array, db: Array, dx: Array, inputs: range
+    alpha: float, x: Array, dy: Array, At: Array, db: Array, dx: Array, thread: int, inputs: range
 ) -> None:
     """dx = dy Atᵀ; At += alpha xᵀ dy, db += alpha dy"""
     q = dy.shape[1]
@@ -50,8 +50,9 @@ def backward(
             total += a * dy[0, j]
             At[k, j] = a + step * dy[0, j]
         dx[0, k] = total
-    for j in range(q):
-        db[j] += alpha * dy[0, j]
+    if thread == 0:
+        for j in range(q):
+            db[j] += alpha * dy[0, j]
 
 
 def backward_x(x: Array, At: Array, dy: Array, dx: Array, inputs: range) -> None:
