@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from steepest import Dense, Identity, Network, ReLU, SoftmaxCrossEntropy, Squared
+from steepest import Dense, Identity, InputError, Network, ReLU, SoftmaxCrossEntropy, Squared
 from steepest.arrays import as_weights
 from steepest.lowering.predict import Predictor
 
@@ -27,6 +27,12 @@ def test_any_number_of_rows(network, n, threads):
         np.testing.assert_allclose(
             network.predict(X, threads=threads), forward(network, X), rtol=1e-10, atol=1e-10
         )
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True])
+def test_threads_are_a_count(network, threads):
+    with pytest.raises(InputError, match="threads must be a whole number of at least 1"):
+        network.predict(np.zeros((3, 128)), threads=threads)
 
 
 def test_sizes_may_change_from_call_to_call(network):

@@ -23,7 +23,8 @@ from ..engine.row_views import RowViews
 from ..kernels.moves import average, copy_columns, following_rows
 from ..loss import Loss
 from ..parameters import Parameters
-from ..system.cores import threads_for
+from ..system.cores import threads_for, worth_threads
+from ..validate import positive_count
 from .batches import InputRows
 from .lowering import Lowering
 
@@ -32,6 +33,7 @@ __all__ = ["Predictor"]
 Array = NDArray[Any]
 
 _KEPT = 16  # programs, for as many sizes of the last block
+_TWO_BLOCKS = 192  # rows that may be two blocks: in smaller ones a row takes longer
 
 
 class Predictor:
@@ -51,6 +53,8 @@ class Predictor:
     def __init__(
         self, network: Parameters, batch: int, threads: int | None, loss: Loss | None = None
     ) -> None:
+        if threads is not None:
+            positive_count("predict", "threads", threads)
         self._network, self._batch, self._loss = network, batch, loss
         self._threads = threads
         self._control = Control()
@@ -89,11 +93,14 @@ class Predictor:
         return out, losses.astype(np.float64), rows
 
     def _division(self, n: int) -> tuple[int, int]:
-        """Return by how many threads ``n`` rows are shared, and how many rows go at once."""
+        """Return by how many threads ``n`` rows are shared, and how many rows go at once.
+
+        That doesn't depend on the threads there are: nor does the average of the blocks' losses.
+        """
         flops = n * self._network.layer.flops(self._network.inputs)
-        threads = threads_for(n, flops, self._threads)
-        batch = min(self._batch, -(-n // threads))
-        return min(threads, -(-n // batch)), batch
+        blocks = max(-(-n // self._batch), min(worth_threads(flops), 2 * (n // _TWO_BLOCKS)))
+        batch = -(-n // blocks)
+        return min(threads_for(n, flops, self._threads), -(-n // batch)), batch
 
     def _worker(self, thread: int, batch: int, last: int, arrays: dict[str, Array]) -> Worker:
         """Return what a thread runs for ``arrays``."""
