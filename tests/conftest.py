@@ -5,8 +5,13 @@ import sys
 
 from hypothesis import HealthCheck, settings
 
+from steepest.system import cores
+
 # A shell that runs the tests in the background has them, and what they start, ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests are for any number of threads, on any machine.
+cores.most_threads = lambda: 8
 
 if sys.platform == "win32":  # these make what it lacks: FIFOs, modes, forks, signals, limits
     collect_ignore = [

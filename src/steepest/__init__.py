@@ -20,6 +20,7 @@ from .errors import ModelError as ModelError
 from .errors import PluginError as PluginError
 from .errors import SteepestError as SteepestError
 from .errors import TableError as TableError
+from .errors import ThreadError as ThreadError
 from .layer import Layer as Layer
 from .layer import Parameter as Parameter
 from .layers import *

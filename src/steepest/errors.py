@@ -10,6 +10,7 @@ SteepestError
 ├── PluginError       a user's file is needed, can't be imported, or holds nothing to use
 ├── CheckError        a layer, loss, rule or network computes something else than it should
 ├── DivergenceError   training met a number that is not finite (also ArithmeticError)
+├── ThreadError       the operating system starts no more threads (also RuntimeError)
 └── UnsupportedSystemError  Steepest does not run on this system (also ImportError)
 
 A message says where, what was expected, what came, and what to do. `TableWarning` is the one kind
@@ -32,6 +33,7 @@ __all__ = [
     "SteepestError",
     "TableError",
     "TableWarning",
+    "ThreadError",
     "UnsupportedSystemError",
 ]
 
@@ -62,6 +64,10 @@ class ModelError(SteepestError):
 
 class CheckpointError(SteepestError):
     """A checkpoint can't be read or written."""
+
+
+class ThreadError(SteepestError, RuntimeError):
+    """The operating system starts no more threads."""
 
 
 class UnsupportedSystemError(SteepestError, ImportError):

@@ -103,3 +103,16 @@ def test_helpers_keep_off_the_callers_core():
     found = [os.sched_getaffinity(t.native_id) for t in helpers]
     assert len(allowed) == 1 or any(len(cores) == len(allowed) - 1 for cores in found)
     assert os.sched_getaffinity(0) == allowed
+
+
+def test_more_threads_than_cores_are_as_many_as_cores_and_that_is_said_once(monkeypatch):
+    monkeypatch.setattr(cores, "most_threads", lambda: 2)
+    X = np.random.default_rng(0).standard_normal((64, 3))
+    cores._warn_of_fewer.cache_clear()
+    trainer = Trainer(Network(Dense(4), Dense(1)), Squared(), SGD(lr=0.1), batch=8, threads=1000)
+    with pytest.warns(UserWarning, match="threads=1000: this process may use 2 cores"):
+        trainer.fit(X, X[:, :1], epochs=1, validation=0.2)
+    trainer.fit(X, X[:, :1], epochs=1)  # without another word
+    assert trainer.network.predict(X, threads=1000).shape == (64, 1)
+    assert threads_for(32, 10, 2) == 2
+    assert threads_for(32, 10, 1000) == 2

@@ -136,13 +136,13 @@ class Engine:
         self._driver = entry(drive, 10)
 
     def __enter__(self) -> Engine:
-        self._blas.__enter__()
         self._team.__enter__()
+        self._blas.__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        self._team.__exit__()
         self._blas.__exit__(None, None, None)
+        self._team.__exit__()
 
     @property
     def programs(self) -> list[Program]:

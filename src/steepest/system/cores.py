@@ -14,10 +14,19 @@ import functools
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["core_count", "keep_to", "other_cores", "spins_for", "threads_for"]
+__all__ = [
+    "core_count",
+    "keep_to",
+    "most_threads",
+    "other_cores",
+    "spins_for",
+    "threads_for",
+    "worth_threads",
+]
 
 _WORTH_SHARING = 4_000_000  # FLOPs of a step for each further thread to pay, see threads_for
 _SYSTEM = Path("/sys/devices/system/cpu")
@@ -27,16 +36,41 @@ _PATIENT, _BRIEF = 100_000, 1_000  # about 150 µs, and 1.5
 def threads_for(batch: int, flops: int, threads: int | None) -> int:
     """Return how many threads should share steps of ``flops`` FLOPs on ``batch`` rows.
 
-    As many as were asked for; else as many as the work is worth, at most one a core. One row at a
-    time is work for one thread: two would spend their time exchanging parts of A. And steps of 1 to
-    4 million FLOPs gain 13 to 30 % by a second thread on a core that shares a cache, but take twice
-    as long with one on a core that does not, as virtual machines put it now and then.
+    As many as were asked for; else as many as the work is worth. At most one a core: more would
+    wait for one another, for seconds instead of microseconds. One row at a time is work for one
+    thread: two would spend their time exchanging parts of A.
     """
-    if threads is not None:
-        return threads
-    if batch == 1:
-        return 1
-    return max(1, min(core_count(), 1 + flops // _WORTH_SHARING))
+    if threads is None:
+        return min(core_count(), worth_threads(flops)) if batch > 1 else 1
+    if threads > 1 and threads > (most := most_threads()):
+        _warn_of_fewer(int(threads), most)
+        return most
+    return int(threads)
+
+
+def worth_threads(flops: int) -> int:
+    """Return how many threads ``flops`` FLOPs are worth, on any number of cores.
+
+    Steps of 1 to 4 million FLOPs gain 13 to 30 % by a second thread on a core that shares a cache,
+    but take twice as long with one on a core that does not, as virtual machines put it now and
+    then.
+    """
+    return 1 + flops // _WORTH_SHARING
+
+
+def most_threads() -> int:
+    """Return how many threads may share work: as many as there are cores for this process."""
+    return core_count()
+
+
+@functools.cache  # says it once
+def _warn_of_fewer(threads: int, most: int) -> None:
+    cores = "1 core" if most == 1 else f"{most} cores"
+    warnings.warn(
+        f"threads={threads}: this process may use {cores} (by its affinity and the quota of its "
+        f"container), so that {most} will do the work; more would only wait for one another",
+        stacklevel=3,
+    )
 
 
 def spins_for(threads: int) -> int:

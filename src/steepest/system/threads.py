@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ..errors import ThreadError
 from .cores import keep_to, other_cores
 from .forks import call_in_forked
 
@@ -24,11 +26,28 @@ class _Helpers:
         call_in_forked(self._waiting.clear)
 
     def take(self, threads: int) -> ThreadPoolExecutor:
-        return self._waiting.pop(threads, None) or ThreadPoolExecutor(threads, "steepest")
+        return self._waiting.pop(threads, None) or _started(threads)
 
     def give_back(self, threads: int, pool: ThreadPoolExecutor) -> None:
         if self._waiting.setdefault(threads, pool) is not pool:
             pool.shutdown()
+
+
+def _started(threads: int) -> ThreadPoolExecutor:
+    """Return a pool whose threads run, so that none can lack when others wait for it."""
+    pool, all_there = ThreadPoolExecutor(threads, "steepest"), threading.Barrier(threads)
+    try:
+        waiting = [pool.submit(all_there.wait) for _ in range(threads)]
+    except RuntimeError as error:  # what Python raises if the system gives it none
+        all_there.abort()
+        pool.shutdown()
+        raise ThreadError(
+            f"{threads} threads beside the caller's can't be started: {error}. Ask for fewer by "
+            "threads=, or have the limit of processes and threads raised"
+        ) from error
+    for one in waiting:
+        one.result()
+    return pool
 
 
 _helpers = _Helpers()
@@ -41,6 +60,11 @@ class Team:
     ----------
     threads : int
         The caller's own counts.
+
+    Raises
+    ------
+    ThreadError
+        On entering, if the operating system starts no more.
     """
 
     def __init__(self, threads: int) -> None:
