@@ -1,3 +1,4 @@
+import copy
 import threading
 
 import numpy as np
@@ -72,15 +73,32 @@ def test_same_seed_same_bits(batch, threads):
     assert np.array_equal(found[0], found[2])
 
 
-@pytest.mark.parametrize("batch", [1, 7, 32])
-def test_thread_counts_agree_to_rounding(batch):
-    found = []
-    for threads in (1, 2, 4):
-        network = classifier(dtype="float64")
-        trainer(network, Adam(lr=0.01), batch=batch, threads=threads).fit(X, Y, epochs=3)
-        found.append(network.theta.copy())
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(found[2], found[0], rtol=1e-7, atol=1e-9)
+def test_one_trainer_is_fitted_by_one_caller_at_a_time():
+    once, fitted = classifier(), trainer(classifier())
+    inside, done, errors = threading.Event(), threading.Event(), []
+
+    def wait(progress):
+        inside.set()
+        assert done.wait(30)
+
+    def fit_again(progress):
+        with pytest.raises(InputError, match="is being fitted already"):
+            fitted.fit(X, Y, epochs=1)
+        errors.append(progress)
+
+    first = threading.Thread(target=lambda: fitted.fit(X, Y, epochs=2, callbacks=[wait]))
+    first.start()
+    assert inside.wait(30)
+    with pytest.raises(InputError, match="this trainer is being fitted already, by another Python"):
+        fitted.fit(X, Y, epochs=1)
+    again = copy.deepcopy(fitted)  # of its own
+    done.set()
+    first.join()
+    again.fit(X, Y, epochs=1)
+    trainer(once).fit(X, Y, epochs=2)
+    assert np.array_equal(fitted.network.theta, once.theta)
+    fitted.fit(X, Y, epochs=1, callbacks=[fit_again])
+    assert errors
 
 
 def test_two_networks_train_in_two_python_threads_at_once():

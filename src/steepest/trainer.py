@@ -6,9 +6,10 @@ itself is `steepest.training.chunked_run`, by the loop of `steepest.training.fit
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ __all__ = ["Trainer"]
 
 Array = NDArray[Any]
 
+_fitted_now: dict[int, object] = {}  # by id: a copy that is made meanwhile is not fitted
+
 
 class Trainer:
     """Minimises a loss over a network's parameters by gradient steps.
@@ -58,8 +61,10 @@ class Trainer:
     seed : int
         Of the order of examples and of dropout.
     threads : int, optional
-        By default one, or more where a step is large enough to share. Results are the same from
-        run to run for the same number of threads.
+        The most threads that share a step; by default one, or more where a step is large enough.
+        There are never more than cores that the process may use. Results are the same for any
+        number, to the last bit; but where products are left to BLAS, they are so for the same
+        number: batches of more than 192 rows on a processor without AVX-512.
     matmul_dtype : {"bfloat16"}, optional
         Round the factors of products of matrices to bfloat16 while training, and sum in float32:
         up to twice as quick on a processor that has such products (AVX512-BF16), no quicker
@@ -178,7 +183,8 @@ class Trainer:
         Raises
         ------
         InputError
-            If the data don't fit the network, the loss or one another. Nothing is changed then.
+            If the data don't fit the network, the loss or one another, or this trainer is being
+            fitted already, by another Python thread or a callback. Nothing is changed then.
         DivergenceError
             If the loss or a parameter stops being finite. The network then holds the last finite
             parameters.
@@ -199,38 +205,58 @@ class Trainer:
         kept = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
         if resume and kept is None:
             raise InputError(f"{where}: give the folder of the checkpoints to resume from")
-        state = None
-        if kept is not None:
-            data = {"data": fingerprint(X, y, w), "validation data": fingerprint(*held_out or ())}
-            settings = self.settings() | {"monitor": monitor, "metrics": ", ".join(named)} | data
-            state = kept.begin(settings, resume)
-        run = self._lower(X, y, w, state)
-        first = self.step if state is None else state.first
-        total = first + epochs * run.per_epoch
-        run.stretch(total)
-        stopping = None
-        if patience is not None:
-            greater = monitor in GREATER_IS_BETTER
-            stopping = EarlyStopping(monitor, patience, greater=greater)
-        log = FitLog(
-            epochs, epoch_sizes(run),
-            stopping=stopping, time_limit=time_limit, before=self.history.rows,
-        )  # fmt: skip
-        scored = None
-        if held_out is not None:
-            scored = Validation(self.network, self.loss, held_out, named, self.threads)
-        rates = rates_of(self.rule.lr, total)
-        work = ChunkedRun(run, rates, log, scored, tuple(callbacks))
-        if kept is not None:
-            work.keep(kept, settings, state)
+        with self._alone(where):
+            state = None
+            if kept is not None:
+                data = {
+                    "data": fingerprint(X, y, w),
+                    "validation data": fingerprint(*held_out or ()),
+                }
+                settings = (
+                    self.settings() | {"monitor": monitor, "metrics": ", ".join(named)} | data
+                )
+                state = kept.begin(settings, resume)
+            run = self._lower(X, y, w, state)
+            first = self.step if state is None else state.first
+            total = first + epochs * run.per_epoch
+            run.stretch(total)
+            stopping = None
+            if patience is not None:
+                greater = monitor in GREATER_IS_BETTER
+                stopping = EarlyStopping(monitor, patience, greater=greater)
+            log = FitLog(
+                epochs, epoch_sizes(run),
+                stopping=stopping, time_limit=time_limit, before=self.history.rows,
+            )  # fmt: skip
+            scored = None
+            if held_out is not None:
+                scored = Validation(self.network, self.loss, held_out, named, self.threads)
+            rates = rates_of(self.rule.lr, total)
+            work = ChunkedRun(run, rates, log, scored, tuple(callbacks))
+            if kept is not None:
+                work.keep(kept, settings, state)
+            try:
+                work.fit()
+            finally:
+                self.step = run.step
+                self.history.rows.extend(log.history.rows)
+                if stopping is not None:
+                    stopping.restore(self.network.theta)
+            return log.history
+
+    @contextlib.contextmanager
+    def _alone(self, where: str) -> Iterator[None]:
+        """Refuse whoever would fit this trainer meanwhile."""
+        own = object()
+        if _fitted_now.setdefault(id(self), own) is not own:
+            raise InputError(
+                f"{where}: this trainer is being fitted already, by another Python thread or by "
+                "the fit whose callback this is; wait for that fit's end, or make another Trainer"
+            )
         try:
-            work.fit()
+            yield
         finally:
-            self.step = run.step
-            self.history.rows.extend(log.history.rows)
-            if stopping is not None:
-                stopping.restore(self.network.theta)
-        return log.history
+            del _fitted_now[id(self)]
 
     def _lower(self, X: Any, y: Array, w: Array | None, state: State | None) -> TrainingRun:
         """Return the run that goes on from the last fit, or from a checkpoint's state."""
