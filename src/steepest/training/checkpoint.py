@@ -82,8 +82,7 @@ class State:
     best : (float, int), optional
         The best monitored value so far, and its epoch.
     settings : dict of str to str
-        What must be the same for the training to be the same; and the number of ``threads``,
-        without which only the bits are not.
+        What must be the same for the training to be the same.
     """
 
     first: int
@@ -98,6 +97,7 @@ class State:
 
 _FORMER_NAMES = {"products": "matmul_dtype"}
 _FORMER_SAMPLERS = {"Sequential()": "InOrder()"}
+_FORMER_SETTINGS = {"threads"}  # results depended on their number
 
 
 class Checkpoint:
@@ -114,8 +114,7 @@ class Checkpoint:
         Whether training goes on when a checkpoint can't be written. It is reported either way, and
         the last good one stays.
     report : callable, optional
-        Gets a line about each such fault, and about other threads than before, where the bits
-        differ; by default it becomes a warning.
+        Gets a line about each such fault; by default it becomes a warning.
 
     Raises
     ------
@@ -201,7 +200,7 @@ class Checkpoint:
             written = _under_new_names(state.settings)
             for name in dict.fromkeys((*settings, *written)):
                 before, value = written.get(name), settings.get(name)
-                if before != value and name != "threads":  # see compare_threads
+                if before != value:
                     raise InputError(
                         f"{self._good[-1]} is of another training: its {name} is "
                         f"{before}, here it is {value}"
@@ -238,16 +237,6 @@ class Checkpoint:
         """Return the checkpoints in the folder, the latest at the end."""
         found = self.folder.glob(f"step-{'[0-9]' * _DIGITS}.safetensors")
         return sorted(filter(is_plain, found))
-
-    def compare_threads(self, state: State, threads: int) -> None:
-        """Report it if ``state`` was computed by another number of threads than goes on."""
-        before = state.settings.get("threads", str(threads))  # older files don't say
-        if before != str(threads):
-            self._report(
-                f"{self.folder}: so far this training ran with threads={before}, and goes on with "
-                f"threads={threads}: its numbers will differ in their last digits from those of "
-                "one that was never stopped"
-            )
 
     def span(self, per_epoch: int) -> int | None:
         """Return the steps from one to the next; None if time decides."""
@@ -295,7 +284,11 @@ class Checkpoint:
 
 def _under_new_names(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of a checkpoint as they are called today."""
-    found = {_FORMER_NAMES.get(name, name): value for name, value in settings.items()}
+    found = {
+        _FORMER_NAMES.get(name, name): value
+        for name, value in settings.items()
+        if name not in _FORMER_SETTINGS
+    }
     if "sampling" in found:
         found["sampling"] = _FORMER_SAMPLERS.get(found["sampling"], found["sampling"])
     return found
@@ -423,8 +416,6 @@ def _state(record: Mapping[str, Any], arrays: dict[str, Array]) -> State:
         found = [abs(number) for number in rows[epoch - 1].values()]  # what is best may be most
         if abs(value) not in found and (math.isfinite(value) or not any(map(math.isnan, found))):
             raise ValueError("its best epoch has no such value")
-    if not state.settings.get("threads", "1").isdecimal():
-        raise ValueError("its number of threads is none")
     if (best is None) != ("best" not in arrays):
         raise ValueError("its best epoch has no parameters")
     pending = arrays["pending"]

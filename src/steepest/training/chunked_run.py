@@ -71,11 +71,10 @@ class ChunkedRun:
     def keep(self, checkpoint: Checkpoint, settings: dict[str, str], state: State | None) -> None:
         """Keep checkpoints from now on; go back to a state, or write the first."""
         self._checkpoint = checkpoint
-        self._settings = settings | {"threads": str(self.run.threads)}
+        self._settings = settings
         if state is None:
             checkpoint.save(self.state(), must=True)  # what can't be written is told before hours
             return
-        checkpoint.compare_threads(state, self.run.threads)
         wanted = {"theta": self.network.theta, **self.run.slots}
         best = {} if state.best is None else {"best": self.network.theta}
         check_arrays(state, wanted | best, checkpoint.folder)
