@@ -29,7 +29,7 @@ def test_any_number_of_rows(network, n, threads):
         )
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, True])
+@pytest.mark.parametrize("threads", [0, -1, 1.5])
 def test_threads_are_a_count(network, threads):
     with pytest.raises(InputError, match="threads must be a whole number of at least 1"):
         network.predict(np.zeros((3, 128)), threads=threads)
