@@ -25,6 +25,7 @@ from .network import Network
 from .rule import Rule
 from .rules import SGD, Adam
 from .sampling import SAMPLERS
+from .system.cores import most_threads
 from .trainer import Trainer
 from .training.run import MATMUL_DTYPES
 from .validate import DTYPES, one_of
@@ -46,7 +47,8 @@ def warm_up(
     ----------
     dtypes : tuple of str
     threads : tuple of int
-        Programs of one thread have kernels of their own; those of two are for any number.
+        Programs of one thread have kernels of their own; those of two are for any number, but
+        wanted only where there are two cores.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def warm_up(
         one_of("warmup", "dtype", dtype, DTYPES)
     start = time.perf_counter()
     for dtype in dtypes:
-        for count in threads:
+        for count in sorted({min(count, most_threads()) for count in threads}):
             for case in _cases():
                 for batch in (32, 3, 1):  # many rows, few, and one, with a short batch at the end
                     _fit_and_look(case, batch, dtype, count)
