@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import as_numbers, too_large
+from .contract import required
 from .errors import InputError
 from .onnx_form import OnnxGraph
 from .settings import Named
@@ -47,8 +48,10 @@ class Loss(Named):
 
     tasks: ClassVar[tuple[str, ...]] = ("regression", "binary", "multiclass")
     """The kinds of tasks that it can be chosen for by name."""
-    value: ClassVar[Callable[..., None]]
-    gradient: ClassVar[Callable[..., None]]
+    value: ClassVar[Callable[..., None]] = required("writes the losses", "z, y, w, loss, rows")
+    gradient: ClassVar[Callable[..., None]] = required(
+        "writes dz and the losses", "z, y, w, loss, dz, scale, rows"
+    )
 
     def targets(self, y: Array, q: int, dtype: str) -> Array:
         """Return targets as the kernels want them: C-contiguous, (n, k) of ``dtype``.

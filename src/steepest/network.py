@@ -17,6 +17,7 @@ from .layers.sequential import Sequential
 from .loss import Loss
 from .lowering.predict import Predictor
 from .parameters import Parameters, walk
+from .printing import aligned_table
 from .validate import DTYPES, one_of, positive_count
 
 __all__ = ["Network", "prepare"]
@@ -160,22 +161,29 @@ class Network:
         """Return the program that predicts ``batch`` rows; print it to read it."""
         return Predictor(self.built, batch, 1).program(batch)
 
-    def __str__(self) -> str:
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers f_1, …, f_h, as they were given."""
+        return self.layer.layers
+
+    def summary(self) -> str:
+        """Return a table of the layers: their widths, and how many parameters each has.
+
+        It is what ``print(network)`` shows. A network that is not built has no widths yet, and no
+        parameters.
+        """
         if self.inputs is None:
-            return repr(self)
+            names = [("layer", ""), *((str(k), repr(f)) for k, f in enumerate(self.layers))]
+            return f"{aligned_table(names, left=2)}\nnot built: it has not met any data yet"
         rows = [("layer", "", "inputs", "outputs", "parameters")]
         for path, layer, p in walk(self.layer, self.inputs):
             count = sum(int(np.prod(parameter.shape)) for parameter in layer.parameters(p).values())
             rows.append((path, repr(layer), str(p), str(layer.outputs(p)), f"{count:,}"))
         rows.append(("", "", "", "", f"{self.theta.size:,}"))
-        widths = [max(len(row[c]) for row in rows) for c in range(5)]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(w) if c < 2 else cell.rjust(w)
-                for c, (cell, w) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        )
+        return aligned_table(rows, left=2)
+
+    def __str__(self) -> str:
+        return self.summary()
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layer.layers))

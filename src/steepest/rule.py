@@ -27,6 +27,8 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
+from .contract import required
+from .errors import InputError
 from .schedules import Schedule
 from .validate import number
 
@@ -64,7 +66,9 @@ class Rule:
     """Names beside the class's own in small letters; the first one is shown."""
     adaptive: ClassVar[bool] = False
     """Whether a step is of the size of the learning rate, however long the gradient is."""
-    step: ClassVar[Callable[..., None]]
+    step: ClassVar[Callable[..., None]] = required(
+        "steps along g and leaves zeros in it", "theta, g, eta, entries"
+    )
 
     lr: float | Schedule = field(default=0.001, kw_only=False)
     l1: float = 0.0

@@ -17,6 +17,7 @@ from ..arrays import rows_of
 from ..errors import InputError
 from ..network import Network
 from ..parameters import walk
+from ..printing import aligned_table
 from ..validate import number, positive_count
 from .gradient_pass import GradientPass
 from .observers import Flow, Norms, Slopes, arrays_for
@@ -158,20 +159,20 @@ class Watch:
                 numbers = [f"{row[k]:.3g}" if k in row else "" for k in ("dy", "dtheta", "update")]
                 shares = [f"{row[k]:.1%}" if k in row else "" for k in ("dead", "saturated")]
                 lines.append([row["layer"], row["kind"], *numbers, *shares])
-        widths = [max(len(line[c]) for line in lines) for c in range(len(head))]
-        table = [
-            "  ".join(
-                handle.ljust(w) if c < 2 else handle.rjust(w)
-                for c, (handle, w) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        ]
         seen = last["looks"] * self.examples
         looks = f"{last['looks']} look{'s' * (last['looks'] != 1)}"
         title = (
             f"epoch {last['epoch']}, step {last['step']:,} ({looks} at {self.examples} examples)"
         )
-        return "\n".join([title, *table, verdict(last["batch"], last["scale"], seen)])
+        return "\n".join(
+            [title, aligned_table(lines, left=2), verdict(last["batch"], last["scale"], seen)]
+        )
+
+    def __repr__(self) -> str:
+        """Say how much was watched; ``print`` shows the last epoch as a table."""
+        epochs = len(self.noise)
+        told = f", {self.noise[-1]['scale']:.3g} examples noise scale" if self.noise else ""
+        return f"Watch({epochs} epoch{'s' * (epochs != 1)} watched{told})"
 
 
 class _Look:

@@ -136,7 +136,8 @@ class History(Sequence[dict[str, float]]):
 
 def _lacks(package: str) -> InputError:
     return InputError(
-        f"History.to_{package}: {package} is not installed: pip install {package}, or take to_dict()"
+        f"History.to_{package}: {package} is not installed; pip install {package}, or take "
+        "to_dict()"
     )
 
 
