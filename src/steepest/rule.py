@@ -28,7 +28,6 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from .contract import required
-from .errors import InputError
 from .schedules import Schedule
 from .validate import number
 
