@@ -89,6 +89,27 @@ class Loss(Named):
         """Return what outputs ``z`` predict, on the scale of the targets (the inverse link)."""
         return z
 
+    def predict(self, z: Array) -> Array:
+        """Return what outputs ``z`` predict as targets are given: numbers or classes.
+
+        (n,) where the network has one output or the classes exclude one another, else (n, q).
+        """
+        mean = self.mean(z)
+        return mean[:, 0] if mean.shape[1] == 1 else mean
+
+    def probabilities(self, z: Array) -> Array:
+        """Return the probabilities of the classes that outputs ``z`` stand for, (n, classes).
+
+        Raises
+        ------
+        InputError
+            If outputs for this loss say nothing of probabilities.
+        """
+        raise InputError(
+            f"{type(self).__name__}: its outputs are no probabilities; those for Logistic and "
+            "SoftmaxCrossEntropy are"
+        )
+
     def onnx(self, g: OnnxGraph) -> str:
         """Add what `mean` makes of the outputs ``g.x`` to an ONNX graph; return its name."""
         return g.x

@@ -18,7 +18,8 @@ from .loss import Loss
 from .lowering.predict import Predictor
 from .parameters import Parameters, walk
 from .printing import aligned_table
-from .validate import DTYPES, one_of, positive_count
+from .validate import floats, positive_count
+from .validate import seed as checked_seed
 
 __all__ = ["Network", "prepare"]
 
@@ -57,9 +58,8 @@ class Network:
     def __init__(
         self, *layers: Layer, inputs: int | None = None, seed: int = 0, dtype: str = "float32"
     ) -> None:
-        one_of("Network", "dtype", str(np.dtype(dtype)), DTYPES)
         self.layer = Sequential(*layers)
-        self.seed, self.dtype = seed, str(np.dtype(dtype))
+        self.seed, self.dtype = checked_seed("Network", seed), floats("Network", dtype)
         self._built: Parameters | None = None
         self._local = threading.local()
         if inputs is not None:
@@ -83,6 +83,7 @@ class Network:
                 "was trained on"
             )
         positive_count("Network", "inputs", inputs)
+        inputs = int(inputs)
         built = Parameters(self.layer, inputs, self.dtype)
         built.draw(self.seed)
         self._built = built

@@ -17,12 +17,15 @@ from .errors import InputError
 __all__ = [
     "DTYPES",
     "FORMER_NAMES",
+    "floats",
     "fraction",
+    "instance",
     "number",
     "one_of",
     "positive_count",
     "renamed",
     "renamed_keys",
+    "seed",
     "sequence",
 ]
 
@@ -91,6 +94,36 @@ def one_of(where: str, what: str, value: Any, known: Collection[str]) -> None:
     if not isinstance(value, str) or value not in known:
         text = f"one of {', '.join(names)}" if len(names) > 1 else repr(names[0])
         raise InputError(f"{where}: {what} must be {text}, got {value!r}")
+
+
+def floats(where: str, dtype: Any) -> str:
+    """Return the name of a dtype, given by name or as NumPy has it; one of `DTYPES`."""
+    try:
+        name = str(np.dtype(dtype))
+    except TypeError:
+        name = ""
+    if dtype is None or name not in DTYPES:
+        one_of(where, "dtype", dtype, DTYPES)
+    return name
+
+
+def seed(where: str, value: Any) -> int:
+    """Return a seed: a whole number of at least 0."""
+    number(where, "seed", value, least=0, whole=True)
+    return int(value)
+
+
+def instance(where: str, what: str, value: Any, kind: type, example: str) -> None:
+    """Raise `InputError` unless ``value`` is a ``kind``; ``example`` makes one."""
+    if isinstance(value, kind):
+        return
+    if isinstance(value, type) and issubclass(value, kind):
+        got = f"the class {value.__name__}: make one, like {value.__name__}(…)"
+    else:
+        got = f"{value!r}"
+    raise InputError(
+        f"{where}: {what} must be a {kind.__name__.lower()} such as {example}, got {got}"
+    )
 
 
 def sequence(where: str, what: str, value: Any) -> None:

@@ -79,10 +79,12 @@ class Gradient:
         rows = [("layer", "parameter", "shape", "‖∇θ ℓ‖", "‖∇y ℓ‖")]
         for path in self.y:
             sent = f"{_norm(self.dy[path]):.4g}" if path in self.dy else ""
-            own = _of_layer(self.theta, path) or {"": None}
-            for name, array in own.items():
-                told = ("", "") if array is None else (_shape(array), f"{_norm(array):.4g}")
-                rows.append((path, name, *told, sent))
+            own = [
+                (name, _shape(array), f"{_norm(array):.4g}")
+                for name, array in _of_layer(self.theta, path).items()
+            ]
+            for cells in own or [("", "", "")]:
+                rows.append((path, *cells, sent))
                 path = sent = ""
         rows.append(("", "", "", f"{_norm(self.vector):.4g}", ""))
         n = len(self.losses)
@@ -113,8 +115,8 @@ class ExampleNorms:
     def __str__(self) -> str:
         rows = [("layer", "least", "median", "largest")]
         for path, norms in {**self.layers, "all": self.total}.items():
-            numbers = (norms.min(), np.median(norms), norms.max())
-            rows.append((path, *(f"{number:.4g}" for number in numbers)))
+            least, median, most = norms.min(), np.median(norms), norms.max()
+            rows.append((path, f"{least:.4g}", f"{median:.4g}", f"{most:.4g}"))
         n = len(self.total)
         title = f"‖∇θ ℓ‖ of {n:,} example{'s' * (n != 1)}:"
         return f"{title}\n{aligned_table(rows, left=1)}"

@@ -134,8 +134,15 @@ class TrainingRun:
         """The number of the next step."""
         return int(self._board.step.array)
 
-    def stretch(self, total: int) -> None:
-        """Have schedules that don't say over how many steps they stretch, stretch over these."""
+    @step.setter
+    def step(self, number: int) -> None:
+        self._board.step.array[()] = number
+
+    def stretch(self, total: int | None) -> None:
+        """Have schedules that don't say over how many steps they stretch, stretch over these.
+
+        None if nobody knows how many there are.
+        """
         self._board.scheduled.total = total
 
     def rows(self, step: int) -> int:
