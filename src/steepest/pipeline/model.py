@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,7 +22,7 @@ from ..errors import ModelError
 from ..losses import Hinge, Quantile
 from ..plugins import Plugin, use
 from ..saved.card import card
-from ..saved.folder import CARD, check_place, find_folder, mark, write_folder
+from ..saved.folder import CARD, check_place, read_whole, replace
 from ..saved.record import Parts, pack, unpack
 from ..tables.door import open_table
 from ..tables.encoder import Counts, Encoder
@@ -155,13 +154,9 @@ class Model:
         ModelError
             If there is something else in that place, or it can't be written.
         """
-        place = check_place(path)
         parts = Parts(self.network, self.loss, self.encoder, self.task, self.about)
-        contents = {**pack(parts), CARD: card(parts).encode()}
-        try:
-            write_folder(place, contents)
-        except OSError as error:
-            raise ModelError(f"can't write {place}: {error.strerror or error}") from error
+        check_place(path)  # before the work
+        replace(path, {**pack(parts), CARD: card(parts).encode()})
 
     @classmethod
     def load(cls, path: Path_, *, plugins: Iterable[Plugin] = ()) -> Self:
@@ -185,17 +180,7 @@ class Model:
             If the model needs a plugin that was not given, or one can't be imported.
         """
         use(*plugins)
-        place = Path(path).absolute()
-        try:
-            while True:
-                before = mark(place)
-                try:
-                    return cls(*unpack(find_folder(place)))
-                except ModelError:
-                    if mark(place) == before:  # else a save has just replaced the folder
-                        raise
-        except OSError as error:
-            raise ModelError(f"{place} can't be read: {error.strerror or error}") from error
+        return cls(*read_whole(path, unpack))
 
 
 def _table(X: Any) -> pa.Table:
