@@ -125,3 +125,12 @@ def test_layers_and_summary():
 def test_before_it_is_built_it_says_so(name):
     with pytest.raises(InputError, match="not built yet, so it has no parameters"):
         getattr(Network(Dense(20)), name)
+
+
+def test_a_summary_without_what_is_within():
+    net = Network(Concat(Identity(), Sequential(Dense(2), ReLU())), Dense(3), inputs=4)
+    lines = net.summary(nested=False, width=12).splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == ["0", "1"]
+    assert "Concat(Iden…" in lines[1]
+    assert lines[1].split()[-3:] == ["4", "6", "10"]
+    assert lines[-1].split() == ["31"]

@@ -17,7 +17,7 @@ from .layers.sequential import Sequential
 from .loss import Loss
 from .lowering.predict import Predictor
 from .parameters import Parameters, walk
-from .printing import aligned_table
+from .printing import aligned_table, shortened_text
 from .validate import floats, positive_count
 from .validate import seed as checked_seed
 
@@ -167,19 +167,34 @@ class Network:
         """The layers f_1, …, f_h, as they were given."""
         return self.layer.layers
 
-    def summary(self) -> str:
+    def summary(self, *, nested: bool = True, width: int | None = None) -> str:
         """Return a table of the layers: their widths, and how many parameters each has.
 
         It is what ``print(network)`` shows. A network that is not built has no widths yet, and no
         parameters.
+
+        Parameters
+        ----------
+        nested : bool
+            Whether layers within layers have lines of their own. A layer without them counts with
+            the parameters of all that are in it.
+        width : int, optional
+            The most characters of what a layer is called.
         """
         if self.inputs is None:
             names = [("layer", ""), *((str(k), repr(f)) for k, f in enumerate(self.layers))]
             return f"{aligned_table(names, left=2)}\nnot built: it has not met any data yet"
+        counts: dict[str, int] = {}
+        for name, view in self.parameters.items():
+            path = name.rpartition(".")[0]
+            key = path if nested else path.partition(".")[0]
+            counts[key] = counts.get(key, 0) + view.size
         rows = [("layer", "", "inputs", "outputs", "parameters")]
         for path, layer, p in walk(self.layer, self.inputs):
-            count = sum(int(np.prod(parameter.shape)) for parameter in layer.parameters(p).values())
-            rows.append((path, repr(layer), str(p), str(layer.outputs(p)), f"{count:,}"))
+            if nested or "." not in path:
+                text = shortened_text(repr(layer), width)
+                widths = (str(p), str(layer.outputs(p)))
+                rows.append((path, text, *widths, f"{counts.get(path, 0):,}"))
         rows.append(("", "", "", "", f"{self.theta.size:,}"))
         return aligned_table(rows, left=2)
 

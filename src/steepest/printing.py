@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["aligned_table", "shortened"]
+__all__ = ["aligned_table", "shortened", "shortened_text"]
 
 
 def aligned_table(rows: Iterable[Sequence[str]], left: int = 0) -> str:
@@ -35,3 +35,8 @@ def shortened(rows: Sequence[Sequence[str]], most: int) -> list[Sequence[str]]:
     first = (most - 1) // 2
     dots = ["…"] * len(rows[0])
     return [*rows[:first], dots, *rows[len(rows) - (most - 1 - first) :]]
+
+
+def shortened_text(text: str, most: int | None) -> str:
+    """Return a text of at most ``most`` characters, if that is given; a longer one ends in dots."""
+    return text if most is None or len(text) <= most else f"{text[: most - 1]}…"

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from .arrays import aligned
 from .engine.program import Program
 from .errors import InputError
-from .layer import described
 from .loss import Loss
 from .metrics import GREATER_IS_BETTER, Metric, metrics_named
 from .network import Network, prepare
 from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
+from .settings import described
 from .training.bar import shown
 from .training.batched_run import BatchedRun, Source, check_source, how_many
 from .training.checkpoint import Checkpoint, State, fingerprint

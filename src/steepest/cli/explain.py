@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from ..loss import Loss
     from ..pipeline.model import Model
 
 __all__ = ["explain", "options"]
@@ -101,6 +103,7 @@ def explain(
     from ..tables.options import TableOptions
 
     loaded = Model.load(model, plugins=plugin or ())
+    loaded = replace(loaded, loss=_as_tested(loaded.loss))
     read = TableOptions(**settings_of(TableOptions, written))
     task, whole = loaded.task, lay_out_table(read_table(table, read))
     if task.name not in whole.column_names:
@@ -127,6 +130,13 @@ def explain(
 def options() -> list[inspect.Parameter]:
     """Return the options that say how the table is written; the model knows the others."""
     return file_options()
+
+
+def _as_tested(loss: Loss) -> Loss:
+    """Return a loss as the test knows it: label smoothing is for training alone."""
+    if any(f.name == "label_smoothing" for f in fields(loss)):  # type: ignore[arg-type]
+        return replace(loss, label_smoothing=0.0)  # type: ignore[type-var]
+    return loss
 
 
 def _rows(text: str, n: int) -> list[int]:
@@ -271,8 +281,13 @@ def _importance(
         repeats=repeats, seed=seed, threads=threads,
     )  # fmt: skip
     codes = model.encoder.embedded
+    unit = ""
+    if model.has_probabilities:
+        unit = " (the log_loss of the test)"
+    elif model.task.is_regression:
+        unit = f" ({model.task.name} measured in its standard deviations)"
     page.title(
-        f"the loss on {part.num_rows:,} rows is {found.loss:.4g}; what it owes to each column"
+        f"the loss on {part.num_rows:,} rows is {found.loss:.4g}{unit}; what it owes to each column"
     )
     table = page.table("", "<column", "shuffled", "±", "<", "by gradient", "<")
     top, steep = max(found.permutation.max(), 1e-300), max(found.gradient.max(), 1e-300)
