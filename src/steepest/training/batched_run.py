@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from ..arrays import aligned, is_sparse
 from ..errors import InputError
 from ..network import Network, prepare
+from .descent import Descent
 from .divergence import raise_divergence
 from .fit import run_epochs
 from .fit_log import FitLog
 from .learning_rates import Rates
 from .progress import Callback, Progress, ask
 from .run import TrainingRun
-from .step import Descent
 from .validation import Validation
 
 __all__ = ["BatchedRun", "Source", "check_source", "how_many"]
