@@ -84,7 +84,12 @@ class Network:
             )
         positive_count("Network", "inputs", inputs)
         inputs = int(inputs)
-        built = Parameters(self.layer, inputs, self.dtype)
+        try:
+            built = Parameters(self.layer, inputs, self.dtype)
+        except MemoryError as error:
+            raise InputError(
+                f"Network: its parameters for {inputs} inputs don't fit into memory"
+            ) from error
         built.draw(self.seed)
         self._built = built
 

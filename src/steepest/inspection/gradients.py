@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 from ..arrays import is_sparse
 from ..engine.program import Program
 from ..errors import InputError
+from ..loss import Loss
 from ..lowering.observer import Observer
 from ..network import Network, prepare
 from ..printing import aligned_table
-from ..validate import positive_count
+from ..validate import instance, positive_count
 from .gradient_pass import GradientPass
 from .observers import EachExample, Flow, Norms, Squares, arrays_for
-
-if TYPE_CHECKING:
-    from ..loss import Loss
 
 __all__ = [
     "ExampleNorms",
@@ -179,6 +177,8 @@ class Gradients:
     def __init__(
         self, network: Network, loss: Loss, *, batch: int = 256, threads: int | None = None
     ) -> None:
+        instance("Gradients", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
+        instance("Gradients", "loss", loss, Loss, "Squared()")
         positive_count("Gradients", "batch", batch)
         if threads is not None:
             positive_count("Gradients", "threads", threads)

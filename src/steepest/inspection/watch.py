@@ -18,7 +18,8 @@ from ..errors import InputError
 from ..network import Network
 from ..parameters import walk
 from ..printing import aligned_table
-from ..validate import number, positive_count
+from ..validate import function, number, positive_count
+from ..validate import seed as checked_seed
 from .gradient_pass import GradientPass
 from .observers import Flow, Norms, Slopes, arrays_for
 
@@ -101,10 +102,12 @@ class Watch:
         positive_count("Watch", "examples", examples)
         number("Watch", "examples", examples, least=2, whole=True)  # one has no variance
         number("Watch", "share", share, above=0, most=1)
+        if say is not None:
+            function("Watch", "say", say)
         self.examples, self.share, self.say = examples, float(share), say
         self.rows: list[dict[str, Any]] = []
         self.noise: list[dict[str, Any]] = []
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(checked_seed("Watch", seed))
         self._glass: _Glass | None = None
         self._looks: list[_Look] = []
         self._began = self._spent = 0.0

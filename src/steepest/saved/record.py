@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelError, PluginError, SteepestError
+from ..errors import InputError, ModelError, PluginError, SteepestError
 from ..loss import Loss
 from ..network import Network
 from ..records import MOST_BYTES, fits, parse
@@ -235,7 +235,7 @@ def _read_theta(
     theta = _read_arrays(place, THETA, files, shapes, np.dtype(network.dtype))
     try:
         network.build(inputs)
-    except MemoryError as error:
+    except (MemoryError, InputError) as error:
         raise ModelError(f"{place / RECORD}: the network does not fit into memory") from error
     for name, array in theta.items():
         network.parameters[name][...] = array
