@@ -11,12 +11,14 @@ import pyarrow.parquet
 import pytest
 
 from steepest import InputError, ModelError, TableError
+from steepest.errors import TableWarning
 from steepest.layers import Concat, Dense, Dropout, Embedding, Identity, Parallel, Residual
 from steepest.losses import Huber, Quantile
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.model import Model
 from steepest.pipeline.request import Request
 from steepest.saved.config import from_config, known, to_config
+from steepest.tables.encoder import Counts
 from steepest.tables.files import read_table
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -165,7 +167,7 @@ def test_the_former_place_of_model_is_known_for_one_release_more():
 
 @pytest.fixture(scope="module")
 def binary():
-    table = pa.table({"x": RNG.standard_normal(200), "c": RNG.choice(["red", "green"], 200),
+    table = pa.table({"x": RNG.standard_normal(200), "c": RNG.choice(["red", "green", "blue"], 200),
                       "y": RNG.choice(["no", "yes"], 200)})  # fmt: skip
     return fit_table(table, Request("y", {"layers": (8,), "epochs": 2})).model
 
@@ -229,3 +231,14 @@ def test_repr_says_what_it_predicts_and_how_well(model):
     score = model.about["metrics"]["accuracy"]
     assert repr(model).startswith("Model(multiclass of 'y' from 2 columns, ")
     assert f"accuracy {score:.4g}" in repr(model)
+
+
+def test_what_is_odd_in_a_table_is_said_once(model):
+    with pytest.warns(TableWarning, match=r"(?s)Model\.predict:.*'x'") as caught:
+        model.predict({"x": [0.1, "?!"], "c": ["red", "red"]})
+    assert [w.filename for w in caught] == [__file__]
+    with pytest.warns(TableWarning, match=r"Model\.predict_proba:"):
+        model.predict_proba({"x": [0.1, "?!"], "c": ["red", "red"]})
+    counts = Counts()
+    model.predict({"x": ["?!"], "c": ["red"]}, counts=counts)
+    assert sum(counts.values()) == 1

@@ -11,6 +11,7 @@ They are read without running any code from them; `steepest.saved` reads and wri
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -18,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, ModelError
+from ..errors import InputError, ModelError, TableWarning
 from ..losses import Hinge, Quantile
 from ..plugins import Plugin, use
 from ..saved.card import card
 from ..saved.folder import CARD, check_place, read_whole, replace
 from ..saved.record import Parts, pack, unpack
 from ..tables.door import is_record, open_table
-from ..tables.encoder import Counts, Encoder
+from ..tables.encoder import Counts, Encoder, not_read
 from ..tables.task import Task
 from ..tables.values import column_of_values
 
@@ -150,7 +151,10 @@ class Model:
             return self._predict_table(X, proba, counts, threads)
         if proba:
             raise InputError("Model.predict: proba is for Arrow tables; call predict_proba(X)")
-        found = self.task.decode(self.outputs(X, counts, threads=threads))
+        odd = Counts() if counts is None else counts
+        found = self.task.decode(self.outputs(X, odd, threads=threads))
+        if counts is None:
+            self._warn("predict", odd, len(found))
         return found[0] if is_record(X) else found
 
     def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
@@ -177,8 +181,17 @@ class Model:
             If the model predicts a number, or was trained with hinge loss.
         """
         self._check_probabilities()
-        shares = _shares(self.outputs(X, threads=threads))
+        odd = Counts()
+        shares = _shares(self.outputs(X, odd, threads=threads))
+        self._warn("predict_proba", odd, len(shares))
         return shares[0] if is_record(X) else shares
+
+    def _warn(self, method: str, odd: Counts, rows: int) -> None:
+        """Warn of the values of a table that could not be read."""
+        lines = not_read(self.encoder, odd, rows)
+        if lines:
+            text = "\n".join([f"Model.{method}:", *lines])
+            warnings.warn(text, TableWarning, stacklevel=3)
 
     def _check_probabilities(self) -> None:
         if not self.has_probabilities:
