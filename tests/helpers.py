@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.compiler.store import kernel_addresses
 from steepest.engine.driver import aligned
 from steepest.engine.operands import Buffer, Constant, Share, Special, Whole
 from steepest.engine.program import Instruction
@@ -92,11 +93,17 @@ def run_kernel(
         else:
             assert value is not None, name
             operands[name] = Constant(value)
-    row = np.array(Instruction(function, operands).assemble(dtype), np.int64)
+    row = row_of(Instruction(function, operands), dtype)
     for thread in range(threads):
         assert call(int(row[0]), row.ctypes.data, thread, threads) == 0
     for name, copy in copies.items():
         named[name][...] = copy
+
+
+def row_of(instruction: Instruction, dtype: str) -> np.ndarray:
+    """Return the row of integers of one instruction, compiled."""
+    (address,) = kernel_addresses([instruction.kernel(dtype)])
+    return np.array(instruction.row(address), np.int64)
 
 
 def numerical_gradient(f: Callable[[], float], x: np.ndarray, eps: float = 1e-6) -> np.ndarray:

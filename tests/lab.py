@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers import row_of
 from steepest import Identity, Network
 from steepest.arrays import aligned
 from steepest.engine.arena import Arena
@@ -135,7 +136,7 @@ class Lab:
         self.guards.check()
 
     def _run_apart(self, instruction: Instruction) -> None:
-        row = np.array(instruction.assemble(self.dtype), np.int64)
+        row = row_of(instruction, self.dtype)
         arrays = list({a.ctypes.data: a for _, a in _arrays(instruction)}.values())
         before = [a.copy() for a in arrays]
         after, written = [a.copy() for a in arrays], [np.zeros(a.shape, bool) for a in arrays]

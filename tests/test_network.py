@@ -108,3 +108,29 @@ def test_it_prints_as_a_table():
     text = str(net)
     assert "0.1.0  Dense(2)" in text
     assert text.splitlines()[-1].split() == ["31"]
+
+
+def test_layers_and_summary():
+    layers = (Dense(20), ReLU(), Dense(3))
+    net = Network(*layers)
+    assert net.layers == layers
+    assert net.summary().splitlines()[-1] == "not built: it has not met any data yet"
+    assert "1      ReLU()" in net.summary()
+    net.build(4)
+    assert net.summary() == str(net)
+    assert net.summary().splitlines()[1].split() == ["0", "Dense(20)", "4", "20", "100"]
+
+
+@pytest.mark.parametrize("name", ["parameters", "theta", "outputs"])
+def test_before_it_is_built_it_says_so(name):
+    with pytest.raises(InputError, match="not built yet, so it has no parameters"):
+        getattr(Network(Dense(20)), name)
+
+
+def test_a_summary_without_what_is_within():
+    net = Network(Concat(Identity(), Sequential(Dense(2), ReLU())), Dense(3), inputs=4)
+    lines = net.summary(nested=False, width=12).splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == ["0", "1"]
+    assert "Concat(Iden…" in lines[1]
+    assert lines[1].split()[-3:] == ["4", "6", "10"]
+    assert lines[-1].split() == ["31"]

@@ -445,3 +445,77 @@ def test_the_former_name_of_matmul_dtype_is_understood_with_a_warning():
         assert trainer(products="bfloat16").matmul_dtype == "bfloat16"
     with pytest.raises(InputError, match="products is the former name of matmul_dtype"):
         trainer(products="bfloat16", matmul_dtype="bfloat16")
+
+
+def test_predictions_are_what_the_targets_were():
+    fitted = trainer(batch=10)
+    fitted.fit(X, Y, epochs=30)
+    z = fitted.network.predict(X)
+    assert fitted.predict(X).tolist() == z.argmax(axis=1).tolist()
+    p = fitted.predict_proba(X)
+    np.testing.assert_allclose(p, np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_evaluate_measures_and_learns_nothing():
+    fitted = trainer(batch=10)
+    fitted.fit(X, Y, epochs=5)
+    before = fitted.network.theta.copy()
+    found = fitted.evaluate(X, Y, metrics=["accuracy", "f1"])
+    assert list(found) == ["loss", "accuracy", "f1"]
+    p = fitted.predict_proba(X).astype(float)
+    assert found["loss"] == pytest.approx(-np.mean(np.log(p[np.arange(len(Y)), Y])), rel=1e-5)
+    assert found["accuracy"] == np.mean(fitted.predict(X) == Y)
+    assert np.array_equal(fitted.network.theta, before)
+    assert len(fitted.history) == 5
+    w = np.where(Y == 0, 3.0, 1.0)
+    expected = -np.average(np.log(p[np.arange(len(Y)), Y]), weights=w)
+    assert fitted.evaluate(X, Y, weights=w)["loss"] == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(InputError, match=r"Trainer\.evaluate: X has no rows"):
+        fitted.evaluate(X[:0], Y[:0])
+
+
+def test_verbose_shows_and_quiet_does_not(capsys):
+    shown, quiet = trainer(batch=10), trainer(batch=10)
+    shown.fit(X, Y, epochs=3, verbose=True)
+    assert "epoch 3 of 3, loss" in capsys.readouterr().err
+    quiet.fit(X, Y, epochs=3)
+    assert capsys.readouterr() == ("", "")
+    assert np.array_equal(shown.network.theta, quiet.network.theta)
+
+
+def test_repr_says_what_is_trained_how_and_how_far():
+    fitted = trainer(batch=10)
+    fitted.fit(X, Y, epochs=1)
+    text = repr(fitted)
+    assert text.startswith("Trainer(Network(Dense(20), ReLU(), ")
+    assert text.endswith("SoftmaxCrossEntropy(), SGD(0.1), batch=10, 11 steps taken)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"network": Dense(3)}, r"network must be a network such as Network\("),
+        ({"network": Network}, "got the class Network: make one"),
+        ({"loss": "squared"}, r"loss must be a loss such as Squared\(\), got 'squared'"),
+        ({"loss": Squared}, r"got the class Squared: make one, like Squared\(…\)"),
+        ({"rule": "adam"}, r"rule must be a rule such as Adam\(lr=0.001\), got 'adam'"),
+        ({"rule": Adam}, "got the class Adam"),
+        ({"seed": -1}, "seed must be a whole number of at least 0"),
+        ({"seed": "0"}, "seed must be"),
+        ({"seed": 1.5}, "seed must be"),
+        ({"threads": 0}, "threads must be"),
+        ({"threads": "two"}, "threads must be"),
+        ({"batch": 2.0}, "batch must be"),
+        ({"sampling": "random"}, "sampling must be one of"),
+        ({"sampling": 3}, "sampling must be one of"),
+    ],
+)
+def test_its_arguments_are_checked_at_once(arguments, message):
+    known = {"network": classifier(), "loss": Squared(), **arguments}
+    with pytest.raises(InputError, match=message):
+        Trainer(**known)
+
+
+def test_numpy_numbers_are_taken():
+    fitted = trainer(batch=np.int64(10), seed=np.int32(3), threads=np.int16(1))
+    assert len(fitted.fit(X, Y, epochs=np.int64(2), patience=None)) == 2

@@ -60,6 +60,9 @@ if TYPE_CHECKING:
     from .interchange.onnx_import import import_onnx as import_onnx
     from .interchange.state_dict import from_state_dict as from_state_dict
     from .interchange.state_dict import to_state_dict as to_state_dict
+    from .pipeline.folders import load as load
+    from .pipeline.folders import save as save
+    from .pipeline.model import Model as Model
 
 __version__ = "0.1.0"
 
@@ -70,6 +73,7 @@ _LAZY = {
     "Importance": ".inspection.importance",
     "MLPClassifier": ".estimators",
     "MLPRegressor": ".estimators",
+    "Model": ".pipeline.model",
     "Moments": ".inspection.gradients",
     "Ranking": ".inspection.hardest",
     "TabularClassifier": ".estimators.tabular",
@@ -83,7 +87,9 @@ _LAZY = {
     "hardest_examples": ".inspection.hardest",
     "import_onnx": ".interchange.onnx_import",
     "importance": ".inspection.importance",
+    "load": ".pipeline.folders",
     "per_example_gradients": ".inspection.gradients",
+    "save": ".pipeline.folders",
     "to_state_dict": ".interchange.state_dict",
 }
 

@@ -7,6 +7,7 @@ copied so that they stay as they were checked.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from copy import copy
 from decimal import Decimal
@@ -397,6 +398,9 @@ def is_finite(array: NDArray[Any]) -> bool:
 def aligned(size: int, dtype: Any) -> NDArray[Any]:
     """Return ``size`` zeros whose first lies at a multiple of a cache line."""
     dtype = np.dtype(dtype)
-    memory = np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8)
+    nbytes = size * dtype.itemsize + ALIGNMENT
+    if nbytes > sys.maxsize:
+        raise MemoryError(f"{nbytes:,} bytes are more than a process can have")
+    memory = np.zeros(nbytes, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size * dtype.itemsize].view(dtype)

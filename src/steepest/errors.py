@@ -2,8 +2,9 @@
 
 SteepestError
 ├── InputError        an argument, a table or an array is not what was asked for (also ValueError)
-│   └── TableError    a table can't be read or used
-│       └── ColumnTypeError   a value is of no type that a column can hold (also TypeError)
+│   ├── TableError    a table can't be read or used
+│   │   └── ColumnTypeError   a value is of no type that a column can hold (also TypeError)
+│   └── MissingKernelError   a layer, loss or rule lacks a kernel (also AttributeError)
 ├── ModelError        a model folder can't be read or written
 ├── CheckpointError   a checkpoint can't be read or written
 ├── KernelError       a kernel of a layer, a loss or a rule raised an exception
@@ -28,6 +29,7 @@ __all__ = [
     "DivergenceError",
     "InputError",
     "KernelError",
+    "MissingKernelError",
     "ModelError",
     "PluginError",
     "SteepestError",
@@ -56,6 +58,10 @@ class ColumnTypeError(TableError, TypeError):
 
 class TableWarning(UserWarning):
     """Something of a table is not used, or was read otherwise than it may have been meant."""
+
+
+class MissingKernelError(InputError, AttributeError):
+    """A layer, a loss or a rule lacks a kernel that its contract asks for."""
 
 
 class ModelError(SteepestError):

@@ -59,7 +59,9 @@ INITIALISERS: dict[str, Initialiser] = {
 
 def check(where: str, weights: Any) -> None:
     """Raise `InputError` unless ``weights`` is a function or the name of an initialiser."""
-    if not callable(weights) and weights not in INITIALISERS:
+    if isinstance(weights, str) and weights in INITIALISERS:
+        return
+    if not callable(weights) or isinstance(weights, type):
         raise InputError(
             f"{where}: no initialiser {weights!r}; there are {', '.join(INITIALISERS)}, "
             "or give a function (rng, shape) -> array"

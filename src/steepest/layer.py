@@ -51,6 +51,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .arrays import Array
+from .contract import required
 from .emitter import Backward, Emitter
 from .engine.operands import Buffer
 from .onnx_form import Exchanged
@@ -73,9 +74,14 @@ class Parameter:
 class Layer(Named, Exchanged):
     """f_i and Φ_i. A subclass is a frozen dataclass whose fields are the layer's settings."""
 
-    forward: ClassVar[Callable[..., None]]
-    backward_x: ClassVar[Callable[..., None]]
-    backward_theta: ClassVar[Callable[..., None]]
+    forward: ClassVar[Callable[..., None]] = required("writes y", "x, y, rows")
+    backward_x: ClassVar[Callable[..., None]] = required(
+        "writes dx, the first half of Φ", "x, dy, dx, rows"
+    )
+    backward_theta: ClassVar[Callable[..., None]] = required(
+        "adds alpha · ∇_θ ℓ to the targets of the parameters, the second half of Φ",
+        "x, dy, dA, alpha",
+    )
     takes_sparse: ClassVar[bool] = False
     """Whether ``lower`` can take a `steepest.engine.operands.SparseBatch`."""
     steepest_slope: ClassVar[float | None] = None

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import as_numbers, too_large
+from .contract import required
 from .errors import InputError
 from .onnx_form import OnnxGraph
 from .settings import Named
@@ -47,8 +48,10 @@ class Loss(Named):
 
     tasks: ClassVar[tuple[str, ...]] = ("regression", "binary", "multiclass")
     """The kinds of tasks that it can be chosen for by name."""
-    value: ClassVar[Callable[..., None]]
-    gradient: ClassVar[Callable[..., None]]
+    value: ClassVar[Callable[..., None]] = required("writes the losses", "z, y, w, loss, rows")
+    gradient: ClassVar[Callable[..., None]] = required(
+        "writes dz and the losses", "z, y, w, loss, dz, scale, rows"
+    )
 
     def targets(self, y: Array, q: int, dtype: str) -> Array:
         """Return targets as the kernels want them: C-contiguous, (n, k) of ``dtype``.
@@ -85,6 +88,27 @@ class Loss(Named):
     def mean(self, z: Array) -> Array:
         """Return what outputs ``z`` predict, on the scale of the targets (the inverse link)."""
         return z
+
+    def predict(self, z: Array) -> Array:
+        """Return what outputs ``z`` predict as targets are given: numbers or classes.
+
+        (n,) where the network has one output or the classes exclude one another, else (n, q).
+        """
+        mean = self.mean(z)
+        return mean[:, 0] if mean.shape[1] == 1 else mean
+
+    def probabilities(self, z: Array) -> Array:
+        """Return the probabilities of the classes that outputs ``z`` stand for, (n, classes).
+
+        Raises
+        ------
+        InputError
+            If outputs for this loss say nothing of probabilities.
+        """
+        raise InputError(
+            f"{type(self).__name__}: its outputs are no probabilities; those for Logistic and "
+            "SoftmaxCrossEntropy are"
+        )
 
     def onnx(self, g: OnnxGraph) -> str:
         """Add what `mean` makes of the outputs ``g.x`` to an ONNX graph; return its name."""

@@ -1,4 +1,9 @@
-"""Metrics by name. The mathematics is scikit-learn's.
+"""Metrics by name: our short ones, and those of scikit-learn's scorers.
+
+The mathematics is scikit-learn's. `METRICS` lists the names. Those of scikit-learn's scorers mean
+what they mean there, so errors are negative: ``neg_mean_squared_error`` is −``mse``. ``precision``,
+``recall``, ``f1`` and ``jaccard`` of more than two classes, or of two with an output each, are
+averages over the classes, as with ``_macro`` behind them.
 
 A metric is a function ``(y, prediction) -> float``; ``prediction`` is what the loss's inverse link
 makes of the network's outputs: probabilities (n, classes), or the probability (n, 1) of the second
@@ -42,95 +47,181 @@ def accuracy(y: Array, prediction: Array) -> float:
     return float(np.mean(labels(prediction) == _classes(y)))
 
 
-def balanced_accuracy(y: Array, prediction: Array) -> float:
-    """Return the average over classes of the share found."""
-    from sklearn.metrics import balanced_accuracy_score
+def _of_labels(name: str, **settings: Any) -> Metric:
+    """Return a metric of scikit-learn's that compares classes."""
 
-    return float(balanced_accuracy_score(_classes(y), labels(prediction)))
+    def metric(y: Array, prediction: Array) -> float:
+        from sklearn import metrics
 
+        return float(getattr(metrics, name)(_classes(y), labels(prediction), **settings))
 
-def f1(y: Array, prediction: Array) -> float:
-    """Return the F1 score: of the second class, or the classes' average."""
-    from sklearn.metrics import f1_score
-
-    average = "binary" if prediction.shape[1] == 1 else "macro"
-    return float(f1_score(_classes(y), labels(prediction), average=average, zero_division=0.0))
+    return metric
 
 
-def auc(y: Array, prediction: Array) -> float:
-    """Return the area under the ROC curve (one against the rest, averaged, for several classes)."""
-    from sklearn.metrics import roc_auc_score
+def _averaged(name: str, average: str | None = None) -> Metric:
+    """Return one of scikit-learn's that is of one class: the second of two, or an average."""
+
+    def metric(y: Array, prediction: Array) -> float:
+        kind = average or ("binary" if prediction.shape[1] == 1 else "macro")
+        return _of_labels(name, average=kind, zero_division=0.0)(y, prediction)
+
+    return metric
+
+
+def _area(how: str, average: str = "macro") -> Metric:
+    """Return the area under the ROC curve, for several classes ``how`` averaged."""
+
+    def metric(y: Array, prediction: Array) -> float:
+        from sklearn.metrics import roc_auc_score
+
+        if prediction.shape[1] <= 2:
+            return float(roc_auc_score(_classes(y), prediction[:, -1]))
+        numbers, p = np.arange(prediction.shape[1]), _distributions(prediction)
+        return float(
+            roc_auc_score(_classes(y), p, multi_class=how, average=average, labels=numbers)
+        )
+
+    return metric
+
+
+def _of_shares(name: str, **settings: Any) -> Metric:
+    """Return a metric of scikit-learn's that compares probabilities with classes."""
+
+    def metric(y: Array, prediction: Array) -> float:
+        from sklearn import metrics
+
+        p = _distributions(prediction)
+        return float(
+            getattr(metrics, name)(_classes(y), p, labels=np.arange(p.shape[1]), **settings)
+        )
+
+    return metric
+
+
+def average_precision(y: Array, prediction: Array) -> float:
+    """Return the area under precision over recall (of several classes, their average)."""
+    from sklearn.metrics import average_precision_score
 
     if prediction.shape[1] <= 2:
-        return float(roc_auc_score(_classes(y), prediction[:, -1]))
-    numbers = np.arange(prediction.shape[1])
-    return float(roc_auc_score(_classes(y), prediction, multi_class="ovr", labels=numbers))
+        return float(average_precision_score(_classes(y), prediction[:, -1]))
+    one_against_the_rest = _classes(y)[:, None] == np.arange(prediction.shape[1])
+    return float(average_precision_score(one_against_the_rest, prediction))
 
 
-def log_loss(y: Array, prediction: Array) -> float:
-    """Return the average negative log-likelihood, in nats."""
-    from sklearn.metrics import log_loss as score
+def brier(y: Array, prediction: Array) -> float:
+    """Return the average of Σ_k (p_k − [y = k])², for two classes half of it: (p − y)²."""
+    p = _distributions(prediction)
+    error = p - (_classes(y)[:, None] == np.arange(p.shape[1]))
+    return float(np.mean(np.sum(error * error, axis=1))) / (2 if p.shape[1] == 2 else 1)
 
+
+def _of_numbers(name: str) -> Metric:
+    """Return a metric of scikit-learn's that compares numbers."""
+
+    def metric(y: Array, prediction: Array) -> float:
+        from sklearn import metrics
+
+        return float(getattr(metrics, name)(y.reshape(len(y), -1), prediction))
+
+    return metric
+
+
+def max_error(y: Array, prediction: Array) -> float:
+    """Return the largest error."""
+    return float(np.abs(y.reshape(len(y), -1) - prediction).max())
+
+
+def _distributions(prediction: Array) -> Array:
+    """Return (n, classes) of probabilities that add up to 1."""
     p = prediction.astype(np.float64)
-    p = np.hstack([1 - p, p]) if p.shape[1] == 1 else p / p.sum(axis=1, keepdims=True)
-    return float(score(_classes(y), p, labels=np.arange(p.shape[1])))
+    return np.hstack([1 - p, p]) if p.shape[1] == 1 else p / p.sum(axis=1, keepdims=True)
 
 
-def r2(y: Array, prediction: Array) -> float:
-    """Return the coefficient of determination."""
-    from sklearn.metrics import r2_score
-
-    return float(r2_score(_real(y), prediction))
+def _negative(metric: Metric) -> Metric:
+    return lambda y, prediction: -metric(y, prediction)
 
 
-def rmse(y: Array, prediction: Array) -> float:
-    """Return the root of the mean squared error."""
-    from sklearn.metrics import root_mean_squared_error
-
-    return float(root_mean_squared_error(_real(y), prediction))
-
-
-def mae(y: Array, prediction: Array) -> float:
-    """Return the mean absolute error."""
-    from sklearn.metrics import mean_absolute_error
-
-    return float(mean_absolute_error(_real(y), prediction))
-
-
-def _real(y: Array) -> Array:
-    return y.reshape(len(y), -1)
-
+_AVERAGES = ("macro", "micro", "weighted")
+_CLASS_SCORES = {
+    "f1": "f1_score",
+    "jaccard": "jaccard_score",
+    "precision": "precision_score",
+    "recall": "recall_score",
+}
+_SCORES: dict[str, Metric] = {
+    "accuracy": accuracy,
+    "balanced_accuracy": _of_labels("balanced_accuracy_score"),
+    **{name: _averaged(function) for name, function in _CLASS_SCORES.items()},
+    **{
+        f"{name}_{average}": _averaged(function, average)
+        for name, function in _CLASS_SCORES.items()
+        for average in _AVERAGES
+    },
+    "matthews_corrcoef": _of_labels("matthews_corrcoef"),
+    "auc": _area("ovr"),
+    "roc_auc": _area("ovr"),
+    "roc_auc_ovr": _area("ovr"),
+    "roc_auc_ovo": _area("ovo"),
+    "roc_auc_ovr_weighted": _area("ovr", "weighted"),
+    "roc_auc_ovo_weighted": _area("ovo", "weighted"),
+    "average_precision": average_precision,
+    "r2": _of_numbers("r2_score"),
+    "explained_variance": _of_numbers("explained_variance_score"),
+    "d2_absolute_error_score": _of_numbers("d2_absolute_error_score"),
+}
+_ERRORS: dict[str, tuple[str, Metric]] = {
+    "log_loss": ("log_loss", _of_shares("log_loss")),
+    "brier": ("brier_score", brier),
+    "mse": ("mean_squared_error", _of_numbers("mean_squared_error")),
+    "rmse": ("root_mean_squared_error", _of_numbers("root_mean_squared_error")),
+    "mae": ("mean_absolute_error", _of_numbers("mean_absolute_error")),
+    "median_absolute_error": ("median_absolute_error", _of_numbers("median_absolute_error")),
+    "mape": ("mean_absolute_percentage_error", _of_numbers("mean_absolute_percentage_error")),
+    "max_error": ("max_error", max_error),
+    "poisson_deviance": ("mean_poisson_deviance", _of_numbers("mean_poisson_deviance")),
+}
+"""By our name: the name after ``neg_`` of scikit-learn's scorer, and the metric."""
 
 METRICS: dict[str, Metric] = {
-    "accuracy": accuracy,
-    "auc": auc,
-    "balanced_accuracy": balanced_accuracy,
-    "f1": f1,
-    "log_loss": log_loss,
-    "mae": mae,
-    "r2": r2,
-    "rmse": rmse,
+    **_SCORES,
+    **{name: metric for name, (_, metric) in _ERRORS.items()},
+    **{f"neg_{name}": _negative(metric) for name, metric in _ERRORS.values()},
 }
+"""By name: ours, and those of scikit-learn's scorers, whose errors are negative."""
 
-GREATER_IS_BETTER = {"accuracy", "auc", "balanced_accuracy", "f1", "r2"}
+GREATER_IS_BETTER = {name for name in METRICS if name not in _ERRORS}
 
 
-def metrics_named(wanted: Iterable[str | Metric] | Mapping[str, Metric]) -> dict[str, Metric]:
+def metrics_named(
+    wanted: str | Metric | Iterable[str | Metric] | Mapping[str, Metric],
+) -> dict[str, Metric]:
     """Return the metrics that were asked for, by name.
 
     A function goes by its own name.
+
+    Raises
+    ------
+    InputError
+        If there is none of a name, or something is neither a name nor a function.
     """
     if isinstance(wanted, Mapping):
+        odd = [repr(metric) for metric in wanted.values() if not callable(metric)]
+        if odd:
+            raise InputError(f"metrics: expected functions (y, prediction), got {odd[0]}")
         return dict(wanted)
+    if isinstance(wanted, str) or callable(wanted):
+        wanted = [wanted]
+    if not isinstance(wanted, Iterable):
+        raise InputError(f"metrics: expected names or functions in a list, got {wanted!r}")
     found: dict[str, Metric] = {}
     for metric in wanted:
         if callable(metric):
             found[getattr(metric, "__name__", repr(metric))] = metric
-        elif metric in METRICS:
+        elif isinstance(metric, str) and metric in METRICS:
             found[metric] = METRICS[metric]
         else:
             raise InputError(
-                f"metrics: there are {', '.join(METRICS)}, or give a function (y, prediction); "
+                f"metrics: there are {', '.join(METRICS)}; or give a function (y, prediction); "
                 f"got {metric!r}"
             )
     return found

@@ -17,7 +17,9 @@ from .layers.sequential import Sequential
 from .loss import Loss
 from .lowering.predict import Predictor
 from .parameters import Parameters, walk
-from .validate import DTYPES, one_of, positive_count
+from .printing import aligned_table, shortened_text
+from .validate import floats, positive_count
+from .validate import seed as checked_seed
 
 __all__ = ["Network", "prepare"]
 
@@ -56,9 +58,8 @@ class Network:
     def __init__(
         self, *layers: Layer, inputs: int | None = None, seed: int = 0, dtype: str = "float32"
     ) -> None:
-        one_of("Network", "dtype", str(np.dtype(dtype)), DTYPES)
         self.layer = Sequential(*layers)
-        self.seed, self.dtype = seed, str(np.dtype(dtype))
+        self.seed, self.dtype = checked_seed("Network", seed), floats("Network", dtype)
         self._built: Parameters | None = None
         self._local = threading.local()
         if inputs is not None:
@@ -82,7 +83,13 @@ class Network:
                 "was trained on"
             )
         positive_count("Network", "inputs", inputs)
-        built = Parameters(self.layer, inputs, self.dtype)
+        inputs = int(inputs)
+        try:
+            built = Parameters(self.layer, inputs, self.dtype)
+        except MemoryError as error:
+            raise InputError(
+                f"Network: its parameters for {inputs} inputs don't fit into memory"
+            ) from error
         built.draw(self.seed)
         self._built = built
 
@@ -160,22 +167,44 @@ class Network:
         """Return the program that predicts ``batch`` rows; print it to read it."""
         return Predictor(self.built, batch, 1).program(batch)
 
-    def __str__(self) -> str:
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers f_1, …, f_h, as they were given."""
+        return self.layer.layers
+
+    def summary(self, *, nested: bool = True, width: int | None = None) -> str:
+        """Return a table of the layers: their widths, and how many parameters each has.
+
+        It is what ``print(network)`` shows. A network that is not built has no widths yet, and no
+        parameters.
+
+        Parameters
+        ----------
+        nested : bool
+            Whether layers within layers have lines of their own. A layer without them counts with
+            the parameters of all that are in it.
+        width : int, optional
+            The most characters of what a layer is called.
+        """
         if self.inputs is None:
-            return repr(self)
+            names = [("layer", ""), *((str(k), repr(f)) for k, f in enumerate(self.layers))]
+            return f"{aligned_table(names, left=2)}\nnot built: it has not met any data yet"
+        counts: dict[str, int] = {}
+        for name, view in self.parameters.items():
+            path = name.rpartition(".")[0]
+            key = path if nested else path.partition(".")[0]
+            counts[key] = counts.get(key, 0) + view.size
         rows = [("layer", "", "inputs", "outputs", "parameters")]
         for path, layer, p in walk(self.layer, self.inputs):
-            count = sum(int(np.prod(parameter.shape)) for parameter in layer.parameters(p).values())
-            rows.append((path, repr(layer), str(p), str(layer.outputs(p)), f"{count:,}"))
+            if nested or "." not in path:
+                text = shortened_text(repr(layer), width)
+                widths = (str(p), str(layer.outputs(p)))
+                rows.append((path, text, *widths, f"{counts.get(path, 0):,}"))
         rows.append(("", "", "", "", f"{self.theta.size:,}"))
-        widths = [max(len(row[c]) for row in rows) for c in range(5)]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(w) if c < 2 else cell.rjust(w)
-                for c, (cell, w) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        )
+        return aligned_table(rows, left=2)
+
+    def __str__(self) -> str:
+        return self.summary()
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layer.layers))

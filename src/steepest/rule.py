@@ -27,8 +27,10 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
+from .contract import required
+from .errors import InputError
 from .schedules import Schedule
-from .validate import number
+from .validate import flag, number, number_or_function
 
 __all__ = ["Rule"]
 
@@ -64,7 +66,9 @@ class Rule:
     """Names beside the class's own in small letters; the first one is shown."""
     adaptive: ClassVar[bool] = False
     """Whether a step is of the size of the learning rate, however long the gradient is."""
-    step: ClassVar[Callable[..., None]]
+    step: ClassVar[Callable[..., None]] = required(
+        "steps along g and leaves zeros in it", "theta, g, eta, entries"
+    )
 
     lr: float | Schedule = field(default=0.001, kw_only=False)
     l1: float = 0.0
@@ -77,15 +81,19 @@ class Rule:
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        if not callable(self.lr):
-            number(name, "lr", self.lr, above=0)
+        number_or_function(name, "lr", self.lr, above=0)
         for what in ("l1", "l2"):
             number(name, what, getattr(self, what), least=0)
-        if not callable(self.weight_decay):
-            number(name, "weight_decay", self.weight_decay, least=0)
+        number_or_function(name, "weight_decay", self.weight_decay, least=0)
         for what in ("clip_norm", "clip_value"):
             if getattr(self, what) is not None:
                 number(name, what, getattr(self, what), above=0)
+        flag(name, "penalty_over_batch", self.penalty_over_batch)
+        if not isinstance(self.factors, Mapping):
+            raise InputError(
+                f"{name}: factors must be numbers by the names of parameters, like "
+                f"{{'*.b': 0.1}}, got {self.factors!r}"
+            )
         for pattern, factor in self.factors.items():
             number(name, f"factor of {pattern!r}", factor, least=0)
 

@@ -83,9 +83,13 @@ def described(thing: Any) -> str:
         default = f.default if f.default_factory is MISSING else f.default_factory()
         value = getattr(thing, f.name)
         if value != default:
-            text = described(value) if is_dataclass(value) else repr(value)
+            text = described(value) if _is_thing(value) else repr(value)
             shown.append(text if k == 0 else f"{f.name}={text}")
     return f"{type(thing).__name__}({', '.join(shown)})"
+
+
+def _is_thing(value: Any) -> bool:
+    return is_dataclass(value) and not isinstance(value, type)
 
 
 class Named:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ from .network import Network, prepare
 from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
+from .settings import described
+from .training.bar import shown
+from .training.batched_run import BatchedRun, Source, check_source, how_many
 from .training.checkpoint import Checkpoint, State, fingerprint
 from .training.chunked_run import ChunkedRun
 from .training.chunks import epoch_sizes
@@ -32,16 +36,29 @@ from .training.early_stopping import EarlyStopping
 from .training.fit_log import FitLog
 from .training.history import History
 from .training.learning_rates import rates_of
-from .training.progress import Callback
+from .training.progress import Callback, checked_callbacks
 from .training.run import MATMUL_DTYPES, TrainingRun
 from .training.validation import Validation
-from .validate import one_of, positive_count, renamed
+from .validate import instance, number, one_of, positive_count, renamed
+from .validate import seed as checked_seed
 
 __all__ = ["Trainer"]
 
 Array = NDArray[Any]
 
 _fitted_now: dict[int, object] = {}  # by id: a copy that is made meanwhile is not fitted
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a fit is asked for beside its data."""
+
+    epochs: int
+    metrics: dict[str, Metric]
+    monitor: str
+    patience: int | None
+    callbacks: tuple[Callback, ...]
+    time_limit: float | None
 
 
 class Trainer:
@@ -72,6 +89,11 @@ class Trainer:
         multiply no matrices, as with one row at a time or on CSR rows, round nothing.
     products : {"bfloat16"}, optional
         The former name of ``matmul_dtype``.
+
+    Raises
+    ------
+    InputError
+        If an argument is not what it should be.
 
     Attributes
     ----------
@@ -107,6 +129,10 @@ class Trainer:
         matmul_dtype: str | None = None,
         products: str | None = None,
     ) -> None:
+        instance("Trainer", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
+        instance("Trainer", "loss", loss, Loss, "Squared()")
+        rule = SGD() if rule is None else rule
+        instance("Trainer", "rule", rule, Rule, "Adam(lr=0.001)")
         matmul_dtype = renamed("Trainer", "products", products, "matmul_dtype", matmul_dtype)
         positive_count("Trainer", "batch", batch)
         if threads is not None:
@@ -118,10 +144,10 @@ class Trainer:
                 f"Trainer: matmul_dtype={matmul_dtype!r} is for a float32 network, this one is "
                 f"{network.dtype}; leave it out, or make the network with dtype='float32'"
             )
-        self.network, self.loss = network, loss
-        self.rule = SGD() if rule is None else rule
+        self.network, self.loss, self.rule = network, loss, rule
         self.batch, self.sampler = int(batch), sampler_named(sampling)
-        self.seed, self.threads, self.matmul_dtype = int(seed), threads, matmul_dtype
+        self.seed, self.threads = checked_seed("Trainer", seed), threads
+        self.matmul_dtype = matmul_dtype
         self.history = History()
         self.step = 0
         self.slots: dict[str, Array] = {}
@@ -129,10 +155,10 @@ class Trainer:
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         weights: Any = None,
-        epochs: int = 10,
+        epochs: int | None = None,
         validation: float | tuple[Any, ...] | None = None,
         metrics: Iterable[str | Metric] | Mapping[str, Metric] = (),
         monitor: str = "validation_loss",
@@ -141,17 +167,23 @@ class Trainer:
         time_limit: float | None = None,
         checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
         resume: bool = False,
+        verbose: bool = False,
     ) -> History:
         """Train, or train on.
 
         Parameters
         ----------
         X : array-like or CSR matrix, (n, p)
+            Or, without ``y``, batches: an iterable of ``(X, y)`` or ``(X, y, weights)``, or a
+            function that returns one for each epoch. Each batch is one step, in the order in which
+            they come, whatever `batch` and ``sampling`` are; its weights are scaled to a mean of 1.
+            Checkpoints can't be had then, and the validation set must be given.
         y : array-like, (n,) or (n, k)
         weights : array-like, (n,), optional
             Of the examples.
-        epochs : int
-            How many times n examples are seen.
+        epochs : int, optional
+            How many times all examples are seen. By default 10, and 1 for a generator, which gives
+            its batches once.
         validation : float or tuple, optional
             A fraction of the rows, drawn with the trainer's seed, or ``(X, y)`` or
             ``(X, y, weights)``.
@@ -174,6 +206,9 @@ class Trainer:
             Go on from the last checkpoint, if there is one: the same call with the same data and
             settings then ends with the same bits as one that was never stopped. ``epochs``,
             ``patience``, callbacks and ``time_limit`` may differ.
+        verbose : bool
+            Show a progress bar, in a terminal or a notebook; elsewhere a line every ten seconds on
+            the standard error.
 
         Returns
         -------
@@ -195,54 +230,71 @@ class Trainer:
             epoch's parameters are put back then too.
         """
         where = "Trainer.fit"
-        positive_count(where, "epochs", epochs)
+        if epochs is not None:
+            positive_count(where, "epochs", epochs)
         if patience is not None:
             positive_count(where, "patience", patience)
-        named = metrics_named(metrics)
+        if time_limit is not None:
+            number(where, "time_limit", time_limit, above=0)
+        named, told = metrics_named(metrics), checked_callbacks(where, callbacks)
+        with self._alone(where), shown(verbose) as bars:
+            asked = _Asked(epochs or 10, named, monitor, patience, (*told, *bars), time_limit)
+            if y is not None:
+                data = X, y, weights, validation
+                kept = checkpoint
+                if not isinstance(kept, Checkpoint | None):
+                    kept = Checkpoint(kept)
+                return self._fit(data, asked, kept, resume)
+            for name, given in {"weights": weights, "checkpoint": checkpoint}.items():
+                if given is not None:
+                    raise InputError(f"{where}: {name} can't be had with batches, without y")
+            asked = replace(asked, epochs=check_source(X, epochs, where))
+            return self._fit_batches(X, validation, asked)
+
+    def _fit(
+        self, data: tuple[Any, ...], asked: _Asked, kept: Checkpoint | None, resume: bool
+    ) -> History:
+        """Train on data that are here: X, y, weights, and what to validate on."""
+        where = "Trainer.fit"
+        X, y, weights, validation = data
         X, y, w = prepare(self.network, self.loss, X, y, weights, where)
         X, y, w, held_out = self._hold_out(X, y, w, validation)
-        _check_monitor(monitor, patience, list(named), held_out is not None)
-        kept = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
+        _check_monitor(asked.monitor, asked.patience, list(asked.metrics), held_out is not None)
         if resume and kept is None:
             raise InputError(f"{where}: give the folder of the checkpoints to resume from")
-        with self._alone(where):
-            state = None
-            if kept is not None:
-                data = {
-                    "data": fingerprint(X, y, w),
-                    "validation data": fingerprint(*held_out or ()),
-                }
-                settings = (
-                    self.settings() | {"monitor": monitor, "metrics": ", ".join(named)} | data
-                )
-                state = kept.begin(settings, resume)
-            run = self._lower(X, y, w, state)
-            first = self.step if state is None else state.first
-            total = first + epochs * run.per_epoch
-            run.stretch(total)
-            stopping = None
-            if patience is not None:
-                greater = monitor in GREATER_IS_BETTER
-                stopping = EarlyStopping(monitor, patience, greater=greater)
-            log = FitLog(
-                epochs, epoch_sizes(run),
-                stopping=stopping, time_limit=time_limit, before=self.history.rows,
-            )  # fmt: skip
-            scored = None
-            if held_out is not None:
-                scored = Validation(self.network, self.loss, held_out, named, self.threads)
-            rates = rates_of(self.rule.lr, total)
-            work = ChunkedRun(run, rates, log, scored, tuple(callbacks))
-            if kept is not None:
-                work.keep(kept, settings, state)
-            try:
-                work.fit()
-            finally:
-                self.step = run.step
-                self.history.rows.extend(log.history.rows)
-                if stopping is not None:
-                    stopping.restore(self.network.theta)
-            return log.history
+        state = None
+        if kept is not None:
+            prints = {"data": fingerprint(X, y, w), "validation data": fingerprint(*held_out or ())}
+            names = {"monitor": asked.monitor, "metrics": ", ".join(asked.metrics)}
+            settings = self.settings() | names | prints
+            state = kept.begin(settings, resume)
+        run = self._lower(X, y, w, state)
+        first = self.step if state is None else state.first
+        total = first + asked.epochs * run.per_epoch
+        run.stretch(total)
+        stopping = _stopping(asked.monitor, asked.patience)
+        log = FitLog(
+            asked.epochs,
+            epoch_sizes(run),
+            stopping=stopping,
+            time_limit=asked.time_limit,
+            before=self.history.rows,
+        )
+        scored = None
+        if held_out is not None:
+            scored = Validation(self.network, self.loss, held_out, asked.metrics, self.threads)
+        rates = rates_of(self.rule.lr, total)
+        work = ChunkedRun(run, rates, log, scored, asked.callbacks)
+        if kept is not None:
+            work.keep(kept, settings, state)
+        try:
+            work.fit()
+        finally:
+            self.step = run.step
+            self.history.rows.extend(log.history.rows)
+            if stopping is not None:
+                stopping.restore(self.network.theta)
+        return log.history
 
     @contextlib.contextmanager
     def _alone(self, where: str) -> Iterator[None]:
@@ -257,6 +309,126 @@ class Trainer:
             yield
         finally:
             del _fitted_now[id(self)]
+
+    def _fit_batches(self, batches: Source, validation: Any, asked: _Asked) -> History:
+        """Train on batches that come one by one."""
+        where, scored = "Trainer.fit", None
+        if validation is not None:
+            if not isinstance(validation, tuple):
+                raise InputError(
+                    f"{where}: validation: with batches, give rows (X, y), got {validation!r}"
+                )
+            held_out = self._given(validation)
+            scored = Validation(self.network, self.loss, held_out, asked.metrics, self.threads)
+        _check_monitor(asked.monitor, asked.patience, list(asked.metrics), scored is not None)
+        many = how_many(batches)
+        total = None if many is None else self.step + many * asked.epochs
+        stopping = _stopping(asked.monitor, asked.patience)
+        log = FitLog(
+            asked.epochs,
+            [1],
+            stopping=stopping,
+            time_limit=asked.time_limit,
+            before=self.history.rows,
+        )
+        descent = Descent(
+            self.loss, self.rule, FullBatch(), self.batch, self.seed, self.matmul_dtype
+        )
+        work = BatchedRun(
+            self.network, descent, batches, rates_of(self.rule.lr, total), log,
+            slots=self.slots, step=self.step, total=total, validation=scored,
+            callbacks=asked.callbacks, threads=self.threads,
+        )  # fmt: skip
+        try:
+            work.fit()
+        finally:
+            self.step = work.next_step
+            self.history.rows.extend(log.history.rows)
+            if stopping is not None:
+                stopping.restore(self.network.theta)
+        return log.history
+
+    def predict(self, X: Any) -> Array:
+        """Return what the network predicts for every row, as the targets were given.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix, (n, p)
+
+        Returns
+        -------
+        ndarray, (n,) or (n, k)
+            Numbers; or the most probable class of each row, if the loss is of classes. `Network`
+            itself knows no loss: its ``predict`` returns the outputs, such as logits.
+        """
+        return self.loss.predict(self.network.predict(X, threads=self.threads))
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return how probable each class is, for every row.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix, (n, p)
+
+        Returns
+        -------
+        ndarray, (n, classes)
+            Two columns for the loss `Logistic` of one output; of several labels a column each.
+
+        Raises
+        ------
+        InputError
+            If the loss is not one of probabilities.
+        """
+        return self.loss.probabilities(self.network.predict(X, threads=self.threads))
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        weights: Any = None,
+        metrics: str | Metric | Iterable[str | Metric] | Mapping[str, Metric] = (),
+    ) -> dict[str, float]:
+        """Return the loss, and metrics, on rows; nothing is learned from them.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix, (n, p)
+        y : array-like, (n,) or (n, k)
+        weights : array-like, (n,), optional
+            Of the examples, for the loss; scaled to a mean of 1.
+        metrics : iterable of str or callable, or mapping
+            See `steepest.metrics`.
+
+        Returns
+        -------
+        dict of str to float
+            ``loss``, without penalties, and each metric by its name.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from steepest import Dense, Network, Squared, Trainer
+        >>> trainer = Trainer(Network(Dense(1, weights="zeros"), inputs=1), Squared())
+        >>> trainer.evaluate([[1.0], [2.0]], [2.0, 4.0], metrics=["mae"])
+        {'loss': 5.0, 'mae': 3.0}
+        """
+        where = "Trainer.evaluate"
+        named = metrics_named(metrics)
+        X, y, w = prepare(self.network, self.loss, X, y, weights, where)
+        data = X, y, np.ones(len(y), self.network.dtype) if w is None else w
+        scored = Validation(self.network, self.loss, data, named, self.threads, where)
+        loss, found = scored.evaluate()
+        return {"loss": loss, **found}
+
+    def __repr__(self) -> str:
+        """Say what is trained how, and how far."""
+        rule = described(self.rule)
+        return (
+            f"Trainer({self.network!r}, {described(self.loss)}, {rule}, batch={self.batch}, "
+            f"{self.step:,} steps taken)"
+        )
 
     def _lower(self, X: Any, y: Array, w: Array | None, state: State | None) -> TrainingRun:
         """Return the run that goes on from the last fit, or from a checkpoint's state."""
@@ -298,11 +470,7 @@ class Trainer:
         if validation is None:
             return X, y, w, None
         if isinstance(validation, tuple):
-            if len(validation) not in (2, 3):
-                raise InputError(f"{where}: expected (X, y) or (X, y, weights)")
-            Xv, yv, wv = (*validation, None)[:3]
-            Xv, yv, wv = prepare(self.network, self.loss, Xv, yv, wv, where)
-            return X, y, w, (Xv, yv, np.ones(len(yv), dtype) if wv is None else wv)
+            return X, y, w, self._given(validation)
         n = X.shape[0]
         number = isinstance(validation, float) and 0 < validation < 1
         held = round(n * validation) if number else 0
@@ -317,6 +485,21 @@ class Trainer:
         if w is not None and not (wv.any() and w[kept].any()):
             raise InputError(f"{where}: all weights on one side of the split are 0; give a tuple")
         return X[kept], y[kept], None if w is None else w[kept], (X[out], y[out], wv)
+
+    def _given(self, validation: tuple[Any, ...]) -> tuple[Any, Array, Array]:
+        """Return a validation set as instructions read it."""
+        where = "Trainer.fit: validation"
+        if len(validation) not in (2, 3):
+            raise InputError(f"{where}: expected (X, y) or (X, y, weights)")
+        X, y, w = (*validation, None)[:3]
+        X, y, w = prepare(self.network, self.loss, X, y, w, where)
+        return X, y, np.ones(len(y), self.network.dtype) if w is None else w
+
+
+def _stopping(monitor: str, patience: int | None) -> EarlyStopping | None:
+    if patience is None:
+        return None
+    return EarlyStopping(monitor, patience, greater=monitor in GREATER_IS_BETTER)
 
 
 def _check_monitor(monitor: str, patience: int | None, metrics: list[str], held_out: bool) -> None:

@@ -5,6 +5,8 @@ Every message reads alike: where, what must be how, and what came.
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 import warnings
 from collections.abc import Collection, Mapping, Sequence
@@ -17,12 +19,19 @@ from .errors import InputError
 __all__ = [
     "DTYPES",
     "FORMER_NAMES",
+    "flag",
+    "floats",
+    "folder",
     "fraction",
+    "function",
+    "instance",
     "number",
+    "number_or_function",
     "one_of",
     "positive_count",
     "renamed",
     "renamed_keys",
+    "seed",
     "sequence",
 ]
 
@@ -60,7 +69,7 @@ def number(
     real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if (
         not real
-        or not np.isfinite(value)
+        or not _is_finite(value)
         or (above is not None and value <= above)
         or (least is not None and value < least)
         or (below is not None and value >= below)
@@ -72,6 +81,42 @@ def number(
         kind = "a whole number" if whole else "a number" if bounds else "a finite number"
         text = " ".join([kind, " and ".join(bounds)]).strip()
         raise InputError(f"{where}: {what} must be {text}, got {value!r}")
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
+def number_or_function(where: str, what: str, value: Any, **bounds: Any) -> None:
+    """Raise `InputError` unless ``value`` is a number within the bounds, or a schedule of them."""
+    if callable(value):
+        function(where, what, value)
+    else:
+        number(where, what, value, **bounds)
+
+
+def function(where: str, what: str, value: Any) -> None:
+    """Raise `InputError` unless ``value`` can be called, and is not a class to make one of."""
+    if isinstance(value, type):
+        name = value.__name__
+        raise InputError(f"{where}: {what} is the class {name}: make one, like {name}(…)")
+    if not callable(value):
+        raise InputError(f"{where}: {what} must be a function, got {value!r}")
+
+
+def flag(where: str, what: str, value: Any) -> None:
+    """Raise `InputError` unless ``value`` is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{where}: {what} must be True or False, got {value!r}")
+
+
+def folder(where: str, what: str, value: Any) -> None:
+    """Raise `InputError` unless ``value`` is a path: a text, or what stands for one."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"{where}: {what} must be a path, got {value!r}")
 
 
 def positive_count(where: str, what: str, value: Any) -> None:
@@ -91,6 +136,36 @@ def one_of(where: str, what: str, value: Any, known: Collection[str]) -> None:
     if not isinstance(value, str) or value not in known:
         text = f"one of {', '.join(names)}" if len(names) > 1 else repr(names[0])
         raise InputError(f"{where}: {what} must be {text}, got {value!r}")
+
+
+def floats(where: str, dtype: Any) -> str:
+    """Return the name of a dtype, given by name or as NumPy has it; one of `DTYPES`."""
+    try:
+        name = str(np.dtype(dtype))
+    except TypeError:
+        name = ""
+    if dtype is None or name not in DTYPES:
+        one_of(where, "dtype", dtype, DTYPES)
+    return name
+
+
+def seed(where: str, value: Any) -> int:
+    """Return a seed: a whole number of at least 0."""
+    number(where, "seed", value, least=0, below=2**63, whole=True)
+    return int(value)
+
+
+def instance(where: str, what: str, value: Any, kind: type, example: str) -> None:
+    """Raise `InputError` unless ``value`` is a ``kind``; ``example`` makes one."""
+    if isinstance(value, kind):
+        return
+    if isinstance(value, type) and issubclass(value, kind):
+        got = f"the class {value.__name__}: make one, like {value.__name__}(…)"
+    else:
+        got = f"{value!r}"
+    raise InputError(
+        f"{where}: {what} must be a {kind.__name__.lower()} such as {example}, got {got}"
+    )
 
 
 def sequence(where: str, what: str, value: Any) -> None:

@@ -115,7 +115,18 @@ def test_export_writes_a_file_that_others_run(model, tmp_path):
 def test_show_tells_all(model):
     done = steepest("show", model[0])
     assert done.returncode == 0, done.stderr
-    for word in ("binary", "test accuracy", "occupation", "Dense(128", "y3 = y2 A3ᵀ + b3", "FLOPs"):
+    told = ["binary classification", "scores on", "accuracy", "trained on", "epoch", "columns",
+            "occupation", "network: ", "Dense(128"]  # fmt: skip
+    places = [done.stdout.index(word) for word in told]
+    assert places == sorted(places)  # what an owner wants comes first
+    assert "FLOPs" not in done.stdout
+
+
+def test_show_has_the_program_behind_a_flag(model):
+    done = steepest("show", model[0], "--program", "--batch", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("predict: batch 3, ")
+    for word in ("y3 = y2 A3ᵀ + b3", "FLOPs"):
         assert word in done.stdout
 
 

@@ -150,3 +150,23 @@ def test_training_watched(tables):
     assert "‖Δθ‖/‖θ‖" in printed
     assert "noise scale" in printed
     assert "\nepoch 1, step" in printed
+
+
+def test_the_loss_is_the_one_that_the_test_reports(tmp_path):
+    """Training smooths the labels, the test does not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    columns = {"x": x, "y": np.where(x + rng.normal(size=400) > 0, "yes", "no"),
+               "split": ["train"] * 250 + ["validation"] * 50 + ["test"] * 100}  # fmt: skip
+    table, model = pa.table(columns), str(tmp_path / "model")
+    pa.parquet.write_table(table, tmp_path / "all.parquet")
+    pa.parquet.write_table(table.slice(300), tmp_path / "tested.parquet")
+    done = CliRunner().invoke(
+        app,
+        ["train", str(tmp_path / "all.parquet"), "--target", "y", "--layers", "4", "--epochs", "5",
+         "--label-smoothing", "0.3", "-o", model],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    (tested,) = re.findall(r"^log_loss +([\d.]+)", done.output, re.M)
+    done = CliRunner().invoke(app, ["explain", model, str(tmp_path / "tested.parquet")])
+    assert f"is {float(tested):.4g} (the log_loss of the test)" in done.output

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import row_of
 from steepest.compiler import store as module_store
 from steepest.engine.operands import Buffer
 from steepest.engine.program import Instruction
@@ -35,7 +36,7 @@ def helper_of(number):
 
 def run(module):
     a = np.zeros(1)
-    row = np.array(Instruction(module.kernel, {"a": Buffer.of("a", a)}).assemble("float64"))
+    row = row_of(Instruction(module.kernel, {"a": Buffer.of("a", a)}), "float64")
     assert call(int(row[0]), row.ctypes.data, 0, 1) == 0
     return a[0]
 
@@ -226,9 +227,10 @@ def test_where_the_store_is(monkeypatch):
 def test_processes_that_compile_at_once_agree(tmp_path):
     """Both write the same files; neither reads half of one."""
     script = (
-        "from steepest.compiler.store import kernel_address\n"
+        "from steepest.compiler.store import kernel_addresses\n"
         "from steepest.rules.penalise import decay\n"
-        "print(kernel_address(decay, ('f1', 'f', 'f', 'all'), 'float64') != 0)\n"
+        "(address,) = kernel_addresses([(decay, ('f1', 'f', 'f', 'all'), 'float64')])\n"
+        "print(address != 0)\n"
     )
     both = [
         subprocess.Popen(

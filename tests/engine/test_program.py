@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from helpers import row_of
 from steepest.arrays import aligned
-from steepest.compiler.store import kernel_address
+from steepest.compiler.store import kernel_addresses
 from steepest.engine.arena import Arena
 from steepest.engine.operands import Buffer, Constant, DynamicShare, Handle, Share, Special
 from steepest.engine.program import Instruction, Program
@@ -34,14 +35,15 @@ def test_a_row_is_an_address_a_length_and_the_operands():
     arena = Arena("float64")
     made = instruction(arena)
     arena.allocate()
-    row = made.assemble("float64")
+    row = row_of(made, "float64")
     x, y = made.operands["x"], made.operands["y"]
-    assert row[0] == kernel_address(twice, ("f1", "f", "f1", "share", "thread"), "float64")
+    kinds = ("f1", "f", "f1", "share", "thread")
+    assert [row[0]] == kernel_addresses([(twice, kinds, "float64")])
     assert row[1] == len(row) == 9
-    assert row[2:4] == [x.array.ctypes.data, 5]
+    assert row[2:4].tolist() == [x.array.ctypes.data, 5]
     assert np.int64(row[4]).view(np.float64) == 0.5
-    assert row[5:7] == [y.array.ctypes.data, 5]
-    assert row[7:] == [5, 16]
+    assert row[5:7].tolist() == [y.array.ctypes.data, 5]
+    assert row[7:].tolist() == [5, 16]
 
 
 def test_kinds_of_operands():
@@ -125,4 +127,4 @@ def test_a_program_reads_as_mathematics():
     assert total.split() == ["one", "step", "10", "160"]
     arena.allocate()
     program.assemble()
-    assert program.rows.size == sum(len(i.assemble("float64")) for i in program.instructions)
+    assert program.rows.size == sum(len(i.row(0)) for i in program.instructions)

@@ -212,7 +212,7 @@ def test_time_limit(solver):
 
 def test_progress_bar(capsys):
     classifier(progress_bar=True, max_iter=3).fit(WINE, KIND)
-    assert "3/3" in capsys.readouterr().err
+    assert "epoch 3 of 3, loss" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "poisson"])

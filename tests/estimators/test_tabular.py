@@ -178,7 +178,7 @@ def test_callbacks_are_told_and_stop(classes, capsys):
     assert [progress.epoch for progress in told if progress.epoch_ended] == [1, 2, 3] * 2
     printed = capsys.readouterr()
     assert printed.out.count("epoch 3 of 20: ") == 2
-    assert "23/40" in printed.err
+    assert "epoch 23 of 40, loss" in printed.err
 
 
 def test_time_limit(classes):

@@ -12,6 +12,7 @@ from steepest import (
     Dense,
     Dropout,
     Embedding,
+    Gradients,
     Identity,
     LayerNorm,
     Network,
@@ -188,3 +189,26 @@ def test_dropout_goes_back_through_the_mask_it_went_forward_with():
     x = np.where(kept, 2.0, 0.0)
     z = theta.reshape(3, 40) @ x
     np.testing.assert_allclose(found, np.outer(z, x), rtol=1e-9, atol=1e-12)
+
+
+def test_what_is_printed_is_a_table_of_norms():
+    network = Network(Dense(64), Tanh(), Residual(Dense(64)), Dense(3), inputs=20, dtype="float64")
+    X, y = RNG.standard_normal((50, 20)), RNG.integers(3, size=50)
+    gradients = Gradients(network, SoftmaxCrossEntropy())
+    found = gradients.mean(X, y)
+    lines = repr(found).splitlines()
+    assert len(lines) == 11
+    assert max(map(len, lines)) <= 80
+    rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
+    norm = f"{np.linalg.norm(found.theta['2.0.A']):.4g}"
+    assert rows["2.0"] == ["A", "64×64", norm, f"{np.linalg.norm(found.dy['2.0']):.4g}"]
+    assert lines[-1].split() == [f"{np.linalg.norm(found.vector):.4g}"]
+    norms = gradients.norms(X, y)
+    last = repr(norms).splitlines()[-1].split()
+    assert last[0] == "all"
+    assert last[-1] == f"{norms.total.max():.4g}"
+    moments = gradients.moments(X, y)
+    row = repr(moments).splitlines()[2].split()
+    assert row[:4] == ["0", "A", "64×20", f"{np.linalg.norm(moments.mean['0.A']):.4g}"]
+    assert row[4] == f"{moments.variance['0.A'].mean():.4g}"
+    assert repr(gradients).startswith("Gradients(Network(Dense(64)")

@@ -54,6 +54,7 @@ def test_order_and_table(csr):
         assert layer == max(norms.layers, key=lambda path: norms.layers[path][row])
     lines = str(ranking).splitlines()
     assert len(lines) == 8
+    assert repr(ranking) == str(ranking)
     assert lines[1].split()[:2] == ["1", str(ranking.rows[0])]
 
 

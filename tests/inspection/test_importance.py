@@ -80,3 +80,12 @@ def test_bad_input(case):
         importance(network, Squared(), X, y, repeats=0)
     with pytest.raises(InputError, match="dense"):
         importance(network, Squared(), sparse.csr_matrix(X), y)
+
+
+def test_it_prints_from_the_most_important_down(case):
+    network, X, y = case
+    found = importance(network, Squared(), X, y)
+    lines = repr(found).splitlines()
+    assert f"{found.loss:.4g}" in lines[0]
+    order = [found.names[k] for k in np.argsort(-found.permutation)]
+    assert [line.split()[0] for line in lines[2:]] == order

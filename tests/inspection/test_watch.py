@@ -148,6 +148,7 @@ def test_verdict(batch, scale, words):
 def test_table_and_epochs_said(capsys):
     watch = Watch(share=1.0, examples=32, say=print)
     assert str(watch) == "nothing watched yet"
+    assert repr(watch) == "Watch(0 epochs watched)"
     fit(watch, SGD(lr=0.1), (Dense(8), ReLU(), Concat(Dense(4), Identity()), Dense(3)))
     printed = capsys.readouterr().out
     assert printed.count("epoch ") == 3
@@ -156,6 +157,7 @@ def test_table_and_epochs_said(capsys):
     assert [line.split()[0] for line in lines[2:-1]] == ["0", "1", "2", "2.0", "2.1", "3"]
     assert lines[-1].startswith("noise scale:")
     assert "look" in lines[0]
+    assert repr(watch).startswith("Watch(3 epochs watched, ")
 
 
 def test_csr_input_and_weights():

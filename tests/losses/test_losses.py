@@ -330,3 +330,36 @@ def test_refused_targets(loss, y, q, words):
 def test_refused_settings(make):
     with pytest.raises(InputError):
         make()
+
+
+Z = np.array([[0.5, 2.0, -1.0], [3.0, 1.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("loss", "z", "expected"),
+    [
+        (Squared(), Z, Z),
+        (Squared(), Z[:, :1], Z[:, 0]),
+        (Poisson(), Z[:, :1], np.exp(Z[:, 0])),
+        (SoftmaxCrossEntropy(), Z, [1, 0]),
+        (Logistic(), Z[:, 2:], [0, 0]),
+        (Logistic(), Z, [[1, 1, 0], [1, 1, 0]]),
+        (Hinge(), Z, [1, 0]),
+        (Hinge(), Z[:, 2:], [0, 0]),
+    ],
+    ids=repr,
+)
+def test_predictions_are_like_targets(loss, z, expected):
+    found = loss.predict(z)
+    np.testing.assert_array_equal(found, expected)
+    assert np.asarray(found).dtype.kind == ("i" if np.asarray(expected).dtype.kind == "i" else "f")
+
+
+def test_probabilities():
+    np.testing.assert_allclose(SoftmaxCrossEntropy().probabilities(Z).sum(axis=1), 1)
+    p = Logistic().probabilities(Z[:, :1])
+    np.testing.assert_allclose(p, np.c_[1 - p[:, 1], 1 / (1 + np.exp(-Z[:, 0]))])
+    assert Logistic().probabilities(Z).shape == Z.shape
+    for loss in (Squared(), Hinge(), Quantile((0.5,))):
+        with pytest.raises(InputError, match=f"{type(loss).__name__}: its outputs are no prob"):
+            loss.probabilities(Z)

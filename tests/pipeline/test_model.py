@@ -4,18 +4,21 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from steepest import ModelError
+from steepest import InputError, ModelError, TableError
+from steepest.errors import TableWarning
 from steepest.layers import Concat, Dense, Dropout, Embedding, Identity, Parallel, Residual
 from steepest.losses import Huber, Quantile
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.model import Model
 from steepest.pipeline.request import Request
 from steepest.saved.config import from_config, known, to_config
+from steepest.tables.encoder import Counts
 from steepest.tables.files import read_table
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -142,14 +145,6 @@ def test_a_model_of_schema_3_reads_texts_as_it_did():
         np.testing.assert_allclose(found.column(name), wanted.column(name), rtol=1e-5)
 
 
-def test_rows_in_any_form_are_predicted():
-    model = fit_table(TABLE, Request("y", {"layers": (4,), "epochs": 1, "threads": 1})).model
-    wanted = model.predict(TABLE)
-    for rows in (TABLE.to_pydict(), TABLE.to_pylist(), TABLE.to_pandas()):
-        assert model.predict(rows).equals(wanted)
-    assert model.predict(TABLE.to_pylist()[0]).equals(wanted.slice(0, 1))
-
-
 def test_classes_of_64_bits_signed_or_not(tmp_path):
     labels = [2**64 - 1, 2**64 - 2]
     table = pa.table({"x": [0.0, 1.0] * 20, "y": pa.array(labels * 20, pa.uint64())})
@@ -168,3 +163,82 @@ def test_the_former_place_of_model_is_known_for_one_release_more():
     ):
         module = importlib.import_module("steepest.model")
     assert module.Model is Model
+
+
+@pytest.fixture(scope="module")
+def binary():
+    table = pa.table({"x": RNG.standard_normal(200), "c": RNG.choice(["red", "green", "blue"], 200),
+                      "y": RNG.choice(["no", "yes"], 200)})  # fmt: skip
+    return fit_table(table, Request("y", {"layers": (8,), "epochs": 2})).model
+
+
+FORMS = {
+    "pandas": lambda table: table.to_pandas(),
+    "polars": pl.from_arrow,
+    "columns": lambda table: table.to_pydict(),
+    "arrays": lambda table: {n: np.array(c) for n, c in table.to_pydict().items()},
+    "records": lambda table: table.to_pylist(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_predictions_for_tables_of_every_kind(model, binary, form):
+    for one in (model, binary):
+        wanted = one.predict(TABLE, proba=True)
+        found = one.predict(form(TABLE))
+        assert found.tolist() == wanted.column("prediction").to_pylist()
+        p = one.predict_proba(form(TABLE))
+        assert p.shape == (200, len(one.classes))
+        for k, label in enumerate(one.classes):
+            assert p[:, k].tolist() == wanted.column(f"proba_{label}").to_pylist()
+
+
+def test_predictions_for_one_record(model):
+    record = {"x": 0.3, "c": "red"}
+    assert model.predict(record) == model.predict([record])[0]
+    assert model.predict(record) in model.classes
+    assert model.predict_proba(record).tolist() == model.predict_proba([record])[0].tolist()
+    assert model.predict({"x": None, "c": None}) in model.classes
+
+
+def test_predictions_of_numbers_and_quantiles():
+    table = pa.table({"x": RNG.standard_normal(100), "y": RNG.standard_normal(100)})
+    number = fit_table(table, Request("y", {"layers": (4,), "epochs": 2})).model
+    assert number.predict(table.to_pandas()).shape == (100,)
+    assert isinstance(number.predict({"x": 1.0}), float)
+    assert number.classes == ()
+    with pytest.raises(ModelError, match="it predicts a number"):
+        number.predict_proba(table)
+    settings = {"layers": (4,), "epochs": 2, "quantiles": (0.1, 0.9)}
+    quantiles = fit_table(table, Request("y", settings)).model
+    assert quantiles.predict(table.to_pandas()).shape == (100, 2)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "table.csv", [1, 2], np.ones((2, 2))])
+def test_what_is_no_table_is_told(model, wrong):
+    with pytest.raises(InputError):
+        model.predict(wrong)
+
+
+def test_what_lacks_is_told(model):
+    with pytest.raises(TableError, match="'c'"):
+        model.predict({"x": 1.0})
+    with pytest.raises(InputError, match="call predict_proba"):
+        model.predict(TABLE.to_pandas(), proba=True)
+
+
+def test_repr_says_what_it_predicts_and_how_well(model):
+    score = model.about["metrics"]["accuracy"]
+    assert repr(model).startswith("Model(multiclass of 'y' from 2 columns, ")
+    assert f"accuracy {score:.4g}" in repr(model)
+
+
+def test_what_is_odd_in_a_table_is_said_once(model):
+    with pytest.warns(TableWarning, match=r"(?s)Model\.predict:.*'x'") as caught:
+        model.predict({"x": [0.1, "?!"], "c": ["red", "red"]})
+    assert [w.filename for w in caught] == [__file__]
+    with pytest.warns(TableWarning, match=r"Model\.predict_proba:"):
+        model.predict_proba({"x": [0.1, "?!"], "c": ["red", "red"]})
+    counts = Counts()
+    model.predict({"x": ["?!"], "c": ["red"]}, counts=counts)
+    assert sum(counts.values()) == 1

@@ -13,6 +13,7 @@ from ..layer import Layer
 from . import draw
 from .differences import Settings, compare, compare_slopes, slopes
 from .examples import compare_examples, tells_of_examples
+from .methods import layer_faults
 from .plain import PlainError
 from .probe import ALPHA, Probe
 from .report import Finding, Report, gradient_of
@@ -50,6 +51,9 @@ def check_layer(
     report = Report(name or repr(layer))
     rng = np.random.default_rng(settings.seed)
     try:
+        report.findings.extend(layer_faults(layer, None if X is None else X.shape[1]))
+        if report.findings:
+            return report
         p = draw.width(layer) if X is None else X.shape[1]
         for n in _ROWS:
             rows = draw.inputs(layer, n, p, rng) if X is None else X[:n]

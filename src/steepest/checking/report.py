@@ -76,7 +76,7 @@ class Finding:
         return f"{text}: {self.hint}" if self.hint else text
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
     """All that was compared of one layer, loss, rule, schedule or network.
 
@@ -122,17 +122,25 @@ class Report:
         if self.findings:
             found.append(self.name)
         for f in self.worst():
-            place = f"[{', '.join(map(str, f.at))}]" if f.at else ""
-            numbers = ("", "", "", "")
-            if f.entries:
-                error = f"{f.difference:.1e}" if f.difference else "0"
-                numbers = (place, f"{f.expected:.7g}", f"{f.got:.7g}", error)
             verdict = f.against if f.ok else f"WRONG, {f.against}: {f.hint}".rstrip(": ")
-            found.append(_line(f.array, str(f.entries or ""), *numbers, verdict))
+            if not f.entries:
+                found.append(f"  {f.array:<10}  {verdict}")
+                continue
+            place = f"[{', '.join(map(str, f.at))}]" if f.at else ""
+            error = f"{f.difference:.1e}" if f.difference else "0"
+            numbers = (place, f"{f.expected:.7g}", f"{f.got:.7g}", error)
+            found.append(_line(f.array, str(f.entries), *numbers, verdict))
         return found
 
     def __str__(self) -> str:
         return "\n".join([HEAD, *self.lines()])
+
+    def __repr__(self) -> str:
+        """Say whether all is well; ``print`` shows what was compared."""
+        wrong = list(dict.fromkeys(f.array for f in self.findings if not f.ok))
+        wrong += [part.name for part in self.parts if not part.ok]
+        verdict = f"wrong: {', '.join(wrong)}" if wrong else "as it should be"
+        return f"Report({self.name}: {verdict})"
 
 
 def _weight(finding: Finding) -> tuple[bool, bool, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from numpy.typing import NDArray
 
 from ..errors import InputError, TableError
+from ..printing import shortened_text
 from ._options import (
     MODEL_HELP,
     PluginOption,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from ..layer import Layer
+    from ..loss import Loss
     from ..pipeline.model import Model
 
 __all__ = ["explain", "options"]
@@ -35,7 +39,9 @@ Array = NDArray[Any]
 
 _SHOWN = 12  # table columns of a row
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_BINS = 15
+_BINS, _FEW_BINS = 15, 7
+_BAR, _SHORT_BAR = 20, 8
+_WIDE, _NAME = 100, 8  # columns of a terminal below which what is shown is shortened, to so much
 _LAYERS, _VALUES = ("<layer", "<", "units"), ("values", "<", "<")
 
 
@@ -101,6 +107,7 @@ def explain(
     from ..tables.options import TableOptions
 
     loaded = Model.load(model, plugins=plugin or ())
+    loaded = replace(loaded, loss=_as_tested(loaded.loss))
     read = TableOptions(**settings_of(TableOptions, written))
     task, whole = loaded.task, lay_out_table(read_table(table, read))
     if task.name not in whole.column_names:
@@ -127,6 +134,13 @@ def explain(
 def options() -> list[inspect.Parameter]:
     """Return the options that say how the table is written; the model knows the others."""
     return file_options()
+
+
+def _as_tested(loss: Loss) -> Loss:
+    """Return a loss as the test knows it: label smoothing is for training alone."""
+    if any(f.name == "label_smoothing" for f in fields(loss)):  # type: ignore[arg-type]
+        return replace(loss, label_smoothing=0.0)  # type: ignore[type-var]
+    return loss
 
 
 def _rows(text: str, n: int) -> list[int]:
@@ -196,16 +210,16 @@ def _follow(
         forward = page.table("forwards", *_LAYERS, "‖y‖", *_VALUES)
         for path in reversed(backwards):
             values = flow.y[path][k]
-            forward.add_row(path, repr(layers[path]), *_numbers(values))
-        forward.add_row("ℓ", repr(model.loss), "", f"{flow.losses[k]:.4g}")
+            forward.add_row(path, page.name(layers[path]), *page.numbers(values))
+        forward.add_row("ℓ", page.name(model.loss), "", f"{flow.losses[k]:.4g}")
         page.show(forward)
         backward = page.table("backwards", *_LAYERS, "‖∇y ℓ‖", *_VALUES, "‖∇θ ℓ‖")
         for path in backwards:
             values = n * flow.dy[path][k]
             learned = f"{norms.layers[path][k]:.4g}" if path in norms.layers else ""
-            backward.add_row(path, repr(layers[path]), *_numbers(values), learned)
+            backward.add_row(path, page.name(layers[path]), *page.numbers(values), learned)
         assert flow.dx is not None
-        backward.add_row("x", f"{len(model.encoder.places)} columns", *_numbers(n * flow.dx[k]))
+        backward.add_row("x", f"{len(model.encoder.places)} columns", *page.numbers(n * flow.dx[k]))
         page.show(backward)
         _inputs(page, model, part, k, X[k], n * flow.dx[k])
 
@@ -221,7 +235,7 @@ def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Arr
     longest = max([1e-300, *map(abs, pulls.values())])
     inputs = page.table("the input", "<column", "<value", "<becomes", "∇x ℓ · x", "<")
     for name in order[:_SHOWN]:
-        bar = _bar(abs(pulls[name]) / longest, "red" if pulls[name] > 0 else "green")
+        bar = page.bar(abs(pulls[name]) / longest, "red" if pulls[name] > 0 else "green")
         value = part.column(name)[k].as_py()
         shown = "missing" if value is None else str(value)
         numbers = encoded_as(model.encoder, name, x).values()
@@ -239,23 +253,6 @@ def _say_flat(page: _Page, codes: list[str]) -> None:
         page.note(f"embedded, so that there is no slope to show: {', '.join(codes)}")
 
 
-def _bar(share: float, style: str) -> Text:
-    """Return a bar for a share of the longest one."""
-    from rich.text import Text
-
-    return Text("█" * round(20 * max(0.0, float(share))), style)
-
-
-def _numbers(values: Array) -> tuple[str, str, str, str, str]:
-    """Return how many values there are, their norm, the least, a histogram, and the largest."""
-    low, high = float(values.min()), float(values.max())
-    counts, _ = np.histogram(values, _BINS, (low, high if high > low else low + 1))
-    heights = np.ceil(counts / counts.max() * (len(_BLOCKS) - 1)).astype(int)
-    drawn = "".join(_BLOCKS[height] for height in heights) if values.size > 1 else ""
-    norm = float(np.linalg.norm(values))
-    return f"{values.size}", f"{norm:.4g}", f"{low:.3g}", drawn, f"{high:.3g}"
-
-
 # ---------------------------------------------------------------------------------- the columns
 
 
@@ -271,8 +268,13 @@ def _importance(
         repeats=repeats, seed=seed, threads=threads,
     )  # fmt: skip
     codes = model.encoder.embedded
+    unit = ""
+    if model.has_probabilities:
+        unit = " (the log_loss of the test)"
+    elif model.task.is_regression:
+        unit = f" ({model.task.name} measured in its standard deviations)"
     page.title(
-        f"the loss on {part.num_rows:,} rows is {found.loss:.4g}; what it owes to each column"
+        f"the loss on {part.num_rows:,} rows is {found.loss:.4g}{unit}; what it owes to each column"
     )
     table = page.table("", "<column", "shuffled", "±", "<", "by gradient", "<")
     top, steep = max(found.permutation.max(), 1e-300), max(found.gradient.max(), 1e-300)
@@ -282,8 +284,8 @@ def _importance(
         table.add_row(
             harmless(name),
             f"{found.permutation[k]:+.4f}", f"{found.spread[k]:.4f}",
-            _bar(found.permutation[k] / top, "cyan"),
-            slope, _bar(found.gradient[k] / steep, "cyan"),
+            page.bar(found.permutation[k] / top, "cyan"),
+            slope, page.bar(found.gradient[k] / steep, "cyan"),
         )  # fmt: skip
     page.show(table)
     page.note(
@@ -301,6 +303,29 @@ class _Page:
 
         self._fancy = sys.stdout.isatty()
         self._console = Console(width=None if self._fancy else 1000, highlight=False, markup=False)
+
+        self._narrow = self._fancy and self._console.width < _WIDE
+
+    def bar(self, share: float, style: str) -> Text:
+        """Return a bar for a share of the longest one."""
+        from rich.text import Text
+
+        longest = _SHORT_BAR if self._narrow else _BAR
+        return Text("█" * round(longest * max(0.0, float(share))), style)
+
+    def name(self, thing: Layer | Loss) -> str:
+        """Return what a layer or loss is called."""
+        return shortened_text(repr(thing), _NAME if self._narrow else None)
+
+    def numbers(self, values: Array) -> tuple[str, str, str, str, str]:
+        """Return how many values there are, their norm, the least, a histogram, the largest."""
+        low, high = float(values.min()), float(values.max())
+        bins = _FEW_BINS if self._narrow else _BINS
+        counts, _ = np.histogram(values, bins, (low, high if high > low else low + 1))
+        heights = np.ceil(counts / counts.max() * (len(_BLOCKS) - 1)).astype(int)
+        drawn = "".join(_BLOCKS[height] for height in heights) if values.size > 1 else ""
+        norm = float(np.linalg.norm(values))
+        return f"{values.size}", f"{norm:.4g}", f"{low:.3g}", drawn, f"{high:.3g}"
 
     def title(self, text: str) -> None:
         """Print a heading."""

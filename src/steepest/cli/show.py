@@ -2,43 +2,116 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._options import MODEL_HELP, PluginOption
-from ._printing import harmless
+from ._options import FLAG, MODEL_HELP, PluginOption
+from ._printing import folded, harmless, width
+
+if TYPE_CHECKING:
+    from ..pipeline.model import Model
 
 __all__ = ["show"]
+
+_EPOCHS = 7  # lines of the history
+_UNSHOWN = ("step", "lr", "seconds")  # columns of it
+_ELSEWHERE = 100  # columns, where there is no terminal
+_NUMBERS = 36  # characters of a line of the network beside what the layer is called
 
 
 def show(
     model: Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL")],
+    program: Annotated[
+        bool,
+        typer.Option(
+            "--program", help="Show every step of the computation of a prediction instead.", **FLAG
+        ),
+    ] = False,
     batch: Annotated[
         int,
         typer.Option(
-            help="Show the steps of a prediction of this many rows at once.", min=1, metavar="<int>"
+            help="With --program: the steps for this many rows at once.", min=1, metavar="<int>"
         ),
     ] = 1,
     plugin: PluginOption = None,
 ) -> None:
-    """Show what a model is made of, and how it predicts.
+    """Show what a model predicts, how well, and what it is made of.
 
-    That is: what it predicts, its scores in the test, what became of each column, its layers, and
-    every step of the computation from the inputs to the prediction.
+    That is: the task, the scores in the test, how the training went, what became of each column,
+    and the layers of the network.
 
     Example: steepest show model
     """
     from ..pipeline.model import Model
 
     loaded = Model.load(model, plugins=plugin or ())
-    lines = [loaded.task.describe()]
-    lines += [
-        f"test {name}: {score:.5g}" for name, score in loaded.about.get("metrics", {}).items()
+    if program:
+        print(harmless(str(loaded.network.program(batch))))
+        return
+    sections = _task, _scores, _training, _columns, _layers
+    print("\n\n".join("\n".join(map(harmless, section(loaded))) for section in sections))
+
+
+def _task(model: Model) -> Iterator[str]:
+    yield folded(model.task.describe(), 2)
+
+
+def _scores(model: Model) -> Iterator[str]:
+    from ..printing import aligned_table
+
+    about = model.about
+    scores, trivial = about.get("metrics", {}), about.get("trivial", {})
+    if not scores:
+        yield "not tested"
+        return
+    rows = about.get("rows", {}).get("test")
+    yield f"scores on {rows:,} test rows" if rows is not None else "scores on the test rows"
+    says = f" ({about['trivial_says']})" if "trivial_says" in about else ""
+    lines = [("", "model", f"trivial{says}")] if trivial else [("", "model", "")]
+    width = len(lines[0][2])
+    for name, score in scores.items():
+        beside = f"{trivial[name]:.5g}" if name in trivial else ""
+        lines.append((f"  {name}", f"{score:.5g}", beside.ljust(width)))
+    yield aligned_table(lines, left=1)
+
+
+def _training(model: Model) -> Iterator[str]:
+    from ..printing import aligned_table, shortened
+
+    about = model.about
+    rows, columns = about.get("rows", {}), about.get("history", {})
+    learned = f"trained on {rows['train']:,} rows" if "train" in rows else "trained"
+    chosen = rows.get("validation")
+    yield learned + (f", {chosen:,} more to choose the epoch by" if chosen else "")
+    names = [name for name in columns if name not in _UNSHOWN]
+    epochs = [
+        [f"  {cell}" if k == 0 else cell for k, cell in enumerate(map(_number, line))]
+        for line in zip(*(columns[name] for name in names), strict=False)
     ]
-    lines += ["", "inputs"]
-    lines += [f"  {name}: {text}" for name, text in loaded.encoder.describe().items()]
-    lines += [f"  {name}: not used: {why}" for name, why in loaded.encoder.dropped.items()]
-    lines += ["", str(loaded.network), "", f"loss {loaded.loss!r}", ""]
-    print(harmless("\n".join([*lines, str(loaded.network.program(batch))])))
+    if epochs:
+        names[0] = f"  {names[0]}"
+        yield aligned_table([names, *shortened(epochs, _EPOCHS)])
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"
+
+
+def _columns(model: Model) -> Iterator[str]:
+    encoder = model.encoder
+    yield "columns"
+    for name, text in encoder.describe().items():
+        yield folded(f"  {name}: {text}", 4)
+    for name, why in encoder.dropped.items():
+        yield folded(f"  {name}: not used: {why}", 4)
+
+
+def _layers(model: Model) -> Iterator[str]:
+    network = model.network
+    room = max(12, (width() or _ELSEWHERE) - _NUMBERS)
+    yield folded(f"network: {network.theta.size:,} parameters, loss {model.loss!r}", 2)
+    yield network.summary(nested=False, width=room)
+    yield "with --program: every step of the computation"

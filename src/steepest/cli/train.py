@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..pipeline.request import Request
     from ..pipeline.train import Callbacks
     from ..training.checkpoint import Checkpoint
-    from ..training.progress import Progress
 
 __all__ = ["options", "train"]
 
@@ -282,42 +281,14 @@ def _watching(others: Callbacks | None) -> Callbacks:
 
 @contextmanager
 def _bar(quiet: bool) -> Iterator[Callbacks | None]:
-    """Show a progress bar, if somebody is looking."""
-    if quiet or not sys.stderr.isatty():
+    """Show how the training goes, unless it is to be quiet."""
+    if quiet:
         yield None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from ..training.bar import Bar
 
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-        BarColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}{task.fields[validation]}"),
-        TextColumn("{task.fields[rate]:,.0f} examples/s"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        number = bar.add_task(
-            "", total=None, epoch=0, epochs="?", loss=float("nan"), validation="", rate=0.0
-        )
-
-        def show(progress: Progress) -> None:
-            fields: dict[str, Any] = {}
-            if "validation_loss" in progress.row:
-                fields["validation"] = f", validation {progress.row['validation_loss']:.4f}"
-            bar.update(
-                number,
-                completed=progress.step,
-                total=progress.steps,
-                epoch=progress.epoch,
-                epochs=progress.epochs,
-                loss=progress.loss,
-                rate=progress.examples_per_second,
-                **fields,
-            )
-
-        yield lambda trainer: (show,)
+    with Bar(leaves=False) as bar:
+        yield lambda trainer: (bar,)
 
 
 def _report(fit: Fit) -> None:

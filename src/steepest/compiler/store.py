@@ -19,7 +19,7 @@ import stat
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -32,8 +32,12 @@ from ..system.caches import user_cache
 from ..system.files import read_plain, write_durably
 from ..system.forks import lock_held_at_fork
 from ..system.handles import is_ours
+from . import waiting
 
-__all__ = ["address_of", "cache_folder", "driver_address", "kernel_address"]
+__all__ = ["Kernel", "address_of", "cache_folder", "driver_address", "kernel_addresses"]
+
+Kernel = tuple[Callable[..., Any], tuple[str, ...], str]
+"""A plain function over arrays and numbers, the kind of each argument, and the dtype of reals."""
 
 # A change of these makes all kernels anew.
 _COMPILER = ("compile", "intrinsics", "simd", "bfloat16", "target")
@@ -54,19 +58,31 @@ _lock = lock_held_at_fork()  # LLVM has locks of its own within
 _addresses: dict[Any, int] = {}
 
 
-def kernel_address(function: Callable[..., Any], operands: tuple[str, ...], dtype: str) -> int:
-    """Return the address of ``function`` compiled for ``operands`` and ``dtype``.
+def kernel_addresses(kernels: Sequence[Kernel]) -> list[int]:
+    """Return the address of each kernel; whoever waits is told how many have to be compiled.
 
     Parameters
     ----------
-    function : callable
-        A plain function over arrays and numbers.
-    operands : tuple of str
-        The kind of each argument, as `steepest.engine.operands.Operand.code` gives it.
-    dtype : {"float32", "float64"}
-        The type of real operands.
+    kernels : sequence of (callable, tuple of str, str)
+        Each a plain function over arrays and numbers; the kind of each argument, as
+        `steepest.engine.operands.Operand.code` gives it; and the type of real operands, float32 or
+        float64.
     """
+    found = [_find(function, (*operands, dtype)) for function, operands, dtype in kernels]
+    lacking = {kernel: 0 for kernel, address in zip(kernels, found, strict=True) if address is None}
+    if lacking:
+        tell = waiting.listener()
+        for done, kernel in enumerate(lacking):
+            tell(done, len(lacking))
+            lacking[kernel] = _compile(*kernel)
+        tell(len(lacking), len(lacking))
+    return [
+        lacking[kernel] if address is None else address
+        for kernel, address in zip(kernels, found, strict=True)
+    ]
 
+
+def _compile(function: Callable[..., Any], operands: tuple[str, ...], dtype: str) -> int:
     def compile_it(symbol: str) -> bytes:
         from .compile import object_code
 
@@ -101,24 +117,42 @@ def address_of(
     the store has it.
     """
     with _lock:
+        address = _find(function, kind)  # another thread may just have compiled it
+        if address is not None:
+            return address
+        symbol = _symbol(function, kind)
+        code = compile_it(symbol)
+        _write(cache_folder() / f"{symbol}.o", code)
+        return _keep(function, kind, symbol, _load(code, symbol))
+
+
+def _find(function: Callable[..., Any], kind: tuple[str, ...]) -> int | None:
+    """Return the address that this process or the store has; None if neither has."""
+    with _lock:
         known = _addresses.get((function, kind))
         if known is not None:
             return known
-        digest = hashlib.sha256(_machine().encode())
-        digest.update(repr(kind).encode())
-        _fingerprint(function, digest, set())
-        key = digest.hexdigest()[:32]
-        symbol = f"{_PREFIX}{function.__name__}_{key}"
+        symbol = _symbol(function, kind)
         address = _addresses.get(symbol)
         if address is None:
-            path = cache_folder() / f"{symbol}.o"
-            code = _read(path)
+            code = _read(cache_folder() / f"{symbol}.o")
             if code is None:
-                code = compile_it(symbol)
-                _write(path, code)
+                return None
             address = _load(code, symbol)
-        _addresses[symbol] = _addresses[function, kind] = address
-        return address
+        return _keep(function, kind, symbol, address)
+
+
+def _keep(function: Callable[..., Any], kind: tuple[str, ...], symbol: str, address: int) -> int:
+    _addresses[symbol] = _addresses[function, kind] = address
+    return address
+
+
+def _symbol(function: Callable[..., Any], kind: tuple[str, ...]) -> str:
+    """Return what the kernel is called in the store: its name, and a hash of what it is."""
+    digest = hashlib.sha256(_machine().encode())
+    digest.update(repr(kind).encode())
+    _fingerprint(function, digest, set())
+    return f"{_PREFIX}{function.__name__}_{digest.hexdigest()[:32]}"
 
 
 def _fingerprint(function: Callable[..., Any], digest: Any, seen: set[Any]) -> None:

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiler.store import kernel_address
+from ..compiler.store import Kernel, kernel_addresses
 from .operands import Buffer, Constant, Handle, Operand
 
-__all__ = ["Instruction", "Program"]
+__all__ = ["Instruction", "Program", "assemble"]
 
 
 @dataclass
@@ -70,10 +70,12 @@ class Instruction:
         arrays = [o for o in self.operands.values() if isinstance(o, Buffer) and o.shape]
         return "×".join(map(str, max(arrays, key=lambda o: o.size).shape)) if arrays else ""
 
-    def assemble(self, dtype: str) -> list[int]:
-        """Return its row of integers; compiles the kernel if no process did before."""
-        codes = tuple(operand.code for operand in self.operands.values())
-        address = kernel_address(self.function, codes, dtype)
+    def kernel(self, dtype: str) -> Kernel:
+        """Return what there is to compile."""
+        return self.function, tuple(operand.code for operand in self.operands.values()), dtype
+
+    def row(self, address: int) -> list[int]:
+        """Return its row of integers; its compiled kernel is at ``address``."""
         words = [word for operand in self.operands.values() for word in operand.words()]
         return [address, 2 + len(words), *words]
 
@@ -91,8 +93,7 @@ class Program:
 
     def assemble(self) -> None:
         """Make the rows of integers. The arena must have its memory."""
-        rows: Iterable[list[int]] = (i.assemble(self.dtype) for i in self.instructions)
-        self.rows = np.array([word for row in rows for word in row], np.int64)
+        assemble([self])
 
     def places(self, buffer: Buffer) -> list[tuple[int, int]]:
         """Return where the rows of integers hold addresses in the memory of ``buffer``.
@@ -145,3 +146,12 @@ class Program:
         noun = "thread" if self.threads == 1 else "threads"
         title = f"{self.title}: batch {self.batch}, {self.dtype}, {self.threads} {noun}"
         return "\n".join([title, line(head), *map(line, table)])
+
+
+def assemble(programs: Sequence[Program]) -> None:
+    """Make the rows of several programs; compile together what no process did before."""
+    kernels = [step.kernel(program.dtype) for program in programs for step in program.instructions]
+    addresses = iter(kernel_addresses(kernels))
+    for program in programs:
+        rows = [step.row(next(addresses)) for step in program.instructions]
+        program.rows = np.array([word for row in rows for word in row], np.int64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..training.bar import Bar
 from ..training.fit_log import FitLog
 from ..training.progress import Callback, ask
 
@@ -24,7 +25,7 @@ except ImportError:  # scikit-learn before 1.9
         return method
 
 
-__all__ = ["Bar", "CallbackList", "CallbackSupportMixin", "with_callbacks"]
+__all__ = ["CallbackList", "CallbackSupportMixin", "with_callbacks"]
 
 
 class CallbackList:
@@ -57,7 +58,7 @@ class CallbackList:
         self._named = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._estimator, self._show, self._reconstruct = estimator, show, reconstruct
         self._told: list[Callback] = list(estimator.callbacks or ())
-        self._bar = Bar(epochs) if estimator.progress_bar else None
+        self._bar = Bar().__enter__() if estimator.progress_bar else None
         self._root: Any = None
         self._task: Any = None
         if hasattr(estimator, "_skl_callbacks"):
@@ -76,7 +77,7 @@ class CallbackList:
             return False
         progress = log.progress(self._estimator.network_)
         if self._bar is not None:
-            self._bar.show(progress.step * progress.epochs / progress.steps, progress.loss)
+            self._bar(progress)
         return ask(self._told, progress)
 
     def end_epoch(self, log: FitLog) -> bool:
@@ -88,7 +89,7 @@ class CallbackList:
     def close(self) -> None:
         """Tell that the fit has ended."""
         if self._bar is not None:
-            self._bar.close()
+            self._bar.__exit__()
         self._end(self._root)
 
     def _end(self, task: Any) -> bool:
@@ -98,28 +99,3 @@ class CallbackList:
         return bool(
             task.call_on_fit_task_end(reconstruction_attributes=self._reconstruct, **self._named)
         )
-
-
-class Bar:
-    """A progress bar on standard error."""
-
-    def __init__(self, epochs: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
-
-        columns = (
-            TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(),
-            TextColumn("loss {task.fields[loss]:.4g}"),
-        )  # fmt: skip
-        self._progress = RichProgress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task("fit", total=epochs, loss=float("nan"))
-        self._progress.start()
-
-    def show(self, epochs: float, loss: float) -> None:
-        """Show how many epochs are over, and the loss."""
-        self._progress.update(self._task, completed=epochs, loss=loss)
-
-    def close(self) -> None:
-        """Leave the bar as it stands."""
-        self._progress.stop()

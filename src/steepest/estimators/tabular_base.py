@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -25,8 +24,8 @@ from ..pipeline.train import RunOptions, TrainingData, train_recipe
 from ..tables.encoder import Counts, Encoder, fit_notes, not_read
 from ..tables.split import draw_rows
 from ..tables.task import Task, infer_task
-from ..training.progress import Progress
-from .callbacks import Bar
+from ..training.bar import shown
+from ..training.progress import Callback, Progress
 from .frames import read_inputs, target_column, warn
 
 __all__ = ["SHARE", "BaseTabular", "TableRows"]
@@ -201,14 +200,13 @@ class BaseTabular(BaseEstimator):
 
         X, y, w = encoded(rows)
         assert recipe.epochs is not None
-        bar = Bar(recipe.epochs * recipe.ensemble) if self.progress_bar else None
-        with nullcontext() if bar is None else closing(bar):
+        with shown(self.progress_bar) as bars:
             trained = train_recipe(
                 recipe,
                 task,
                 encoder,
                 TrainingData(X, y, w, None if held is None else encoded(held)),
-                RunOptions(self.time_limit, self._callbacks(recipe, bar), self.metrics or ()),
+                RunOptions(self.time_limit, self._callbacks(recipe, bars), self.metrics or ()),
             )
         self.histories_, self.best_epochs_ = trained.histories, trained.best
         self.history_ = self.histories_[0]
@@ -224,20 +222,26 @@ class BaseTabular(BaseEstimator):
                     f"settings: give {parameter} of {type(self).__name__} instead of {setting!r}"
                 )
 
-    def _callbacks(self, recipe: Recipe, bar: Bar | None) -> Callable[[Any], list[Any]]:
+    def _callbacks(self, recipe: Recipe, bars: tuple[Callback, ...]) -> Callable[[Any], list[Any]]:
         """Return what makes the callbacks of each network's trainer."""
-        begun = 0
+        begun, members = 0, recipe.ensemble
 
         def make(_: Any) -> list[Callable[[Progress], object]]:
             nonlocal begun
             begun += 1
-            before = (begun - 1) * (recipe.epochs or 0)
             callbacks = list(self.callbacks or ())
             if self.verbose:
                 callbacks.append(_print_epoch)
-            if bar is not None:
-                callbacks.append(lambda told: bar.show(before + told.epoch, told.loss))
+            callbacks += [lambda told, bar=bar: bar(of_all(told)) for bar in bars]
             return callbacks
+
+        def of_all(told: Progress) -> Progress:
+            """Return how far all networks together have come."""
+            before = begun - 1
+            return replace(
+                told, epoch=before * told.epochs + told.epoch, epochs=members * told.epochs,
+                step=before * told.steps + told.step, steps=members * told.steps,
+            )  # fmt: skip
 
         return make
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,13 @@ from numpy.typing import NDArray
 from ..arrays import is_sparse
 from ..engine.program import Program
 from ..errors import InputError
+from ..loss import Loss
 from ..lowering.observer import Observer
 from ..network import Network, prepare
-from ..validate import positive_count
+from ..printing import aligned_table
+from ..validate import instance, positive_count
 from .gradient_pass import GradientPass
 from .observers import EachExample, Flow, Norms, Squares, arrays_for
-
-if TYPE_CHECKING:
-    from ..loss import Loss
 
 __all__ = [
     "ExampleNorms",
@@ -44,9 +43,9 @@ __all__ = [
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gradient:
-    """The gradient of ℓ = (1/n) Σ_i ℓ_i, and how it came about.
+    """The gradient of ℓ = (1/n) Σ_i ℓ_i, and how it came about; printed, a table of norms.
 
     Attributes
     ----------
@@ -74,10 +73,28 @@ class Gradient:
     dy: dict[str, Array]
     dx: Array | None
 
+    def __str__(self) -> str:
+        rows = [("layer", "parameter", "shape", "‖∇θ ℓ‖", "‖∇y ℓ‖")]
+        for path in self.y:
+            sent = f"{_norm(self.dy[path]):.4g}" if path in self.dy else ""
+            own = [
+                (name, _shape(array), f"{_norm(array):.4g}")
+                for name, array in _of_layer(self.theta, path).items()
+            ]
+            for cells in own or [("", "", "")]:
+                rows.append((path, *cells, sent))
+                path = sent = ""
+        rows.append(("", "", "", f"{_norm(self.vector):.4g}", ""))
+        n = len(self.losses)
+        title = f"loss {self.loss:.6g}, the average of {n:,} example{'s' * (n != 1)}; its gradient:"
+        return f"{title}\n{aligned_table(rows, left=3)}"
 
-@dataclass(frozen=True)
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
 class ExampleNorms:
-    """How long the gradient of every example is.
+    """How long the gradient of every example is; printed, a table of its range by layer.
 
     Attributes
     ----------
@@ -93,10 +110,21 @@ class ExampleNorms:
     layers: dict[str, Array]
     total: Array
 
+    def __str__(self) -> str:
+        rows = [("layer", "least", "median", "largest")]
+        for path, norms in {**self.layers, "all": self.total}.items():
+            least, median, most = norms.min(), np.median(norms), norms.max()
+            rows.append((path, f"{least:.4g}", f"{median:.4g}", f"{most:.4g}"))
+        n = len(self.total)
+        title = f"‖∇θ ℓ‖ of {n:,} example{'s' * (n != 1)}:"
+        return f"{title}\n{aligned_table(rows, left=1)}"
 
-@dataclass(frozen=True)
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
 class Moments:
-    """Mean and variance of every parameter's gradient over the examples.
+    """Mean and variance of every parameter's gradient over the examples; printed, a table.
 
     Attributes
     ----------
@@ -108,6 +136,16 @@ class Moments:
     loss: float
     mean: dict[str, Array]
     variance: dict[str, Array]
+
+    def __str__(self) -> str:
+        rows = [("layer", "parameter", "shape", "‖mean‖", "average variance")]
+        for name, mean in self.mean.items():
+            path, _, own = name.rpartition(".")
+            variance = self.variance[name].mean(dtype=np.float64)
+            rows.append((path, own, _shape(mean), f"{_norm(mean):.4g}", f"{variance:.4g}"))
+        return f"loss {self.loss:.6g}; its gradient by example:\n{aligned_table(rows, left=3)}"
+
+    __repr__ = __str__
 
 
 class Gradients:
@@ -139,6 +177,8 @@ class Gradients:
     def __init__(
         self, network: Network, loss: Loss, *, batch: int = 256, threads: int | None = None
     ) -> None:
+        instance("Gradients", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
+        instance("Gradients", "loss", loss, Loss, "Squared()")
         positive_count("Gradients", "batch", batch)
         if threads is not None:
             positive_count("Gradients", "threads", threads)
@@ -256,6 +296,9 @@ class Gradients:
         X, y, _ = self._data(X, y, None, "Gradients.program")
         return self._sweep(X, y, what)[0].program(X.shape[0])
 
+    def __repr__(self) -> str:
+        return f"Gradients({self.network!r}, {self.loss!r}, batch={self._batch})"
+
     def _data(self, X: Any, y: Any, weights: Any, where: str) -> tuple[Any, Array, Array]:
         X, y, w = prepare(self.network, self.loss, X, y, weights, where)
         return X, y, np.ones(X.shape[0], self.network.dtype) if w is None else w
@@ -301,6 +344,20 @@ def _fitting(out: Mapping[str, Array], name: str, shape: tuple[int, ...], dtype:
     if not array.flags.writeable:
         raise InputError(f"per_example_gradients: out[{name!r}] can't be written to")
     return array
+
+
+def _of_layer(arrays: Mapping[str, Array], path: str) -> dict[str, Array]:
+    """Return the arrays of the parameters of one layer, by their names within it."""
+    split = ((*name.rpartition("."), array) for name, array in arrays.items())
+    return {name: array for own, _, name, array in split if own == path}
+
+
+def _norm(array: Array) -> float:
+    return float(np.sqrt(np.sum(array.astype(np.float64) ** 2)))
+
+
+def _shape(array: Array) -> str:
+    return "×".join(map(str, array.shape))
 
 
 def _average(losses: Array) -> float:

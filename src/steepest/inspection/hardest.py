@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import as_inputs, rows_of
+from ..printing import aligned_table
 from ..validate import positive_count
 from .gradients import Gradients
 
@@ -21,7 +22,7 @@ __all__ = ["Ranking", "hardest_examples"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ranking:
     """Examples from the longest gradient down; printed, a table.
 
@@ -55,11 +56,9 @@ class Ranking:
             norm, loss = f"{self.norms[k]:.4g}", f"{self.losses[k]:.4g}"
             shown = (_shown(self.targets[k]), _shown(self.predictions[k]))
             lines.append((str(k + 1), str(row), norm, loss, f"layer {self.layers[k]}", *shown))
-        widths = [max(len(line[c]) for line in lines) for c in range(7)]
-        return "\n".join(
-            "  ".join(handle.rjust(width) for handle, width in zip(line, widths, strict=True))
-            for line in lines
-        )
+        return aligned_table(lines)
+
+    __repr__ = __str__
 
 
 def hardest_examples(

@@ -13,6 +13,7 @@ from ..arrays import is_sparse
 from ..errors import InputError
 from ..lowering.predict import Predictor
 from ..network import prepare
+from ..printing import aligned_table, shortened
 from ..validate import positive_count
 from .gradients import Gradients
 
@@ -24,10 +25,12 @@ __all__ = ["Importance", "importance"]
 
 Array = NDArray[Any]
 
+_SHOWN = 40  # rows that are printed
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Importance:
-    """What the loss owes to each group of input columns.
+    """What the loss owes to each group of input columns; printed, a table from the most down.
 
     Attributes
     ----------
@@ -50,6 +53,16 @@ class Importance:
     spread: Array
     gradient: Array
     loss: float
+
+    def __str__(self) -> str:
+        rows = [("columns", "shuffled", "±", "by gradient")]
+        for k in np.argsort(-self.permutation, kind="stable"):
+            numbers = (f"{self.spread[k]:.4f}", f"{self.gradient[k]:.4f}")
+            rows.append((self.names[k], f"{self.permutation[k]:+.4f}", *numbers))
+        table = aligned_table(shortened(rows, _SHOWN), left=1)
+        return f"loss {self.loss:.4g}; what it owes to the columns:\n{table}"
+
+    __repr__ = __str__
 
 
 def importance(

@@ -17,7 +17,9 @@ from ..arrays import rows_of
 from ..errors import InputError
 from ..network import Network
 from ..parameters import walk
-from ..validate import number, positive_count
+from ..printing import aligned_table
+from ..validate import function, number, positive_count
+from ..validate import seed as checked_seed
 from .gradient_pass import GradientPass
 from .observers import Flow, Norms, Slopes, arrays_for
 
@@ -100,10 +102,12 @@ class Watch:
         positive_count("Watch", "examples", examples)
         number("Watch", "examples", examples, least=2, whole=True)  # one has no variance
         number("Watch", "share", share, above=0, most=1)
+        if say is not None:
+            function("Watch", "say", say)
         self.examples, self.share, self.say = examples, float(share), say
         self.rows: list[dict[str, Any]] = []
         self.noise: list[dict[str, Any]] = []
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(checked_seed("Watch", seed))
         self._glass: _Glass | None = None
         self._looks: list[_Look] = []
         self._began = self._spent = 0.0
@@ -158,20 +162,20 @@ class Watch:
                 numbers = [f"{row[k]:.3g}" if k in row else "" for k in ("dy", "dtheta", "update")]
                 shares = [f"{row[k]:.1%}" if k in row else "" for k in ("dead", "saturated")]
                 lines.append([row["layer"], row["kind"], *numbers, *shares])
-        widths = [max(len(line[c]) for line in lines) for c in range(len(head))]
-        table = [
-            "  ".join(
-                handle.ljust(w) if c < 2 else handle.rjust(w)
-                for c, (handle, w) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        ]
         seen = last["looks"] * self.examples
         looks = f"{last['looks']} look{'s' * (last['looks'] != 1)}"
         title = (
             f"epoch {last['epoch']}, step {last['step']:,} ({looks} at {self.examples} examples)"
         )
-        return "\n".join([title, *table, verdict(last["batch"], last["scale"], seen)])
+        return "\n".join(
+            [title, aligned_table(lines, left=2), verdict(last["batch"], last["scale"], seen)]
+        )
+
+    def __repr__(self) -> str:
+        """Say how much was watched; ``print`` shows the last epoch as a table."""
+        epochs = len(self.noise)
+        told = f", {self.noise[-1]['scale']:.3g} examples noise scale" if self.noise else ""
+        return f"Watch({epochs} epoch{'s' * (epochs != 1)} watched{told})"
 
 
 class _Look:

@@ -17,7 +17,7 @@ from ..init import check, draw
 from ..kernels import gemm, part
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
-from ..validate import positive_count
+from ..validate import flag, positive_count
 from ._dense import example_gradients
 from ._dense.lower import FEW_OUTPUTS, Kernels, lower
 
@@ -50,6 +50,7 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         positive_count("Dense", "units", self.units)
         check("Dense", self.weights)
+        flag("Dense", "bias", self.bias)
 
     def outputs(self, p: int) -> int:
         return self.units

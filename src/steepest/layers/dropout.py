@@ -18,7 +18,7 @@ from ..emitter import Backward
 from ..kernels.random import squares
 from ..layer import Array, Layer
 from ..schedules import FlatCosine, Schedule
-from ..validate import fraction
+from ..validate import number_or_function
 
 if TYPE_CHECKING:
     from ..emitter import Emitter
@@ -43,8 +43,7 @@ class Dropout(Layer):
     rate: float | Schedule
 
     def __post_init__(self) -> None:
-        if not callable(self.rate):
-            fraction("Dropout", "rate", self.rate)
+        number_or_function("Dropout", "rate", self.rate, least=0, below=1)
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         """Emit forward and backward with one key; in a prediction, or at rate 0, nothing."""

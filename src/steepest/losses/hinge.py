@@ -53,6 +53,10 @@ class Hinge(Loss):
         """Return 1 where z > 0, and 0 elsewhere."""
         return (z > 0).astype(z.dtype)
 
+    def predict(self, z: Array) -> Array:
+        """Return the class of each row, (n,): 0 or 1, or of several outputs the largest one."""
+        return np.asarray(z[:, 0] > 0, np.int64) if z.shape[1] == 1 else z.argmax(axis=1)
+
     def onnx(self, g: OnnxGraph) -> str:
         return g.cast(g.op("Greater", g.x, g.constant(0)), np.float32)
 

@@ -56,6 +56,16 @@ class Logistic(Loss):
         p: Array = np.where(z < 0, e, np.ones_like(e)) / (1 + e)
         return p
 
+    def predict(self, z: Array) -> Array:
+        """Return 1 where the probability is above a half, else 0; (n,) of one label, or (n, k)."""
+        said = (z > 0).astype(np.int64)
+        return said[:, 0] if said.shape[1] == 1 else said
+
+    def probabilities(self, z: Array) -> Array:
+        """Return (n, 2) for one label: of 0 and of 1; for k labels (n, k): of each."""
+        p = self.mean(z)
+        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+
     def onnx(self, g: OnnxGraph) -> str:
         return g.op("Sigmoid", g.x)
 

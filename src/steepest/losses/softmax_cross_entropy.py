@@ -78,6 +78,14 @@ class SoftmaxCrossEntropy(Loss):
         e = np.exp(turned - turned.max(axis=0))
         return np.ascontiguousarray((e / e.sum(axis=0)).T)
 
+    def predict(self, z: Array) -> Array:
+        """Return the most probable class of each row, (n,)."""
+        return np.asarray(z.argmax(axis=1))
+
+    def probabilities(self, z: Array) -> Array:
+        """Return softmax(z), (n, classes)."""
+        return self.mean(z)
+
     def onnx(self, g: OnnxGraph) -> str:
         return g.op("Softmax", g.x, axis=1)
 

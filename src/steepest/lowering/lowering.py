@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.gemm import gemm_address
+from ..contract import kernel_fault
 from ..emitter import Backward
 from ..engine import driver
 from ..engine.arena import Arena
@@ -140,7 +141,10 @@ class Lowering:
                 f"{label}: can't take CSR input; begin the network with Dense, or give a dense X"
             )
         with _Scope(self, path, label):
-            y, backward = layer.lower(self, x)
+            lowered = layer.lower(self, x)
+            if not isinstance(lowered, tuple) or len(lowered) != 2:
+                raise self._error(f"lower must return (y, backward), got {lowered!r}")
+            y, backward = lowered
 
         def scoped(dy: Buffer, wants_dx: bool) -> Buffer | None:
             with _Scope(self, path, label):
@@ -296,6 +300,9 @@ class Lowering:
         flops: int,
         nbytes: int | None,
     ) -> Instruction:
+        fault = kernel_fault(function)
+        if fault:
+            raise self._error(fault)
         operands: dict[str, Any] = {}
         wanted = inspect.signature(function).parameters
         if "rows" in wanted and "units" in wanted:
@@ -319,9 +326,9 @@ class Lowering:
             return Constant(value)
         if name == "rows":
             return self.share(self.n)
-        if name == "units":
+        if name == "units" and "y" in names:
             return self.share(names["y"].shape[1], 16)
-        if name == "inputs":
+        if name == "inputs" and "x" in names:
             return self.share(names["x"].shape[1], 16)
         if name in ("thread", "threads"):
             return Special(name)
@@ -332,13 +339,13 @@ class Lowering:
         if name == "blas":
             # One product for all batches of a prediction: a row's does not depend on its place.
             return Constant(gemm_address(self._matmul_dtype, self.n if self.training else 1))
-        if name == "alpha":
-            assert self._target is not None
+        if name == "alpha" and self._target is not None:
             return self._target.alpha
         known = ", ".join(sorted({*names, *_PROVIDED}))
-        raise InputError(
-            f"{self._layer}: {kernel} asks for {name!r}, which nobody provides; there are {known}"
-        )
+        raise self._error(f"{kernel} asks for {name!r}, which nobody provides; there are {known}")
+
+    def _error(self, fault: str) -> InputError:
+        return InputError(f"{self._layer}: {fault}" if self._layer else fault)
 
     def _rectangle(self, names: Mapping[str, Any], *, backward: bool) -> dict[str, Share | Whole]:
         """Return this thread's rectangle of entries: some of the rows with all units, or all rows

@@ -32,14 +32,15 @@ class ScheduledValues:
 
     Attributes
     ----------
-    total : int
-        The number of steps that schedules stretch over if they don't say so themselves.
+    total : int or None
+        The number of steps that schedules stretch over if they don't say so themselves; None if
+        nobody knows.
     """
 
     def __init__(self, arena: Arena, begin: Buffer, chunk: int) -> None:
         self._arena, self._begin, self._chunk = arena, begin, chunk
         self._tables: dict[tuple[Schedule, float], tuple[Buffer, Buffer]] = {}
-        self.total = 1
+        self.total: int | None = 1
 
     def lower(self, low: Emitter, schedule: Schedule, below: float) -> Buffer:
         """Emit what reads the value of the current step; return where that lies.
@@ -65,7 +66,8 @@ class ScheduledValues:
         """Write the values of the steps of a chunk."""
         steps = np.arange(first, first + size)
         for (schedule, below), (table, _) in self._tables.items():
-            table.array[:size] = values_of(for_steps(schedule, self.total), steps, below)
+            known = schedule if self.total is None else for_steps(schedule, self.total)
+            table.array[:size] = values_of(known, steps, below)
 
 
 def follow(step, t0, table, value):  # type: ignore[no-untyped-def]

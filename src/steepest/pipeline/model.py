@@ -11,22 +11,22 @@ They are read without running any code from them; `steepest.saved` reads and wri
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelError
+from ..errors import InputError, ModelError, TableWarning
 from ..losses import Hinge, Quantile
 from ..plugins import Plugin, use
 from ..saved.card import card
-from ..saved.folder import CARD, check_place, find_folder, mark, write_folder
+from ..saved.folder import CARD, check_place, read_whole, replace
 from ..saved.record import Parts, pack, unpack
-from ..tables.door import open_table
-from ..tables.encoder import Counts, Encoder
+from ..tables.door import is_record, open_table
+from ..tables.encoder import Counts, Encoder, not_read
 from ..tables.task import Task
 from ..tables.values import column_of_values
 
@@ -44,9 +44,11 @@ Array = NDArray[Any]
 Path_ = str | os.PathLike[str]
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """From a table to predictions in the user's own labels or units.
+
+    `load` reads what ``steepest train`` wrote, or `save`.
 
     Attributes
     ----------
@@ -65,6 +67,19 @@ class Model:
     encoder: Encoder
     task: Task
     about: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Say what it predicts, from what, and how well it did in the test."""
+        scores = "".join(f", {k} {v:.4g}" for k, v in self.about.get("metrics", {}).items())
+        return (
+            f"Model({self.task.kind} of {self.task.name!r} from {len(self.encoder.columns)} "
+            f"columns, {self.network.theta.size:,} parameters{scores})"
+        )
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The classes in the order of `predict_proba`; none if it predicts a number."""
+        return tuple(self.task.classes)
 
     @property
     def has_probabilities(self) -> bool:
@@ -92,44 +107,103 @@ class Model:
 
     def predict(
         self,
-        table: Any,
+        X: Any,
         *,
         proba: bool = False,
         counts: Counts | None = None,
         threads: int | None = None,
-    ) -> pa.Table:
+    ) -> Any:
         """Predict every row of a table.
 
         Parameters
         ----------
-        table : table
-            Rows in any form that `steepest.tables.door.open_table` takes, with the columns that the
-            encoder uses. Missing, unparseable and unseen
-            values are all right.
+        X : pandas, Polars or Arrow table, mapping of columns, list of records, or one record
+            Any rows with the columns that the encoder uses. Missing, unparseable and unseen
+            values are all right. A record is a mapping of names to single values.
         proba : bool
-            Whether to add a column ``proba_CLASS`` for each class.
+            Of an Arrow table: whether to add a column ``proba_CLASS`` for each class. For all
+            others there is `predict_proba`.
         counts : Counter, optional
             Takes up how many values were odd (`steepest.tables.encoder.counts_text`).
         threads : int, optional
 
         Returns
         -------
-        pyarrow.Table
-            A column ``prediction``, or for quantiles ``quantile_LEVEL`` for each level; one row for
-            each row of the table, in order.
+        ndarray, one prediction, or pyarrow.Table
+            Labels or numbers, (n,), in the order of the rows; for quantiles (n, levels). Of one
+            record its prediction alone. Of an Arrow table an Arrow table: a column ``prediction``,
+            or for quantiles ``quantile_LEVEL`` for each level.
 
         Raises
         ------
         TableError
             If a column lacks.
+        InputError
+            If ``X`` is nothing of this kind.
         ModelError
             If probabilities are asked of a model that has none.
         """
         import pyarrow as pa
 
-        if proba and not self.has_probabilities:
+        if proba:
+            self._check_probabilities()
+        if isinstance(X, pa.Table):
+            return self._predict_table(X, proba, counts, threads)
+        if proba:
+            raise InputError("Model.predict: proba is for Arrow tables; call predict_proba(X)")
+        odd = Counts() if counts is None else counts
+        found = self.task.decode(self.outputs(X, odd, threads=threads))
+        if counts is None:
+            self._warn("predict", odd, len(found))
+        return found[0] if is_record(X) else found
+
+    def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
+        """Return how probable each class is, for every row.
+
+        Parameters
+        ----------
+        X : table or record
+            As of `predict`.
+        threads : int, optional
+
+        Returns
+        -------
+        ndarray, (n, classes), float64
+            In the order of `classes`. Of one record (classes,).
+
+        Raises
+        ------
+        TableError
+            If a column lacks.
+        InputError
+            If ``X`` is no table.
+        ModelError
+            If the model predicts a number, or was trained with hinge loss.
+        """
+        self._check_probabilities()
+        odd = Counts()
+        shares = _shares(self.outputs(X, odd, threads=threads))
+        self._warn("predict_proba", odd, len(shares))
+        return shares[0] if is_record(X) else shares
+
+    def _warn(self, method: str, odd: Counts, rows: int) -> None:
+        """Warn of the values of a table that could not be read."""
+        lines = not_read(self.encoder, odd, rows)
+        if lines:
+            text = "\n".join([f"Model.{method}:", *lines])
+            warnings.warn(text, TableWarning, stacklevel=3)
+
+    def _check_probabilities(self) -> None:
+        if not self.has_probabilities:
             why = "predicts a number" if self.task.is_regression else "was trained with hinge loss"
             raise ModelError(f"this model has no probabilities: it {why}")
+
+    def _predict_table(
+        self, table: pa.Table, proba: bool, counts: Counts | None, threads: int | None
+    ) -> pa.Table:
+        """Return the predictions for an Arrow table as one."""
+        import pyarrow as pa
+
         outputs = self.outputs(table, counts, threads=threads)
         if isinstance(self.loss, Quantile):
             found = self.task.decode(outputs).reshape(len(outputs), -1)
@@ -137,9 +211,7 @@ class Model:
             return pa.table(list(map(pa.array, found.T)), names)
         columns = {"prediction": column_of_values("prediction", self.task.decode(outputs))}
         if proba:
-            shares = outputs.astype(np.float64)
-            if shares.shape[1] == 1:
-                shares = np.hstack([1 - shares, shares])
+            shares = _shares(outputs)
             for k, label in enumerate(self.task.classes):
                 columns[f"proba_{label}"] = pa.array(shares[:, k])
         return pa.table(columns)
@@ -155,13 +227,9 @@ class Model:
         ModelError
             If there is something else in that place, or it can't be written.
         """
-        place = check_place(path)
         parts = Parts(self.network, self.loss, self.encoder, self.task, self.about)
-        contents = {**pack(parts), CARD: card(parts).encode()}
-        try:
-            write_folder(place, contents)
-        except OSError as error:
-            raise ModelError(f"can't write {place}: {error.strerror or error}") from error
+        check_place(path)  # before the work
+        replace(path, {**pack(parts), CARD: card(parts).encode()})
 
     @classmethod
     def load(cls, path: Path_, *, plugins: Iterable[Plugin] = ()) -> Self:
@@ -185,17 +253,13 @@ class Model:
             If the model needs a plugin that was not given, or one can't be imported.
         """
         use(*plugins)
-        place = Path(path).absolute()
-        try:
-            while True:
-                before = mark(place)
-                try:
-                    return cls(*unpack(find_folder(place)))
-                except ModelError:
-                    if mark(place) == before:  # else a save has just replaced the folder
-                        raise
-        except OSError as error:
-            raise ModelError(f"{place} can't be read: {error.strerror or error}") from error
+        return cls(*read_whole(path, unpack))
+
+
+def _shares(outputs: Array) -> Array:
+    """Return the probabilities of all classes, (n, classes), of those that a loss is about."""
+    shares = outputs.astype(np.float64)
+    return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
 
 
 def _table(X: Any) -> pa.Table:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..rule import Array, Rule
 from ..schedules import Schedule
-from ..validate import number
+from ..validate import flag, number
 
 __all__ = ["Adam"]
 
@@ -50,6 +50,7 @@ class Adam(Rule):
         number(type(self).__name__, "beta1", self.beta1, least=0, below=1)
         number(type(self).__name__, "beta2", self.beta2, least=0, below=1)
         number(type(self).__name__, "eps", self.eps, above=0)
+        flag(type(self).__name__, "epsilon_hat", self.epsilon_hat)
 
     @property
     def slots(self) -> tuple[str, ...]:

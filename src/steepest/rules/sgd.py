@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ..errors import InputError
 from ..rule import Array, Rule
 from ..schedules import Schedule
-from ..validate import number
+from ..validate import flag, number
 
 __all__ = ["SGD"]
 
@@ -40,6 +40,7 @@ class SGD(Rule):
     def __post_init__(self) -> None:
         super().__post_init__()
         number("SGD", "momentum", self.momentum, least=0, most=1)
+        flag("SGD", "nesterov", self.nesterov)
         if self.nesterov and self.momentum == 0:
             raise InputError("SGD: nesterov needs a momentum above 0")
 

@@ -12,9 +12,9 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ModelError
 from ..records import MOST_BYTES
@@ -32,6 +32,7 @@ __all__ = [
     "CARD",
     "ENCODER",
     "FORMAT",
+    "NETWORK_FORMAT",
     "RECORD",
     "THETA",
     "check_place",
@@ -39,12 +40,16 @@ __all__ = [
     "find_folder",
     "mark",
     "read_file",
+    "read_whole",
+    "replace",
     "write_folder",
 ]
 
-FORMAT = "steepest model"
+FORMAT, NETWORK_FORMAT = "steepest model", "steepest network"
 RECORD, THETA, ENCODER = "model.json", "theta.safetensors", "encoder.safetensors"
 CARD = "README.md"
+
+Found = TypeVar("Found")
 
 _FILES = (RECORD, THETA, ENCODER, CARD)
 
@@ -92,7 +97,8 @@ def _is_model(place: Path) -> bool:
         names = {path.name for path in place.iterdir()}
         if place.is_symlink() or RECORD not in names or not names <= set(_FILES):
             return False
-        return f'"format": "{FORMAT}"'.encode() in read_plain(place / RECORD, MOST_BYTES)[:200]
+        head = read_plain(place / RECORD, MOST_BYTES)[:200]
+        return any(f'"format": "{name}"'.encode() in head for name in (FORMAT, NETWORK_FORMAT))
     except OSError:
         return False
 
@@ -115,6 +121,42 @@ def write_folder(place: Path, contents: Mapping[str, bytes]) -> None:
         elif not exchange(part.path, place):
             _exchange_by_two_steps(part.path, place)
         sync_folder(place.parent)
+
+
+def replace(path: str | os.PathLike[str], contents: Mapping[str, bytes]) -> None:
+    """Write a folder whole or not at all, in the stead of a model that is there.
+
+    Raises
+    ------
+    ModelError
+        If there is something else in that place, or it can't be written.
+    """
+    place = check_place(path)
+    try:
+        write_folder(place, contents)
+    except OSError as error:
+        raise ModelError(f"can't write {place}: {error.strerror or error}") from error
+
+
+def read_whole(path: str | os.PathLike[str], read: Callable[[Path], Found]) -> Found:
+    """Return what ``read`` makes of a folder, again if a save has replaced it meanwhile.
+
+    Raises
+    ------
+    ModelError
+        If it can't be read.
+    """
+    place = Path(path).absolute()
+    try:
+        while True:
+            before = mark(place)
+            try:
+                return read(find_folder(place))
+            except ModelError:
+                if mark(place) == before:  # else a save has just replaced the folder
+                    raise
+    except OSError as error:
+        raise ModelError(f"{place} can't be read: {error.strerror or error}") from error
 
 
 def find_folder(path: str | os.PathLike[str]) -> Path:

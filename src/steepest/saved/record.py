@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelError, PluginError, SteepestError
+from ..errors import InputError, ModelError, PluginError, SteepestError
 from ..loss import Loss
 from ..network import Network
 from ..records import MOST_BYTES, fits, parse
@@ -25,14 +25,15 @@ from ..system.memory import physical_memory
 from ..tables.encoder import Encoder
 from ..tables.task import Task
 from .config import from_config, to_config
-from .folder import ENCODER, FORMAT, RECORD, THETA, digest, read_file
+from .folder import ENCODER, FORMAT, NETWORK_FORMAT, RECORD, THETA, digest, read_file
 from .migrate import SCHEMA, migrate
 from .size import check_size
 
-__all__ = ["Parts", "pack", "unpack"]
+__all__ = ["Parts", "pack", "pack_network", "read_format", "unpack", "unpack_network"]
 
 Array = NDArray[Any]
 
+_NETWORK_SCHEMA = 1
 _HEADER = 1 << 24  # the longest header of a safetensors file
 
 _ABOUT: dict[str, Any] = {
@@ -68,23 +69,14 @@ def pack(parts: Parts) -> dict[str, bytes]:
     """
     from safetensors.numpy import save
 
-    network = parts.network
-    if network.inputs is None:
-        raise ModelError("the network has not met any data yet: train it, or build it, first")
-    check_size(network.layer, network.inputs)
+    described, theta = _pack_network(parts.network)
     encoder, arrays = _pack_encoder(parts.encoder.to_dict())
-    theta = {name: np.ascontiguousarray(view) for name, view in network.parameters.items()}
-    files = {THETA: save(theta), ENCODER: save(arrays)}
+    files = {THETA: theta, ENCODER: save(arrays)}
     about = {key: _finite(value) for key, value in parts.about.items() if key != "versions"}
     record = {
         "format": FORMAT,
         "schema": SCHEMA,
-        "network": {
-            "layers": to_config(network.layer)["layers"],
-            "inputs": network.inputs,
-            "dtype": network.dtype,
-            "seed": network.seed,
-        },
+        "network": described,
         "loss": to_config(parts.loss),
         "task": parts.task.to_dict(),
         "encoder": encoder,
@@ -92,12 +84,63 @@ def pack(parts: Parts) -> dict[str, bytes]:
         "versions": parts.about.get("versions") or _versions(),
         "files": {name: digest(content) for name, content in files.items()},
     }
+    return {RECORD: _text(record), **files}
+
+
+def pack_network(network: Network) -> dict[str, bytes]:
+    """Return the files of the folder of a network alone.
+
+    Raises
+    ------
+    ModelError
+        If it is not built, or a part can't be written: a user's own class, a function.
+    """
+    described, theta = _pack_network(network)
+    record = {
+        "format": NETWORK_FORMAT,
+        "schema": _NETWORK_SCHEMA,
+        "network": described,
+        "versions": _versions(),
+        "files": {THETA: digest(theta)},
+    }
+    return {RECORD: _text(record), THETA: theta}
+
+
+def _pack_network(network: Network) -> tuple[dict[str, Any], bytes]:
+    """Return what a record says of a network, and its parameters as a file."""
+    from safetensors.numpy import save
+
+    if network.inputs is None:
+        raise ModelError("the network has not met any data yet: train it, or build it, first")
+    check_size(network.layer, network.inputs)
+    described = {
+        "layers": to_config(network.layer)["layers"],
+        "inputs": network.inputs,
+        "dtype": network.dtype,
+        "seed": network.seed,
+    }
+    theta = {name: np.ascontiguousarray(view) for name, view in network.parameters.items()}
+    return described, save(theta)
+
+
+def _text(record: Mapping[str, Any]) -> bytes:
     try:
         text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         parse(text)
     except (TypeError, ValueError) as error:
         raise ModelError(f"this model can't be written: {error}") from error
-    return {RECORD: text, **files}
+    return text
+
+
+def read_format(place: Path) -> str:
+    """Return what the record of a folder says it describes: a model, or a network alone.
+
+    Raises
+    ------
+    ModelError
+        If there is none, it is damaged, or it is of neither.
+    """
+    return str(_read_record(place, (FORMAT, NETWORK_FORMAT))["format"])
 
 
 def unpack(place: Path) -> Parts:
@@ -109,23 +152,14 @@ def unpack(place: Path) -> Parts:
         If a file lacks, is damaged, or is of a later version.
     """
     file = place / RECORD
-    record = _read_record(place)
+    record = _read_record(place, (FORMAT,))
     try:
         record = migrate(record)
         files = record["files"]
         if not fits(files, Mapping[str, Mapping[str, Any]]):
             raise ModelError("files must say what it knows of each file")
         encoder = _unpack_encoder(record["encoder"], place, files)
-        described = record["network"]
-        layers = [from_config(layer, "layer") for layer in described["layers"]]
-        inputs, seed = described["inputs"], described["seed"]
-        if not (fits(inputs, int) and fits(seed, int) and seed >= 0):
-            raise ModelError(f"network: inputs {inputs!r} and seed {seed!r} must be whole numbers")
-        if described["dtype"] not in ("float32", "float64"):
-            raise ModelError(
-                f"network: dtype must be float32 or float64, not {described['dtype']!r}"
-            )
-        network = Network(*layers, dtype=described["dtype"], seed=seed)
+        network, inputs = _unpack_network(record["network"])
         loss = from_config(record["loss"], "loss")
         task = Task.from_dict(record["task"])
         if not fits(record["versions"], Mapping[str, str]):
@@ -138,23 +172,76 @@ def unpack(place: Path) -> Parts:
                 f"{encoder.width} and the task and the loss want {outputs}"
             )
         shapes = check_size(network.layer, inputs)
-    except KeyError as error:
-        raise ModelError(f"{file} is damaged: it lacks {error}") from error
     except PluginError:
         raise
-    except (SteepestError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{file} is damaged: {error}") from error
-    theta = _read_arrays(place, THETA, files, shapes, np.dtype(network.dtype))
-    try:
-        network.build(inputs)
-    except MemoryError as error:
-        raise ModelError(f"{file}: the network does not fit into memory") from error
-    for name, array in theta.items():
-        network.parameters[name][...] = array
+    except _DAMAGE as error:
+        raise _damaged(file, error) from error
+    _read_theta(network, inputs, place, files, shapes)
     return Parts(network, loss, encoder, task, about)
 
 
-def _read_record(place: Path) -> dict[str, Any]:
+def unpack_network(place: Path) -> Network:
+    """Return the network that the files of a folder describe.
+
+    Raises
+    ------
+    ModelError
+        If a file lacks, is damaged, or is of a later version.
+    """
+    file = place / RECORD
+    record = _read_record(place, (NETWORK_FORMAT,))
+    try:
+        if record["schema"] != _NETWORK_SCHEMA:
+            raise ModelError(
+                f"it is of schema {record['schema']!r}, this Steepest reads {_NETWORK_SCHEMA}; "
+                "upgrade it"
+            )
+        files = record["files"]
+        if not fits(files, Mapping[str, Mapping[str, Any]]) or THETA not in files:
+            raise ModelError(f"files must say what it knows of {THETA}")
+        network, inputs = _unpack_network(record["network"])
+        shapes = check_size(network.layer, inputs)
+    except PluginError:
+        raise
+    except _DAMAGE as error:
+        raise _damaged(file, error) from error
+    _read_theta(network, inputs, place, files, shapes)
+    return network
+
+
+def _unpack_network(described: Any) -> tuple[Network, int]:
+    """Return the network that a record describes, not built, and the width of its input."""
+    layers = [from_config(layer, "layer") for layer in described["layers"]]
+    inputs, seed = described["inputs"], described["seed"]
+    if not (fits(inputs, int) and fits(seed, int) and seed >= 0):
+        raise ModelError(f"network: inputs {inputs!r} and seed {seed!r} must be whole numbers")
+    if described["dtype"] not in ("float32", "float64"):
+        raise ModelError(f"network: dtype must be float32 or float64, not {described['dtype']!r}")
+    return Network(*layers, dtype=described["dtype"], seed=seed), inputs
+
+
+_DAMAGE = (SteepestError, KeyError, TypeError, ValueError, AttributeError)
+
+
+def _damaged(file: Path, error: Exception) -> ModelError:
+    what = f"it lacks {error}" if isinstance(error, KeyError) else error
+    return ModelError(f"{file} is damaged: {what}")
+
+
+def _read_theta(
+    network: Network, inputs: int, place: Path, files: Any, shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Build a network, and give it the parameters of the folder."""
+    theta = _read_arrays(place, THETA, files, shapes, np.dtype(network.dtype))
+    try:
+        network.build(inputs)
+    except (MemoryError, InputError) as error:
+        raise ModelError(f"{place / RECORD}: the network does not fit into memory") from error
+    for name, array in theta.items():
+        network.parameters[name][...] = array
+
+
+def _read_record(place: Path, formats: Sequence[str]) -> dict[str, Any]:
     if not place.exists():
         raise ModelError(f"{place} does not exist")
     if not place.is_dir():
@@ -164,8 +251,11 @@ def _read_record(place: Path) -> dict[str, Any]:
         record = parse(content)
     except ValueError as error:
         raise ModelError(f"{place / RECORD} is truncated or damaged: {error}") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
+    if not isinstance(record, dict) or record.get("format") not in (FORMAT, NETWORK_FORMAT):
         raise ModelError(f"{place / RECORD} does not describe a Steepest model")
+    if record["format"] not in formats:
+        what = str(record["format"]).removeprefix("steepest ")
+        raise ModelError(f"{place} holds a {what} alone; steepest.load returns it, from Python")
     return record
 
 

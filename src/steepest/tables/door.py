@@ -19,7 +19,7 @@ from ..errors import ColumnTypeError, InputError, TableError
 from .layouts import is_known, lay_out
 from .values import column_of_values
 
-__all__ = ["check_column", "index_columns", "is_table", "lay_out_table", "open_table"]
+__all__ = ["check_column", "index_columns", "is_record", "is_table", "lay_out_table", "open_table"]
 
 _REFUSED = b"steepest refuses"
 
@@ -166,9 +166,14 @@ def _pandas(table: pa.Table, key: str) -> list[Any]:
 
 def _of_columns(X: Mapping[Any, Any]) -> pa.Table:
     values = list(X.values())
-    if values and all(_is_scalar(value) for value in values):
+    if is_record(X):
         values = [[value] for value in values]
     return _table(list(map(str, X)), values)
+
+
+def is_record(X: Any) -> bool:
+    """Say whether this is one row: a mapping of names to single values."""
+    return isinstance(X, Mapping) and len(X) > 0 and all(map(_is_scalar, X.values()))
 
 
 def _is_scalar(value: Any) -> bool:

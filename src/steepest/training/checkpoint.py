@@ -39,7 +39,8 @@ from ..records import fits, parse
 from ..settings import Setting
 from ..system.files import is_plain, read_plain, remove_parts, write_durably
 from ..system.memory import physical_memory
-from ..validate import one_of
+from ..validate import folder as check_folder
+from ..validate import function, one_of
 
 __all__ = ["Checkpoint", "State", "check_arrays", "fingerprint"]
 
@@ -155,6 +156,9 @@ class Checkpoint:
                 f"'30 seconds', got {every!r}"
             )
         one_of("Checkpoint", "on_fault", on_fault, _FAULTS)
+        check_folder("Checkpoint", "folder", folder)
+        if report is not None:
+            function("Checkpoint", "report", report)
         self.folder, self.every, self.on_fault = Path(folder), every, on_fault
         self._count, self._unit = count, unit
         self._report = report or (lambda text: warnings.warn(text, stacklevel=2))

@@ -123,7 +123,10 @@ class ChunkedRun:
 
     def evaluate(self) -> dict[str, float]:
         """Evaluate the validation set."""
-        return self.validation.evaluate(self._yield_to_signals) if self.validation else {}
+        if self.validation is None:
+            return {}
+        loss, metrics = self.validation.evaluate(self._yield_to_signals)
+        return {"validation_loss": loss, **metrics}
 
     def stop(self) -> bool:
         """Tell the callbacks, save a checkpoint if one is due, let Ctrl-C have its way."""

@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..printing import aligned_table, shortened
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 __all__ = ["EpochLosses", "History"]
 
 Array = NDArray[Any]
 
 
-class History:
-    """Losses and metrics, one row an epoch.
+_SHOWN = 24  # rows that are printed
+
+
+class History(Sequence[dict[str, float]]):
+    """Losses and metrics: a sequence of rows, one an epoch, with columns by name.
 
     Columns: ``epoch`` (from 1), ``step`` (steps so far), ``loss`` (the objective's average over
     the epoch, as training went), ``lr`` (of the epoch's last step), ``seconds`` (since the fit
     began), and with a validation set ``validation_loss`` and one column a metric.
 
+    Attributes
+    ----------
+    rows : list of dict
+        The rows themselves.
+
     Examples
     --------
     >>> history = History()
     >>> history.append(epoch=1, step=10, loss=0.5)
+    >>> history.append(epoch=2, step=20, loss=0.25)
     >>> history["loss"]
-    array([0.5])
+    array([0.5 , 0.25])
+    >>> history[-1]
+    {'epoch': 2, 'step': 20, 'loss': 0.25}
+    >>> history
+    History(2 epochs, loss 0.5 to 0.25)
     """
 
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
+    def __init__(self, rows: Sequence[dict[str, float]] = ()) -> None:
+        self.rows: list[dict[str, float]] = list(rows)
 
     def append(self, **row: float) -> None:
         """Add a row."""
@@ -40,10 +60,25 @@ class History:
         """The names of the columns."""
         return list(dict.fromkeys(name for row in self.rows for name in row))
 
-    def __getitem__(self, column: str) -> Array:
-        if column not in self.columns:
-            raise KeyError(f"no column {column!r}; there are {', '.join(self.columns)}")
-        return np.array([row.get(column, np.nan) for row in self.rows])
+    @overload
+    def __getitem__(self, key: str) -> Array: ...
+    @overload
+    def __getitem__(self, key: int) -> dict[str, float]: ...
+    @overload
+    def __getitem__(self, key: slice) -> History: ...
+    def __getitem__(self, key: str | int | slice) -> Array | dict[str, float] | History:
+        """Return a column by its name, a row by its number, or some rows as a history."""
+        if isinstance(key, slice):
+            return History(self.rows[key])
+        if not isinstance(key, str):
+            return self.rows[key]
+        if key not in self.columns:
+            raise KeyError(f"no column {key!r}; there are {', '.join(self.columns)}")
+        return np.array([row.get(key, np.nan) for row in self.rows])
+
+    def __contains__(self, key: object) -> bool:
+        """Say whether there is a column of this name, or a row like this."""
+        return key in self.columns if isinstance(key, str) else key in self.rows
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,19 +87,58 @@ class History:
         return iter(self.rows)
 
     def to_dict(self) -> dict[str, list[float]]:
-        """Return the columns as lists, ready for ``pandas.DataFrame`` or ``pyarrow.table``."""
+        """Return the columns as lists, ready for ``pyarrow.table``."""
         return {column: self[column].tolist() for column in self.columns}
 
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows as a data frame of pandas, which must be installed.
+
+        Raises
+        ------
+        InputError
+            If it is not.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise _lacks("pandas") from error
+        return pd.DataFrame(self.to_dict())
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return the rows as a data frame of Polars, which must be installed.
+
+        Raises
+        ------
+        InputError
+            If it is not.
+        """
+        try:
+            import polars as pl
+        except ImportError as error:
+            raise _lacks("polars") from error
+        return pl.DataFrame(self.to_dict())
+
     def __str__(self) -> str:
+        """Return the rows as a table; of many, the first and the last ones."""
         columns = self.columns
-        cells = [columns] + [
-            [f"{row.get(c, np.nan):.6g}" if c in row else "" for c in columns] for row in self.rows
-        ]
-        widths = [max(len(line[k]) for line in cells) for k in range(len(columns))]
-        return "\n".join(
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in cells
-        )
+        lines = [[f"{row[c]:.6g}" if c in row else "" for c in columns] for row in self.rows]
+        return aligned_table([columns, *shortened(lines, _SHOWN)])
+
+    def __repr__(self) -> str:
+        """Say how many epochs there are, and from where to where the losses went."""
+        text = f"{len(self)} epoch{'s' * (len(self) != 1)}"
+        for name in ("loss", "validation_loss"):
+            values = [row[name] for row in self.rows if name in row]
+            if values:
+                text += f", {name} {values[0]:.4g} to {values[-1]:.4g}"
+        return f"History({text})"
+
+
+def _lacks(package: str) -> InputError:
+    return InputError(
+        f"History.to_{package}: {package} is not installed; pip install {package}, or take "
+        "to_dict()"
+    )
 
 
 class EpochLosses:

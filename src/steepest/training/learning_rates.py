@@ -20,11 +20,11 @@ Rates = Callable[[Array, Monitored], Array]
 """Gives the learning rates of the steps of these numbers."""
 
 
-def rates_of(lr: float | Schedule, total: int) -> Rates:
-    """Return the learning rates of a fit whose last step is number ``total`` - 1."""
+def rates_of(lr: float | Schedule, total: int | None) -> Rates:
+    """Return the learning rates of a fit whose last step is number ``total`` - 1, if known."""
     if not callable(lr):
         return lambda steps, _: np.full(steps.size, lr)
-    schedule = for_steps(lr, total)
+    schedule = lr if total is None else for_steps(lr, total)
 
     def rates(steps: Array, monitored: Monitored) -> Array:
         found = values_of(schedule, steps)

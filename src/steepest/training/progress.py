@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..network import Network
     from .run import TrainingRun
 
-__all__ = ["Callback", "Progress", "ask"]
+__all__ = ["Callback", "Progress", "ask", "checked_callbacks"]
 
 
 @dataclass
@@ -54,6 +56,20 @@ class Progress:
 
 
 Callback = Callable[[Progress], object]
+
+
+def checked_callbacks(where: str, callbacks: Any) -> tuple[Callback, ...]:
+    """Return callbacks in a tuple; raise `InputError` if one can't be called."""
+    found = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
+    for callback in found:
+        if not callable(callback):
+            raise InputError(
+                f"{where}: callbacks must be functions of a Progress, got {callback!r}"
+            )
+        if isinstance(callback, type):
+            name = callback.__name__
+            raise InputError(f"{where}: callbacks has the class {name}; make one: {name}()")
+    return found
 
 
 def ask(callbacks: Iterable[Callback], progress: Progress) -> bool:

@@ -16,7 +16,7 @@ from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer
 from ..engine.pipelining import Seam, pipeline
-from ..engine.program import Program
+from ..engine.program import Program, assemble
 from ..lowering.batches import Batches
 from ..lowering.lowering import Lowering
 from ..network import Network
@@ -101,8 +101,7 @@ class TrainingRun:
         self._arena.allocate()
         self._board.epoch.array[0] = self._first
         self.engine = Engine(self.whole, self.short, self.per_epoch, self._control, pipelined)
-        for program in self.engine.programs:
-            program.assemble()
+        assemble(self.engine.programs)
 
     def _program(self, n: int) -> tuple[Program, Seam | None]:
         """Return the step on ``n`` examples, and where it can be pipelined."""
@@ -135,8 +134,15 @@ class TrainingRun:
         """The number of the next step."""
         return int(self._board.step.array)
 
-    def stretch(self, total: int) -> None:
-        """Have schedules that don't say over how many steps they stretch, stretch over these."""
+    @step.setter
+    def step(self, number: int) -> None:
+        self._board.step.array[()] = number
+
+    def stretch(self, total: int | None) -> None:
+        """Have schedules that don't say over how many steps they stretch, stretch over these.
+
+        None if nobody knows how many there are.
+        """
         self._board.scheduled.total = total
 
     def rows(self, step: int) -> int:

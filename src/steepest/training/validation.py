@@ -32,6 +32,8 @@ class Validation:
         Prepared inputs, targets and weights.
     metrics : mapping of str to callable
     threads : int, optional
+    where : str
+        What to begin a warning with.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Validation:
         data: tuple[Any, Array, Array],
         metrics: Mapping[str, Metric],
         threads: int | None,
+        where: str = "Trainer.fit",
     ) -> None:
+        self._where = where
         self._loss, self._data, self._metrics = loss, data, metrics
         self._predictor = Predictor(network.built, 512, threads, loss)
 
-    def evaluate(self, between: Callable[[], None]) -> dict[str, float]:
-        """Return the loss and the metrics; call ``between`` now and then."""
+    def evaluate(self, between: Callable[[], None] | None = None) -> tuple[float, dict[str, float]]:
+        """Return the loss, and the metrics by name; call ``between`` now and then."""
         X, y, w = self._data
         outputs, losses = [], []
         for start in range(0, len(y), _AT_ONCE):
@@ -54,17 +58,18 @@ class Validation:
             z, loss = self._predictor.evaluate(X[part], y[part], w[part])
             outputs.append(z)
             losses.append(loss * len(z))
-            between()
+            if between is not None:
+                between()
         z, loss = np.concatenate(outputs), sum(losses) / len(y)
         if not np.isfinite(loss):
-            _warn_of_overflow(z)
+            _warn_of_overflow(z, self._where)
         prediction = self._loss.mean(z)
         found = {name: float(metric(y, prediction)) for name, metric in self._metrics.items()}
-        return {"validation_loss": loss, **found}
+        return float(loss), found
 
 
-def _warn_of_overflow(z: Array) -> None:
+def _warn_of_overflow(z: Array, where: str) -> None:
     odd = np.flatnonzero(~np.isfinite(z).all(axis=1))
     what = f"the outputs for its row {odd[0]} are not" if len(odd) else "the outputs are"
-    text = f"Trainer.fit: the validation loss is not finite; {what}; is the data out of scale?"
+    text = f"{where}: the loss on held-out rows is not finite; {what}; is the data out of scale?"
     warnings.warn(text, RuntimeWarning, stacklevel=2)

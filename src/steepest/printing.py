@@ -1,0 +1,42 @@
+"""Tables of text: what is printed of networks, histories and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+__all__ = ["aligned_table", "shortened", "shortened_text"]
+
+
+def aligned_table(rows: Iterable[Sequence[str]], left: int = 0) -> str:
+    """Return rows of cells as lines, in columns that are as wide as their longest cell.
+
+    Parameters
+    ----------
+    rows : iterable of sequence of str
+        The first one is the head; all are as long.
+    left : int
+        So many columns, the first ones, stand to the left; the others to the right.
+    """
+    cells = list(rows)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if c < left else cell.rjust(width)
+            for c, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
+
+
+def shortened(rows: Sequence[Sequence[str]], most: int) -> list[Sequence[str]]:
+    """Return at most ``most`` rows: of more, the first and the last ones around a row of dots."""
+    if len(rows) <= most:
+        return list(rows)
+    first = (most - 1) // 2
+    dots = ["…"] * len(rows[0])
+    return [*rows[:first], dots, *rows[len(rows) - (most - 1 - first) :]]
+
+
+def shortened_text(text: str, most: int | None) -> str:
+    """Return a text of at most ``most`` characters, if that is given; a longer one ends in dots."""
+    return text if most is None or len(text) <= most else f"{text[: most - 1]}…"
