@@ -84,13 +84,19 @@ class CallbackList:
         """Tell that an epoch has ended; return whether to stop."""
         self._show()
         stop = self.look(log)
-        return self._end(self._task) or stop
+        return self._end_epoch() or stop
 
     def close(self) -> None:
         """Tell that the fit has ended."""
         if self._bar is not None:
             self._bar.__exit__()
+        self._end_epoch()  # one that was broken off
         self._end(self._root)
+
+    def _end_epoch(self) -> bool:
+        """Tell that the task of the epoch has ended, once; return whether to stop."""
+        task, self._task = self._task, None
+        return self._end(task)
 
     def _end(self, task: Any) -> bool:
         """Tell that a task has ended, if there is one; return whether to stop."""

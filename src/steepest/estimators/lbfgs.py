@@ -74,7 +74,7 @@ class Objective:
         self, network: Network, loss: Loss, X: Any, y: Array, w: Array | None, alpha: float,
         threads: int | None,
     ) -> None:  # fmt: skip
-        n = X.shape[0]
+        self._network, n = network, X.shape[0]
         batch = min(_BATCH, n)
         weights = np.ones(n) if w is None else w
         starts = np.arange(0, n, batch)
@@ -100,6 +100,74 @@ class Objective:
                 total += float(losses @ shares)
         return total, self._gradient.astype(np.float64)
 
+    def shown(self, value: float, loss: Loss) -> float:
+        """Return what is shown for the value at the network's θ, by the loss that is shown."""
+        if not isinstance(loss, SquaredMean):
+            return value
+        declared = self._network.built.declared
+        parameters = self._network.parameters.items()
+        decaying = [A for name, A in parameters if declared[name].decays]
+        penalty = 0.5 * self.l2 * sum(float(np.vdot(A, A)) for A in decaying)
+        return (value - penalty) / self._network.outputs + penalty
+
+
+class _Iterations:
+    """Shows SciPy's iterations as epochs, and keeps ``fitted`` at the last point reached.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    settings : estimator
+    objective : Objective
+        Leaves the points that a line search tries in the network.
+    told : CallbackList
+
+    Attributes
+    ----------
+    log : FitLog
+    """
+
+    def __init__(
+        self, fitted: Fitted, settings: Any, objective: Objective, told: CallbackList
+    ) -> None:
+        self._fitted, self._verbose, self._told = fitted, settings.verbose, told
+        self._objective = objective
+        self._reached = fitted.network.theta.astype(np.float64)
+        self._searching = False
+        self.log = FitLog(settings.max_iter, [1], time_limit=settings.time_limit)
+        fitted.history, fitted.n_iter = self.log.history, 0
+
+    def evaluate(self, theta: Array) -> tuple[float, Array]:
+        """Evaluate the objective; an iteration begins with the first new point."""
+        if not self._searching and not np.array_equal(theta, self._reached):
+            self._searching = True
+            self._told.begin_epoch()
+        return self._objective(theta)
+
+    def end(self, intermediate_result: OptimizeResult) -> None:
+        """End an iteration: write it down, and tell; stop if somebody says so."""
+        log, self._searching = self.log, False
+        loss = self.reach(intermediate_result.x, float(intermediate_result.fun))
+        at = len(log.history) + 1
+        log.history.append(epoch=at, loss=loss, seconds=log.elapsed)
+        self._fitted.n_iter = at
+        if self._verbose:
+            print(f"Iteration {at}, loss = {loss:.8f}")
+        log.stopped = self._told.end_epoch(log) or log.is_late
+        if log.stopped:
+            raise StopIteration
+
+    def reach(self, theta: Array, value: float) -> float:
+        """Take up a point and the objective there; return what is shown for it."""
+        self._reached = theta.copy()
+        self.go_back()
+        self._fitted.last_loss = loss = self._objective.shown(value, self._fitted.loss)
+        return loss
+
+    def go_back(self) -> None:
+        """Put the last point reached into the network."""
+        self._fitted.network.theta[:] = self._reached
+
 
 def fit_lbfgs(fitted: Fitted, settings: Any, rows: Rows, told: CallbackList) -> None:
     """Minimise the objective over the parameters of ``fitted.network``.
@@ -107,7 +175,7 @@ def fit_lbfgs(fitted: Fitted, settings: Any, rows: Rows, told: CallbackList) -> 
     Parameters
     ----------
     fitted : Fitted
-        Is brought up to date at the end, but for its history.
+        Is brought up to date after every iteration.
     settings : estimator
         Its parameters.
     rows : Rows
@@ -121,35 +189,22 @@ def fit_lbfgs(fitted: Fitted, settings: Any, rows: Rows, told: CallbackList) -> 
     objective = Objective(
         network, minimised, rows.X, rows.targets, w, settings.alpha, settings.n_threads
     )
-    log = FitLog(settings.max_iter, [len(rows)], time_limit=settings.time_limit)
-    fitted.history = log.history
-
-    def iteration(intermediate_result: OptimizeResult) -> None:
-        network.theta[:] = intermediate_result.x
-        at, value = len(log.history) + 1, float(intermediate_result.fun)
-        log.history.append(epoch=at, loss=value, seconds=log.elapsed)
-        if settings.verbose:
-            print(f"Iteration {at}, loss = {value:.8f}")
-        log.stopped = told.end_epoch(log) or log.is_late
-        if log.stopped:
-            raise StopIteration
-        told.begin_epoch()
-
-    told.begin_epoch()
-    found = minimize(
-        objective, network.theta.astype(np.float64), method="L-BFGS-B", jac=True,
-        callback=iteration,
-        options={"maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol},
-    )  # fmt: skip
-    network.theta[:] = found.x
-    fitted.n_iter = min(int(found.nit), settings.max_iter)
-    fitted.last_loss = float(found.fun)
-    if isinstance(loss, SquaredMean):
-        declared = network.built.declared
-        decaying = [A for name, A in network.parameters.items() if declared[name].decays]
-        penalty = 0.5 * objective.l2 * sum(float(np.vdot(A, A)) for A in decaying)
-        fitted.last_loss = (fitted.last_loss - penalty) / network.outputs + penalty
-    if found.status != 0 and not log.stopped:
+    iterations = _Iterations(fitted, settings, objective, told)
+    try:
+        found = minimize(
+            iterations.evaluate, network.theta.astype(np.float64), method="L-BFGS-B", jac=True,
+            callback=iterations.end,
+            options={
+                "maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol
+            },
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        warnings.warn("Training was interrupted; the model is as it was then.", stacklevel=4)
+        return
+    finally:
+        iterations.go_back()
+    iterations.reach(found.x, float(found.fun))
+    if found.status != 0 and not iterations.log.stopped:
         warnings.warn(
             f"L-BFGS did not converge in {found.nit} iterations ({found.message}). Increase "
             "max_iter or max_fun, or scale the inputs to a common range.",
