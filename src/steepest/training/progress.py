@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ __all__ = ["Callback", "Progress", "ask", "checked_callbacks"]
 
 @dataclass
 class Progress:
-    """What a callback is told. Returning True from a callback ends the training.
+    """What a callback is told. One that returns True, or NumPy's, ends the training.
 
     Attributes
     ----------
@@ -75,4 +77,4 @@ def checked_callbacks(where: str, callbacks: Any) -> tuple[Callback, ...]:
 def ask(callbacks: Iterable[Callback], progress: Progress) -> bool:
     """Tell all callbacks; return whether one of them ends the training."""
     said = [callback(progress) for callback in callbacks]  # everyone is told
-    return any(answer is True for answer in said)
+    return any(isinstance(answer, bool | np.bool_) and bool(answer) for answer in said)
