@@ -228,6 +228,17 @@ def test_options_of_the_rule_against_numpy(name, threads):
     np.testing.assert_allclose(history["loss"], loss, rtol=1e-9)
 
 
+def test_factors_that_fit_no_parameter_are_refused_before_training(tmp_path):
+    tried = trainer(rule=Adam(factors={"*.b": 0.5, "layer0.*": 0.0}))
+    theta = tried.network.theta.copy()
+    with pytest.raises(InputError, match=r"Trainer\.fit: .*'layer0\.\*'; there are 0\.A, 0\.b"):
+        tried.fit(X, Y, epochs=1, checkpoint=tmp_path / "kept")
+    np.testing.assert_array_equal(tried.network.theta, theta)
+    assert tried.step == 0
+    assert not tried.slots
+    assert not (tmp_path / "kept").exists()
+
+
 def test_schedules_are_functions_of_the_step():
     history = trainer(rule=SGD(lr=Cosine(0.1, None)), batch=103).fit(X, Y, epochs=10)
     expected = Cosine(0.1, 10)(np.arange(10))

@@ -21,7 +21,8 @@ apply to the parameters that declare it: the matrices of dense layers, and no bi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import fnmatch
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -32,9 +33,15 @@ from .errors import InputError
 from .schedules import Schedule
 from .validate import flag, number, number_or_function
 
-__all__ = ["Rule"]
+__all__ = ["IfPresent", "Rule"]
 
 Array = NDArray[Any]
+
+_SHOWN = 12  # names of parameters in an error
+
+
+class IfPresent(dict[str, float]):
+    """Factors of a rule that is made before its network: a pattern need not fit anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +64,8 @@ class Rule:
         Clip each entry of the gradient to ± this.
     factors : mapping of str to float
         Factors of the learning rate by the names of parameters; patterns as of a shell, like
-        ``{"*.b": 0.1}``. The first that fits counts.
+        ``{"*.b": 0.1}``. The first that fits counts. A pattern that fits no parameter of the
+        network is an error when training begins.
     penalty_over_batch : bool
         Divide the penalties of a step by the rows of its batch, as scikit-learn's MLP does.
     """
@@ -96,6 +104,23 @@ class Rule:
             )
         for pattern, factor in self.factors.items():
             number(name, f"factor of {pattern!r}", factor, least=0)
+
+    def factor_of(self, name: str) -> float:
+        """Return the factor of the learning rate of a parameter."""
+        return next((f for key, f in self.factors.items() if fnmatch.fnmatch(name, key)), 1.0)
+
+    def check_factors(self, where: str, names: Collection[str]) -> None:
+        """Raise an `InputError` if a pattern of ``factors`` fits none of the parameters' names."""
+        if isinstance(self.factors, IfPresent):
+            return
+        for pattern in self.factors:
+            if not any(fnmatch.fnmatch(name, pattern) for name in names):
+                shown, more = list(names)[:_SHOWN], len(names) - _SHOWN
+                raise InputError(
+                    f"{where}: factors of {type(self).__name__}: no parameter is called "
+                    f"{pattern!r}; there are {', '.join(shown) or 'none'}"
+                    + (f" and {more} more" if more > 0 else "")
+                )
 
     @property
     def slots(self) -> tuple[str, ...]:

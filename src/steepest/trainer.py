@@ -218,8 +218,9 @@ class Trainer:
         Raises
         ------
         InputError
-            If the data don't fit the network, the loss or one another, or this trainer is being
-            fitted already, by another Python thread or a callback. Nothing is changed then.
+            If the data don't fit the network, the loss or one another, ``factors`` of the rule fit
+            no parameter, or this trainer is being fitted already, by another Python thread or a
+            callback. Nothing is changed then.
         DivergenceError
             If the loss or a parameter stops being finite. The network then holds the last finite
             parameters.
@@ -258,6 +259,7 @@ class Trainer:
         where = "Trainer.fit"
         X, y, weights, validation = data
         X, y, w = prepare(self.network, self.loss, X, y, weights, where)
+        self.rule.check_factors(where, self.network.parameters)
         X, y, w, held_out = self._hold_out(X, y, w, validation)
         _check_monitor(asked.monitor, asked.patience, list(asked.metrics), held_out is not None)
         if resume and kept is None:

@@ -8,7 +8,7 @@ import pytest
 from sklearn import neural_network
 from sklearn.datasets import load_iris
 
-from steepest import MLPClassifier
+from steepest import SGD, InputError, MLPClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -111,3 +111,16 @@ def test_weights_put_there_by_hand_are_trained_on():
     by_hand.set_params(learning_rate_init=1e-9).partial_fit(X, Y, classes=[0, 1, 2])
     assert by_hand.t_ == 150
     np.testing.assert_allclose(by_hand.coefs_[0], fitted.coefs_[0], atol=1e-6)
+
+
+def test_factors_that_fit_no_parameter_are_refused_before_anything_is_set():
+    frozen = SGD(lr=0.1, factors={"layer0.*": 0.0})
+    model = classifier(solver=frozen)
+    with pytest.raises(InputError, match=r"MLPClassifier: .*'layer0\.\*'; there are 0\.A, 0\.b"):
+        model.fit(X, Y)
+    assert not hasattr(model, "coefs_")
+    model.set_params(solver=SGD(lr=0.1, factors={"0.*": 0.0}), warm_start=True).fit(X, Y)
+    theta = model.network_.theta.copy()
+    with pytest.raises(InputError, match="layer0"):
+        model.set_params(solver=frozen).fit(X, Y)
+    np.testing.assert_array_equal(model.network_.theta, theta)

@@ -16,7 +16,7 @@ from steepest import rules
 from steepest.checking import catalogue
 from steepest.layer import Layer
 from steepest.loss import Loss
-from steepest.rule import Rule
+from steepest.rule import IfPresent, Rule
 from steepest.schedule import Schedule, for_steps
 from steepest.schedules import FlatCosine
 
@@ -190,7 +190,7 @@ def problems(draw: Callable[..., Any]) -> Problem:
         "l2": draw(st.sampled_from((0.0, 0.1))),
         "clip_norm": draw(st.sampled_from((None, 0.5))),
         "clip_value": draw(st.sampled_from((None, 0.1))),
-        "factors": draw(st.sampled_from(({}, {"*.b": 0.5, "0.*": 0.0}))),
+        "factors": draw(st.sampled_from(({}, IfPresent({"*.b": 0.5, "0.*": 0.0})))),
         "penalty_over_batch": draw(st.booleans()),
     }
     if draw(st.booleans()):

@@ -7,6 +7,7 @@ from formulas import RULES
 from helpers import run_kernel
 from steepest.checking import catalogue
 from steepest.errors import InputError
+from steepest.rule import IfPresent
 from steepest.rules import SGD, Adagrad, Adam, AdamW, RMSprop
 from steepest.rules.blocks import BLOCK, block_count
 from steepest.rules.clip import block_norms, clip_norm, clip_value
@@ -213,3 +214,19 @@ def test_decay_in_float32_is_right_on_average(compiled):
     before = theta.astype(np.float64)
     run_kernel(decay, "float32", compiled, theta=theta, eta=1e-3, weight_decay=1e-2)
     np.testing.assert_allclose(np.mean(1 - theta / before), 1e-5, rtol=5e-4)
+
+
+def test_the_first_factor_that_fits_counts():
+    rule = SGD(factors={"*.b": 0.5, "0.*": 0.0})
+    assert [rule.factor_of(name) for name in ("0.A", "0.b", "2.A")] == [0.0, 0.5, 1.0]
+
+
+def test_factors_that_fit_no_parameter():
+    rule = SGD(factors={"*.b": 0.5, "layer0.*": 0.0})
+    with pytest.raises(InputError, match=r"here: .*SGD.*'layer0\.\*'; there are 0\.A, 0\.b$"):
+        rule.check_factors("here", ["0.A", "0.b"])
+    with pytest.raises(InputError, match=r"11\.A and 88 more$"):
+        rule.check_factors("here", [f"{k}.A" for k in range(100)])
+    with pytest.raises(InputError, match=r"there are none$"):
+        rule.check_factors("here", [])
+    SGD(factors=IfPresent(rule.factors)).check_factors("here", ["0.A"])

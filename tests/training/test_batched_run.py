@@ -168,3 +168,11 @@ def test_a_time_limit_holds_within_an_epoch():
 def test_errors_say_what_to_do(arguments, options, message):
     with pytest.raises(InputError, match=message):
         trainer().fit(*arguments, **options)
+
+
+def test_factors_that_fit_no_parameter_are_refused_before_the_first_step():
+    frozen = trainer(Adam(factors={"layer0.*": 0.0}))
+    with pytest.raises(InputError, match=r"Trainer\.fit: .*'layer0\.\*'; there are 0\.A, 0\.b"):
+        frozen.fit(list(batches(X, Y)), epochs=1)
+    assert frozen.step == 0
+    assert not frozen.slots

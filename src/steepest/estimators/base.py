@@ -320,6 +320,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         own = not plain or np.any(self.dropout)
         seed = int(self._random_state.randint(2**31 - 1)) if own else 0
         network = build(self, X.shape[1], outputs, self._dtype_of(X), seed)
+        self._check_factors(network)
         if plain:
             begin(network, self.activation, self._random_state)
         self._take_up(Fitted(network, self._loss, seed))
@@ -331,9 +332,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             if not hasattr(self, "network_"):
                 self.network_ = build(self, X.shape[1], outputs, self._dtype_of(X), 0)
             self._take_up(Fitted(self.network_, self._loss))
+        self._check_factors(self.network_)
         self._fitted.loss = self._loss
         self._weights.pull(coefs, intercepts)
         self._show()
+
+    def _check_factors(self, network: Network) -> None:
+        """Raise an `InputError` if the rule has factors for parameters that there are not."""
+        if isinstance(self.solver, Rule):
+            self.solver.check_factors(type(self).__name__, network.parameters)
 
     def _take_up(self, fitted: Fitted) -> None:
         """Be an estimator of this state, and show it."""

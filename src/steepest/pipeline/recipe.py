@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
 from ..network import Network
-from ..rule import Rule
+from ..rule import IfPresent, Rule
 from ..rules import Adam
 from ..saved.config import from_config
 from ..schedule import for_steps
@@ -40,7 +40,9 @@ _T = TypeVar("_T")
 
 __all__ = ["Recipe"]
 
-FACTORS = {"*.s": 6.0, **dict.fromkeys(("*.b", "*.w", "*.omega", "*.phi", "*.W", "*.c"), 0.1)}
+FACTORS = IfPresent(
+    {"*.s": 6.0, **dict.fromkeys(("*.b", "*.w", "*.omega", "*.phi", "*.W", "*.c"), 0.1)}
+)
 """Of an adaptive rule's learning rate: scales are fast; biases, activations and waves are slow."""
 STEPS = {"binary": 1600, "multiclass": 3000, "regression": 6000}
 """How many steps a training takes, if epochs are not given."""

@@ -202,6 +202,7 @@ class BatchedRun:
         kind = X.shape[0], is_sparse(X), y.dtype, y.shape[1:], w is None
         run = self._runs.pop(kind, None)
         if run is None:
+            self._descent.rule.check_factors("Trainer.fit", self.network.parameters)
             for name in self._descent.rule.slots:
                 if name not in self._slots:
                     self._slots[name] = aligned(self.network.theta.size, self.network.dtype)

@@ -5,7 +5,6 @@ Parameters that a rule treats alike and that lie side by side are updated by one
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -120,8 +119,8 @@ def _segments(rule: Rule, parameters: Parameters) -> list[_Segment]:
     each = []
     for name, buffer in parameters.buffers.items():
         decays = penalised and parameters.declared[name].decays
-        factor = next((f for key, f in rule.factors.items() if fnmatch.fnmatch(name, key)), 1.0)
-        each.append(_Segment(buffer.offset, buffer.offset + buffer.size, decays, factor))
+        end = buffer.offset + buffer.size
+        each.append(_Segment(buffer.offset, end, decays, rule.factor_of(name)))
     runs = [list(run) for _, run in groupby(each, lambda s: (s.decays, s.factor))]
     return [_Segment(r[0].start, r[-1].stop, r[0].decays, r[0].factor) for r in runs]
 
