@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
+import pytest
 
-from steepest.settings import Setting, declared, numbers_of
+import steepest
+from steepest import Adam, Cosine, FlatCosine, Huber, ReLU
+from steepest.checking import catalogue
+from steepest.settings import Setting, declared, numbers_of, spelled_out
 
 SIZE, NAME = Setting("Sizes", "How large it is."), Setting("Names", "How it is called.", "nobody")
 
@@ -45,3 +49,31 @@ def test_numbers_are_those_among_the_fields():
     assert found == {"rate": 1.0, "count": 2, "share": 0.5}
     assert [type(value) for value in found.values()] == [float, int, float]
     assert numbers_of(object()) == {}
+
+
+@pytest.mark.parametrize(
+    "thing", [*catalogue.RULES, *catalogue.LOSSES, *catalogue.SCHEDULES], ids=str
+)
+def test_what_is_shown_makes_the_same_thing_without_its_defaults(thing):
+    names = vars(steepest.schedules) | vars(steepest.losses) | vars(steepest.rules)
+    assert eval(repr(thing), names) == thing
+    assert "l1=" not in repr(thing)
+
+
+def test_a_rule_is_shown_like_a_layer():
+    assert repr(Adam()) == "Adam()"
+    assert repr(Adam(Cosine(0.1, floor=0.01), l2=0.5)) == "Adam(Cosine(0.1, floor=0.01), l2=0.5)"
+    assert repr(Huber()) == "Huber()"
+
+
+def test_spelled_out_nothing_is_left_at_a_default_that_may_change():
+    rule = Adam(Cosine(0.1), factors={"*.b": 0.5})
+    assert spelled_out(rule) == (
+        "Adam(lr=Cosine(lr=0.1, total=None, warmup=0, floor=0.0), l1=0.0, l2=0.0, "
+        "weight_decay=0.0, clip_norm=None, clip_value=None, factors={'*.b': 0.5}, "
+        "penalty_over_batch=False, beta1=0.9, beta2=0.999, eps=1e-08, epsilon_hat=False)"
+    )
+    assert spelled_out(Huber()) == "Huber(delta=1.0)"
+    assert spelled_out(ReLU) == repr(ReLU)
+    decayed = spelled_out(Adam(weight_decay=FlatCosine(0.1)))
+    assert "weight_decay=FlatCosine(lr=0.1, total=None, flat=0.5)" in decayed

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from .contract import required
 from .errors import InputError
 from .schedules import Schedule
+from .settings import Shown
 from .validate import flag, number, number_or_function
 
 __all__ = ["IfPresent", "Rule"]
@@ -44,8 +45,8 @@ class IfPresent(dict[str, float]):
     """Factors of a rule that is made before its network: a pattern need not fit anything."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Rule(Shown):
     """One update rule. A subclass is a frozen dataclass whose fields are its settings.
 
     Parameters

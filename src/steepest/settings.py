@@ -8,7 +8,9 @@ from typing import Annotated, Any, ClassVar, NamedTuple, get_args, get_origin, g
 
 import numpy as np
 
-__all__ = ["Declared", "Named", "Setting", "declared", "described", "numbers_of"]
+__all__ = [
+    "Declared", "Named", "Setting", "Shown", "declared", "described", "numbers_of", "spelled_out",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,24 @@ def _is_thing(value: Any) -> bool:
     return is_dataclass(value) and not isinstance(value, type)
 
 
-class Named:
-    """What layers and losses share: names for people, numbers for kernels, and how they are shown.
+class Shown:
+    """What layers, losses, rules and schedules share: how they are shown."""
+
+    def __repr__(self) -> str:
+        """Show the fields that differ from their defaults; the first one without its name."""
+        return described(self)
+
+
+def spelled_out(thing: Any) -> str:
+    """Return what is shown of a thing, with all fields by name: a default may change some day."""
+    if not is_dataclass(thing) or type(thing).__repr__ is not Shown.__repr__:
+        return repr(thing)
+    shown = (f"{f.name}={spelled_out(getattr(thing, f.name))}" for f in fields(thing))
+    return f"{type(thing).__qualname__}({', '.join(shown)})"
+
+
+class Named(Shown):
+    """What layers and losses share: names for people, and numbers for kernels.
 
     A subclass is a frozen dataclass whose fields are its settings.
     """
@@ -104,7 +122,3 @@ class Named:
     def settings(self) -> dict[str, Any]:
         """Return the numbers among the fields, by name; those declared ``float`` as floats."""
         return numbers_of(self)
-
-    def __repr__(self) -> str:
-        """Show the fields that differ from their defaults; the first one without its name."""
-        return described(self)

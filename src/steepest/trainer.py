@@ -25,7 +25,7 @@ from .network import Network, prepare
 from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
-from .settings import described
+from .settings import described, spelled_out
 from .training.bar import shown
 from .training.batched_run import BatchedRun, Source, check_source, how_many
 from .training.checkpoint import Checkpoint, State, fingerprint
@@ -445,12 +445,14 @@ class Trainer:
 
     def settings(self) -> dict[str, str]:
         """Return what must be the same for a training to be the same."""
-        settings = {"network": self.network, "loss": self.loss, "rule": self.rule,
-                    "sampling": self.sampler, "batch": self.batch, "seed": self.seed}  # fmt: skip
+        loss, rule = spelled_out(self.loss), spelled_out(self.rule)
+        settings = {"network": repr(self.network), "loss": loss, "rule": rule,
+                    "sampling": repr(self.sampler), "batch": repr(self.batch),
+                    "seed": repr(self.seed)}  # fmt: skip
         if self.matmul_dtype is not None:
-            settings["matmul_dtype"] = self.matmul_dtype
+            settings["matmul_dtype"] = repr(self.matmul_dtype)
         # A function is known by its name; its address is another in every process.
-        return {name: re.sub(r" at 0x\w+", "", repr(value)) for name, value in settings.items()}
+        return {name: re.sub(r" at 0x\w+", "", value) for name, value in settings.items()}
 
     def program(self, X: Any, y: Any) -> Program:
         """Return the program of one step on data like these; print it to read it."""

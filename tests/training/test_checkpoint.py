@@ -126,6 +126,16 @@ def test_a_checkpoint_whose_settings_have_their_former_names_is_gone_on_from(tmp
     assert len(other.history) == 4
 
 
+def test_a_checkpoint_tells_of_defaults_as_it_always_did(tmp_path):
+    trainer(rule=SGD(lr=0.5)).fit(X, Y, epochs=1, checkpoint=tmp_path)
+    settings = Checkpoint(tmp_path).load().settings
+    assert settings["rule"] == (
+        "SGD(lr=0.5, l1=0.0, l2=0.0, weight_decay=0.0, clip_norm=None, clip_value=None, "
+        "factors={}, penalty_over_batch=False, momentum=0.0, nesterov=False)"
+    )
+    assert settings["loss"] == "SoftmaxCrossEntropy(label_smoothing=0.0)"
+
+
 def test_going_on_needs_the_same_training(tmp_path):
     trainer().fit(X, Y, epochs=2, checkpoint=tmp_path)
     changes = {

@@ -38,7 +38,7 @@ _ZERO = np.zeros(())
 _BATCH = 1024  # rows at once: what they leave for the backward pass stays in cache
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Accumulate(Rule):
     """No step: adds η times the gradient of the batch to ``gradient``."""
 

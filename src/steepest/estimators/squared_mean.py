@@ -14,7 +14,7 @@ from ..loss import Array, Loss
 __all__ = ["SquaredMean"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SquaredMean(Loss):
     """ℓ = 1/(2k) Σ_k (z_k − y_k)², with steps along the gradient of k·ℓ."""
 

@@ -14,7 +14,7 @@ from ..loss import Array, Loss
 __all__ = ["Absolute"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Absolute(Loss):
     """ℓ = Σ_k |z_k − y_k|."""
 

@@ -22,7 +22,7 @@ from .softmax_cross_entropy import class_targets
 __all__ = ["Hinge"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hinge(Loss):
     """ℓ = Σ_k max(0, 1 − s_k z_k); targets are 0 and 1, −1 and 1, or classes."""
 

@@ -17,7 +17,7 @@ from ..validate import number
 __all__ = ["Huber"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Huber(Loss):
     """Squared for errors up to ``delta``, straight beyond.
 

@@ -22,7 +22,7 @@ from ..validate import fraction
 __all__ = ["Logistic"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Logistic(Loss):
     """ℓ = Σ_k log(1 + exp(z_k)) − y_k z_k; targets are 0, 1, or probabilities.
 

@@ -18,7 +18,7 @@ from ..onnx_form import OnnxGraph
 __all__ = ["Poisson"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Poisson(Loss):
     """ℓ = Σ_k exp(z_k) − y_k z_k; targets are at least 0."""
 

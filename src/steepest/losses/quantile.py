@@ -20,7 +20,7 @@ from ..loss import Array, Loss, real_targets
 __all__ = ["Quantile"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Quantile(Loss):
     """The pinball loss, summed over ``levels``.
 

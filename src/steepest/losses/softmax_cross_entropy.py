@@ -26,7 +26,7 @@ __all__ = ["SoftmaxCrossEntropy"]
 _FEW = 32  # classes up to which turning z pays
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SoftmaxCrossEntropy(Loss):
     """−Σ_k t_k log softmax(z)_k; targets t are classes or distributions.
 

@@ -11,7 +11,7 @@ from ..loss import Array, Loss
 __all__ = ["Squared"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Squared(Loss):
     """ℓ = ½ Σ_k (z_k − y_k)²."""
 

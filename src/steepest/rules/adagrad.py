@@ -16,7 +16,7 @@ from ..validate import number
 __all__ = ["Adagrad"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Adagrad(Rule):
     """Steps divided by the root of the sum of all squared gradients so far.
 

@@ -21,7 +21,7 @@ from ..validate import flag, number
 __all__ = ["Adam"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Adam(Rule):
     """Steps along the averaged gradient, divided by the root of the averaged square.
 

@@ -13,7 +13,7 @@ from .adam import Adam
 __all__ = ["AdamW"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AdamW(Adam):
     """`Adam` with a weight decay of 0.01 unless another is given."""
 

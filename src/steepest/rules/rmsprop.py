@@ -16,7 +16,7 @@ from ..validate import number
 __all__ = ["RMSprop"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class RMSprop(Rule):
     """Steps divided by the root of a running average of squared gradients.
 

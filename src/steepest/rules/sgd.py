@@ -21,7 +21,7 @@ from ..validate import flag, number
 __all__ = ["SGD"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SGD(Rule):
     """Gradient descent, with momentum if asked for.
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from ..errors import InputError
 from ..schedule import Array, Schedule
+from ..settings import Shown
 from ..validate import number
 
 __all__ = ["BaseSchedule"]
 
 
-@dataclass(frozen=True)
-class BaseSchedule(Schedule, ABC):
+@dataclass(frozen=True, repr=False)
+class BaseSchedule(Shown, Schedule, ABC):
     """A schedule that begins at ``lr``.
 
     One that stretches over the fit has a field ``total``, the number of its steps. Where it is

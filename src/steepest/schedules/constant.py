@@ -12,7 +12,7 @@ from ._base import BaseSchedule
 __all__ = ["Constant"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Constant(BaseSchedule):
     """η_t = lr."""
 

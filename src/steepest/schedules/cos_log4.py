@@ -12,7 +12,7 @@ from ._base import BaseSchedule
 __all__ = ["CosLog4"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CosLog4(BaseSchedule):
     """η_t = lr · ½ (1 − cos(2π log₂(1 + 15 t/total))): four waves, each twice as long.
 

@@ -12,7 +12,7 @@ from ._base import BaseSchedule
 __all__ = ["Cosine"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cosine(BaseSchedule):
     """From lr down to ``floor`` along half a cosine, after a linear rise over ``warmup`` steps.
 

@@ -12,7 +12,7 @@ from ._base import BaseSchedule
 __all__ = ["Exponential"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exponential(BaseSchedule):
     """η_t = lr · rate^t."""
 

@@ -12,7 +12,7 @@ from ._base import BaseSchedule
 __all__ = ["FlatCosine"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FlatCosine(BaseSchedule):
     """η_t = lr for the part ``flat`` of the steps, then half a cosine down to 0.
 

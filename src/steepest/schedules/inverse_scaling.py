@@ -13,7 +13,7 @@ from ._base import BaseSchedule
 __all__ = ["InverseScaling"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InverseScaling(BaseSchedule):
     """η_t = lr / (t + 1)^power.
 

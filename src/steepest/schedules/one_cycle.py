@@ -12,7 +12,7 @@ from ._base import BaseSchedule
 __all__ = ["OneCycle"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OneCycle(BaseSchedule):
     """Half a cosine up from lr/start to lr, then one down to lr/start/end.
 

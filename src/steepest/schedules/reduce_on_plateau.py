@@ -14,7 +14,7 @@ from ._base import BaseSchedule
 __all__ = ["ReduceOnPlateau"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReduceOnPlateau(BaseSchedule):
     """lr times ``factor`` for every ``patience`` epochs in which the monitored value didn't fall.
 

@@ -12,7 +12,7 @@ from ._base import BaseSchedule
 __all__ = ["Step"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step(BaseSchedule):
     """η_t = lr · factor^⌊t / every⌋."""
 
