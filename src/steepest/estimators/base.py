@@ -63,57 +63,105 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     hidden_layer_sizes : int or sequence of int
         Widths of the hidden layers; ``()`` makes a linear model.
     activation : str, Layer, or a sequence of them
-        ``"identity"``, ``"logistic"``, ``"tanh"``, ``"relu"``, and others
-        (`steepest.pipeline.names.ACTIVATIONS`).
+        The hidden layers' functions: ``"identity"``, ``"logistic"``, ``"tanh"``, ``"relu"``, and
+        others (`steepest.pipeline.names.ACTIVATIONS`).
     solver : {"lbfgs", "sgd", "adam"} or Rule
-        A rule is used as it is: alpha and the learning-rate parameters do not apply.
+        How to descend. A rule is used as it is: alpha and the learning-rate parameters do not
+        apply.
     alpha : float
         Strength of the penalty ½ alpha ‖A‖², divided by the rows (or weight) of a batch.
     batch_size : int or "auto"
-        ``"auto"``: 200, or all rows if there are fewer.
+        Rows a step. ``"auto"``: 200, or all rows if there are fewer.
     learning_rate : {"constant", "invscaling", "adaptive"} or schedule
         The names apply to ``"sgd"``; a schedule takes the place of ``learning_rate_init``.
-    learning_rate_init, power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon
-        Of the update rules ``"sgd"`` and ``"adam"``.
-    max_iter, tol, n_iter_no_change, max_fun
-        When to stop: epochs at most; after more than ``n_iter_no_change`` without progress by
-        ``tol``; evaluations of the objective at most, for ``"lbfgs"``.
-    shuffle, random_state, verbose, warm_start
-        As everywhere in scikit-learn.
+    learning_rate_init : float
+        The learning rate, or the first one.
+    power_t : float
+        The exponent of ``"invscaling"``.
+    max_iter : int
+        Epochs at most; iterations for ``"lbfgs"``.
+    shuffle : bool
+        Whether every epoch takes the rows in a new order.
+    random_state : int, RandomState or None
+        Of the first parameters, the rows held out, the order of rows and dropout.
+    tol : float
+        What counts as progress, of the loss or the score; for ``"lbfgs"``, the largest entry of
+        the gradient at which it ends.
+    verbose : bool or int
+        Whether to print a line an epoch.
+    warm_start : bool
+        Whether `fit` goes on from where the last one ended.
+    momentum : float
+        Of ``"sgd"``.
+    nesterovs_momentum : bool
+        Whether momentum is Nesterov's.
     early_stopping : bool
         Score held-out rows after every epoch, and keep the best epoch's weights.
     validation_fraction : float or splitter
         Which rows are held out.
+    beta_1, beta_2 : float
+        The weights of the old averages of ``"adam"``.
+    epsilon : float
+        Keeps the divisor of ``"adam"`` above 0.
+    n_iter_no_change : int or inf
+        After more epochs than this without progress, training ends.
+    max_fun : int
+        Evaluations of the objective at most, for ``"lbfgs"``.
     network : Network or Layer, optional
         The network, or a layer in place of the hidden layers.
     dropout : float or sequence of float
-        After the hidden layers' activations.
-    layer_norm, residual : bool
-        Normalise before activations; connect past hidden layers that keep the width.
+        The share of units dropped after the hidden layers' activations.
+    layer_norm : bool
+        Whether to normalise before activations.
+    residual : bool
+        Whether to connect past hidden layers that keep the width.
     clip_norm, clip_value : float, optional
-        Limits of the gradient.
+        Limits of the gradient's norm, and of its entries.
     metrics : sequence or dict, optional
         Evaluated on the held-out rows after every epoch.
     callbacks : sequence of callable, optional
         Called with a `Progress`; one that returns True ends the training.
     progress_bar : bool
+        Whether to show a bar on standard error.
     time_limit : float, optional
         Seconds.
     n_threads : int, optional
+        By default one, or more where a step is large enough to share.
     dtype : {"float32", "float64"}, optional
         By default that of X.
 
     Attributes
     ----------
-    coefs_, intercepts_ : list of ndarray
-        Views of the network's dense layers.
     network_ : Network
+        What was trained.
+    coefs_, intercepts_ : list of ndarray
+        Views of the network's dense layers, (p, q) and (q,) each.
     history_ : History
         A row an epoch of the last fit.
-    loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_
-        How training went.
-    n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
-        As in scikit-learn.
+    loss_ : float
+        The objective of the last epoch.
+    loss_curve_ : list of float
+        That of all epochs; not with ``"lbfgs"``.
+    best_loss_ : float or None
+        The least of it; None with ``early_stopping``. Not with ``"lbfgs"``.
+    validation_scores_ : list of float or None
+        With ``early_stopping``, the scores of the held-out rows. Not with ``"lbfgs"``.
+    best_validation_score_ : float or None
+        The greatest of them.
+    n_iter_ : int
+        Epochs of the last fit.
+    t_ : int
+        Rows seen in all, each as often as it was.
+    n_layers_ : int
+        Dense layers and one, for the input.
+    n_outputs_ : int
+        The width of the network's output.
+    out_activation_ : str
+        The function that makes predictions of outputs.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray, (n_features_in_,)
+        Their names, if X was a data frame.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..loss import Loss
 from ..losses import Hinge, Logistic, SoftmaxCrossEntropy
 from .base import FRACTION, BaseMLP, is_stochastic, with_callbacks
+from .docstrings import with_lists_of
 
 __all__ = ["MLPClassifier"]
 
@@ -30,6 +31,7 @@ def _gives_probabilities(model: MLPClassifier) -> bool:
     return True
 
 
+@with_lists_of(BaseMLP)
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """Multi-layer perceptron classifier with scikit-learn's interface.
 
@@ -50,6 +52,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     Attributes
     ----------
     classes_ : ndarray, (n_classes,)
+        The labels, sorted.
     **others
         See `steepest.estimators.base.BaseMLP`.
 

@@ -16,6 +16,7 @@ from ..arrays import refuse_times
 from ..loss import Loss
 from ..losses import Quantile, Squared
 from .base import BaseMLP
+from .docstrings import with_lists_of
 from .poisson_deviance import PoissonDeviance
 from .quantile_score import quantile_score
 from .squared_mean import SquaredMean
@@ -25,6 +26,7 @@ __all__ = ["MLPRegressor"]
 Array = NDArray[Any]
 
 
+@with_lists_of(BaseMLP)
 class MLPRegressor(RegressorMixin, BaseMLP):
     """Multi-layer perceptron regressor with scikit-learn's interface.
 

@@ -20,6 +20,7 @@ from ..pipeline.conformal import conformal_margin
 from ..pipeline.recipe import Recipe
 from ..tables.split import draw_rows
 from ..tables.task import Task
+from .docstrings import with_lists_of
 from .frames import read_inputs
 from .quantile_score import quantile_score
 from .tabular_base import SHARE, BaseTabular, TableRows
@@ -29,6 +30,7 @@ __all__ = ["TabularClassifier", "TabularRegressor"]
 Array = NDArray[Any]
 
 
+@with_lists_of(BaseTabular)
 class TabularClassifier(ClassifierMixin, BaseTabular):
     """Classifier for raw tables, with the defaults of `steepest.pipeline.recipe.Recipe`.
 
@@ -41,7 +43,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     Attributes
     ----------
-    classes_ : ndarray (n_classes,)
+    classes_ : ndarray, (n_classes,)
+        The labels, sorted.
     **others
         See `steepest.estimators.tabular_base.BaseTabular`.
     """
@@ -122,6 +125,7 @@ def _gives_quantiles(model: TabularRegressor) -> bool:
     return True
 
 
+@with_lists_of(BaseTabular)
 class TabularRegressor(RegressorMixin, BaseTabular):
     """Regressor for raw tables, with the defaults of `steepest.pipeline.recipe.Recipe`.
 

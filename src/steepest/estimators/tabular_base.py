@@ -71,9 +71,11 @@ class BaseTabular(BaseEstimator):
     verbose : bool or int
         Whether to print a line an epoch.
     progress_bar : bool
+        Whether to show a bar on standard error.
     time_limit : float, optional
         Seconds, for all networks together.
     n_threads : int, optional
+        By default one, or more where a step is large enough to share.
     random_state : int, RandomState or None
         Of the rows held out, the first parameters, the order of rows and dropout.
 
@@ -89,8 +91,10 @@ class BaseTabular(BaseEstimator):
         The epoch that was kept of each, from 1.
     notes_ : list of str
         What is not used of the training rows, or was read in an unusual way; also a `TableWarning`.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray, (n_features_in_,)
+        Their names, if X was a data frame.
     """
 
     _kind: ClassVar[str]
