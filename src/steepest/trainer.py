@@ -90,11 +90,6 @@ class Trainer:
     products : {"bfloat16"}, optional
         The former name of ``matmul_dtype``.
 
-    Raises
-    ------
-    InputError
-        If an argument is not what it should be.
-
     Attributes
     ----------
     history : History
@@ -103,6 +98,11 @@ class Trainer:
         Steps taken so far. A further `fit` goes on from there, momentum included.
     slots : dict of str to ndarray
         What the update rule remembers, each like θ.
+
+    Raises
+    ------
+    InputError
+        If an argument is not what it should be.
 
     Examples
     --------

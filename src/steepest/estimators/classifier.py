@@ -150,6 +150,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         ndarray, (n,) or (n, k)
+            From ``classes_``; zeros and ones, if the labels don't exclude one another.
         """
         return self._labels(self._outputs(X))
 

@@ -82,6 +82,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Returns
         -------
         ndarray (n,)
+            From ``classes_``.
         """
         z = self._outputs(X)
         most = z.argmax(axis=1) if z.shape[1] > 1 else (z[:, 0] >= 0.5).astype(np.int64)

@@ -251,7 +251,7 @@ class Gradients:
 
         Parameters
         ----------
-        X, y, weights
+        X, y, weights : array-like
             As of `mean`.
         out : mapping, optional
             What an earlier call for as many rows returned, to be written over: memory that has

@@ -28,6 +28,8 @@ __all__ = ["Dense"]
 class Dense(Layer):
     """Affine map y = A x + b of p inputs to ``units`` outputs.
 
+    Φ: dx = Aᵀ dy; dA = dy xᵀ and db = dy, added up over the examples of the batch.
+
     Parameters
     ----------
     units : int
@@ -36,8 +38,6 @@ class Dense(Layer):
         How A begins: a name of `steepest.init.INITIALISERS`, or ``(rng, (q, p)) -> array``.
     bias : bool
         Whether there is a b. It begins at zero.
-
-    Φ: dx = Aᵀ dy; dA = dy xᵀ and db = dy, added up over the examples of the batch.
     """
 
     takes_sparse: ClassVar[bool] = True

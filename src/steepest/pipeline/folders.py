@@ -72,6 +72,7 @@ def load(folder: str | os.PathLike[str], *, plugins: Iterable[Plugin] = ()) -> N
     Returns
     -------
     Network or Model
+        As the folder says.
 
     Raises
     ------
