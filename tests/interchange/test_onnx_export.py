@@ -158,6 +158,23 @@ def test_targets(tmp_path, target):
         assert np.mean(found == ours) > 0.99
 
 
+def test_columns_may_have_any_name(tmp_path):
+    names = ["prediction", "prediction_", "probabilities", "steepest/0", "steepest/Clip/3", "", "_"]
+    names += ["y", "n", " a b\n", "é/ß", "x" * 300]
+    data = {name: RNG.standard_normal(200) for name in names}
+    table = pa.table({**data, "target": np.where(data["prediction"] > 0, "yes", "no")})
+    model = fit_table(table, Request("target", {"layers": (4,), "epochs": 1})).model
+    export_onnx(model, tmp_path / "m.onnx")
+    inputs = columns(model.encoder, table)
+    inputs["__"] = inputs.pop("_")
+    inputs["_"] = inputs.pop("")
+    found = run(tmp_path / "m.onnx", **inputs)
+    ours = model.predict(table, proba=True, threads=1)
+    wanted = np.column_stack([ours.column(f"proba_{c}") for c in model.task.classes])
+    assert set(found) == {"prediction__", "probabilities_"}
+    np.testing.assert_allclose(found["probabilities_"], wanted, atol=1e-5)
+
+
 def test_numbers_that_float64_can_not_tell_apart_are_refused():
     encoder = Encoder.fit(pa.table({"id": [2**60, 2**60 + 1, 2**60 + 3]}), ["id"])
     with pytest.raises(ModelError, match=r"column 'id' has whole numbers beyond 2\*\*53"):

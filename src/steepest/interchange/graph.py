@@ -39,22 +39,27 @@ class Graph:
         self._constants: list[Any] = []
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
+        self._names: set[str] = set()
         self._bytes = 0
 
     def input(self, name: str, dtype: Any, width: int) -> str:
-        """Add an input (n, width); return its name."""
-        self._inputs.append(self._value(name, dtype, ("n", width)))
-        return name
+        """Add an input (n, width); return its name.
+
+        Inputs come before all else: a value that would have the name of one gets another.
+        """
+        self._inputs.append(self._value(self._claim(name), dtype, ("n", width)))
+        return str(self._inputs[-1].name)
 
     def output(self, value: str, name: str, dtype: Any, *shape: int) -> None:
-        """Make a value an output (n, *shape) of this name."""
+        """Make a value an output (n, *shape) of this name; underscores follow it if it is taken."""
+        name = self._claim(name)
         self._nodes.append(self._onnx.helper.make_node("Identity", [value], [name], name))
         self._outputs.append(self._value(name, dtype, ("n", *shape)))
 
     def constant(self, value: Any, dtype: Any = None) -> str:
         """Add an array of numbers or texts; return its name."""
         array = np.asarray(value, dtype)
-        name = f"steepest/{len(self._constants)}"
+        name = self._claim(f"steepest/{len(self._constants)}")
         self._bytes += array.nbytes
         if self._bytes > _MOST_BYTES:
             raise ModelError("an ONNX file holds at most 2 GiB; this network has more parameters")
@@ -69,7 +74,7 @@ class Graph:
 
     def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add an operator; return the name of its result."""
-        name = f"steepest/{kind}/{len(self._nodes)}"
+        name = self._claim(f"steepest/{kind}/{len(self._nodes)}")
         node = self._onnx.helper.make_node(
             kind, list(inputs), [name], name, domain=domain, **attributes
         )
@@ -102,6 +107,14 @@ class Graph:
             write_durably(file, model.SerializeToString())
         except OSError as error:
             raise ModelError(f"can't write {file}: {error.strerror or error}") from error
+
+    def _claim(self, name: str) -> str:
+        """Return a name that no other value has: this one, if it is free and not empty."""
+        name = name or "_"  # an empty name is no name in ONNX
+        while name in self._names:
+            name += "_"
+        self._names.add(name)
+        return name
 
     def _value(self, name: str, dtype: Any, shape: tuple[int | str, ...]) -> Any:
         return self._onnx.helper.make_tensor_value_info(name, self._type(dtype), shape)

@@ -5,6 +5,7 @@
     category   text; empty where missing, unless the empty text is one of the values
     moment     float64: seconds since 1970 in UTC; NaN where missing
 
+An input has the name of its column; a column without a name is called ``_``.
 Numbers are reckoned in float64, as the encoder does, and handed on as float32. What the encoder
 does for text that holds numbers or dates is done by whoever makes the inputs.
 """
@@ -30,23 +31,21 @@ def add_encoder(graph: Graph, encoder: Encoder) -> str:
     Raises
     ------
     ModelError
-        If a column's kind has no ONNX form, or its name is empty.
+        If a column's kind has no ONNX form.
     """
-    parts = []
+    inputs = []
     for name, kind in encoder.columns.items():
         form = FORMS.get(type(kind))
         if form is None:
             raise ModelError(f"column {name!r}, a {kind.label}, has no ONNX form")
-        if not name or name.startswith("steepest/"):
-            raise ModelError(f"a column called {name!r} can't be an input of an ONNX graph")
         if isinstance(kind, Number) and kind.origin:
             raise ModelError(
                 f"column {name!r} has whole numbers beyond 2**53, which the float64 of an ONNX "
                 "graph can't hold; train without it, or give it less a constant"
             )
         text = isinstance(kind, Category)
-        x = graph.input(name, np.str_ if text else np.float64, 1)
-        parts += form(Column(graph), kind, x)
+        inputs.append((form, kind, graph.input(name, np.str_ if text else np.float64, 1)))
+    parts = [part for form, kind, x in inputs for part in form(Column(graph), kind, x)]
     x = graph.op("Concat", *(graph.cast(part, np.float32) for part in parts), axis=1)
     order = np.argsort([place for places in encoder.places.values() for place in places])
     x = graph.op("Gather", x, graph.constant(order, np.int64), axis=1)

@@ -30,7 +30,8 @@ def export_onnx(thing: Network | Model, path: str | os.PathLike[str]) -> None:
         one input (n, 1) for each column that it uses, called as the column: float64 for numbers
         (NaN where missing), truth values (1 and 0) and times (seconds since 1970 in UTC), texts for
         categories (empty where missing). Its outputs are ``prediction`` (n,) and, for
-        classification, ``probabilities`` (n, classes).
+        classification, ``probabilities`` (n, classes); where a column has such a name, the output
+        has an underscore behind it.
     path : str or path-like
         The file. It is written whole or not at all.
 
