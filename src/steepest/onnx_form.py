@@ -9,6 +9,7 @@ that adds operators to a graph and returns the name of the output::
         return g.op("Mul", g.x, g.op("Sigmoid", g.x))
 
 A loss has an ``onnx`` if it has a ``mean``: what that makes of the network's outputs ``g.x``.
+An estimator has a ``to_onnx``, which adds its network and its predictions to an `OnnxModel`.
 Everything is computed in float32: ONNX Runtime has most activations in no other precision.
 """
 
@@ -21,7 +22,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Exchanged", "OnnxGraph", "Operator", "form_of"]
+__all__ = ["Exchanged", "OnnxGraph", "OnnxModel", "Operator", "form_of"]
 
 Array = NDArray[Any]
 
@@ -55,6 +56,28 @@ class OnnxGraph(Protocol):
 
     def child(self, name: str, layer: Any, x: str, p: int) -> str:
         """Add a layer that this one is made of, as `Layer.children` has it; return its output."""
+
+
+class OnnxModel(Protocol):
+    """A whole file, to be filled by an estimator."""
+
+    def network(self, network: Any, loss: Any) -> tuple[str, str]:
+        """Add the input x (n, p) and a network; return its outputs, and what their mean is."""
+
+    def model(self, model: Any) -> None:
+        """Add a model of tables, with its inputs and outputs."""
+
+    def constant(self, value: Any, dtype: Any = None) -> str:
+        """Add a constant array; return its name."""
+
+    def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
+        """Add an operator; return the name of its result, the first of its outputs."""
+
+    def cast(self, value: str, dtype: Any) -> str:
+        """Add a change of type; return the name of its result."""
+
+    def output(self, value: str, name: str, dtype: Any, *shape: int) -> None:
+        """Make a value (n, *shape) an output of the file."""
 
 
 @dataclass(frozen=True)

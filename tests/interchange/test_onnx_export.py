@@ -7,8 +7,29 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from ort import columns, run
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from steepest import Dense, Identity, Loss, ModelError, Network, Sequential, export_onnx
+from steepest import (  # fmt: skip
+    Dense,
+    Hinge,
+    Identity,
+    InputError,
+    Logistic,
+    Loss,
+    MLPClassifier,
+    MLPRegressor,
+    ModelError,
+    Network,
+    Quantile,
+    Sequential,
+    Squared,
+    TabularClassifier,
+    TabularRegressor,
+    Trainer,
+    export_onnx,
+)
 from steepest.checking import catalogue, draw
 from steepest.interchange import onnx_encoder
 from steepest.interchange.graph import Graph
@@ -179,3 +200,92 @@ def test_numbers_that_float64_can_not_tell_apart_are_refused():
     encoder = Encoder.fit(pa.table({"id": [2**60, 2**60 + 1, 2**60 + 3]}), ["id"])
     with pytest.raises(ModelError, match=r"column 'id' has whole numbers beyond 2\*\*53"):
         onnx_encoder.add_encoder(Graph(), encoder)
+
+
+X = RNG.standard_normal((120, 4)).astype(np.float32)
+BINS = np.digitize(X[:, 0], [-0.5, 0.5])
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(
+    ("y", "settings"),
+    [
+        (np.where(X[:, 0] > 0, "yes", "no"), {}),
+        (BINS + 7, {}),
+        (X[:, 0] > 0, {"loss": Hinge()}),
+        (np.array([1.0, 2.0, 9.0])[BINS], {"loss": Hinge()}),
+        (np.array(["a", "b", "c"], object)[BINS], {"loss": Logistic()}),
+        (np.column_stack([X[:, 0] > 0, X[:, 1] > 0]).astype(int), {}),
+    ],
+    ids=["two", "three", "two by hinge", "three by hinge", "one against the rest", "multilabel"],
+)
+def test_classifiers(tmp_path, y, settings):
+    model = MLPClassifier((8,), max_iter=40, random_state=0, **settings).fit(X, y)
+    model.intercepts_ = [b + 0.25 for b in model.intercepts_]  # what a user changed counts
+    export_onnx(model, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", x=X)
+    ours = model.predict(X)
+    assert found["prediction"].shape == ours.shape
+    assert (found["prediction"] == ours).all()
+    assert len(np.unique(ours)) > 1
+    assert ("probabilities" in found) == hasattr(model, "predict_proba")
+    if "probabilities" in found:
+        np.testing.assert_allclose(found["probabilities"], model.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(
+    ("k", "settings"),
+    [
+        (1, {}),
+        (2, {}),
+        (1, {"loss": "poisson"}),
+        (1, {"quantiles": (0.9, 0.1, 0.5)}),
+        (2, {"loss": Quantile((0.2, 0.8))}),
+    ],
+    ids=["one", "two", "poisson", "quantiles", "quantiles of two"],
+)
+def test_regressors(tmp_path, k, settings):
+    y = np.abs(X[:, 0] if k == 1 else X[:, :2])
+    model = MLPRegressor(hidden_layer_sizes=(8,), max_iter=3, random_state=0, **settings).fit(X, y)
+    export_onnx(model, tmp_path / "m.onnx")
+    found, ours = run(tmp_path / "m.onnx", x=X)["prediction"], model.predict(X)
+    assert found.shape == ours.shape
+    np.testing.assert_allclose(found, ours, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_estimators_of_tables(tmp_path, kind):
+    table = pa.table({"a": X[:, 0].astype(float), "b": np.array(["u", "v", "w"])[BINS]})
+    model = kind(settings={"epochs": 1, "layers": (4,)}).fit(table, X[:, 0] > 0)
+    export_onnx(model, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", **columns(model.model_.encoder, table))
+    np.testing.assert_allclose(found["prediction"], model.predict(table), rtol=1e-5, atol=1e-5)
+    if kind is TabularClassifier:
+        proba = model.predict_proba(table)
+        np.testing.assert_allclose(found["probabilities"], proba, atol=1e-5)
+
+
+def test_trainers(tmp_path):
+    network = Network(Dense(3), inputs=4)
+    export_onnx(Trainer(network, Squared()), tmp_path / "n.onnx")
+    found = run(tmp_path / "n.onnx", x=X)["y"]
+    np.testing.assert_allclose(found, network.predict(X), rtol=1e-5, atol=1e-6)
+
+
+def test_what_can_not_be_exported_is_told_in_one_sentence(tmp_path):
+    y = X[:, 0]
+    pipeline = make_pipeline(StandardScaler(), MLPRegressor(max_iter=1))
+    for thing, got in [
+        (pipeline, "an object of type Pipeline"), (Dense(2), "an object of type Dense"),
+        (None, "an object of type NoneType"), (MLPClassifier, "the class MLPClassifier"),
+    ]:  # fmt: skip
+        with pytest.raises(InputError, match=f"expected a Network.*, got {got}; of a pipeline"):
+            export_onnx(thing, tmp_path / "n.onnx")
+    for kind in (MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            export_onnx(kind(), tmp_path / "n.onnx")
+    quantiles = TabularRegressor(settings={"epochs": 1, "layers": (4,)}, quantiles=(0.1, 0.9))
+    with pytest.raises(ModelError, match=r"model_\.network"):
+        export_onnx(quantiles.fit(X, y), tmp_path / "n.onnx")
+    assert not list(tmp_path.iterdir())

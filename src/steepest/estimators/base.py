@@ -26,6 +26,7 @@ from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
 from ..network import Network
+from ..onnx_form import OnnxModel
 from ..pipeline.names import ACTIVATIONS
 from ..rule import Rule
 from .architecture import begin, build
@@ -463,6 +464,16 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         self._weights.pull(self.coefs_, self.intercepts_)
         return Compiled(self.network_, self._read, self._means)
+
+    def to_onnx(self, g: OnnxModel) -> None:
+        """Add the network and what it predicts to an ONNX file (`steepest.export_onnx`)."""
+        check_is_fitted(self)
+        self._weights.pull(self.coefs_, self.intercepts_)
+        self._add_predictions(g, *g.network(self.network_, self._loss))
+
+    @abstractmethod
+    def _add_predictions(self, g: OnnxModel, z: str, mean: str) -> None:
+        """Add what is predicted of outputs ``z`` (n, q) to an ONNX file."""
 
     @abstractmethod
     def _read(self, z: Array) -> Any:

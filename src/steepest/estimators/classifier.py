@@ -17,6 +17,7 @@ from sklearn.utils.validation import validate_data
 from ..errors import InputError
 from ..loss import Loss
 from ..losses import Hinge, Logistic, SoftmaxCrossEntropy
+from ..onnx_form import OnnxModel
 from .base import FRACTION, BaseMLP, is_stochastic, with_callbacks
 from .docstrings import with_lists_of
 
@@ -259,6 +260,27 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if z.shape[1] > 1:
             return np.asarray(z.argmax(axis=1))
         return np.asarray(self._loss.mean(z)[:, 0] > 0.5, np.int64)
+
+    def _add_predictions(self, g: OnnxModel, z: str, mean: str) -> None:
+        labels, q = np.array(self.classes_.tolist()), self.network_.outputs
+        half = g.constant(0.5, np.float32)
+        if self._multilabel:
+            g.output(g.cast(g.op("Greater", mean, half), np.int64), "prediction", np.int64, q)
+        else:
+            if q == 1:
+                flat = g.op("Reshape", g.op("Greater", mean, half), g.constant([-1], np.int64))
+                number = g.cast(flat, np.int64)
+            else:
+                number = g.op("ArgMax", z, axis=1, keepdims=0)
+            g.output(g.op("Gather", g.constant(labels), number), "prediction", labels.dtype)
+        if isinstance(self._loss, Hinge):
+            return
+        if q == 1:
+            mean = g.op("Concat", g.op("Sub", g.constant(1, np.float32), mean), mean, axis=1)
+        elif not (self._multilabel or isinstance(self._loss, SoftmaxCrossEntropy)):
+            axis = g.constant([1], np.int64)
+            mean = g.op("Div", mean, g.op("ReduceSum", mean, axis, keepdims=1))
+        g.output(mean, "probabilities", np.float32, max(q, 2))
 
     def _score_outputs(self, z: Array, y: Array, w: Array | None, loss: float) -> float:
         if self._multilabel:

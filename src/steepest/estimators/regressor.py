@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 from ..arrays import refuse_times
 from ..loss import Loss
 from ..losses import Quantile, Squared
+from ..onnx_form import OnnxModel
 from .base import BaseMLP
 from .docstrings import with_lists_of
 from .poisson_deviance import PoissonDeviance
@@ -174,6 +175,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if self.quantiles is not None:
             ordered = ordered[:, :, np.argsort(np.argsort(self.quantiles))]
         return ordered[:, 0] if ordered.shape[1] == 1 else ordered
+
+    def _add_predictions(self, g: OnnxModel, z: str, mean: str) -> None:
+        shape: tuple[int, ...] = () if self.network_.outputs == 1 else (self.network_.outputs,)
+        if isinstance(self._loss, Quantile):
+            levels = len(self._loss.levels)
+            rows = g.op("Reshape", z, g.constant([0, -1, levels], np.int64))
+            count = g.constant([levels], np.int64)
+            mean = g.op("TopK", rows, count, outputs=2, axis=2, largest=0)
+            if self.quantiles is not None:
+                order = np.argsort(np.argsort(self.quantiles))
+                mean = g.op("Gather", mean, g.constant(order, np.int64), axis=2)
+            targets = self.network_.outputs // levels
+            shape = (levels,) if targets == 1 else (targets, levels)
+        mean = g.op("Reshape", mean, g.constant([-1, *shape], np.int64))
+        g.output(mean, "prediction", np.float32, *shape)
 
     def _score_outputs(self, z: Array, y: Array, w: Array | None, loss: float) -> float:
         if isinstance(self._loss, Quantile):

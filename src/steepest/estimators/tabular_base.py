@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..errors import InputError
+from ..onnx_form import OnnxModel
 from ..pipeline.model import Model
 from ..pipeline.recipe import Recipe
 from ..pipeline.row_trace import RowPath, row_paths
@@ -312,6 +313,11 @@ class BaseTabular(BaseEstimator):
         """
         check_is_fitted(self)
         return row_paths(self.model_, read_inputs(self, X, reset=False))
+
+    def to_onnx(self, g: OnnxModel) -> None:
+        """Add the model to an ONNX file (`steepest.export_onnx`)."""
+        check_is_fitted(self)
+        g.model(self.model_)
 
     def _outputs(self, X: Any) -> Array:
         """Return what the model says of rows as a user gives them, (n, q)."""

@@ -72,11 +72,14 @@ class Graph:
         self._constants.append(tensor)
         return name
 
-    def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """Add an operator; return the name of its result."""
+    def op(
+        self, kind: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any
+    ) -> str:
+        """Add an operator; return the name of its result, the first of its outputs."""
         name = self._claim(f"steepest/{kind}/{len(self._nodes)}")
+        made = [name, *(self._claim(f"{name}/{k}") for k in range(1, outputs))]
         node = self._onnx.helper.make_node(
-            kind, list(inputs), [name], name, domain=domain, **attributes
+            kind, list(inputs), made, name, domain=domain, **attributes
         )
         self._nodes.append(node)
         return name

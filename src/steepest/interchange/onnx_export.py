@@ -7,26 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import InputError, ModelError
 from ..losses import Quantile
 from ..network import Network
 from ..onnx_form import form_of
+from ..trainer import Trainer
 from .graph import Graph
 from .onnx_layers import Here, add_network
 
 if TYPE_CHECKING:
+    from ..loss import Loss
     from ..pipeline.model import Model
 
 __all__ = ["export_onnx"]
 
 
-def export_onnx(thing: Network | Model, path: str | os.PathLike[str]) -> None:
-    """Write a network or a model as an ONNX file, for ONNX Runtime and others.
+def export_onnx(thing: Any, path: str | os.PathLike[str]) -> None:
+    """Write a network, a model or an estimator as an ONNX file, for ONNX Runtime and others.
 
     Parameters
     ----------
-    thing : Network or Model
-        A network has one input ``x`` (n, p) and one output ``y`` (n, q), both float32. A model has
+    thing : Network, Trainer, Model, or fitted estimator of Steepest
+        A network has one input ``x`` (n, p) and one output ``y`` (n, q), both float32; a trainer
+        stands for its network. `MLPClassifier` and `MLPRegressor` have the input ``x`` and the
+        output ``prediction``, as ``predict`` returns it (float32 for numbers); a classifier that
+        has them, also ``probabilities`` (n, classes). A model, or the one in a `TabularClassifier`
+        or `TabularRegressor`, has
         one input (n, 1) for each column that it uses, called as the column: float64 for numbers
         (NaN where missing), truth values (1 and 0) and times (seconds since 1970 in UTC), texts for
         categories (empty where missing). Its outputs are ``prediction`` (n,) and, for
@@ -37,36 +43,76 @@ def export_onnx(thing: Network | Model, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
+    InputError
+        If ``thing`` is of another type.
+    NotFittedError
+        If it is an estimator that has not been fitted.
     ModelError
         If the package onnx is not installed, a layer, a loss or a column has no ONNX form, or the
         file can't be written.
     """
-    graph = Graph()
+    from ..pipeline.model import Model
+
+    thing = thing.network if isinstance(thing, Trainer) else thing
+    graph = Filled()
+    about = f"{type(thing).__name__} of Steepest"
     if isinstance(thing, Network):
-        width = thing.inputs or 1
-        y = add_network(graph, thing, graph.input("x", np.float32, width))
-        graph.output(y, "y", np.float32, thing.layer.outputs(width))
-        graph.save(path, "a network of Steepest")
+        y = _add_network(graph, thing)
+        graph.output(y, "y", np.float32, thing.outputs or 1)
+    elif isinstance(thing, Model):
+        graph.model(thing)
+        about += f": {thing.task.describe()}"
+    elif hasattr(thing, "to_onnx") and not isinstance(thing, type):
+        thing.to_onnx(graph)
     else:
-        _add_model(graph, thing)
-        graph.save(path, f"a model of Steepest: {thing.task.describe()}")
+        got = thing.__name__ if isinstance(thing, type) else f"of type {type(thing).__name__}"
+        raise InputError(
+            "export_onnx: expected a Network, a Trainer, a Model or a fitted estimator of "
+            f"Steepest, got {'the class ' if isinstance(thing, type) else 'an object '}{got}; "
+            "of a pipeline, export its last step, pipeline[-1], of a search, best_estimator_"
+        )
+    graph.save(path, about)
+
+
+class Filled(Graph):
+    """A graph with what estimators put into it (`steepest.onnx_form.OnnxModel`)."""
+
+    def network(self, network: Network, loss: Loss) -> tuple[str, str]:
+        """Add the input x (n, p) and a network; return its outputs, and what their mean is."""
+        z = _add_network(self, network)
+        return z, _add_mean(self, network, loss, z)
+
+    def model(self, model: Model) -> None:
+        """Add a model of tables, with its inputs and outputs."""
+        _add_model(self, model)
+
+
+def _add_network(graph: Graph, network: Network) -> str:
+    return add_network(graph, network, graph.input("x", np.float32, network.inputs or 1))
+
+
+def _add_mean(graph: Graph, network: Network, loss: Loss, z: str) -> str:
+    """Add what a loss makes of a network's outputs z."""
+    link = form_of(type(loss), "mean")
+    if link is None:
+        raise ModelError(
+            f"{loss!r} has no ONNX form; give its class an ``onnx`` beside its ``mean``: "
+            "steepest/onnx_form.py says how"
+        )
+    return link(loss, Here(graph, network, "", loss, z, network.outputs or 1))
 
 
 def _add_model(graph: Graph, model: Model) -> None:
     from .onnx_encoder import add_encoder
 
     task = model.task
-    link = form_of(type(model.loss), "mean")
-    if link is None:
-        raise ModelError(
-            f"{model.loss!r} has no ONNX form; give its class an ``onnx`` beside its ``mean``: "
-            "steepest/onnx_form.py says how"
-        )
     if isinstance(model.loss, Quantile):
-        raise ModelError("quantiles have no ONNX form; export the network by itself: model.network")
+        raise ModelError(
+            "a model of quantiles has no ONNX form; export the network by itself: model.network "
+            "(of an estimator, model_.network)"
+        )
     z = add_network(graph, model.network, add_encoder(graph, model.encoder))
-    width = model.network.outputs or 1
-    y = link(model.loss, Here(graph, model.network, "", model.loss, z, width))
+    y = _add_mean(graph, model.network, model.loss, z)
     if task.is_regression:
         low, high = task.clamp(np.array([-np.inf, np.inf]))
         y = graph.op("Clip", y, *(graph.constant(bound, np.float32) for bound in (low, high)))
