@@ -102,6 +102,54 @@ def test_forms_that_others_write(tmp_path, nodes, constants, layers):
     np.testing.assert_allclose(network.predict(X), run(path, x=X)["y"], rtol=1e-5, atol=1e-6)
 
 
+def test_half_precision_does_not_overflow(tmp_path):
+    nodes = [node("Cast", "x", to="h", **{}), node("Gemm", "h", "B", to="z", alpha=10.0),
+             node("Cast", "z")]  # fmt: skip
+    nodes[0].attribute.append(helper.make_attribute("to", TensorProto.FLOAT16))
+    nodes[2].attribute.append(helper.make_attribute("to", TensorProto.FLOAT))
+    path = write(tmp_path / "n.onnx", nodes, {"B": np.full((4, 3), 60000, np.float16)})
+    found = import_onnx(path).predict(np.ones((2, 4)))
+    np.testing.assert_allclose(found, np.full((2, 3), 2.4e6))
+
+
+def test_outputs_that_are_left_out(tmp_path):
+    nodes = [
+        helper.make_node("Dropout", ["x"], ["h", ""]),
+        helper.make_node("LayerNormalization", ["h", "g"], ["i", "", "s"]),
+        node("Tanh", "i"),
+    ]
+    path = write(tmp_path / "n.onnx", nodes, {"g": floats(4)})
+    X = floats(10, 4)
+    np.testing.assert_allclose(import_onnx(path).predict(X), run(path, x=X)["y"], atol=1e-6)
+
+
+def test_operators_that_may_mean_something_else(tmp_path):
+    def load(change):
+        path = write(tmp_path / "n.onnx", [node("Relu", "x")])
+        model = onnx.load(path)
+        change(model)
+        path.write_bytes(model.SerializeToString())
+        return import_onnx(path)
+
+    def overload(model):
+        body = [helper.make_node("Neg", ["a"], ["b"])]
+        opsets = [helper.make_opsetid("", 20)]
+        model.functions.append(helper.make_function("", "Relu", ["a"], ["b"], body, opsets))
+
+    with pytest.raises(ModelError, match="operators are those of set 6"):
+        load(lambda model: model.opset_import[0].__setattr__("version", 6))
+    with pytest.raises(ModelError, match="operators are those of set 0"):
+        load(lambda model: model.opset_import.pop())
+    with pytest.raises(ModelError, match="defines the operator 'Relu' itself"):
+        load(overload)
+    with pytest.raises(ModelError, match="same name"):
+        load(lambda model: model.graph.initializer.extend([from_array(floats(1), "c")] * 2))
+    with pytest.raises(ModelError, match="attribute 'a' twice"):
+        load(
+            lambda model: model.graph.node[0].attribute.extend([helper.make_attribute("a", 1)] * 2)
+        )
+
+
 def test_float64_stays(tmp_path):
     path = write(tmp_path / "n.onnx", [node("Gemm", "x", "B")], {"B": floats(4, 3).astype(float)},
                  kind=TensorProto.DOUBLE)  # fmt: skip
@@ -129,6 +177,38 @@ def test_the_width_may_be_left_open(tmp_path):
         ([node("Selu", "x", alpha=2.0)], {}, "alpha 2.0"),
         ([node("Softmax", "x", axis=0)], {}, "columns"),
         ([node("Dropout", "x", "r")], {"r": np.float32(1.5)}, "rate must be"),
+        ([node("Dropout", "x", "r", "t")], {"r": np.float32(0.5), "t": np.array(True)},
+         "is in training mode"),
+        ([node("Dropout", "x", "", "x")], {}, "'x' is no constant of truth values"),
+        ([node("Dropout", "x", "r")], {"r": floats(0)}, r"an array \(0,\) as its ratio"),
+        ([node("Dropout", "x", ratio=2)], {}, "has ratio 2; expected a finite real number"),
+        ([node("Elu", "x", alpha="tanh")], {}, "has alpha 'tanh'; expected a finite real number"),
+        ([node("Elu", "x", alpha=2)], {}, "has alpha 2; expected a finite real number"),
+        ([node("LeakyRelu", "x", alpha=[0.5])], {}, "has alpha something else"),
+        ([node("Softmax", "x", axis="x")], {}, "has axis 'x'; expected a whole number"),
+        ([node("Softmax", "x", axis=1.0)], {}, "has axis 1.0; expected a whole number"),
+        ([node("Gelu", "x", approximate=0)], {}, "has approximate 0; expected a text"),
+        ([node("LayerNormalization", "x", "g", epsilon=np.nan)], {"g": floats(4)}, "epsilon nan"),
+        ([node("Relu", "x", foo=3.0)], {}, "has the attribute 'foo'"),
+        ([node("Relu", "x", "x")], {}, "has 2 inputs; at most 1 are known"),
+        ([node("Gemm", "x", "B", "c", transB="x")], {"B": floats(4, 3), "c": floats(3)},
+         "has transB 'x'"),
+        ([node("Gemm", "x", "B", alpha=b"\xff")], {"B": floats(4, 3)}, "has alpha '"),
+        ([node("Gemm", "x", "B", alpha=np.inf)], {"B": floats(4, 3)}, "has alpha inf"),
+        ([node("Gemm", "x", "B", alpha=10.0)], {"B": np.full((4, 3), 1e38, np.float32)},
+         "multiplies a constant by 10: too large"),
+        ([node("Gemm", "x", "B", "c", beta=10.0)],
+         {"B": floats(4, 3), "c": np.full(3, 1e38, np.float32)}, "by 10: too large"),
+        ([helper.make_node("LayerNormalization", ["x", "g"], ["h", "y", "s"])], {"g": floats(4)},
+         "LayerNormalization is read for its output 1; only its output 0"),
+        ([helper.make_node("Dropout", ["x"], ["h", "m"]), node("Relu", "m")], {},
+         "Dropout is read for its output 1"),
+        ([helper.make_node("Sigmoid", ["x"], ["s"], domain="mine"), node("Mul", "x", "s")], {},
+         "multiplies two branches"),
+        ([helper.make_node("MatMul", ["x", "B"], ["h"], domain="mine"), node("Add", "h", "b")],
+         {"B": floats(4, 3), "b": floats(3)}, "adds a constant to what is no MatMul"),
+        ([node("Mine\x1b[31m", "x")], {}, r"operator Mine\\x1b\[31m"),
+        ([node("Relu", "x", to="x"), node("Relu", "x")], {}, "two nodes make 'x'"),
         ([node("Add", "x", "b")], {"b": floats(4)}, "adds a constant"),
         ([node("Tanh", "x", to="a"), node("Relu", "x", to="b"), node("Add", "a", "b")], {},
          "adds two branches"),

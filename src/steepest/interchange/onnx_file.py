@@ -14,9 +14,12 @@ from ..errors import ModelError
 from ..system.memory import physical_memory
 from .graph import Array, need_onnx
 
-__all__ = ["OnnxFile"]
+__all__ = ["STANDARD", "OnnxFile"]
 
+STANDARD = ("", "ai.onnx")
+"""The names of the domain whose operators ONNX defines."""
 _MOST_NODES = 4_000
+_FIRST_OPSET = 7  # since when arrays of other shapes are added and multiplied as in NumPy
 
 
 class OnnxFile:
@@ -29,7 +32,9 @@ class OnnxFile:
     width : int or None
         p, if the file says it.
     made_by : dict of str to node
-        The node that makes each value.
+        The node whose result, its first output, each value is.
+    beside : dict of str to (node, int)
+        The other outputs of nodes: the node, and the place of the output.
     reals : tuple of int
         The element types that are real numbers.
     dtype : str
@@ -46,21 +51,33 @@ class OnnxFile:
         self._file = Path(path)
         types = self._onnx.TensorProto
         self.reals = (types.FLOAT, types.DOUBLE, types.FLOAT16)
-        graph = self._parse().graph
+        model = self._parse()
+        self._check_meaning(model)
+        graph = model.graph
         self._tensors = {tensor.name: tensor for tensor in graph.initializer}
         self.made_by: dict[str, Any] = {}
+        self.beside: dict[str, tuple[Any, int]] = {}
         self.dtype = "float32"
         if len(graph.node) > _MOST_NODES:
             raise self.error(f"it has {len(graph.node):,} nodes, at most {_MOST_NODES:,} are read")
+        given = [tensor.name for tensor in graph.initializer]
+        given += [value.name for value in graph.input if value.name not in self._tensors]
+        taken = set(given)
+        if len(taken) < len(given):
+            raise self.error("two of its inputs or constants have the same name")
         for node in graph.node:
-            if node.op_type == "Constant" and node.output:
+            for k, name in enumerate(node.output):
+                if name in taken:
+                    raise self.error(f"two nodes make {name!r}, or it is given as well")
+                if name:  # an empty name is that of an output left out
+                    taken.add(name)
+                    self.beside[name] = node, k
+                    if k == 0:
+                        self.made_by[name] = self.beside.pop(name)[0]
+            if node.op_type == "Constant" and node.domain in STANDARD and node.output:
                 for item in node.attribute:
                     if item.name == "value":
                         self._tensors[node.output[0]] = item.t
-            for name in node.output:
-                if name in self.made_by:
-                    raise self.error(f"two nodes make {name!r}")
-                self.made_by[name] = node
         inputs = [value for value in graph.input if value.name not in self._tensors]
         if len(inputs) != 1 or len(graph.output) != 1:
             raise self.error(
@@ -79,22 +96,42 @@ class OnnxFile:
         return name in self._tensors
 
     def array(self, name: str) -> Array:
-        """Return a constant array of real numbers.
+        """Return a constant array of real numbers, float32 or float64.
 
         Raises
         ------
         ModelError
             If it is none, lies in another file, or its length is not what it declares.
         """
-        tensor = self._tensors.get(name)
         types = self._onnx.TensorProto
-        found = {
+        array = self._read(name, "real numbers", {
             types.FLOAT: (np.float32, "float_data"),
             types.DOUBLE: (np.float64, "double_data"),
             types.FLOAT16: (np.float16, ""),
-        }.get(0 if tensor is None else tensor.data_type)
+        })  # fmt: skip
+        if not np.isfinite(array).all():
+            raise self.error(f"{name!r} holds a number that is not finite")
+        if array.dtype == np.float64:
+            self.dtype = "float64"
+            return array
+        return array.astype(np.float32, copy=False)
+
+    def truth(self, name: str) -> bool:
+        """Return a constant that is true or false."""
+        array = self._read(name, "truth values", {
+            self._onnx.TensorProto.BOOL: (np.bool_, "int32_data"),
+        })  # fmt: skip
+        if array.size != 1:
+            raise self.error(f"{name!r} holds {array.size} truth values; expected one")
+        return bool(array.reshape(-1)[0])
+
+    def _read(self, name: str, what: str, known: Mapping[int, tuple[Any, str]]) -> Array:
+        """Return a constant array of one of the known element types."""
+        tensor = self._tensors.get(name)
+        types = self._onnx.TensorProto
+        found = known.get(0 if tensor is None else tensor.data_type)
         if tensor is None or found is None:
-            raise self.error(f"{name!r} is no constant of real numbers")
+            raise self.error(f"{name!r} is no constant of {what}")
         dtype, typed = found
         if tensor.data_location == types.EXTERNAL or len(tensor.external_data):
             raise self.error(f"the numbers of {name!r} lie in another file, which is not followed")
@@ -109,23 +146,23 @@ class OnnxFile:
             array = np.frombuffer(tensor.raw_data, np.dtype(dtype).newbyteorder("<"))
         else:
             array = np.array(getattr(tensor, typed), dtype)
-        if not np.isfinite(array).all():
-            raise self.error(f"{name!r} holds a number that is not finite")
-        if dtype is np.float64:
-            self.dtype = "float64"
         return array.reshape(shape)
 
     def attributes(self, node: Any) -> Mapping[str, Any]:
-        """Return the numbers and texts among a node's attributes, by name."""
+        """Return a node's attributes by name; what is no number and no text is None."""
         kinds = self._onnx.AttributeProto
         found: dict[str, Any] = {}
         for item in node.attribute:
+            if item.name in found:
+                raise self.error(f"a node gives its attribute {item.name!r} twice")
             if item.type == kinds.FLOAT:
                 found[item.name] = float(str(np.float32(item.f)))  # 0.1, not 0.10000000149
             elif item.type == kinds.INT:
                 found[item.name] = item.i
             elif item.type == kinds.STRING:
                 found[item.name] = item.s.decode(errors="replace")
+            else:
+                found[item.name] = None
         return found
 
     def _parse(self) -> Any:
@@ -141,6 +178,18 @@ class OnnxFile:
             raise self.error(error.strerror or str(error)) from error
         except (DecodeError, ValueError, TypeError) as error:
             raise self.error(f"it is no ONNX file, or not a whole one ({error})") from error
+
+    def _check_meaning(self, model: Any) -> None:
+        """Raise `ModelError` if operators may mean something else than is taken for granted."""
+        versions = [each.version for each in model.opset_import if each.domain in STANDARD]
+        if min(versions, default=0) < _FIRST_OPSET:
+            raise self.error(
+                f"its operators are those of set {min(versions, default=0)}; those of set "
+                f"{_FIRST_OPSET} and later are read: convert it with onnx.version_converter"
+            )
+        for function in model.functions:
+            if function.domain in STANDARD:
+                raise self.error(f"it defines the operator {function.name!r} itself")
 
     def _width(self, value: Any) -> int | None:
         tensor = value.type.tensor_type

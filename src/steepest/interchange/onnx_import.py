@@ -23,7 +23,7 @@ from ..onnx_form import Operator
 from ..parameters import walk
 from ..saved.size import check_size
 from .graph import Array
-from .onnx_file import OnnxFile
+from .onnx_file import STANDARD, OnnxFile
 
 __all__ = ["RULES", "import_onnx"]
 
@@ -115,9 +115,12 @@ class Tracer:
         while value != origin:
             node = self.file.made_by.get(value)
             self._steps += 1
+            if value in self.file.beside:
+                other, k = self.file.beside[value]
+                raise self.error(other, f"is read for its output {k}; only its output 0 is known")
             if node is None or self._steps > len(self.file.made_by):
                 raise self.file.error(f"no path leads from {origin!r} to {value!r}")
-            rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+            rule = RULES.get(node.op_type) if node.domain in STANDARD else None
             if rule is None:
                 raise self.error(node, "is no layer of Steepest")
             try:
@@ -131,7 +134,45 @@ class Tracer:
     def error(self, node: Any, why: str) -> ModelError:
         """Return the error that names a node."""
         name = f" {node.name!r}" if node.name else ""
-        return self.file.error(f"its operator {node.op_type}{name} {why}")
+        kind = repr(str(node.op_type))[1:-1]  # without control characters
+        return self.file.error(f"its operator {kind}{name} {why}")
+
+    def given(self, node: Any, most: int = 1, **known: float | str) -> dict[str, Any]:
+        """Return a node's attributes, those that it leaves out with the values given here.
+
+        Raises
+        ------
+        ModelError
+            If there is another attribute, or one is of another type or not finite, or the node has
+            more than ``most`` inputs.
+        """
+        found = self.file.attributes(node)
+        for name, value in found.items():
+            if name not in known:
+                raise self.error(node, f"has the attribute {name!r}, which is not known")
+            kind = type(known[name])
+            if type(value) is not kind or (kind is float and not np.isfinite(value)):
+                what = {float: "a finite real number", int: "a whole number", str: "a text"}[kind]
+                shown = "something else" if value is None else repr(value)
+                raise self.error(node, f"has {name} {shown}; expected {what}")
+        if len(node.input) > most:
+            raise self.error(node, f"has {len(node.input)} inputs; at most {most} are known")
+        return {**known, **found}
+
+    def made_by(self, value: str, kind: str) -> Any:
+        """Return the node that makes a value if it is this operator, without attributes."""
+        node = self.file.made_by.get(value)
+        if node is None or node.op_type != kind or node.domain not in STANDARD or node.attribute:
+            return None
+        return node
+
+    def scaled(self, node: Any, array: Array, factor: float) -> Array:
+        """Return an array times an attribute of a node."""
+        with np.errstate(over="ignore"):  # what overflows is named below
+            product: Array = array * array.dtype.type(factor)
+        if not np.isfinite(product).all():
+            raise self.error(node, f"multiplies a constant by {factor:g}: too large for its type")
+        return product
 
     def input(self, node: Any, k: int = 0) -> str:
         """Return the name of a node's input."""
@@ -153,16 +194,16 @@ class Tracer:
     def reads(self, value: str, *kinds: str) -> str | None:
         """Return what is at the root of a chain of operators that ends in ``value``, if it is."""
         for kind in kinds:
-            node = self.file.made_by.get(value)
-            if node is None or node.op_type != kind or len(node.input) != 1:
+            node = self.made_by(value, kind)
+            if node is None or len(node.input) != 1:
                 return None
             value = str(node.input[0])
         return value
 
     def pairs(self, value: str, kind: str) -> list[tuple[str, str]]:
         """Return the two inputs of what makes a value in both orders, if it is of a kind."""
-        node = self.file.made_by.get(value)
-        if node is None or node.op_type != kind or len(node.input) != 2:
+        node = self.made_by(value, kind)
+        if node is None or len(node.input) != 2:
             return []
         first, second = map(str, node.input)
         return [(first, second), (second, first)]
@@ -172,7 +213,7 @@ class Tracer:
         if not self.file.is_constant(name):
             return False
         array = self.file.array(name)
-        return array.size == 1 and abs(float(array.reshape(-1)[0]) - number) < 1e-5
+        return array.size == 1 and abs(float(array.reshape(-1)[0]) - number) < 1e-6
 
     def origin(self, values: list[str]) -> str:
         """Return the last value that all of these are made of, or are."""
@@ -200,42 +241,53 @@ def _plain(make: Callable[..., Layer], operator: Operator) -> Rule:
     """Return the rule of an operator that is a layer."""
 
     def rule(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-        given = tracer.file.attributes(node)
+        defaults = dict(operator.fields.values())
+        given = tracer.given(node, 1, **defaults, **operator.fixed)
         for name, value in operator.fixed.items():
-            found = given.get(name, value)
+            found = given[name]
             close = found == value
             if isinstance(value, float) and isinstance(found, float):
                 close = abs(found - value) < 1e-6
             if not close:
                 raise tracer.error(node, f"has {name} {found!r}; only {value!r} is known")
-        values = {f: given.get(name, default) for f, (name, default) in operator.fields.items()}
+        values = {f: given[name] for f, (name, _) in operator.fields.items()}
         return Piece(make(**values)), tracer.input(node)
 
     return rule
 
 
 def _same(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-    if tracer.file.attributes(node).get("axis", 1) not in (1, -1):
+    tracer.given(node)
+    return None, tracer.input(node)
+
+
+def _flatten(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
+    if tracer.given(node, axis=1)["axis"] not in (1, -1):
         raise tracer.error(node, "changes the shape of its input")
     return None, tracer.input(node)
 
 
 def _cast(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-    if tracer.file.attributes(node).get("to") not in tracer.file.reals:
+    if tracer.given(node, to=0, saturate=1)["to"] not in tracer.file.reals:
         raise tracer.error(node, "does not keep real numbers")
     return None, tracer.input(node)
 
 
 def _softmax(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-    if tracer.file.attributes(node).get("axis", -1) not in (1, -1):
+    if tracer.given(node, axis=-1)["axis"] not in (1, -1):
         raise tracer.error(node, "does not run over the columns")
     return Piece(own.Softmax()), tracer.input(node)
 
 
 def _dropout(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-    rate = tracer.file.attributes(node).get("ratio", 0.5)
+    rate = tracer.given(node, 3, ratio=0.5, seed=0)["ratio"]
     if len(node.input) > 1 and node.input[1]:
-        rate = float(tracer.array(node, 1).reshape(-1)[:1].sum())
+        ratio = tracer.array(node, 1)
+        if ratio.size != 1:
+            raise tracer.error(node, f"has an array {ratio.shape} as its ratio")
+        rate = float(str(ratio.reshape(-1)[0]))  # 0.1, not 0.10000000149
+    if len(node.input) > 2 and node.input[2] and tracer.file.truth(node.input[2]):
+        raise tracer.error(node, "is in training mode, and drops values when it predicts")
     return Piece(own.Dropout(rate)), tracer.input(node)
 
 
@@ -252,30 +304,32 @@ def _matrix(tracer: Tracer, node: Any, k: int = 1) -> Array:
 
 
 def _gemm(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-    given = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0, **tracer.file.attributes(node)}
+    given = tracer.given(node, 3, alpha=1.0, beta=1.0, transA=0, transB=0)
     if given["transA"]:
         raise tracer.error(node, "transposes its input")
     B = _matrix(tracer, node)
-    A = (B if given["transB"] else B.T) * B.dtype.type(given["alpha"])
+    A = tracer.scaled(node, B if given["transB"] else B.T, given["alpha"])
     b = None
     if len(node.input) > 2 and node.input[2]:
         C = tracer.array(node, 2)
         if C.size not in (1, len(A)) or (C.ndim == 2 and C.shape[0] != 1):
             raise tracer.error(node, f"adds an array {C.shape} to {len(A)} columns")
-        b = np.broadcast_to(C.reshape(-1) * C.dtype.type(given["beta"]), (len(A),))
+        b = np.broadcast_to(tracer.scaled(node, C.reshape(-1), given["beta"]), (len(A),))
     return _dense(A, b), tracer.input(node)
 
 
 def _matmul(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
+    tracer.given(node, 2)
     return _dense(_matrix(tracer, node).T, None), tracer.input(node)
 
 
 def _add(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
+    tracer.given(node, 2)
     first, second = tracer.input(node), tracer.input(node, 1)
     for k, (constant, other) in enumerate(((first, second), (second, first))):
         if tracer.file.is_constant(constant):
-            product = tracer.file.made_by.get(other)
-            if product is None or product.op_type != "MatMul":
+            product = tracer.made_by(other, "MatMul")
+            if product is None:
                 raise tracer.error(node, "adds a constant to what is no MatMul")
             A = _matrix(tracer, product).T
             return _dense(A, tracer.vector(node, k)), tracer.input(product)
@@ -287,6 +341,7 @@ def _add(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
 
 
 def _mul(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
+    tracer.given(node, 2)
     for k, (one, other) in enumerate(tracer.pairs(str(node.output[0]), "Mul")):
         if tracer.file.is_constant(one):
             x = _gelu(tracer, other) if tracer.is_near(one, 0.5) else None
@@ -312,18 +367,18 @@ def _gelu(tracer: Tracer, product: str) -> str | None:
 
 
 def _layer_norm(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-    given = tracer.file.attributes(node)
-    if given.get("axis", -1) not in (1, -1):
+    given = tracer.given(node, 3, axis=-1, epsilon=1e-5, stash_type=1)
+    if given["axis"] not in (1, -1):
         raise tracer.error(node, "does not run over the columns")
     gamma = tracer.vector(node, 1)
     has_beta = len(node.input) > 2 and node.input[2]
     beta = tracer.vector(node, 2) if has_beta else np.zeros_like(gamma)
-    layer = own.LayerNorm(float(given.get("epsilon", 1e-5)))
+    layer = own.LayerNorm(given["epsilon"])
     return Piece(layer, {"gamma": gamma, "beta": beta}), tracer.input(node)
 
 
 def _concat(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
-    if tracer.file.attributes(node).get("axis") not in (1, -1):
+    if tracer.given(node, len(node.input), axis=0)["axis"] not in (1, -1):
         raise tracer.error(node, "does not run over the columns")
     values = [tracer.input(node, k) for k in range(max(1, len(node.input)))]
     origin = tracer.origin(values)
@@ -346,7 +401,7 @@ RULES: dict[str, Rule] = {
     "Cast": _cast,
     "Concat": _concat,
     "Dropout": _dropout,
-    "Flatten": _same,
+    "Flatten": _flatten,
     "Gemm": _gemm,
     "Identity": _same,
     "LayerNormalization": _layer_norm,
