@@ -1,5 +1,6 @@
 """ONNX files come back as networks that predict the same, or are refused by name."""
 
+import os
 import subprocess
 import sys
 
@@ -242,13 +243,74 @@ def test_hostile_tensors(tmp_path):
         onnx.external_data_helper.set_external_data(tensor, "../../../etc/passwd")
         tensor.ClearField("raw_data")
 
-    with pytest.raises(ModelError, match="another file"):
+    with pytest.raises(ModelError, match="no name of a file in the same folder"):
         load(outside)
     (tmp_path / "n.onnx").write_bytes(b"\x08\xff" * 50)
     with pytest.raises(ModelError, match="no ONNX file"):
         import_onnx(tmp_path / "n.onnx")
     with pytest.raises(ModelError, match="no such file"):
         import_onnx(tmp_path / "gone.onnx")
+
+
+def saved_outside(path, B):
+    write(path, [node("Gemm", "x", "B", "c")], {"B": B, "c": floats(3)})
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="n.onnx.data",
+              size_threshold=0)  # fmt: skip
+    return path
+
+
+def test_constants_in_a_file_beside_it(tmp_path):
+    path, X = saved_outside(tmp_path / "n.onnx", floats(4, 3)), floats(10, 4)
+    assert len((tmp_path / "n.onnx.data").read_bytes()) >= 60
+    np.testing.assert_allclose(import_onnx(path).predict(X), run(path, x=X)["y"], rtol=1e-5)
+    (tmp_path / "n.onnx.data").write_bytes(bytes(20))
+    with pytest.raises(ModelError, match=r"end at byte .* of 'n\.onnx\.data', which has 20 bytes"):
+        import_onnx(path)
+    (tmp_path / "n.onnx.data").unlink()
+    with pytest.raises(ModelError, match=r"'n\.onnx\.data' beside it: No such file"):
+        import_onnx(path)
+
+
+def test_only_a_plain_file_beside_it_is_read(tmp_path):
+    path = saved_outside(tmp_path / "n.onnx", floats(4, 3))
+    data = tmp_path / "n.onnx.data"
+    data.rename(tmp_path / "elsewhere")
+    data.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match=r"'n\.onnx\.data' beside it"):
+        import_onnx(path)
+    data.unlink()
+    os.mkfifo(data)
+    with pytest.raises(ModelError, match=r"'n\.onnx\.data' beside it"):
+        import_onnx(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("location", "../n.onnx.data", "no name of a file"),
+        ("location", "/etc/passwd", "no name of a file"),
+        ("location", "..", "no name of a file"),
+        ("location", "", "no name of a file"),
+        ("location", "a\0b", "no name of a file"),
+        ("location", "a\\b", "no name of a file"),
+        ("location", "x" * 300, "beside it"),
+        ("offset", "-4", "no place"),
+        ("offset", "1e3", "no place"),
+        ("offset", "9" * 5000, "no place"),
+        ("offset", "10000000000", "end at byte"),
+        ("length", "44", "declares the shape"),
+        ("length", "²", "no place"),
+    ],
+)
+def test_odd_places_of_constants(tmp_path, key, value, words):
+    path = saved_outside(tmp_path / "n.onnx", floats(4, 3))
+    model = onnx.load(path, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        if entry.key == key:
+            entry.value = value
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=words):
+        import_onnx(path)
 
 
 def test_without_the_package_the_error_says_what_to_install():

@@ -1,4 +1,7 @@
-"""An ONNX file from anywhere, read with nothing taken for granted."""
+"""An ONNX file from anywhere, read with nothing taken for granted.
+
+Constants may lie in plain files of the same folder, as PyTorch writes them; no link is followed.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
+from ..system.files import read_plain
 from ..system.memory import physical_memory
 from .graph import Array, need_onnx
 
@@ -49,6 +53,7 @@ class OnnxFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._onnx = need_onnx()
         self._file = Path(path)
+        self._siblings: dict[str, bytes] = {}
         types = self._onnx.TensorProto
         self.reals = (types.FLOAT, types.DOUBLE, types.FLOAT16)
         model = self._parse()
@@ -101,7 +106,7 @@ class OnnxFile:
         Raises
         ------
         ModelError
-            If it is none, lies in another file, or its length is not what it declares.
+            If it is none, can't be read, or its length is not what it declares.
         """
         types = self._onnx.TensorProto
         array = self._read(name, "real numbers", {
@@ -133,20 +138,49 @@ class OnnxFile:
         if tensor is None or found is None:
             raise self.error(f"{name!r} is no constant of {what}")
         dtype, typed = found
+        raw = tensor.raw_data if tensor.HasField("raw_data") else None
         if tensor.data_location == types.EXTERNAL or len(tensor.external_data):
-            raise self.error(f"the numbers of {name!r} lie in another file, which is not followed")
+            raw = self._outside(tensor)
         wanted, shape = math.prod(tensor.dims), tuple(tensor.dims)
-        if tensor.HasField("raw_data"):
-            there = len(tensor.raw_data) / np.dtype(dtype).itemsize
+        if raw is not None:
+            there = len(raw) / np.dtype(dtype).itemsize
         else:
             there = len(getattr(tensor, typed)) if typed else -1
         if there != wanted or any(size < 0 for size in shape) or len(shape) > 2:
             raise self.error(f"{name!r} declares the shape {shape}, but holds {there:g} numbers")
-        if tensor.HasField("raw_data"):
-            array = np.frombuffer(tensor.raw_data, np.dtype(dtype).newbyteorder("<"))
+        if raw is not None:
+            array = np.frombuffer(raw, np.dtype(dtype).newbyteorder("<"))
         else:
             array = np.array(getattr(tensor, typed), dtype)
         return array.reshape(shape)
+
+    def _outside(self, tensor: Any) -> bytes:
+        """Return the bytes of a constant that lies in a file beside this one."""
+        where = {entry.key: entry.value for entry in tensor.external_data}
+        name, place = where.get("location", ""), [where.get("offset", "0"), where.get("length", "")]
+        if not name or name != Path(name).name or "\\" in name or "\0" in name or name == "..":
+            raise self.error(
+                f"the numbers of {tensor.name!r} lie in {name!r}, which is no name of a file in "
+                "the same folder, and is not followed"
+            )
+        if not all(text.isascii() and text.isdigit() and len(text) < 20 for text in place if text):
+            raise self.error(f"the numbers of {tensor.name!r} lie at no place in {name!r}: {place}")
+        if name not in self._siblings:
+            most = physical_memory() / 4 - sum(map(len, self._siblings.values()))
+            try:
+                content = read_plain(self._file.parent / name, most)
+            except OSError as error:
+                raise self.error(f"{name!r} beside it: {error.strerror or error}") from error
+            self._siblings[name] = content
+        start = int(place[0] or 0)
+        content = self._siblings[name]
+        end = start + int(place[1]) if place[1] else len(content)
+        if end > len(content):
+            raise self.error(
+                f"the numbers of {tensor.name!r} end at byte {end:,} of {name!r}, which has "
+                f"{len(content):,} bytes"
+            )
+        return content[start:end]
 
     def attributes(self, node: Any) -> Mapping[str, Any]:
         """Return a node's attributes by name; what is no number and no text is None."""

@@ -39,7 +39,8 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
         A graph with one input (n, p) and one output, made of Gemm, MatMul with Add,
         LayerNormalization, multiplication by a vector (`Scale`), the activations that Steepest has,
         Softmax, Dropout, Identity, sums of a value and what is made of it (`Residual`) and
-        concatenations (`Concat`). No other file is followed from it, and nothing of it is run.
+        concatenations (`Concat`). Constants may lie in plain files of the same folder. Nothing of
+        it is run.
 
     Returns
     -------
