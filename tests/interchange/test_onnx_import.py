@@ -82,6 +82,12 @@ def test_what_was_exported_comes_back(tmp_path):
          "Dense(3)"),
         ([node("MatMul", "x", "B", to="h"), node("Add", "b", "h")],
          {"B": floats(4, 3), "b": floats(1, 3)}, "Dense(3)"),
+        ([node("MatMul", "x", "B", to="h"), node("Add", "h", "b")],
+         {"B": floats(4, 3), "b": np.float32(2)}, "Dense(3)"),
+        ([node("Mul", "x", "2")], {"2": np.float32(2)}, "Scale()"),
+        ([node("Div", "x", "s", to="h"), node("Relu", "h")], {"s": floats(4)}, "Scale(), ReLU()"),
+        ([node("Gemm", "x", "B", "c", to="h"), node("Add", "h", "c", to="i"), node("Sub", "i", "c",
+          to="j"), node("Sub", "j", "c")], {"B": floats(4, 3), "c": floats(3)}, "Dense(3)"),
         ([node("MatMul", "x", "B")], {"B": floats(4, 3)}, "Dense(3, bias=False)"),
         ([node("LayerNormalization", "x", "g", axis=1)], {"g": floats(4)}, "LayerNorm()"),
         ([node("Mul", "s", "x")], {"s": floats(4)}, "Scale()"),
@@ -101,6 +107,22 @@ def test_forms_that_others_write(tmp_path, nodes, constants, layers):
     assert repr(network) == f"Network({layers}, inputs=4, dtype='float32')"
     X = floats(10, 4)
     np.testing.assert_allclose(network.predict(X), run(path, x=X)["y"], rtol=1e-5, atol=1e-6)
+
+
+def test_standardised_inputs(tmp_path):
+    nodes = [node("Sub", "x", "m", to="a"), node("Div", "a", "s", to="b"),
+             node("Gemm", "b", "B", "c", transB=1, to="d"), node("Relu", "d", to="e"),
+             node("Gemm", "e", "D", to="f"), node("Mul", "f", "2")]  # fmt: skip
+    mean = (1e6 * floats(4)).round()
+    path = write(tmp_path / "n.onnx", nodes, {
+        "m": mean, "s": 1 + np.abs(floats(4)), "B": floats(5, 4), "c": floats(5),
+        "D": floats(5, 2), "2": np.array([2], np.float32),
+    })  # fmt: skip
+    network = import_onnx(path)
+    layers = "Scale(), Dense(5), ReLU(), Dense(2, bias=False), Scale()"
+    assert repr(network) == f"Network({layers}, inputs=4, dtype='float64')"
+    X = mean + floats(50, 4)
+    np.testing.assert_allclose(network.predict(X), run(path, x=X)["y"], rtol=1e-5, atol=1e-5)
 
 
 def test_half_precision_does_not_overflow(tmp_path):
@@ -207,10 +229,25 @@ def test_the_width_may_be_left_open(tmp_path):
         ([helper.make_node("Sigmoid", ["x"], ["s"], domain="mine"), node("Mul", "x", "s")], {},
          "multiplies two branches"),
         ([helper.make_node("MatMul", ["x", "B"], ["h"], domain="mine"), node("Add", "h", "b")],
-         {"B": floats(4, 3), "b": floats(3)}, "adds a constant to what is no MatMul"),
+         {"B": floats(4, 3), "b": floats(3)}, "MatMul is no layer"),
         ([node("Mine\x1b[31m", "x")], {}, r"operator Mine\\x1b\[31m"),
         ([node("Relu", "x", to="x"), node("Relu", "x")], {}, "two nodes make 'x'"),
         ([node("Add", "x", "b")], {"b": floats(4)}, "adds a constant"),
+        ([node("Add", "x", "b", to="h"), node("Relu", "h", to="i"), node("Gemm", "i", "B")],
+         {"b": floats(4), "B": floats(4, 3)}, "adds a constant"),
+        ([node("Add", "x", "b", to="h"), node("Gemm", "h", "B")],
+         {"b": floats(3), "B": floats(4, 3)}, r"adds an array \(3,\) to 4 columns"),
+        ([node("MatMul", "x", "B", to="h"), node("Add", "h", "b")],
+         {"b": floats(4), "B": floats(4, 1)}, r"adds an array \(4,\) to 1 columns"),
+        ([node("Sub", "b", "x", to="h"), node("Gemm", "h", "B")],
+         {"b": floats(4), "B": floats(4, 3)}, "'x' is no constant"),
+        ([node("Add", "x", "b", to="h"), node("Mul", "h", "s", to="i"), node("Gemm", "i", "B")],
+         {"b": floats(4), "s": floats(3), "B": floats(4, 3)}, "different widths"),
+        ([node("Add", "x", "b", to="h"), node("Add", "h", "s", to="i"), node("Gemm", "i", "B")],
+         {"b": floats(4), "s": floats(3), "B": floats(4, 3)}, "different widths"),
+        ([node("Div", "x", "b")], {"b": np.zeros(4, np.float32)}, "divides by 0"),
+        ([node("Add", "x", "b", to="h"), node("Add", "h", "b", to="i"), node("Gemm", "i", "B")],
+         {"b": np.full(4, 1e308), "B": floats(4, 3)}, "too large"),
         ([node("Tanh", "x", to="a"), node("Relu", "x", to="b"), node("Add", "a", "b")], {},
          "adds two branches"),
         ([node("Tanh", "x", to="a"), node("Mul", "a", "x")], {}, "multiplies two branches"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,9 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
     Parameters
     ----------
     path : str or path-like
-        A graph with one input (n, p) and one output, made of Gemm, MatMul with Add,
-        LayerNormalization, multiplication by a vector (`Scale`), the activations that Steepest has,
+        A graph with one input (n, p) and one output, made of Gemm, MatMul,
+        LayerNormalization, multiplication and division by a vector (`Scale`), its addition and
+        subtraction before or after a `Dense` layer, the activations that Steepest has,
         Softmax, Dropout, Identity, sums of a value and what is made of it (`Residual`) and
         concatenations (`Concat`). Constants may lie in plain files of the same folder. Nothing of
         it is run.
@@ -45,7 +46,8 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
     Returns
     -------
     Network
-        Of float64 if one of the arrays is, else of float32.
+        Of float64 if one of the arrays is, or if a vector is added before a `Dense` layer, whose
+        bias then takes it up; else of float32.
 
     Raises
     ------
@@ -71,6 +73,8 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
         for name, array in piece.theta.items()
     }
     for name, shape in shapes.items():
+        if theta[name].size == 1 and len(shape) == 1:
+            theta[name] = np.broadcast_to(theta[name].reshape(-1), shape)
         if theta[name].shape != shape:
             raise file.error(f"{name} is {theta[name].shape}, expected {shape}")
     network.build(width)
@@ -81,11 +85,15 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
 
 @dataclass(frozen=True)
 class Piece:
-    """A layer with its parameters, and the layers inside it with theirs."""
+    """A layer with its parameters, and the layers inside it with theirs.
+
+    One with a ``shift`` is no layer yet: a vector that is added, until a `Dense` layer takes it up.
+    """
 
     layer: Layer
     theta: dict[str, Array] = field(default_factory=dict)
     inside: list[Piece] = field(default_factory=list)
+    shift: Array | None = None
 
     @property
     def inputs(self) -> int | None:
@@ -130,7 +138,61 @@ class Tracer:
                 raise self.error(node, str(error)) from error
             pieces += [piece] if piece is not None else []
         self._depth -= 1
-        return pieces[::-1]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named there
+            return self._without_shifts(pieces[::-1])
+
+    def _without_shifts(self, pieces: list[Piece]) -> list[Piece]:
+        """Return the layers with what is added between them in the biases of `Dense` layers.
+
+        The layer before takes c up: (A x + b) + c. Else the one after does, past a `Scale`:
+        A (s ⊙ (x + c)) + b = A (s ⊙ x) + (A (s ⊙ c) + b), in float64, since the two sums may be
+        far larger than their difference.
+        """
+        found: list[Piece] = []
+        shift: Array | None = None
+        for piece in pieces:
+            new = piece
+            if piece.shift is not None and shift is None and found and "A" in found[-1].theta:
+                found[-1] = self._shifted(found[-1], piece.shift)
+                continue
+            if piece.shift is not None:
+                before = np.zeros(1) if shift is None else shift
+                self._check_sizes(before, piece.shift)
+                shift = self._finite(before + piece.shift)
+                continue
+            if shift is not None and "s" in piece.theta:
+                self._check_sizes(shift, piece.theta["s"])
+                shift = self._finite(shift * piece.theta["s"])
+            elif shift is not None and "A" in piece.theta:
+                self.file.dtype = "float64"
+                A = piece.theta["A"].astype(np.float64)
+                if shift.size not in (1, A.shape[1]):
+                    raise self.file.error(f"it adds an array {shift.shape} to {A.shape[1]} columns")
+                new = self._shifted(piece, A @ np.broadcast_to(shift, A.shape[1]))
+                shift = None
+            elif shift is not None:
+                break
+            found.append(new)
+        if shift is not None:
+            raise self.file.error("it adds a constant to what no Gemm or MatMul makes or reads")
+        return found
+
+    def _shifted(self, dense: Piece, c: Array) -> Piece:
+        """Return a `Dense` layer with c added to its bias."""
+        q = len(dense.theta["A"])
+        if c.size not in (1, q):
+            raise self.file.error(f"it adds an array {c.shape} to {q} columns")
+        b = self._finite(dense.theta.get("b", 0) + np.broadcast_to(c, q))
+        return replace(dense, layer=own.Dense(q), theta={**dense.theta, "b": b})
+
+    def _check_sizes(self, a: Array, b: Array) -> None:
+        if a.size != b.size and 1 not in (a.size, b.size):
+            raise self.file.error(f"its constants {a.shape} and {b.shape} are of different widths")
+
+    def _finite(self, array: Array) -> Array:
+        if not np.isfinite(array).all():
+            raise self.file.error("its constants, taken together, are too large for their type")
+        return array
 
     def error(self, node: Any, why: str) -> ModelError:
         """Return the error that names a node."""
@@ -188,7 +250,7 @@ class Tracer:
     def vector(self, node: Any, k: int) -> Array:
         """Return an input of a node that must be a constant row, as (q,)."""
         array = self.array(node, k)
-        if array.ndim == 0 or array.size != array.shape[-1]:
+        if array.size != (array.shape or (1,))[-1]:
             raise self.error(node, f"needs one number a column, got an array {array.shape}")
         return array.reshape(-1)
 
@@ -329,16 +391,27 @@ def _add(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
     first, second = tracer.input(node), tracer.input(node, 1)
     for k, (constant, other) in enumerate(((first, second), (second, first))):
         if tracer.file.is_constant(constant):
-            product = tracer.made_by(other, "MatMul")
-            if product is None:
-                raise tracer.error(node, "adds a constant to what is no MatMul")
-            A = _matrix(tracer, product).T
-            return _dense(A, tracer.vector(node, k)), tracer.input(product)
+            return Piece(own.Identity(), shift=tracer.vector(node, k)), other
     origin = tracer.origin([first, second])
     if origin not in (first, second) or first == second:
         raise tracer.error(node, "adds two branches; only x + g(x) is known")
     pieces = tracer.trace(first if origin == second else second, origin)
     return Piece(own.Residual(*(piece.layer for piece in pieces)), {}, pieces), origin
+
+
+def _sub(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
+    tracer.given(node, 2)
+    return Piece(own.Identity(), shift=-tracer.vector(node, 1)), tracer.input(node)
+
+
+def _div(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
+    tracer.given(node, 2)
+    divisor = tracer.vector(node, 1)
+    with np.errstate(divide="ignore", over="ignore"):  # what is not finite is named below
+        s = 1 / divisor
+    if not np.isfinite(s).all():
+        raise tracer.error(node, "divides by 0, or by a number too close to it")
+    return Piece(own.Scale(), {"s": s}), tracer.input(node)
 
 
 def _mul(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
@@ -401,6 +474,7 @@ RULES: dict[str, Rule] = {
     "Add": _add,
     "Cast": _cast,
     "Concat": _concat,
+    "Div": _div,
     "Dropout": _dropout,
     "Flatten": _flatten,
     "Gemm": _gemm,
@@ -409,5 +483,6 @@ RULES: dict[str, Rule] = {
     "MatMul": _matmul,
     "Mul": _mul,
     "Softmax": _softmax,
+    "Sub": _sub,
 }
 """What each operator is: the layer, and the value that it reads."""
