@@ -99,6 +99,13 @@ def test_what_was_exported_comes_back(tmp_path):
         ([node("Flatten", "x", to="a"), node("Dropout", "a", to="b"), node("Elu", "b")], {},
          "Dropout(0.5), ELU()"),
         ([node("Sigmoid", "x", to="a"), node("Add", "a", "x")], {}, "Residual(Sigmoid())"),
+        ([node("Mul", "x", "1", to="a"), node("Softplus", "a", to="b"), node("Div", "b", "1",
+          to="c"), node("Greater", "a", "t", to="d"), node("Where", "d", "x", "c")],
+         {"1": np.float32(1), "t": np.float32(20)}, "Softplus()"),
+        ([node("Softplus", "x", to="b"), node("Greater", "x", "t", to="d"),
+          node("Where", "d", "x", "b")], {"t": np.float32(20)}, "Softplus()"),
+        ([node("Gemm", "x", "B", to="h"), node("Reshape", "h", "s")],
+         {"B": floats(4, 3), "s": np.array([-1, 3])}, "Dense(3, bias=False)"),
     ],
 )  # fmt: skip
 def test_forms_that_others_write(tmp_path, nodes, constants, layers):
@@ -123,6 +130,20 @@ def test_standardised_inputs(tmp_path):
     assert repr(network) == f"Network({layers}, inputs=4, dtype='float64')"
     X = mean + floats(50, 4)
     np.testing.assert_allclose(network.predict(X), run(path, x=X)["y"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [("Squeeze", [1]), ("Squeeze", [-1]), ("Reshape", [-1])]
+)
+def test_one_column_may_be_made_flat_at_the_end(tmp_path, kind, shape):
+    nodes = [node("Gemm", "x", "B", to="h"), node(kind, "h", "s")]
+    path = write(tmp_path / "n.onnx", nodes, {"B": floats(4, 1), "s": np.array(shape)})
+    model = onnx.load(path)
+    model.graph.output[0].type.tensor_type.shape.dim.pop()
+    onnx.save(model, path)
+    X = floats(10, 4)
+    flat = run(path, x=X)["y"]
+    np.testing.assert_allclose(import_onnx(path).predict(X), flat[:, None], rtol=1e-5, atol=1e-6)
 
 
 def test_half_precision_does_not_overflow(tmp_path):
@@ -245,6 +266,29 @@ def test_the_width_may_be_left_open(tmp_path):
          {"b": floats(4), "s": floats(3), "B": floats(4, 3)}, "different widths"),
         ([node("Add", "x", "b", to="h"), node("Add", "h", "s", to="i"), node("Gemm", "i", "B")],
          {"b": floats(4), "s": floats(3), "B": floats(4, 3)}, "different widths"),
+        ([node("Softplus", "x", to="b"), node("Greater", "x", "t", to="d"),
+          node("Where", "d", "x", "b")], {"t": np.float32(2)}, "only softplus"),
+        ([node("Mul", "x", "2", to="a"), node("Softplus", "a", to="b"), node("Greater", "x", "t",
+          to="d"), node("Where", "d", "x", "b")], {"t": np.float32(20), "2": np.float32(2)},
+         "only softplus"),
+        ([node("Softplus", "x", to="b"), node("Greater", "t", "x", to="d"),
+          node("Where", "d", "x", "b")], {"t": np.float32(20)}, "only softplus"),
+        ([node("Softplus", "x", to="b"), node("Greater", "x", "x", to="d"),
+          node("Where", "d", "x", "b")], {}, "only softplus"),
+        ([node("Relu", "x", to="h"), node("Reshape", "h", "s")], {"s": np.array([-1])},
+         "its end reshapes 4 columns"),
+        ([node("Relu", "x", to="h"), node("Reshape", "h", "s")], {"s": np.array([-1, 2])},
+         "its end reshapes 4 columns"),
+        ([node("Relu", "x", to="h"), node("Reshape", "h", "s")], {"s": np.array([2, -1])},
+         r"makes the shape \[2, -1\]; expected \(-1, columns\)"),
+        ([node("Relu", "x", to="h"), node("Reshape", "h", "s")], {"s": floats(2)},
+         "no constant of whole numbers"),
+        ([node("Relu", "x", to="h"), node("Squeeze", "h", "s")], {"s": np.array([0])},
+         "takes away another axis"),
+        ([node("Relu", "x", to="h"), node("Squeeze", "h", "s")], {"s": np.array([1])},
+         "its end reshapes 4 columns"),
+        ([node("Reshape", "x", "s", to="h"), node("Relu", "h")], {"s": np.array([-1, 4])},
+         "Reshape h' is no layer"),
         ([node("Div", "x", "b")], {"b": np.zeros(4, np.float32)}, "divides by 0"),
         ([node("Add", "x", "b", to="h"), node("Add", "h", "b", to="i"), node("Gemm", "i", "B")],
          {"b": np.full(4, 1e308), "B": floats(4, 3)}, "too large"),

@@ -121,6 +121,13 @@ class OnnxFile:
             return array
         return array.astype(np.float32, copy=False)
 
+    def whole(self, name: str) -> list[int]:
+        """Return a constant row of whole numbers."""
+        array = self._read(name, "whole numbers", {
+            self._onnx.TensorProto.INT64: (np.int64, "int64_data"),
+        })  # fmt: skip
+        return [int(number) for number in array.reshape(-1)]
+
     def truth(self, name: str) -> bool:
         """Return a constant that is true or false."""
         array = self._read(name, "truth values", {

@@ -28,6 +28,7 @@ from .onnx_file import STANDARD, OnnxFile
 __all__ = ["RULES", "import_onnx"]
 
 _DEEPEST = 32
+_FLAT = 15.0  # from here on softplus is x, to 3e-7
 
 
 def import_onnx(path: str | os.PathLike[str]) -> Network:
@@ -36,12 +37,12 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
     Parameters
     ----------
     path : str or path-like
-        A graph with one input (n, p) and one output, made of Gemm, MatMul,
-        LayerNormalization, multiplication and division by a vector (`Scale`), its addition and
-        subtraction before or after a `Dense` layer, the activations that Steepest has,
-        Softmax, Dropout, Identity, sums of a value and what is made of it (`Residual`) and
-        concatenations (`Concat`). Constants may lie in plain files of the same folder. Nothing of
-        it is run.
+        A graph with one input (n, p) and one output, made of Gemm, MatMul, LayerNormalization,
+        multiplication and division by a vector (`Scale`), its addition and subtraction before or
+        after a `Dense` layer, the activations that Steepest has, Softmax, Dropout, Identity, sums
+        of a value and what is made of it (`Residual`) and concatenations (`Concat`); an end that
+        makes (n,) of (n, 1) is left out. Constants may lie in plain files of the same folder.
+        Nothing of it is run.
 
     Returns
     -------
@@ -56,7 +57,9 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
         layer; the message names it.
     """
     file = OnnxFile(path)
-    pieces = Tracer(file).trace(file.output, file.input)
+    tracer = Tracer(file)
+    value, outputs = tracer.unshaped(file.output)
+    pieces = tracer.trace(value, file.input)
     width = file.width or next((w for piece in pieces if (w := piece.inputs)), None)
     if width is None:
         raise file.error("the width of its input is not known")
@@ -78,6 +81,8 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
         if theta[name].shape != shape:
             raise file.error(f"{name} is {theta[name].shape}, expected {shape}")
     network.build(width)
+    if outputs not in (None, network.outputs):
+        raise file.error(f"its end reshapes {network.outputs} columns")
     for name, array in theta.items():
         network.parameters[name][...] = array
     return network
@@ -140,6 +145,27 @@ class Tracer:
         self._depth -= 1
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named there
             return self._without_shifts(pieces[::-1])
+
+    def unshaped(self, value: str) -> tuple[str, int | None]:
+        """Return what the end of a graph reshapes, and of how many columns that must be.
+
+        Squeeze and Reshape of (n, 1) to (n,), and Reshape of (n, q) to (n, q).
+        """
+        node = self.file.made_by.get(value)
+        if self._is(node, "Squeeze"):
+            self.given(node, 2)
+            if self.file.whole(self.input(node, 1)) not in ([1], [-1]):
+                raise self.error(node, "takes away another axis than that of the columns")
+            return self.input(node), 1
+        if self._is(node, "Reshape"):
+            self.given(node, 2, allowzero=0)
+            shape = self.file.whole(self.input(node, 1))
+            if shape == [-1]:
+                return self.input(node), 1
+            if len(shape) != 2 or shape[0] != -1 or shape[1] < 1:
+                raise self.error(node, f"makes the shape {shape}; expected (-1, columns)")
+            return self.input(node), shape[1]
+        return value, None
 
     def _without_shifts(self, pieces: list[Piece]) -> list[Piece]:
         """Return the layers with what is added between them in the biases of `Dense` layers.
@@ -224,10 +250,11 @@ class Tracer:
 
     def made_by(self, value: str, kind: str) -> Any:
         """Return the node that makes a value if it is this operator, without attributes."""
-        node = self.file.made_by.get(value)
-        if node is None or node.op_type != kind or node.domain not in STANDARD or node.attribute:
-            return None
-        return node
+        node: Any = self.file.made_by.get(value)
+        return node if self._is(node, kind) and not node.attribute else None
+
+    def _is(self, node: Any, kind: str) -> bool:
+        return node is not None and node.op_type == kind and node.domain in STANDARD
 
     def scaled(self, node: Any, array: Array, factor: float) -> Array:
         """Return an array times an attribute of a node."""
@@ -440,6 +467,26 @@ def _gelu(tracer: Tracer, product: str) -> str | None:
     return None
 
 
+def _where(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
+    """Where(β x > t, x, Softplus(β x)/β) with β = 1, as PyTorch writes softplus."""
+    tracer.given(node, 3)
+    tested, x, soft = (tracer.input(node, k) for k in range(3))
+
+    def is_x(value: str) -> bool:
+        return value == x or any(
+            a == x and tracer.is_near(b, 1.0) for a, b in tracer.pairs(value, "Mul")
+        )
+
+    whole = next((a for a, b in tracer.pairs(soft, "Div")[:1] if tracer.is_near(b, 1.0)), soft)
+    inside = tracer.reads(whole, "Softplus")
+    for scaled, threshold in tracer.pairs(tested, "Greater")[:1]:
+        far = tracer.file.array(threshold) if tracer.file.is_constant(threshold) else np.zeros(1)
+        as_known = far.size == 1 and far.min() >= _FLAT and inside is not None and is_x(inside)
+        if as_known and is_x(scaled):
+            return Piece(own.Softplus()), x
+    raise tracer.error(node, "chooses between two branches; only softplus is known")
+
+
 def _layer_norm(tracer: Tracer, node: Any) -> tuple[Piece | None, str]:
     given = tracer.given(node, 3, axis=-1, epsilon=1e-5, stash_type=1)
     if given["axis"] not in (1, -1):
@@ -484,5 +531,6 @@ RULES: dict[str, Rule] = {
     "Mul": _mul,
     "Softmax": _softmax,
     "Sub": _sub,
+    "Where": _where,
 }
 """What each operator is: the layer, and the value that it reads."""
