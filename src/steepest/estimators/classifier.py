@@ -263,13 +263,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _add_predictions(self, g: OnnxModel, z: str, mean: str) -> None:
         labels, q = np.array(self.classes_.tolist()), self.network_.outputs
-        half = g.constant(0.5, np.float32)
         if self._multilabel:
-            g.output(g.cast(g.op("Greater", mean, half), np.int64), "prediction", np.int64, q)
+            likely = g.op("Greater", mean, g.constant(0.5, np.float32))
+            g.output(g.cast(likely, np.int64), "prediction", np.int64, q)
         else:
             if q == 1:
-                flat = g.op("Reshape", g.op("Greater", mean, half), g.constant([-1], np.int64))
-                number = g.cast(flat, np.int64)
+                likely = g.op("Greater", mean, g.constant(0.5, np.float32))
+                number = g.cast(g.op("Reshape", likely, g.constant([-1], np.int64)), np.int64)
             else:
                 number = g.op("ArgMax", z, axis=1, keepdims=0)
             g.output(g.op("Gather", g.constant(labels), number), "prediction", labels.dtype)
