@@ -9,7 +9,7 @@ that adds operators to a graph and returns the name of the output::
         return g.op("Mul", g.x, g.op("Sigmoid", g.x))
 
 A loss has an ``onnx`` if it has a ``mean``: what that makes of the network's outputs ``g.x``.
-An estimator has a ``to_onnx``, which adds its network and its predictions to an `OnnxModel`.
+An estimator has a ``fill_onnx``, which adds its network and its predictions to an `OnnxModel`.
 Everything is computed in float32: ONNX Runtime has most activations in no other precision.
 """
 

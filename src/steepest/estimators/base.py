@@ -465,7 +465,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         self._weights.pull(self.coefs_, self.intercepts_)
         return Compiled(self.network_, self._read, self._means)
 
-    def to_onnx(self, g: OnnxModel) -> None:
+    def fill_onnx(self, g: OnnxModel) -> None:
         """Add the network and what it predicts to an ONNX file (`steepest.export_onnx`)."""
         check_is_fitted(self)
         self._weights.pull(self.coefs_, self.intercepts_)

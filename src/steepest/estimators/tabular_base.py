@@ -314,7 +314,7 @@ class BaseTabular(BaseEstimator):
         check_is_fitted(self)
         return row_paths(self.model_, read_inputs(self, X, reset=False))
 
-    def to_onnx(self, g: OnnxModel) -> None:
+    def fill_onnx(self, g: OnnxModel) -> None:
         """Add the model to an ONNX file (`steepest.export_onnx`)."""
         check_is_fitted(self)
         g.model(self.model_)

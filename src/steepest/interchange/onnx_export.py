@@ -62,14 +62,19 @@ def export_onnx(thing: Any, path: str | os.PathLike[str]) -> None:
     elif isinstance(thing, Model):
         graph.model(thing)
         about += f": {thing.task.describe()}"
-    elif hasattr(thing, "to_onnx") and not isinstance(thing, type):
-        thing.to_onnx(graph)
+    elif hasattr(thing, "fill_onnx") and not isinstance(thing, type):
+        thing.fill_onnx(graph)
     else:
-        got = thing.__name__ if isinstance(thing, type) else f"of type {type(thing).__name__}"
+        is_class = isinstance(thing, type)
+        got = (
+            f"the class {thing.__name__}"
+            if is_class
+            else f"an object of type {type(thing).__name__}"
+        )
         raise InputError(
             "export_onnx: expected a Network, a Trainer, a Model or a fitted estimator of "
-            f"Steepest, got {'the class ' if isinstance(thing, type) else 'an object '}{got}; "
-            "of a pipeline, export its last step, pipeline[-1], of a search, best_estimator_"
+            f"Steepest, got {got}; of a pipeline, export its last step, pipeline[-1], of a search, "
+            "best_estimator_"
         )
     graph.save(path, about)
 
