@@ -25,6 +25,7 @@ __all__ = [
     "fraction",
     "function",
     "instance",
+    "iterated",
     "number",
     "number_or_function",
     "one_of",
@@ -181,6 +182,15 @@ def instance(where: str, what: str, value: Any, kind: type, example: str) -> Non
     raise InputError(
         f"{where}: {what} must be a {kind.__name__.lower()} such as {example}, got {got}"
     )
+
+
+def iterated(value: Any) -> list[Any] | None:
+    """Return what an iterable gives, or None if it is none: an array of one number is not."""
+    try:
+        each = iter(value)
+    except TypeError:
+        return None
+    return list(each)
 
 
 def sequence(where: str, what: str, value: Any) -> None:

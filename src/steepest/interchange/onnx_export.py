@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,10 @@ from ..errors import ModelError
 from ..losses import Quantile
 from ..network import Network
 from ..onnx_form import form_of
+from ..pipeline.model import Model
+from ..validate import folder, instance
 from .graph import Graph
 from .onnx_layers import Here, add_network
-
-if TYPE_CHECKING:
-    from ..pipeline.model import Model
 
 __all__ = ["export_onnx"]
 
@@ -40,6 +39,7 @@ def export_onnx(thing: Network | Model, path: str | os.PathLike[str]) -> None:
         If the package onnx is not installed, a layer, a loss or a column has no ONNX form, or the
         file can't be written.
     """
+    folder("export_onnx", "path", path)
     graph = Graph()
     if isinstance(thing, Network):
         width = thing.inputs or 1
@@ -47,6 +47,7 @@ def export_onnx(thing: Network | Model, path: str | os.PathLike[str]) -> None:
         graph.output(y, "y", np.float32, thing.layer.outputs(width))
         graph.save(path, "a network of Steepest")
     else:
+        instance("export_onnx", "thing", thing, Model, "estimator.model_, or a network")
         _add_model(graph, thing)
         graph.save(path, f"a model of Steepest: {thing.task.describe()}")
 

@@ -271,8 +271,9 @@ class Recipe:
         object.__setattr__(self, "matmul_dtype", given)
         for name in self.names():  # a search draws NumPy's numbers; a record takes Python's
             object.__setattr__(self, name, plain(getattr(self, name)))
-        if isinstance(self.layers, int) and not isinstance(self.layers, bool):
-            object.__setattr__(self, "layers", (self.layers,))
+        layers: Any = self.layers
+        if type(layers) is int:
+            object.__setattr__(self, "layers", (layers,))
         flag(_WHERE, "layer_norm", self.layer_norm)
         for name in ("embedding", "ensemble"):
             positive_count(_WHERE, name, getattr(self, name))
