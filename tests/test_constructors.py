@@ -30,6 +30,7 @@ WRONG = [None, "abc", "", -1, 0, 2.5, float("nan"), float("inf"), 10**400, True,
 NEEDS = {"Embedding": (3, 2), "Parametric": (ReLU(),), "Network": (Dense(2),), "Dropout": (0.1,),
          "Trainer": (Network(Dense(1)), Squared()), "Dense": (3,), "Checkpoint": ("here",),
          "Gradients": (Network(Dense(1)), Squared()), "Periodic": (2,)}  # fmt: skip
+X, Y = np.ones((4, 2)), np.ones(4)
 KINDS = (steepest.Layer, steepest.Loss, Rule, steepest.Schedule)
 ABSTRACT = {"Layer", "Loss", "Rule", "Schedule"}
 
@@ -90,6 +91,39 @@ def test_wrong_arguments_are_told_by_our_errors_alone(kind):
 def test_one_sentence_says_what_is_wrong(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda n: steepest.gradient("n", Squared(), X, Y), "network must be a network such as"),
+        (lambda n: steepest.importance(n, Squared, X, Y), "loss must be a loss .* the class Squa"),
+        (
+            lambda n: steepest.importance(n, Squared(), X, Y, {"a": [9]}),
+            "some of the 2 columns",
+        ),
+        (lambda n: steepest.importance(n, Squared(), X, Y, [1]), "groups must be columns by name"),
+        (lambda n: steepest.init_from_data(n, X, seed="a"), "seed must be a whole number"),
+        (lambda n: steepest.from_state_dict(n, 3), "state must be a mapping"),
+        (lambda n: steepest.export_onnx(3, "a.onnx"), "thing must be a model"),
+        (lambda n: steepest.import_onnx(3), "import_onnx: path must be a path"),
+        (lambda n: steepest.load(None), "load: folder must be a path"),
+        (lambda n: steepest.load("a", plugins="b.py"), "plugins must be a list"),
+        (lambda n: steepest.check(ReLU(), rtol="a"), "check: rtol must be"),
+        (lambda n: steepest.check(ReLU(), seed=None), "check: seed must be"),
+        (lambda n: steepest.conformal_margin("a", Y, Y), "conformal_margin: y"),
+        (lambda n: steepest.History([1]), "rows must be mappings"),
+        (lambda n: Trainer(n, "squared"), "Trainer: loss must be a loss"),
+        (lambda n: Trainer(n, Squared(), "adam"), "Trainer: rule must be a rule .* got 'adam'"),
+        (lambda n: Trainer(n, Squared(), Adam), "the class Adam: make one, like Adam"),
+        (lambda n: Trainer(n, Squared()).fit(X, Y, resume="no"), "resume must be True or False"),
+        (lambda n: Trainer(n, Squared()).fit(X, Y, metrics=np.array(3)), "expected names or func"),
+        (lambda n: Trainer(n, Squared()).evaluate(X, Y, metrics=[Adam]), "is the class Adam"),
+    ],
+)
+def test_functions_say_what_is_wrong(call, message):
+    with pytest.raises(SteepestError, match=message):
+        call(Network(Dense(1), inputs=2))
 
 
 @pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64"), float])

@@ -98,7 +98,7 @@ def test_a_validation_loss_that_overflows_is_told_and_is_not_the_best():
     Xv = X[:10].copy()
     Xv[3] = 1e38
     trainer = regressor()
-    with pytest.warns(RuntimeWarning, match="validation loss is not finite"):
+    with pytest.warns(RuntimeWarning, match="loss on held-out rows is not finite"):
         history = trainer.fit(X, X[:, 0], epochs=5, validation=(Xv, Xv[:, 0]), patience=2)
     assert len(history) == 3
     assert not np.isfinite(history["validation_loss"]).any()

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .validate import function, iterated
 
 __all__ = ["GREATER_IS_BETTER", "METRICS", "Metric", "labels", "metrics_named"]
 
@@ -205,17 +206,18 @@ def metrics_named(
         If there is none of a name, or something is neither a name nor a function.
     """
     if isinstance(wanted, Mapping):
-        odd = [repr(metric) for metric in wanted.values() if not callable(metric)]
-        if odd:
-            raise InputError(f"metrics: expected functions (y, prediction), got {odd[0]}")
+        for name, metric in wanted.items():
+            function("metrics", repr(name), metric)
         return dict(wanted)
     if isinstance(wanted, str) or callable(wanted):
         wanted = [wanted]
-    if not isinstance(wanted, Iterable):
+    given = iterated(wanted)
+    if given is None:
         raise InputError(f"metrics: expected names or functions in a list, got {wanted!r}")
     found: dict[str, Metric] = {}
-    for metric in wanted:
+    for metric in given:
         if callable(metric):
+            function("metrics", "one of them", metric)
             found[getattr(metric, "__name__", repr(metric))] = metric
         elif isinstance(metric, str) and metric in METRICS:
             found[metric] = METRICS[metric]

@@ -18,7 +18,7 @@ from .loss import Loss
 from .lowering.predict import Predictor
 from .parameters import Parameters, walk
 from .printing import aligned_table, shortened_text
-from .validate import floats, positive_count
+from .validate import floats, instance, positive_count
 from .validate import seed as checked_seed
 
 __all__ = ["Network", "prepare"]
@@ -250,6 +250,8 @@ def prepare(
     InputError
         If the data don't fit the network, the loss or one another. Nothing is changed then.
     """
+    instance(where, "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
+    instance(where, "loss", loss, Loss, "Squared()")
     X = as_inputs(X, network.dtype, where)
     y, n = as_numbers(y, "y", where), X.shape[0]
     if n == 0:

@@ -122,6 +122,8 @@ def path_of(thing: Any) -> str:
 
 
 def _import(source: str | os.PathLike[str]) -> ModuleType:
+    if not isinstance(source, str | os.PathLike):
+        raise PluginError(f"a plugin must be a file, or the name of a module, got {source!r}")
     text = os.fspath(source)
     try:
         if text.endswith(".py") or os.sep in text:

@@ -39,7 +39,7 @@ from .training.learning_rates import rates_of
 from .training.progress import Callback, checked_callbacks
 from .training.run import MATMUL_DTYPES, TrainingRun
 from .training.validation import Validation
-from .validate import instance, number, one_of, positive_count, renamed
+from .validate import flag, instance, number, one_of, positive_count, renamed
 from .validate import seed as checked_seed
 
 __all__ = ["Trainer"]
@@ -237,6 +237,7 @@ class Trainer:
             positive_count(where, "patience", patience)
         if time_limit is not None:
             number(where, "time_limit", time_limit, above=0)
+        flag(where, "verbose", bool(verbose) if type(verbose) is int else verbose)  # 1 will do
         named, told = metrics_named(metrics), checked_callbacks(where, callbacks)
         with self._alone(where), shown(verbose) as bars:
             asked = _Asked(epochs or 10, named, monitor, patience, (*told, *bars), time_limit)
@@ -262,6 +263,7 @@ class Trainer:
         self.rule.check_factors(where, self.network.parameters)
         X, y, w, held_out = self._hold_out(X, y, w, validation)
         _check_monitor(asked.monitor, asked.patience, list(asked.metrics), held_out is not None)
+        flag(where, "resume", resume)
         if resume and kept is None:
             raise InputError(f"{where}: give the folder of the checkpoints to resume from")
         state = None

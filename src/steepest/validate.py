@@ -25,9 +25,11 @@ __all__ = [
     "fraction",
     "function",
     "instance",
+    "iterated",
     "number",
     "number_or_function",
     "one_of",
+    "plain",
     "positive_count",
     "renamed",
     "renamed_keys",
@@ -119,6 +121,20 @@ def folder(where: str, what: str, value: Any) -> None:
         raise InputError(f"{where}: {what} must be a path, got {value!r}")
 
 
+def plain(value: Any) -> Any:
+    """Return NumPy's numbers and flags as Python's, also those in a list, a tuple or a row of them.
+
+    All else is returned as it is; an array of one row becomes a tuple.
+    """
+    if isinstance(value, np.bool_ | np.number):
+        return value.item()
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return tuple(value.tolist())
+    if type(value) in (list, tuple):
+        return type(value)(map(plain, value))
+    return value
+
+
 def positive_count(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
@@ -168,6 +184,15 @@ def instance(where: str, what: str, value: Any, kind: type, example: str) -> Non
     )
 
 
+def iterated(value: Any) -> list[Any] | None:
+    """Return what an iterable gives, or None if it is none: an array of one number is not."""
+    try:
+        each = iter(value)
+    except TypeError:
+        return None
+    return list(each)
+
+
 def sequence(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is a list, a tuple or another sequence, but no text."""
     if isinstance(value, str) or not isinstance(value, Sequence):
@@ -195,6 +220,10 @@ def renamed(where: str, old: str, given_old: Any, new: str, given: Any) -> Any:
 
 def renamed_keys(where: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings under the names that they have now; see `renamed`."""
+    if not isinstance(settings, Mapping):
+        raise InputError(
+            f"{where} must be a mapping, like {{'layers': (64,), 'epochs': 20}}, got {settings!r}"
+        )
     found = dict(settings)
     for old, new in FORMER_NAMES.items():
         if old in found:

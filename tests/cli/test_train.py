@@ -86,7 +86,7 @@ def test_a_column_whose_name_has_a_comma_can_be_ignored(table):
         ("test = 'some'", "test must be a number of at least 0 and below 1, got 'some'"),
         ("time_limit = -1", "time_limit must be a number above 0, got -1"),
         ("layers = [4, 'x']", "layers must be a whole number of at least 1, got 'x'"),
-        ("layers = 4", "layers must be a list, got 4"),
+        ("layers = true", "layers must be a list, got True"),
         ("quantiles = 0.5", "levels must be"),
         ("task = 5", "task must be one of classification, regression, got 5"),
         ("target = 5", "target must be the name of a column, got 5"),

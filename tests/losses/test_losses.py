@@ -363,3 +363,8 @@ def test_probabilities():
     for loss in (Squared(), Hinge(), Quantile((0.5,))):
         with pytest.raises(InputError, match=f"{type(loss).__name__}: its outputs are no prob"):
             loss.probabilities(Z)
+
+
+def test_levels_of_numpy_are_levels():
+    for levels in (np.array([0.25, 0.75]), (np.float32(0.25), np.float64(0.75))):
+        assert repr(Quantile(levels)) == repr(Quantile((0.25, 0.75)))

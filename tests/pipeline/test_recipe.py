@@ -1,10 +1,13 @@
 """What settings become: a network, a loss and a rule, or an error that names the setting."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from steepest import InputError, layers, losses, rules, schedules
+from steepest.pipeline.fit import plain_recipe
 from steepest.pipeline.names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
 from steepest.pipeline.recipe import BY_KIND, Recipe
 from steepest.settings import declared
@@ -104,12 +107,45 @@ def test_more_rows_mean_larger_batches_and_fewer_epochs():
         ({"clip_norm": 0}, "clip_norm must be a number above 0"),
         ({"momentum": 2, "rule": "sgd"}, "momentum must be a number of at least 0 and at most 1"),
         ({"seed": -1}, "seed must be a whole number of at least 0"),
+        ({"seed": None}, "seed must be a whole number of at least 0"),
+        ({"seed": 2**63}, "seed must be a whole number of at least 0 and below"),
         ({"momentum": 0.9}, "momentum belongs to the rule sgd, not to adam"),
+        ({"layer_norm": "no"}, "layer_norm must be True or False, got 'no'"),
+        ({"layers": True}, "layers must be a list, got True"),
+        ({"layers": np.array(8)}, "layers must be a list"),
+        ({"lr": np.array(0.1)}, "lr must be a number above 0, got array"),
+        ({"rule": rules.Adam}, "rule must be one of"),
+        ({"rule": rules.Adam()}, "rule must be one of"),
+        ({3: 1}, "settings: there are layers, .*; got 3"),
+        ([8], r"settings must be a mapping, like .*, got \[8\]"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(settings, words):
     with pytest.raises(InputError, match=words):
         Recipe.for_task(task("binary"), settings)
+
+
+@pytest.mark.parametrize("loss", [0, "", ["squared"], losses.Squared])
+def test_a_loss_that_is_no_name_is_refused(loss):
+    with pytest.raises(InputError, match="loss for binary must be one of"):
+        Recipe(loss=loss).make_loss(task("binary"))
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    drawn = Recipe(
+        layers=(np.int64(8), np.int32(4)), lr=np.float32(0.5), epochs=np.int64(2), seed=np.uint8(3),
+        layer_norm=np.bool_(True), quantiles=np.array([0.25, 0.75]), threads=np.int16(1),
+    )  # fmt: skip
+    plain = Recipe(
+        layers=(8, 4), lr=0.5, epochs=2, seed=3, layer_norm=True, quantiles=(0.25, 0.75), threads=1
+    )
+    assert repr(drawn) == repr(plain)
+    assert json.dumps(plain_recipe(drawn)) == json.dumps(plain_recipe(plain))
+
+
+@pytest.mark.parametrize("layers", [8, np.int64(8), np.array([8])])
+def test_one_number_of_units_is_one_layer(layers):
+    assert Recipe(layers=layers) == Recipe(layers=(8,))
 
 
 def test_a_former_name_is_taken_with_a_warning():

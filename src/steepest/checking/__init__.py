@@ -15,6 +15,8 @@ from ..loss import Loss
 from ..network import Network
 from ..rule import Rule
 from ..schedules import Schedule
+from ..validate import flag, number, positive_count
+from ..validate import seed as checked_seed
 from .differences import Settings
 from .layers import check_layer
 from .losses import check_loss
@@ -86,6 +88,7 @@ def check(
     >>> check(Dense(3)).ok
     True
     """
+    flag("check", "raises", raises)
     report = report_of(
         thing, Settings(eps, atol, rtol, entries, seed), X=X, y=y, loss=loss, reference=reference
     )
@@ -104,6 +107,11 @@ def report_of(
     reference: Reference | None = None,
 ) -> Report:
     """Return what a check finds; the arguments are those of `check`."""
+    number("check", "eps", settings.eps, above=0)
+    number("check", "atol", settings.atol, least=0)
+    number("check", "rtol", settings.rtol, least=0)
+    positive_count("check", "entries", settings.entries)
+    checked_seed("check", settings.seed)
     kinds: dict[str, tuple[type, ...]] = {
         "X": (Layer, Network),
         "y": (Network,),

@@ -14,6 +14,7 @@ from ..layer import Layer
 from ..layers import Dense, Dropout, LayerNorm, Residual, Sigmoid
 from ..network import Network
 from ..pipeline.names import ACTIVATIONS
+from ..validate import iterated
 
 __all__ = ["begin", "build", "hidden_sizes", "per_hidden_layer"]
 
@@ -22,11 +23,16 @@ Array = NDArray[Any]
 
 def hidden_sizes(sizes: Any) -> list[int]:
     """Return the widths of the hidden layers; raise `InputError` if one is not positive."""
-    found = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    given = iterated(sizes)
+    found = [sizes] if given is None else given
+    try:
+        whole = all(size == int(size) for size in found)
+    except (OverflowError, TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise InputError(f"hidden_layer_sizes must be whole numbers, got {found}.")
     if any(size <= 0 for size in found):
         raise InputError(f"hidden_layer_sizes must be > 0, got {found}.")
-    if any(size != int(size) for size in found):
-        raise InputError(f"hidden_layer_sizes must be whole numbers, got {found}.")
     return [int(size) for size in found]
 
 

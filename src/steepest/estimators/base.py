@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -25,6 +25,7 @@ from ..arrays import as_csr, check_weights, is_sparse, refuse_masked, refuse_tim
 from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
+from ..metrics import metrics_named
 from ..network import Network
 from ..onnx_form import OnnxModel
 from ..pipeline.names import ACTIVATIONS
@@ -34,7 +35,7 @@ from .callbacks import CallbackList, CallbackSupportMixin, with_callbacks
 from .coefs import Weights
 from .compiled import Compiled
 from .fitted import Fitted
-from .held_out import HeldOut, split_rows
+from .held_out import HeldOut, Splitter, split_rows
 from .lbfgs import fit_lbfgs
 from .rows import Rows
 from .stochastic import fit_stochastic
@@ -183,7 +184,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
         "early_stopping": ["boolean"],
-        "validation_fraction": [FRACTION, HasMethods(["split"])],
+        "validation_fraction": [FRACTION, Splitter()],
         "beta_1": [FRACTION],
         "beta_2": [FRACTION],
         "epsilon": [_POSITIVE],
@@ -340,7 +341,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             rows, out = split_rows(
                 rows, self.validation_fraction, strata, self._stratify(strata), self._random_state
             )
-        elif self.metrics:
+        elif metrics_named(() if self.metrics is None else self.metrics):
             raise InputError("metrics need held-out rows: give early_stopping=True or eval_set")
         else:
             return rows, None

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..training.bar import Bar
 from ..training.fit_log import FitLog
-from ..training.progress import Callback, ask
+from ..training.progress import Callback, ask, checked_callbacks
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -57,7 +57,8 @@ class CallbackList:
         metadata = None if w is None else {"sample_weight": w}
         self._named = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._estimator, self._show, self._reconstruct = estimator, show, reconstruct
-        self._told: list[Callback] = list(estimator.callbacks or ())
+        given = () if estimator.callbacks is None else estimator.callbacks
+        self._told: list[Callback] = list(checked_callbacks(type(estimator).__name__, given))
         self._bar = Bar().__enter__() if estimator.progress_bar else None
         self._root: Any = None
         self._task: Any = None

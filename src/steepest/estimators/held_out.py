@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
+from sklearn.utils._param_validation import HasMethods
 
 from ..errors import InputError
 from ..lowering.predict import Predictor
@@ -15,7 +16,7 @@ from ..metrics import Metric, metrics_named
 from .fitted import Fitted
 from .rows import Rows
 
-__all__ = ["HeldOut", "split_rows"]
+__all__ = ["HeldOut", "Splitter", "split_rows"]
 
 Array = NDArray[Any]
 
@@ -60,6 +61,16 @@ def _check_weights(rows: Rows, which: str) -> None:
         )
 
 
+class Splitter(HasMethods):
+    """The constraint of an argument that takes a splitter: texts have a method ``split`` too."""
+
+    def __init__(self) -> None:
+        super().__init__(["split"])
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, str | bytes) and super().is_satisfied_by(val)
+
+
 class HeldOut:
     """Scores the network on held-out rows after every epoch.
 
@@ -87,7 +98,7 @@ class HeldOut:
         w = np.ones(len(rows)) if rows.w is None else rows.w / rows.w.mean()
         self._w = np.ascontiguousarray(w, network.dtype)
         self._predictor = Predictor(network.built, 512, threads, fitted.loss)
-        self._metrics = metrics_named(metrics or ())
+        self._metrics = metrics_named(() if metrics is None else metrics)
 
     def evaluate(self) -> dict[str, float]:
         """Return the loss, the score and the metrics; loss and score are NaN if an output is."""

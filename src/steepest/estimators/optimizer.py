@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..arrays import aligned
 from ..rule import Rule
 from ..rules import SGD, Adam
+from ..validate import function
 from .learning_rates import Adaptive, InverseScaling, LearningRate, Scheduled
 
 __all__ = ["Optimizer"]
@@ -61,6 +62,7 @@ def _learning_rate(model: Any, rule: Rule) -> LearningRate:
     if isinstance(model.solver, Rule):
         schedule = rule.lr if callable(rule.lr) else "constant"
     if callable(schedule):
+        function(type(model).__name__, "learning_rate", schedule)
         return Scheduled(schedule)
     assert not callable(rule.lr)
     if model.solver == "sgd" and schedule == "invscaling":

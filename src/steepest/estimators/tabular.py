@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted
 
+from ..arrays import as_numbers
 from ..errors import InputError
 from ..pipeline.conformal import conformal_margin
 from ..pipeline.recipe import Recipe
@@ -251,7 +252,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     def _own_settings(self) -> dict[str, Any]:
         if self.quantiles is None:
             return {}
-        return {"quantiles": tuple(sorted(map(float, self.quantiles)))}
+        levels = as_numbers(self.quantiles, "quantiles", type(self).__name__)
+        if levels.ndim != 1:
+            raise InputError(f"{type(self).__name__}: quantiles must be a list, got {levels!r}")
+        return {"quantiles": tuple(np.sort(levels).tolist())}
 
     def _set_apart(
         self, rows: TableRows, labels: Array, seed: int

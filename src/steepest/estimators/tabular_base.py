@@ -13,10 +13,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..errors import InputError
+from ..metrics import metrics_named
 from ..onnx_form import OnnxModel
 from ..pipeline.model import Model
 from ..pipeline.recipe import Recipe
@@ -26,8 +27,9 @@ from ..tables.encoder import Counts, Encoder, fit_notes, not_read
 from ..tables.split import draw_rows
 from ..tables.task import Task, infer_task
 from ..training.bar import shown
-from ..training.progress import Callback, Progress
+from ..training.progress import Callback, Progress, checked_callbacks
 from .frames import read_inputs, target_column, warn
+from .held_out import Splitter
 
 __all__ = ["SHARE", "BaseTabular", "TableRows"]
 
@@ -102,7 +104,7 @@ class BaseTabular(BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "settings": [Mapping, None],
         "ensemble": [Interval(Integral, 1, None, closed="left")],
-        "validation_fraction": [SHARE, HasMethods(["split"])],
+        "validation_fraction": [SHARE, Splitter()],
         "metrics": ["array-like", dict, None],
         "callbacks": ["array-like", None],
         "verbose": ["verbose"],
@@ -185,7 +187,7 @@ class BaseTabular(BaseEstimator):
         seed = self._draw_seed()
         given = None if eval_set is None else self._given(eval_set)
         rows, held, apart = self._divide(rows, task, given, seed)
-        if self.metrics and held is None:
+        if metrics_named(() if self.metrics is None else self.metrics) and held is None:
             raise InputError("metrics need held-out rows: give validation_fraction or eval_set")
         own = {"ensemble": self.ensemble, "threads": self.n_threads, "seed": seed}
         settings = {**(self.settings or {}), **own, **self._own_settings()}
@@ -211,7 +213,11 @@ class BaseTabular(BaseEstimator):
                 task,
                 encoder,
                 TrainingData(X, y, w, None if held is None else encoded(held)),
-                RunOptions(self.time_limit, self._callbacks(recipe, bars), self.metrics or ()),
+                RunOptions(
+                    self.time_limit,
+                    self._callbacks(recipe, bars),
+                    () if self.metrics is None else self.metrics,
+                ),
             )
         self.histories_, self.best_epochs_ = trained.histories, trained.best
         self.history_ = self.histories_[0]
@@ -234,7 +240,8 @@ class BaseTabular(BaseEstimator):
         def make(_: Any) -> list[Callable[[Progress], object]]:
             nonlocal begun
             begun += 1
-            callbacks = list(self.callbacks or ())
+            given = () if self.callbacks is None else self.callbacks
+            callbacks: list[Any] = list(checked_callbacks(type(self).__name__, given))
             if self.verbose:
                 callbacks.append(_print_epoch)
             callbacks += [lambda told, bar=bar: bar(of_all(told)) for bar in bars]

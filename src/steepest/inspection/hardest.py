@@ -96,8 +96,9 @@ def hardest_examples(
     array([1, 2])
     """
     positive_count("hardest_examples", "top", top)
+    gradients = Gradients(network, loss)
     X = as_inputs(X, network.dtype, "hardest_examples")
-    found = Gradients(network, loss).norms(X, y, weights)
+    found = gradients.norms(X, y, weights)
     rows = np.argsort(-found.total, kind="stable")[:top]
     paths = list(found.layers)
     parts = np.stack([found.layers[path][rows] for path in paths])

@@ -15,6 +15,7 @@ from ..lowering.predict import Predictor
 from ..network import prepare
 from ..printing import aligned_table, shortened
 from ..validate import positive_count
+from ..validate import seed as checked_seed
 from .gradients import Gradients
 
 if TYPE_CHECKING:
@@ -109,8 +110,10 @@ def importance(
         raise InputError(f"{where}: X must be dense; give X.toarray()")
     given = y
     X, y, _ = prepare(network, loss, X, y, None, where)
+    seed = checked_seed(where, seed)
     if groups is None:
         groups = {str(column): [column] for column in range(X.shape[1])}
+    groups = _columns(groups, X.shape[1], where)
     n = X.shape[0]
     predictor = Predictor(network.built, 256, threads, loss)
     weights = np.ones(n, network.dtype)
@@ -127,6 +130,23 @@ def importance(
     return Importance(
         list(groups), rises.mean(axis=1), rises.std(axis=1), np.array(changes), before
     )
+
+
+def _columns(groups: Mapping[str, Any], p: int, where: str) -> dict[str, Array]:
+    """Return the numbers of the columns of each group; raise `InputError` if they aren't any."""
+    if not isinstance(groups, Mapping):
+        raise InputError(
+            f"{where}: groups must be columns by name, like {{'size': [0, 1]}}, got {groups!r}"
+        )
+    found = {}
+    for name, columns in groups.items():
+        try:
+            found[str(name)] = np.atleast_1d(np.arange(p)[columns]).ravel()
+        except (IndexError, TypeError) as error:
+            raise InputError(
+                f"{where}: group {name!r} must be some of the {p} columns, got {columns!r}"
+            ) from error
+    return found
 
 
 def _shuffled(

@@ -12,6 +12,7 @@ from ..losses import Quantile
 from ..network import Network
 from ..onnx_form import form_of
 from ..trainer import Trainer
+from ..validate import folder
 from .graph import Graph
 from .onnx_layers import Here, add_network
 
@@ -53,6 +54,7 @@ def export_onnx(thing: Any, path: str | os.PathLike[str]) -> None:
     """
     from ..pipeline.model import Model
 
+    folder("export_onnx", "path", path)
     thing = thing.network if isinstance(thing, Trainer) else thing
     graph = Filled()
     about = f"{type(thing).__name__} of Steepest"

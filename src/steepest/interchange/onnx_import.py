@@ -22,6 +22,7 @@ from ..network import Network
 from ..onnx_form import Operator
 from ..parameters import walk
 from ..saved.size import check_size
+from ..validate import folder
 from .graph import Array
 from .onnx_file import STANDARD, OnnxFile
 
@@ -56,6 +57,7 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
         If the package onnx is not installed, the file can't be read, or an operator in it is no
         layer; the message names it.
     """
+    folder("import_onnx", "path", path)
     file = OnnxFile(path)
     tracer = Tracer(file)
     value, outputs = tracer.unshaped(file.output)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..network import Network
 from ..parameters import leaves
+from ..validate import instance
 
 __all__ = ["from_state_dict", "to_state_dict"]
 
@@ -64,7 +65,11 @@ def from_state_dict(network: Network, state: Mapping[str, Any]) -> None:
         the network is then as it was.
     """
     views = dict(_pairs(network))
-    odd = sorted(set(views) ^ set(state))
+    if not isinstance(state, Mapping):
+        raise InputError(
+            f"state_dict: state must be a mapping, as module.state_dict() returns it, got {state!r}"
+        )
+    odd = sorted(map(str, set(views) ^ set(state)))
     if odd:
         shown = ", ".join(odd[:5]) + ", …" * (len(odd) > 5)
         raise InputError(
@@ -88,6 +93,7 @@ def from_state_dict(network: Network, state: Mapping[str, Any]) -> None:
 
 def _pairs(network: Network) -> Iterator[tuple[str, Array]]:
     """Yield PyTorch's name and the view of each parameter."""
+    instance("state_dict", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
     if network.inputs is None:
         raise InputError("state_dict: the network is not built; give Network(…, inputs=…)")
     for path, layer, parameters in leaves(network.layer, network.inputs):

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..kernels.functions import times
 from ..loss import Array, Loss, real_targets
+from ..validate import plain
 
 __all__ = ["Quantile"]
 
@@ -35,6 +36,7 @@ class Quantile(Loss):
     levels: tuple[float, ...] = (0.05, 0.5, 0.95)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", plain(self.levels))
         levels = np.asarray(self.levels, dtype=object)
         good = levels.ndim == 1 and len(levels) > 0
         good = good and all(isinstance(v, int | float) and 0 < v < 1 for v in levels)

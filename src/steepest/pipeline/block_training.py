@@ -23,6 +23,8 @@ from .shuffled_blocks import Scratch
 
 __all__ = ["BlockTraining"]
 
+_AT_ONCE = 1e-9  # seconds: a time limit for when no time is left
+
 Array = NDArray[Any]
 
 
@@ -141,7 +143,7 @@ class BlockTraining:
         order = self._order(len(self.rows))
         log.losses.sizes = self.scratch.rows[order].astype(np.float64)
         X, y = self.scratch.block(order[log.losses.count])
-        left = None if log.time_limit is None else log.time_limit - log.elapsed
+        left = None if log.time_limit is None else max(log.time_limit - log.elapsed, _AT_ONCE)
         self._began = trainer.step
         stops: list[bool] = []
 

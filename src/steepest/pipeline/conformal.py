@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import as_numbers
 from ..errors import InputError
 from ..validate import number
 
@@ -57,7 +58,10 @@ def conformal_margin(y: Any, low: Any, high: Any, coverage: float = 0.9) -> floa
     0.5
     """
     number("conformal_margin", "coverage", coverage, above=0, below=1)
-    y, low, high = (np.asarray(array, np.float64) for array in (y, low, high))
+    y, low, high = (
+        as_numbers(array, name, "conformal_margin").astype(np.float64)
+        for name, array in (("y", y), ("low", low), ("high", high))
+    )
     if not (y.ndim == 1 and y.shape == low.shape == high.shape):
         raise InputError(
             f"conformal_margin: y, low and high must be (n,), got {y.shape}, {low.shape} and "

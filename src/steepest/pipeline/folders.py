@@ -11,6 +11,8 @@ from ..network import Network
 from ..plugins import Plugin, use
 from ..saved.folder import NETWORK_FORMAT, check_place, read_whole, replace
 from ..saved.record import pack_network, read_format, unpack, unpack_network
+from ..validate import folder as check_folder
+from ..validate import iterated
 from .model import Model
 
 __all__ = ["load", "save"]
@@ -45,6 +47,7 @@ def save(thing: Network | Model, folder: str | os.PathLike[str]) -> None:
     >>> bool((same.theta == network.theta).all())
     True
     """
+    check_folder("save", "folder", folder)
     if isinstance(thing, Model):
         thing.save(folder)
     elif isinstance(thing, Network):
@@ -81,7 +84,11 @@ def load(folder: str | os.PathLike[str], *, plugins: Iterable[Plugin] = ()) -> N
     PluginError
         If it needs a plugin that was not given, or one can't be imported.
     """
-    use(*plugins)
+    check_folder("load", "folder", folder)
+    named = iterated(plugins)
+    if named is None or isinstance(plugins, str):
+        raise InputError(f"load: plugins must be a list of files or modules, got {plugins!r}")
+    use(*named)
     return read_whole(folder, _read)
 
 

@@ -22,14 +22,17 @@ from ..settings import Setting
 from ..training.run import MATMUL_DTYPES
 from ..validate import (
     DTYPES,
+    flag,
     fraction,
     number,
     one_of,
+    plain,
     positive_count,
     renamed,
     renamed_keys,
     sequence,
 )
+from ..validate import seed as checked_seed
 from .names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
 
 if TYPE_CHECKING:
@@ -85,7 +88,8 @@ class Recipe:
     Attributes
     ----------
     layers : tuple of int or mapping
-        Units of hidden layers, or layers instead of them as `steepest.saved.config` writes them.
+        Units of hidden layers, or layers instead of them as `steepest.saved.config` writes them;
+        8 is short for ``(8,)``.
     activation : str
         One of `steepest.pipeline.names.ACTIVATIONS`; its strength is learned for each unit.
     frequency : float
@@ -265,6 +269,12 @@ class Recipe:
         """Check everything; plugins in use (`steepest.plugins`) add to what can be named."""
         given = renamed(_WHERE, "products", products, "matmul_dtype", self.matmul_dtype)
         object.__setattr__(self, "matmul_dtype", given)
+        for name in self.names():  # a search draws NumPy's numbers; a record takes Python's
+            object.__setattr__(self, name, plain(getattr(self, name)))
+        layers: Any = self.layers
+        if type(layers) is int:
+            object.__setattr__(self, "layers", (layers,))
+        flag(_WHERE, "layer_norm", self.layer_norm)
         for name in ("embedding", "ensemble"):
             positive_count(_WHERE, name, getattr(self, name))
         for name in ("batch", "epochs", "patience", "threads"):
@@ -283,7 +293,7 @@ class Recipe:
         number(_WHERE, "lr", self.lr, above=0)
         for name in ("l2", "weight_decay", "frequency"):
             number(_WHERE, name, getattr(self, name), least=0)
-        number(_WHERE, "seed", self.seed, least=0, whole=True)
+        object.__setattr__(self, "seed", checked_seed(_WHERE, self.seed))
         one_of(_WHERE, "activation", self.activation, ACTIVATIONS)
         one_of(_WHERE, "rule", self.rule, RULES)
         one_of(_WHERE, "schedule", self.schedule, SCHEDULES)
@@ -310,8 +320,8 @@ class Recipe:
         cls, task: Task, settings: Mapping[str, Any] | None = None, rows: int = 10_000
     ) -> Self:
         """Return the default recipe for a task and a number of training rows, with some changed."""
-        wanted = renamed_keys(_WHERE, settings or {})
-        unknown = sorted(set(wanted) - set(cls.names()))
+        wanted = renamed_keys(_WHERE, {} if settings is None else settings)
+        unknown = sorted(set(wanted) - set(cls.names()), key=str)
         if unknown:
             raise InputError(f"settings: there are {', '.join(cls.names())}; got {unknown[0]!r}")
         recipe = cls(frequency=_by_rows(FREQUENCIES, rows, cls.frequency))
@@ -373,7 +383,7 @@ class Recipe:
             if not task.is_regression:
                 raise InputError(f"quantiles are of numbers; {task.name!r} has classes")
             return _losses.Quantile(self.quantiles)
-        name = self.loss or next(iter(LOSSES[task.kind]))
+        name = next(iter(LOSSES[task.kind])) if self.loss is None else self.loss
         one_of(_WHERE, f"loss for {task.kind}", name, LOSSES[task.kind])
         kind: Callable[..., Loss] = LOSSES[task.kind][name]
         smooth = _has(kind, "label_smoothing")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Callbacks", "RunOptions", "Trained", "TrainingData", "make_trainer", "train_recipe"]
 
+_AT_ONCE = 1e-9  # seconds: a time limit for when no time is left
+
 Array = NDArray[Any]
 Callbacks = Callable[[Trainer], Iterable[Callable[[Progress], object]]]
 
@@ -212,7 +214,7 @@ def _fit(
         monitor=monitor,
         patience=(recipe.patience or recipe.epochs) if data.held_out else None,
         callbacks=options.callbacks(trainer) if options.callbacks else (),
-        time_limit=None if options.time_limit is None else seconds,
+        time_limit=None if options.time_limit is None else max(seconds, _AT_ONCE),
         checkpoint=options.checkpoint,
         resume=options.resume,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..printing import aligned_table, shortened
+from ..validate import sequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,11 @@ class History(Sequence[dict[str, float]]):
     """
 
     def __init__(self, rows: Sequence[dict[str, float]] = ()) -> None:
+        sequence("History", "rows", rows)
+        if not all(isinstance(row, Mapping) for row in rows):
+            raise InputError(
+                f"History: rows must be mappings, like {{'epoch': 1, 'loss': 0.5}}, got {rows!r}"
+            )
         self.rows: list[dict[str, float]] = list(rows)
 
     def append(self, **row: float) -> None:

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from ..arrays import as_inputs
 from ..layers.dense import Dense
 from ..network import Network
+from ..validate import instance
+from ..validate import seed as checked_seed
 
 __all__ = ["init_from_data"]
 
@@ -45,12 +47,13 @@ def init_from_data(network: Network, X: Any, *, seed: int = 0) -> None:
     Raises
     ------
     InputError
-        If ``X`` does not fit the network.
+        If ``X`` does not fit the network, or the seed is none.
     """
+    instance("init_from_data", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
+    rng = np.random.default_rng(checked_seed("init_from_data", seed))
     h = as_inputs(X, network.dtype, "init_from_data")
     network.build(h.shape[1])
     network.layer.check_inputs(h)
-    rng = np.random.default_rng(seed)
     for k, layer in enumerate(network.layer.layers):
         part = Network(layer, inputs=h.shape[1], dtype=network.dtype)
         own = {name: network.parameters[f"{k}{name[1:]}"] for name in part.parameters}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..validate import iterated
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -62,7 +63,8 @@ Callback = Callable[[Progress], object]
 
 def checked_callbacks(where: str, callbacks: Any) -> tuple[Callback, ...]:
     """Return callbacks in a tuple; raise `InputError` if one can't be called."""
-    found = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
+    given = iterated(callbacks)
+    found = (callbacks,) if given is None else tuple(given)
     for callback in found:
         if not callable(callback):
             raise InputError(
