@@ -226,9 +226,13 @@ def _refuse_format(X: Any, where: str) -> None:
 
 
 _CHECKS = {
-    "csc": _check_csc, "bsr": _check_bsr, "coo": _check_coo, "dia": _check_dia, "lil": _check_lil,
+    "csc": _check_csc,
+    "bsr": _check_bsr,
+    "coo": _check_coo,
+    "dia": _check_dia,
+    "lil": _check_lil,
     "dok": _check_nothing,
-}  # fmt: skip
+}
 """What must be right before SciPy may convert a form to CSR."""
 
 
@@ -269,9 +273,14 @@ def _check_whole(X: Any, name: str, numbers: Any, where: str) -> None:
 
 
 def _check_within(
-    X: Any, name: str, numbers: NDArray[Any], low: int, high: int, where: str,
+    X: Any,
+    name: str,
+    numbers: NDArray[Any],
+    low: int,
+    high: int,
+    where: str,
     starts: NDArray[Any] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Raise `InputError` unless all ``numbers`` are in range(low, high)."""
     if not numbers.size or (numbers.min() >= low and numbers.max() < high):
         return

@@ -27,20 +27,17 @@ example of weight 0 counts for nothing: its loss and its dz are 0 whatever z is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .arrays import as_numbers, too_large
+from .arrays import Array, as_numbers, too_large
 from .contract import required
 from .errors import InputError
 from .onnx_form import OnnxGraph
 from .settings import Named
 
-__all__ = ["Loss"]
-
-Array = NDArray[Any]
+__all__ = ["Array", "Loss"]
 
 
 class Loss(Named):

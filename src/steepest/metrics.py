@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Array
 from .errors import InputError
 from .validate import function, iterated
 
 __all__ = ["GREATER_IS_BETTER", "METRICS", "Metric", "labels", "metrics_named"]
 
-Array = NDArray[Any]
 Metric = Callable[[Array, Array], float]
 
 

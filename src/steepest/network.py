@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .arrays import as_inputs, as_numbers, as_weights
+from .arrays import Array, as_inputs, as_numbers, as_weights
 from .engine.program import Program
 from .errors import InputError
 from .layer import Layer
@@ -22,8 +21,6 @@ from .validate import floats, instance, positive_count
 from .validate import seed as checked_seed
 
 __all__ = ["Network", "prepare"]
-
-Array = NDArray[Any]
 
 
 class Network:

@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from .arrays import Array
 
 __all__ = ["Exchanged", "OnnxGraph", "OnnxModel", "Operator", "form_of"]
-
-Array = NDArray[Any]
 
 
 class OnnxGraph(Protocol):

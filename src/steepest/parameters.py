@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .arrays import aligned
+from .arrays import Array, aligned
 from .engine.operands import Block, Buffer
 from .layer import Layer, Parameter
 
 __all__ = ["Parameters", "leaves", "walk"]
-
-Array = NDArray[Any]
 
 
 class Parameters:

@@ -24,19 +24,17 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from numpy.typing import NDArray
-
+from .arrays import Array
 from .contract import required
 from .errors import InputError
 from .schedules import Schedule
 from .settings import Shown
 from .validate import flag, number, number_or_function
 
-__all__ = ["IfPresent", "Rule"]
+__all__ = ["Array", "IfPresent", "Rule"]
 
-Array = NDArray[Any]
 
 _SHOWN = 12  # names of parameters in an error
 

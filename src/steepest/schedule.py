@@ -13,13 +13,11 @@ from dataclasses import is_dataclass, replace
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Array
 from .errors import InputError
 
 __all__ = ["Schedule", "for_steps", "values_of"]
-
-Array = NDArray[Any]
 
 
 @runtime_checkable

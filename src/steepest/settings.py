@@ -9,8 +9,15 @@ from typing import Annotated, Any, ClassVar, NamedTuple, get_args, get_origin, g
 import numpy as np
 
 __all__ = [
-    "Declared", "Named", "Setting", "Shown", "declared", "described", "numbers_of", "spelled_out",
-]  # fmt: skip
+    "Declared",
+    "Named",
+    "Setting",
+    "Shown",
+    "declared",
+    "described",
+    "numbers_of",
+    "spelled_out",
+]
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .arrays import aligned
+from .arrays import Array, aligned
 from .engine.program import Program
 from .errors import InputError
 from .loss import Loss
@@ -44,7 +43,6 @@ from .validate import seed as checked_seed
 
 __all__ = ["Trainer"]
 
-Array = NDArray[Any]
 
 _fitted_now: dict[int, object] = {}  # by id: a copy that is made meanwhile is not fitted
 
@@ -339,10 +337,18 @@ class Trainer:
             self.loss, self.rule, FullBatch(), self.batch, self.seed, self.matmul_dtype
         )
         work = BatchedRun(
-            self.network, descent, batches, rates_of(self.rule.lr, total), log,
-            slots=self.slots, step=self.step, total=total, validation=scored,
-            callbacks=asked.callbacks, threads=self.threads,
-        )  # fmt: skip
+            self.network,
+            descent,
+            batches,
+            rates_of(self.rule.lr, total),
+            log,
+            slots=self.slots,
+            step=self.step,
+            total=total,
+            validation=scored,
+            callbacks=asked.callbacks,
+            threads=self.threads,
+        )
         try:
             work.fit()
         finally:
@@ -440,17 +446,26 @@ class Trainer:
             if name not in self.slots:
                 self.slots[name] = aligned(self.network.theta.size, self.network.dtype)
         return TrainingRun(
-            self.network, self._descent(X.shape[0]), (X, y, w), slots=self.slots,
+            self.network,
+            self._descent(X.shape[0]),
+            (X, y, w),
+            slots=self.slots,
             step=self.step if state is None else state.step,
-            first=self.step if state is None else state.first, threads=self.threads,
-        )  # fmt: skip
+            first=self.step if state is None else state.first,
+            threads=self.threads,
+        )
 
     def settings(self) -> dict[str, str]:
         """Return what must be the same for a training to be the same."""
         loss, rule = spelled_out(self.loss), spelled_out(self.rule)
-        settings = {"network": repr(self.network), "loss": loss, "rule": rule,
-                    "sampling": repr(self.sampler), "batch": repr(self.batch),
-                    "seed": repr(self.seed)}  # fmt: skip
+        settings = {
+            "network": repr(self.network),
+            "loss": loss,
+            "rule": rule,
+            "sampling": repr(self.sampler),
+            "batch": repr(self.batch),
+            "seed": repr(self.seed),
+        }
         if self.matmul_dtype is not None:
             settings["matmul_dtype"] = repr(self.matmul_dtype)
         # A function is known by its name; its address is another in every process.

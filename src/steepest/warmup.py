@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from .arrays import Array
 from .checking import catalogue, draw
 from .compiler.store import cache_folder
 from .inspection.gradients import Gradients
@@ -32,7 +32,6 @@ from .validate import DTYPES, one_of
 
 __all__ = ["warm_up"]
 
-Array = NDArray[Any]
 Case = tuple[tuple[Layer, ...], Loss, Rule, str, Any, Array]
 _WIDTH, _ROWS = 20, 40
 _SOLVERS = ("adam", "sgd", "lbfgs")
@@ -99,8 +98,15 @@ def _cases() -> Iterator[Case]:
         for _, y, q in draw.targets(loss, _ROWS, rng):
             yield (Dense(q),), loss, plain, "shuffled", X, y
     # What comes before any rule's own step: clipping, penalties, factors.
-    beside = SGD(lr=1e-3, l1=0.1, l2=0.1, weight_decay=0.1, clip_norm=1.0, clip_value=1.0,
-                 factors={"*.b": 0.1})  # fmt: skip
+    beside = SGD(
+        lr=1e-3,
+        l1=0.1,
+        l2=0.1,
+        weight_decay=0.1,
+        clip_norm=1.0,
+        clip_value=1.0,
+        factors={"*.b": 0.1},
+    )
     for rule in (*catalogue.RULES, beside):
         yield (Dense(32), Dense(4)), squared, rule, "shuffled", X, four
     for sampling in SAMPLERS:
@@ -115,8 +121,9 @@ def _fit_wide(dtype: str, threads: int) -> None:
     X = np.random.default_rng(0).standard_normal((192, _WIDTH))
     for matmul_dtype in (None, *(MATMUL_DTYPES if dtype == "float32" else ())):
         network = Network(Dense(320), Dense(320), Dense(1), dtype=dtype)
-        trainer = Trainer(network, Squared(), SGD(lr=1e-3), batch=192, threads=threads,
-                          matmul_dtype=matmul_dtype)  # fmt: skip
+        trainer = Trainer(
+            network, Squared(), SGD(lr=1e-3), batch=192, threads=threads, matmul_dtype=matmul_dtype
+        )
         trainer.fit(X, X[:, 0], epochs=1)
 
 
@@ -129,9 +136,12 @@ def _fit_estimators(dtype: str, threads: int) -> None:
     labels, counts = rng.integers(0, 3, 40), rng.integers(1, 5, 40).astype(dtype)
     for solver in _SOLVERS:
         options: dict[str, Any] = {
-            "solver": solver, "hidden_layer_sizes": (32,), "batch_size": 16, "max_iter": 2,
+            "solver": solver,
+            "hidden_layer_sizes": (32,),
+            "batch_size": 16,
+            "max_iter": 2,
             "n_threads": threads,
-        }  # fmt: skip
+        }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # two iterations do not converge
             for rows in (X, sparse.csr_matrix(X)):

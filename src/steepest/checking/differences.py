@@ -12,16 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from .report import DIFFERENCES, Finding
 
 __all__ = ["Settings", "Slopes", "compare", "compare_slopes", "slopes"]
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
 
 __all__ = ["codes", "inputs", "targets", "width"]
 
-Array = NDArray[Any]
 
 _WIDTHS: tuple[int, ...] = (5, *range(6, 41), *range(1, 5))
 _CODES = (7, 5, 3, 2, 1)

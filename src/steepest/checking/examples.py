@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..inspection.gradients import Gradients
 from ..layer import Layer
 from ..losses import Squared
@@ -17,7 +16,6 @@ from .report import Finding, gradient_of
 
 __all__ = ["compare_examples", "tells_of_examples"]
 
-Array = NDArray[Any]
 
 _CLOSE = {"atol": 1e-10, "rtol": 1e-9}  # the same sums in another order
 _AGAINST = "single examples"

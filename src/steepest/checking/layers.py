@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import SteepestError
 from ..layer import Layer
 from . import draw
@@ -20,7 +20,6 @@ from .report import Finding, Report, gradient_of
 
 __all__ = ["check_layer"]
 
-Array = NDArray[Any]
 
 _ROWS = (5, 1)
 _PLAIN = 50_000  # inputs and parameters beyond which plain Python takes too long

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..engine.arena import Arena
 from ..engine.operands import Buffer
 from ..engine.program import Program
@@ -24,7 +24,6 @@ from .report import Finding, Report
 
 __all__ = ["check_loss"]
 
-Array = NDArray[Any]
 
 _ROWS = (5, 1)
 _SCALE = 0.3

@@ -67,8 +67,13 @@ def layer_faults(layer: Layer, p: int | None) -> Iterator[Finding]:
 def _faults_at(layer: Layer, p: int) -> Iterator[Finding]:
     """Yield what is wrong with what a layer says of ``p`` inputs, and with its kernels."""
     called: dict[str, Any] = {}
-    for name, values in (("outputs", (p,)), ("parameters", (p,)), ("memory", (_ROWS, p)),
-                         ("children", (p,)), ("flops", (p,))):  # fmt: skip
+    for name, values in (
+        ("outputs", (p,)),
+        ("parameters", (p,)),
+        ("memory", (_ROWS, p)),
+        ("children", (p,)),
+        ("flops", (p,)),
+    ):
         try:
             called[name] = getattr(layer, name)(*values)
         except SteepestError:

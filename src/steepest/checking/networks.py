@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import as_inputs, as_numbers
 from ..loss import Loss
@@ -18,7 +17,6 @@ from .report import Report
 
 __all__ = ["check_network"]
 
-Array = NDArray[Any]
 
 _ROWS = 5
 

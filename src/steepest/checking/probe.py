@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import aligned
+from ..arrays import Array, aligned
 from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer, Constant
@@ -20,7 +19,6 @@ from .plain import run_plain
 
 __all__ = ["ALPHA", "Probe", "Runner"]
 
-Array = NDArray[Any]
 
 ALPHA = -0.7
 """The factor of the accumulation."""

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import aligned
+from ..arrays import Array, aligned
 from ..engine.arena import Arena
 from ..engine.operands import Buffer
 from ..engine.program import Program
@@ -25,7 +24,6 @@ from .report import Finding, Report
 
 __all__ = ["Reference", "check_rule"]
 
-Array = NDArray[Any]
 
 Reference = Callable[[Array, list[Array], float], Array]
 """``(θ, gradients, η) -> θ`` after a step along each gradient, by the published formula."""

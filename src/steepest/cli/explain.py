@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import InputError, TableError
 from ..printing import shortened_text
 from ._options import (
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["explain", "options"]
 
-Array = NDArray[Any]
 
 _SHOWN = 12  # table columns of a row
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -264,9 +263,15 @@ def _importance(
 
     X, y = _data(model, part)
     found = importance(
-        model.network, model.loss, X, y, model.encoder.places,
-        repeats=repeats, seed=seed, threads=threads,
-    )  # fmt: skip
+        model.network,
+        model.loss,
+        X,
+        y,
+        model.encoder.places,
+        repeats=repeats,
+        seed=seed,
+        threads=threads,
+    )
     codes = model.encoder.embedded
     unit = ""
     if model.has_probabilities:
@@ -283,10 +288,12 @@ def _importance(
         slope = "" if name in codes else f"{found.gradient[k]:.4f}"
         table.add_row(
             harmless(name),
-            f"{found.permutation[k]:+.4f}", f"{found.spread[k]:.4f}",
+            f"{found.permutation[k]:+.4f}",
+            f"{found.spread[k]:.4f}",
             page.bar(found.permutation[k] / top, "cyan"),
-            slope, page.bar(found.gradient[k] / steep, "cyan"),
-        )  # fmt: skip
+            slope,
+            page.bar(found.gradient[k] / steep, "cyan"),
+        )
     page.show(table)
     page.note(
         "shuffled: rise of the loss when the column's values go to other rows; by gradient: change "
@@ -345,8 +352,13 @@ class _Page:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        table = Table(box=SIMPLE_HEAD if self._fancy else None, pad_edge=False, title=title or None,
-                      title_justify="left", title_style="italic")  # fmt: skip
+        table = Table(
+            box=SIMPLE_HEAD if self._fancy else None,
+            pad_edge=False,
+            title=title or None,
+            title_justify="left",
+            title_style="italic",
+        )
         for column in columns:
             left = column.startswith("<")
             table.add_column(column.lstrip("<"), justify="left" if left else "right")

@@ -129,8 +129,11 @@ def train(
             given, test_table, say, _watching(callbacks) if watch else callbacks, kept, resume
         )
         if kept is not None and resume:
-            say(f"going on from step {kept.steps[-1]:,}" if kept.steps else
-                f"no checkpoint in {kept.folder} yet: from the beginning")  # fmt: skip
+            say(
+                f"going on from step {kept.steps[-1]:,}"
+                if kept.steps
+                else f"no checkpoint in {kept.folder} yet: from the beginning"
+            )
         fit = _fit(table, request, given.get("memory"))
     if out is not None:
         fit.model.about["command"] = " ".join(["steepest", *sys.argv[1:]])

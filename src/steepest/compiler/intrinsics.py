@@ -74,9 +74,21 @@ def real(real: Any) -> Any:
 @intrinsic  # type: ignore[untyped-decorator]
 def _gemm_call(
     typingctx: Any,
-    address: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any,
-    a: Any, lda: Any, b: Any, ldb: Any, beta: Any, c: Any, ldc: Any,
-) -> Any:  # fmt: skip
+    address: Any,
+    ta: Any,
+    tb: Any,
+    m: Any,
+    n: Any,
+    k: Any,
+    alpha: Any,
+    a: Any,
+    lda: Any,
+    b: Any,
+    ldb: Any,
+    beta: Any,
+    c: Any,
+    ldc: Any,
+) -> Any:
     """Call BLAS ``?gemm`` (column-major, every argument by reference) at ``address``."""
     real = a.dtype
     signature = types.void(

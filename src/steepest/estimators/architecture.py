@@ -7,7 +7,6 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..layer import Layer
@@ -17,8 +16,6 @@ from ..pipeline.names import ACTIVATIONS
 from ..validate import iterated
 
 __all__ = ["begin", "build", "hidden_sizes", "per_hidden_layer"]
-
-Array = NDArray[Any]
 
 
 def hidden_sizes(sizes: Any) -> list[int]:

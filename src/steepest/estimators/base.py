@@ -14,14 +14,13 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..arrays import as_csr, check_weights, is_sparse, refuse_masked, refuse_times
+from ..arrays import Array, as_csr, check_weights, is_sparse, refuse_masked, refuse_times
 from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
@@ -42,7 +41,6 @@ from .stochastic import fit_stochastic
 
 __all__ = ["FRACTION", "BaseMLP", "is_stochastic", "with_callbacks"]
 
-Array = NDArray[Any]
 
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -305,18 +303,26 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         else:
             rows, held_out = self._hold_out(rows, strata, eval_set)
         told = CallbackList(
-            self, 1 if incremental else self.max_iter,
-            self._show_progress, self._reconstruction_attributes, data,
-        )  # fmt: skip
+            self,
+            1 if incremental else self.max_iter,
+            self._show_progress,
+            self._reconstruction_attributes,
+            data,
+        )
         with closing(told):
             try:
                 if self.solver == "lbfgs":
                     fit_lbfgs(self._fitted, self, rows, told)
                 else:
                     fit_stochastic(
-                        self._fitted, self, rows, held_out=held_out, told=told,
-                        random_state=self._random_state, incremental=incremental,
-                    )  # fmt: skip
+                        self._fitted,
+                        self,
+                        rows,
+                        held_out=held_out,
+                        told=told,
+                        random_state=self._random_state,
+                        incremental=incremental,
+                    )
             finally:
                 self._show_progress()
         if not np.isfinite(self.network_.theta).all():

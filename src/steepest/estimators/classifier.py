@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
@@ -14,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
+from ..arrays import Array
 from ..errors import InputError
 from ..loss import Loss
 from ..losses import Hinge, Logistic, SoftmaxCrossEntropy
@@ -22,8 +22,6 @@ from .base import FRACTION, BaseMLP, is_stochastic, with_callbacks
 from .docstrings import with_lists_of
 
 __all__ = ["MLPClassifier"]
-
-Array = NDArray[Any]
 
 
 def _gives_probabilities(model: MLPClassifier) -> bool:
@@ -183,9 +181,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array, Array]:
         X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, reset=reset,
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            reset=reset,
             dtype=(np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype),
-        )  # fmt: skip
+        )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):

@@ -9,14 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..network import Network
 
 __all__ = ["Weights"]
-
-Array = NDArray[Any]
 
 
 class Weights:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..engine.arena import Arena
 from ..engine.driver import Control, straight
 from ..engine.operands import Buffer
@@ -17,8 +17,6 @@ from ..lowering.lowering import Lowering
 from ..network import Network
 
 __all__ = ["Compiled"]
-
-Array = NDArray[Any]
 
 
 class Compiled:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..loss import Loss
 from ..network import Network
 from ..sampling import InOrder
@@ -21,7 +21,6 @@ from .shuffling import Given, Shuffle
 
 __all__ = ["EpochSettings", "Epochs"]
 
-Array = NDArray[Any]
 
 _CHUNK_SECONDS = 0.1
 _FIRST_CHUNK = 64
@@ -70,13 +69,21 @@ class Epochs:
         self._sampler = Given() if settings.shuffle else InOrder()
         data = rows.X, rows.targets, _weights(rows, network.dtype)
         descent = Descent(
-            loss, optimizer.rule, self._sampler, settings.batch, settings.seed,
+            loss,
+            optimizer.rule,
+            self._sampler,
+            settings.batch,
+            settings.seed,
             per_weight=rows.w is not None,
-        )  # fmt: skip
+        )
         self._run = TrainingRun(
-            network, descent, data,
-            slots=optimizer.slots, step=optimizer.step, threads=settings.threads,
-        )  # fmt: skip
+            network,
+            descent,
+            data,
+            slots=optimizer.slots,
+            step=optimizer.step,
+            threads=settings.threads,
+        )
         self.engine, self.sizes = self._run.engine, epoch_sizes(self._run)
         rates = optimizer.rate.rates
         self._chunks = Chunks(self._run, rates, seconds=_CHUNK_SECONDS, first=_FIRST_CHUNK)

@@ -66,9 +66,12 @@ class Fitted:
         by_score = bool(settings.early_stopping)
         if self.stopping is None or self.stopping.greater != by_score:
             self.stopping = ToleranceStopping(
-                "validation_score" if by_score else "loss", settings.n_iter_no_change,
-                greater=by_score, tol=settings.tol, theta=self.network.theta if by_score else None,
-            )  # fmt: skip
+                "validation_score" if by_score else "loss",
+                settings.n_iter_no_change,
+                greater=by_score,
+                tol=settings.tol,
+                theta=self.network.theta if by_score else None,
+            )
             self.validation_scores = [] if by_score else None
         self.stopping.patience, self.stopping.tol = settings.n_iter_no_change, settings.tol
         return self.stopping

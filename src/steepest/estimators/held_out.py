@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import HasMethods
 
+from ..arrays import Array
 from ..errors import InputError
 from ..lowering.predict import Predictor
 from ..metrics import Metric, metrics_named
@@ -17,8 +17,6 @@ from .fitted import Fitted
 from .rows import Rows
 
 __all__ = ["HeldOut", "Splitter", "split_rows"]
-
-Array = NDArray[Any]
 
 
 def split_rows(

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from ..arrays import aligned
+from ..arrays import Array, aligned
 from ..loss import Loss
 from ..losses import Squared
 from ..network import Network
@@ -32,7 +31,6 @@ from .squared_mean import SquaredMean
 
 __all__ = ["Objective", "fit_lbfgs"]
 
-Array = NDArray[Any]
 
 _ZERO = np.zeros(())
 _BATCH = 1024  # rows at once: what they leave for the backward pass stays in cache
@@ -71,9 +69,15 @@ class Objective:
     """
 
     def __init__(
-        self, network: Network, loss: Loss, X: Any, y: Array, w: Array | None, alpha: float,
+        self,
+        network: Network,
+        loss: Loss,
+        X: Any,
+        y: Array,
+        w: Array | None,
+        alpha: float,
         threads: int | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._network, n = network, X.shape[0]
         batch = min(_BATCH, n)
         weights = np.ones(n) if w is None else w
@@ -192,12 +196,17 @@ def fit_lbfgs(fitted: Fitted, settings: Any, rows: Rows, told: CallbackList) -> 
     iterations = _Iterations(fitted, settings, objective, told)
     try:
         found = minimize(
-            iterations.evaluate, network.theta.astype(np.float64), method="L-BFGS-B", jac=True,
+            iterations.evaluate,
+            network.theta.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
             callback=iterations.end,
             options={
-                "maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol
+                "maxfun": settings.max_fun,
+                "maxiter": settings.max_iter,
+                "gtol": settings.tol,
             },
-        )  # fmt: skip
+        )
     except KeyboardInterrupt:
         warnings.warn("Training was interrupted; the model is as it was then.", stacklevel=4)
         return

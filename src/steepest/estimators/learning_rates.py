@@ -6,17 +6,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..schedule import Schedule
 from ..training.learning_rates import Monitored, rates_of
 
 __all__ = ["STOP", "Adaptive", "InverseScaling", "LearningRate", "Scheduled"]
 
-Array = NDArray[Any]
 
 STOP = "Stopping."
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from numpy.typing import NDArray
-
-from ..arrays import aligned
+from ..arrays import Array, aligned
 from ..rule import Rule
 from ..rules import SGD, Adam
 from ..validate import function
 from .learning_rates import Adaptive, InverseScaling, LearningRate, Scheduled
 
 __all__ = ["Optimizer"]
-
-Array = NDArray[Any]
 
 
 @dataclass

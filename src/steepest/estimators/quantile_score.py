@@ -30,7 +30,11 @@ def quantile_score(
     float
         The average of `sklearn.metrics.d2_pinball_score`: 1 is perfect, 0 as good as constants.
     """
-    return float(np.mean([
-        d2_pinball_score(y, found[..., k], sample_weight=sample_weight, alpha=level)
-        for k, level in enumerate(levels)
-    ]))  # fmt: skip
+    return float(
+        np.mean(
+            [
+                d2_pinball_score(y, found[..., k], sample_weight=sample_weight, alpha=level)
+                for k, level in enumerate(levels)
+            ]
+        )
+    )

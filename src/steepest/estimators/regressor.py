@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import validate_data
 
-from ..arrays import refuse_times
+from ..arrays import Array, refuse_times
 from ..loss import Loss
 from ..losses import Quantile, Squared
 from ..onnx_form import OnnxModel
@@ -23,8 +22,6 @@ from .quantile_score import quantile_score
 from .squared_mean import SquaredMean
 
 __all__ = ["MLPRegressor"]
-
-Array = NDArray[Any]
 
 
 @with_lists_of(BaseMLP)
@@ -136,10 +133,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array, Array]:
         refuse_times(y, "y", type(self).__name__)
         X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, y_numeric=True,
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            y_numeric=True,
             reset=reset,
             dtype=(np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype),
-        )  # fmt: skip
+        )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y, y if y.ndim == 2 else y[:, None]

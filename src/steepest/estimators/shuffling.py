@@ -7,18 +7,15 @@ Steepest's own `Shuffled` draws inside the compiled loop. Here the order comes f
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..emitter import Emitter
 from ..engine.operands import Buffer, Handle
 from ..sampling import Sampler, take_rows
 
 __all__ = ["Given", "Shuffle"]
-
-Array = NDArray[Any]
 
 
 def _handle() -> Handle:

@@ -61,9 +61,11 @@ def fit_stochastic(
     shuffle = Shuffle(len(rows), random_state) if settings.shuffle else None
     epochs, stopping = _epochs(fitted, settings, rows, incremental), fitted.judge_by(settings)
     log = FitLog(
-        1 if incremental else settings.max_iter, epochs.sizes,
-        stopping=stopping, time_limit=settings.time_limit,
-    )  # fmt: skip
+        1 if incremental else settings.max_iter,
+        epochs.sizes,
+        stopping=stopping,
+        time_limit=settings.time_limit,
+    )
     fitted.n_iter, fitted.history = 0, log.history
     epochs.begin(log.epochs)
     work = _Steps(fitted, settings.verbose, log, epochs, shuffle, held_out, told)

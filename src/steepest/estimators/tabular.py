@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
@@ -15,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted
 
-from ..arrays import as_numbers
+from ..arrays import Array, as_numbers
 from ..errors import InputError
 from ..pipeline.conformal import conformal_margin
 from ..pipeline.recipe import Recipe
@@ -27,8 +26,6 @@ from .quantile_score import quantile_score
 from .tabular_base import SHARE, BaseTabular, TableRows
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
-
-Array = NDArray[Any]
 
 
 @with_lists_of(BaseTabular)

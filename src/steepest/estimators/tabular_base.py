@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ..arrays import Array
 from ..errors import InputError
 from ..metrics import metrics_named
 from ..onnx_form import OnnxModel
@@ -33,7 +33,6 @@ from .held_out import Splitter
 
 __all__ = ["SHARE", "BaseTabular", "TableRows"]
 
-Array = NDArray[Any]
 
 SHARE = Interval(Real, 0, 1, closed="left")
 _PARAMETERS = {"ensemble": "ensemble", "threads": "n_threads", "seed": "random_state"}
@@ -251,9 +250,12 @@ class BaseTabular(BaseEstimator):
             """Return how far all networks together have come."""
             before = begun - 1
             return replace(
-                told, epoch=before * told.epochs + told.epoch, epochs=members * told.epochs,
-                step=before * told.steps + told.step, steps=members * told.steps,
-            )  # fmt: skip
+                told,
+                epoch=before * told.epochs + told.epoch,
+                epochs=members * told.epochs,
+                step=before * told.steps + told.step,
+                steps=members * told.steps,
+            )
 
         return make
 

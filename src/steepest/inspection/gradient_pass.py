@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import aligned, is_sparse
+from ..arrays import Array, aligned, is_sparse
 from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer, Handle
@@ -28,7 +27,6 @@ from ..training.step import backpropagate
 
 __all__ = ["GradientPass"]
 
-Array = NDArray[Any]
 
 _KEPT = 8  # programs, for as many sizes of the last block
 

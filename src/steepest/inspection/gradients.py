@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import is_sparse
+from ..arrays import Array, is_sparse
 from ..engine.program import Program
 from ..errors import InputError
 from ..loss import Loss
@@ -39,8 +38,6 @@ __all__ = [
     "gradient_moments",
     "per_example_gradients",
 ]
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import as_inputs, rows_of
+from ..arrays import Array, as_inputs, rows_of
 from ..printing import aligned_table
 from ..validate import positive_count
 from .gradients import Gradients
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..network import Network
 
 __all__ = ["Ranking", "hardest_examples"]
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, repr=False)

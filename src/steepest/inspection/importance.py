@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import is_sparse
+from ..arrays import Array, is_sparse
 from ..errors import InputError
 from ..lowering.predict import Predictor
 from ..network import prepare
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Importance", "importance"]
 
-Array = NDArray[Any]
 
 _SHOWN = 40  # rows that are printed
 

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import rows_of
+from ..arrays import Array, rows_of
 from ..errors import InputError
 from ..network import Network
 from ..parameters import walk
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Watch", "noise_scale", "verdict"]
 
-Array = NDArray[Any]
 
 _FLAT = 0.1  # of the steepest slope: below it a unit passes little of the gradient on
 _MOSTLY = 0.95  # of the examples

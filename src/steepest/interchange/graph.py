@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ModelError
 from ..system.files import write_durably
@@ -17,8 +16,6 @@ __all__ = ["Graph", "need_onnx"]
 OPSET, ML_OPSET, IR = 20, 3, 9
 """Gelu came with operator set 20; ONNX Runtime reads it since 1.17."""
 _MOST_BYTES = (1 << 31) - (1 << 16)  # what a protobuf message can hold
-
-Array = NDArray[Any]
 
 
 def need_onnx() -> Any:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import ModelError
 from ..system.files import read_plain
 from ..system.memory import physical_memory
-from .graph import Array, need_onnx
+from .graph import need_onnx
 
 __all__ = ["STANDARD", "OnnxFile"]
 
@@ -109,11 +110,15 @@ class OnnxFile:
             If it is none, can't be read, or its length is not what it declares.
         """
         types = self._onnx.TensorProto
-        array = self._read(name, "real numbers", {
-            types.FLOAT: (np.float32, "float_data"),
-            types.DOUBLE: (np.float64, "double_data"),
-            types.FLOAT16: (np.float16, ""),
-        })  # fmt: skip
+        array = self._read(
+            name,
+            "real numbers",
+            {
+                types.FLOAT: (np.float32, "float_data"),
+                types.DOUBLE: (np.float64, "double_data"),
+                types.FLOAT16: (np.float16, ""),
+            },
+        )
         if not np.isfinite(array).all():
             raise self.error(f"{name!r} holds a number that is not finite")
         if array.dtype == np.float64:
@@ -123,16 +128,24 @@ class OnnxFile:
 
     def whole(self, name: str) -> list[int]:
         """Return a constant row of whole numbers."""
-        array = self._read(name, "whole numbers", {
-            self._onnx.TensorProto.INT64: (np.int64, "int64_data"),
-        })  # fmt: skip
+        array = self._read(
+            name,
+            "whole numbers",
+            {
+                self._onnx.TensorProto.INT64: (np.int64, "int64_data"),
+            },
+        )
         return [int(number) for number in array.reshape(-1)]
 
     def truth(self, name: str) -> bool:
         """Return a constant that is true or false."""
-        array = self._read(name, "truth values", {
-            self._onnx.TensorProto.BOOL: (np.bool_, "int32_data"),
-        })  # fmt: skip
+        array = self._read(
+            name,
+            "truth values",
+            {
+                self._onnx.TensorProto.BOOL: (np.bool_, "int32_data"),
+            },
+        )
         if array.size != 1:
             raise self.error(f"{name!r} holds {array.size} truth values; expected one")
         return bool(array.reshape(-1)[0])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import layers as own
+from ..arrays import Array
 from ..collect import collect
 from ..errors import InputError, ModelError
 from ..layer import Layer
@@ -23,7 +24,6 @@ from ..onnx_form import Operator
 from ..parameters import walk
 from ..saved.size import check_size
 from ..validate import folder
-from .graph import Array
 from .onnx_file import STANDARD, OnnxFile
 
 __all__ = ["RULES", "import_onnx"]

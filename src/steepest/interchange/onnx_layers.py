@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import ModelError
 from ..layer import Layer
 from ..network import Network
 from ..onnx_form import form_of
-from .graph import Array, Graph
+from .graph import Graph
 
 __all__ = ["Here", "add_network"]
 

@@ -12,16 +12,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import InputError
 from ..network import Network
 from ..parameters import leaves
 from ..validate import instance
 
 __all__ = ["from_state_dict", "to_state_dict"]
-
-Array = NDArray[Any]
 
 
 def to_state_dict(network: Network) -> dict[str, Array]:

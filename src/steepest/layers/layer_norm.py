@@ -61,9 +61,15 @@ class LayerNorm(Layer):
 
     @staticmethod
     def forward(
-        x: Array, y: Array, gamma: Array, beta: Array, mean: Array, inverse: Array, eps: float,
+        x: Array,
+        y: Array,
+        gamma: Array,
+        beta: Array,
+        mean: Array,
+        inverse: Array,
+        eps: float,
         rows: range,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """y = gamma ⊙ (x − mean) ⊙ inverse + beta, inverse = 1/√(var(x) + eps)"""
         p = x.shape[1]
         one = x.dtype.type(1)
@@ -105,9 +111,15 @@ class LayerNorm(Layer):
 
     @staticmethod
     def backward_theta(
-        x: Array, dy: Array, dgamma: Array, dbeta: Array, mean: Array, inverse: Array,
-        alpha: float, units: range,
-    ) -> None:  # fmt: skip
+        x: Array,
+        dy: Array,
+        dgamma: Array,
+        dbeta: Array,
+        mean: Array,
+        inverse: Array,
+        alpha: float,
+        units: range,
+    ) -> None:
         """dgamma += alpha Σ_n dy ⊙ (x − mean) ⊙ inverse; dbeta += alpha Σ_n dy"""
         for i in range(x.shape[0]):
             middle, factor = mean[i], inverse[i]
@@ -133,9 +145,15 @@ class LayerNorm(Layer):
 
     @staticmethod
     def example_gradients(
-        x: Array, dy: Array, mean: Array, inverse: Array, dgamma: Array, dbeta: Array, i: Array,
+        x: Array,
+        dy: Array,
+        mean: Array,
+        inverse: Array,
+        dgamma: Array,
+        dbeta: Array,
+        i: Array,
         rows: range,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """dgamma[i] = dy ⊙ (x − mean) ⊙ inverse, dbeta[i] = dy"""
         for r in rows:
             row, middle, factor = i[r], mean[r], inverse[r]
@@ -146,9 +164,15 @@ class LayerNorm(Layer):
 
     @staticmethod
     def example_squares(
-        x: Array, dy: Array, dgamma: Array, dbeta: Array, mean: Array, inverse: Array,
-        alpha: float, units: range,
-    ) -> None:  # fmt: skip
+        x: Array,
+        dy: Array,
+        dgamma: Array,
+        dbeta: Array,
+        mean: Array,
+        inverse: Array,
+        alpha: float,
+        units: range,
+    ) -> None:
         """dgamma += alpha Σ_n (dy ⊙ (x − mean) ⊙ inverse)²; dbeta += alpha Σ_n dy²"""
         for r in range(x.shape[0]):
             middle, factor = mean[r], inverse[r]

@@ -100,9 +100,16 @@ class Periodic(Layer):
 
     @staticmethod
     def forward(
-        x: Array, y: Array, omega: Array, phi: Array, W: Array, c: Array, cos: Array, sin: Array,
+        x: Array,
+        y: Array,
+        omega: Array,
+        phi: Array,
+        W: Array,
+        c: Array,
+        cos: Array,
+        sin: Array,
         rows: range,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """y = [x, W cos(2π omega x + phi) + c] for each input"""
         real = x.dtype.type
         p, K, m = omega.shape[0], omega.shape[1], c.shape[1]
@@ -138,9 +145,19 @@ class Periodic(Layer):
 
     @staticmethod
     def backward_theta(
-        x: Array, dy: Array, W: Array, cos: Array, sin: Array, domega: Array, dphi: Array,
-        dW: Array, dc: Array, alpha: float, thread: int, threads: int,
-    ) -> None:  # fmt: skip
+        x: Array,
+        dy: Array,
+        W: Array,
+        cos: Array,
+        sin: Array,
+        domega: Array,
+        dphi: Array,
+        dW: Array,
+        dc: Array,
+        alpha: float,
+        thread: int,
+        threads: int,
+    ) -> None:
         """dW += alpha dy cosᵀ, dc += alpha Σ dy, dphi −= alpha sin ⊙ Wᵀdy, domega likewise ⊙ 2πx"""
         real = x.dtype.type
         p, K, m = domega.shape[0], domega.shape[1], dc.shape[1]

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..engine.operands import Buffer, Handle, SparseBatch
 from ..kernels.moves import ask_for_rows, gather, gather_items
 from .lowering import Lowering
 
 __all__ = ["Batch", "Batches", "InputRows", "TargetRows"]
-
-Array = NDArray[Any]
 
 
 class Batch(NamedTuple):

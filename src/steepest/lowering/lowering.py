@@ -177,9 +177,15 @@ class Lowering:
         return self._named(layer, p, "d", buffers)
 
     def backward_theta(
-        self, layer: Layer, p: int, kernel: Callable[..., None], names: Mapping[str, Any],
-        flops: int = 0, *, waits: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        layer: Layer,
+        p: int,
+        kernel: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int = 0,
+        *,
+        waits: bool = False,
+    ) -> None:
         """Emit the parameter half of Φ of the current layer, and what observers make of it.
 
         Parameters

@@ -50,9 +50,14 @@ class Observer:
         """See a layer between its forward and its backward instructions."""
 
     def theta(
-        self, low: Observed, layer: Layer, p: int, kernel: Callable[..., None],
-        names: Mapping[str, Any], flops: int,
-    ) -> None:  # fmt: skip
+        self,
+        low: Observed,
+        layer: Layer,
+        p: int,
+        kernel: Callable[..., None],
+        names: Mapping[str, Any],
+        flops: int,
+    ) -> None:
         """See the parameter half of Φ of the current layer, as `Lowering.backward_theta` does."""
 
     def end(self, low: Observed, dx: Buffer | None) -> None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import is_sparse
+from ..arrays import Array, is_sparse
 from ..engine import dynamic
 from ..engine.arena import Arena
 from ..engine.driver import Control
@@ -30,7 +29,6 @@ from .lowering import Lowering
 
 __all__ = ["Predictor"]
 
-Array = NDArray[Any]
 
 _KEPT = 16  # programs, for as many sizes of the last block
 _TWO_BLOCKS = 192  # rows that may be two blocks: in smaller ones a row takes longer

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import aligned
+from ..arrays import Array, aligned
 from ..errors import CheckpointError
 from ..lowering.predict import Predictor
 from ..trainer import Trainer
 from ..training.checkpoint import Checkpoint, State, check_arrays
 from ..training.early_stopping import EarlyStopping
 from ..training.fit import run_epochs
-from ..training.fit_log import FitLog
+from ..training.fit_log import AT_ONCE, FitLog
 from ..training.progress import Progress, ask
 from .recipe import Recipe
 from .shuffled_blocks import Scratch
 
 __all__ = ["BlockTraining"]
-
-_AT_ONCE = 1e-9  # seconds: a time limit for when no time is left
-
-Array = NDArray[Any]
 
 
 class BlockTraining:
@@ -143,7 +137,7 @@ class BlockTraining:
         order = self._order(len(self.rows))
         log.losses.sizes = self.scratch.rows[order].astype(np.float64)
         X, y = self.scratch.block(order[log.losses.count])
-        left = None if log.time_limit is None else max(log.time_limit - log.elapsed, _AT_ONCE)
+        left = None if log.time_limit is None else max(log.time_limit - log.elapsed, AT_ONCE)
         self._began = trainer.step
         stops: list[bool] = []
 
@@ -190,9 +184,15 @@ class BlockTraining:
         """Return what callbacks are told, of what the trainer says of one block."""
         step, steps = self._began + progress.step, self.log.epochs * self.per_epoch
         return replace(
-            progress, epoch=len(self.rows), epochs=self.log.epochs, step=step, steps=steps,
-            epoch_ended=False, row={}, seconds_left=self.elapsed / max(1, step) * (steps - step),
-        )  # fmt: skip
+            progress,
+            epoch=len(self.rows),
+            epochs=self.log.epochs,
+            step=step,
+            steps=steps,
+            epoch_ended=False,
+            row={},
+            seconds_left=self.elapsed / max(1, step) * (steps - step),
+        )
 
     def _state(self) -> State:
         trainer, losses = self.trainer, self.log.losses

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import TableError
 from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
@@ -24,7 +24,6 @@ from .shuffled_blocks import Sample, Scratch, draws
 
 __all__ = ["Source", "Survey"]
 
-Array = NDArray[Any]
 
 SAMPLE = 100_000
 """The most rows of each sample."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import TableError
 from ..losses import Quantile
 from ..metrics import METRICS, Metric
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from ..loss import Loss
 
 __all__ = ["Fit", "fit_table", "plain_recipe", "score_fit"]
-
-Array = NDArray[Any]
 
 
 @dataclass
@@ -78,9 +77,13 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     loss = recipe.make_loss(task)  # says what is wrong before anything is encoded
     targets = task.encode(column)
     split = split_rows(
-        table, task, labels=targets, validation=request.validation, seed=recipe.seed,
+        table,
+        task,
+        labels=targets,
+        validation=request.validation,
+        seed=recipe.seed,
         test=request.test if request.test_table is None else 0.0,
-    )  # fmt: skip
+    )
     if split.column is not None:
         notes.split_column()
     encoder, data = _encode(table, targets, split, request, recipe.dtype, notes)

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import InputError, ModelError, TableWarning
 from ..losses import Hinge, Quantile
 from ..plugins import Plugin, use
@@ -40,7 +40,6 @@ __all__ = ["Model", "check_place"]
 
 _BATCH = 256
 
-Array = NDArray[Any]
 Path_ = str | os.PathLike[str]
 
 

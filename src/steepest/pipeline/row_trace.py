@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..inspection.gradients import Gradients
 from ..layer import Layer
 from ..layers import Concat, Parallel, Sequential
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnPath", "RowPath", "encoded_as", "row_paths"]
 
-Array = NDArray[Any]
 
 _SHOWN = 6  # numbers of a layer
 

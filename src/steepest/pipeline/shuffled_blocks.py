@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import TableError
 from ..kernels.random import key_of, unit
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Sample", "Scratch", "draws", "no_room"]
-
-Array = NDArray[Any]
 
 
 def draws(start: int, rows: int, seed: int) -> NDArray[np.float64]:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import CheckpointError, InputError, TableError
 from ..tables.encoder import Counts, Encoder
 from ..tables.task import Task
@@ -32,7 +32,6 @@ from .train import SAMPLE, RunOptions, make_trainer
 
 __all__ = ["fit_stream"]
 
-Array = NDArray[Any]
 Path_ = str | os.PathLike[str]
 
 
@@ -164,9 +163,15 @@ def _train(
     steps = recipe.epochs * per_epoch
     trainer = make_trainer(recipe, task, encoder, sample, recipe.seed, steps)
     training = BlockTraining(
-        trainer, scratch, held_out, recipe, per_epoch, options.checkpoint,
-        tuple(options.callbacks(trainer)) if options.callbacks else (), options.time_limit,
-    )  # fmt: skip
+        trainer,
+        scratch,
+        held_out,
+        recipe,
+        per_epoch,
+        options.checkpoint,
+        tuple(options.callbacks(trainer)) if options.callbacks else (),
+        options.time_limit,
+    )
     ended: BaseException | None = None
     try:
         training.begin(options.resume)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import CheckpointError, InputError
 from ..layers import Average, Concat, Sequential
 from ..metrics import GREATER_IS_BETTER, Metric, labels, metrics_named
@@ -18,6 +18,7 @@ from ..network import Network
 from ..settings import Setting
 from ..trainer import Trainer
 from ..training.checkpoint import Checkpoint
+from ..training.fit_log import AT_ONCE
 from ..training.init_from_data import init_from_data
 from ..training.progress import Progress
 from ..validate import number
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Callbacks", "RunOptions", "Trained", "TrainingData", "make_trainer", "train_recipe"]
 
-_AT_ONCE = 1e-9  # seconds: a time limit for when no time is left
-
-Array = NDArray[Any]
 Callbacks = Callable[[Trainer], Iterable[Callable[[Progress], object]]]
 
 SAMPLE = 2000
@@ -185,9 +183,14 @@ def make_trainer(
     network = recipe.network(task, encoder, seed, steps)
     init_from_data(network, sample, seed=seed)
     return Trainer(
-        network, recipe.make_loss(task), recipe.make_rule(steps),
-        batch=recipe.batch, seed=seed, threads=recipe.threads, matmul_dtype=recipe.matmul_dtype,
-    )  # fmt: skip
+        network,
+        recipe.make_loss(task),
+        recipe.make_rule(steps),
+        batch=recipe.batch,
+        seed=seed,
+        threads=recipe.threads,
+        matmul_dtype=recipe.matmul_dtype,
+    )
 
 
 def _fit(
@@ -214,7 +217,7 @@ def _fit(
         monitor=monitor,
         patience=(recipe.patience or recipe.epochs) if data.held_out else None,
         callbacks=options.callbacks(trainer) if options.callbacks else (),
-        time_limit=None if options.time_limit is None else max(seconds, _AT_ONCE),
+        time_limit=None if options.time_limit is None else max(seconds, AT_ONCE),
         checkpoint=options.checkpoint,
         resume=options.resume,
     )
@@ -251,9 +254,12 @@ def _average(members: list[Network], recipe: Recipe) -> Network:
         return members[0]
     branches = [Sequential(*member.layer.layers) for member in members]
     network = Network(
-        Concat(*branches), Average(len(members)),
-        inputs=members[0].inputs, seed=recipe.seed, dtype=recipe.dtype,
-    )  # fmt: skip
+        Concat(*branches),
+        Average(len(members)),
+        inputs=members[0].inputs,
+        seed=recipe.seed,
+        dtype=recipe.dtype,
+    )
     for k, member in enumerate(members):
         for name, array in member.parameters.items():
             network.parameters[f"0.{k}.{name}"][...] = array

@@ -66,9 +66,20 @@ class Adam(Rule):
 
     @staticmethod
     def step(
-        theta: Array, g: Array, m: Array, v: Array, eta: float, t: int, beta1: float, beta2: float,
-        rest1: float, rest2: float, eps: float, epsilon_hat: float, entries: range,
-    ) -> None:  # fmt: skip
+        theta: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        eta: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        rest1: float,
+        rest2: float,
+        eps: float,
+        epsilon_hat: float,
+        entries: range,
+    ) -> None:
         """theta −= eta · m/(1 − beta1ᵗ) / (√(v/(1 − beta2ᵗ)) + eps); m, v average g, g²"""
         zero = theta.dtype.type(0)
         old1, old2, power = 1.0 - np.float64(rest1), 1.0 - np.float64(rest2), np.float64(t)

@@ -12,16 +12,13 @@ ICML 2013, arXiv:1211.5063, Algorithm 1.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from .blocks import BLOCK
 
 __all__ = ["block_norms", "clip_norm", "clip_value"]
-
-Array = NDArray[Any]
 
 
 def clip_value(g: Array, limit: float, entries: range) -> None:

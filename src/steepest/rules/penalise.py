@@ -5,16 +5,12 @@ The derivative of |θ| at 0 is taken to be 0.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from .blocks import BLOCK
 
 __all__ = ["decay", "penalise"]
-
-Array = NDArray[Any]
 
 
 def penalise(theta: Array, g: Array, l1: float, l2: float, penalty: Array, blocks: range) -> None:

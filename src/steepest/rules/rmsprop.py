@@ -52,9 +52,15 @@ class RMSprop(Rule):
 
     @staticmethod
     def step(
-        theta: Array, g: Array, s: Array, eta: float, rho: float, rest: float, eps: float,
+        theta: Array,
+        g: Array,
+        s: Array,
+        eta: float,
+        rho: float,
+        rest: float,
+        eps: float,
         entries: range,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """s = rho s + rest g²; theta −= eta g/(√s + eps)"""
         zero = theta.dtype.type(0)
         for i in entries:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import InputError, ModelError, PluginError, SteepestError
 from ..loss import Loss
 from ..network import Network
@@ -31,7 +31,6 @@ from .size import check_size
 
 __all__ = ["Parts", "pack", "pack_network", "read_format", "unpack", "unpack_network"]
 
-Array = NDArray[Any]
 
 _NETWORK_SCHEMA = 1
 _HEADER = 1 << 24  # the longest header of a safetensors file

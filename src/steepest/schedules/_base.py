@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InputError
-from ..schedule import Array, Schedule
+from ..schedule import Schedule
 from ..settings import Shown
 from ..validate import number
 

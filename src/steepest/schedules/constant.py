@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..schedule import Array
+from ..arrays import Array
 from ._base import BaseSchedule
 
 __all__ = ["Constant"]

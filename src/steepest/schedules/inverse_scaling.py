@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..schedule import Array
+from ..arrays import Array
 from ._base import BaseSchedule
 
 __all__ = ["InverseScaling"]

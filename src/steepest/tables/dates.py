@@ -45,11 +45,19 @@ _DIGITS = re.compile(
     r"(?P<a>\d{1,4})(?P<mark>[/.\-])(?P<b>\d{1,2})(?P=mark)(?P<c>\d{4}|\d\d)" + _CLOCK
 )
 _WORDS = (
-    re.compile(r"(?:[A-Za-z]{3,9},?\s+)?(?P<day>\d{1,2})[\s\-]+" + _MONTH
-               + r"[\s\-,]+(?P<year>\d{4}|\d\d)" + _CLOCK),
-    re.compile(r"(?:[A-Za-z]{3,9},?\s+)?" + _MONTH
-               + r"[\s\-]+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})" + _CLOCK),
-)  # fmt: skip
+    re.compile(
+        r"(?:[A-Za-z]{3,9},?\s+)?(?P<day>\d{1,2})[\s\-]+"
+        + _MONTH
+        + r"[\s\-,]+(?P<year>\d{4}|\d\d)"
+        + _CLOCK
+    ),
+    re.compile(
+        r"(?:[A-Za-z]{3,9},?\s+)?"
+        + _MONTH
+        + r"[\s\-]+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})"
+        + _CLOCK
+    ),
+)
 _PART = re.compile(r"(?P<year>[1-9]\d{3})(?:-(?P<month>0[1-9]|1[0-2])|-?Q(?P<quarter>[1-4]))")
 _TIME = re.compile(
     r"(?P<sign>[+-]?)(?:(?P<days>\d+)\s*days?,?\s*)?(?P<tail>[+-]?)"
@@ -97,8 +105,9 @@ def _iso(texts: Any) -> list[Floats]:
                 ticks = texts.cast(pa.timestamp(unit, zone)).cast(pa.int64())
             except pa.ArrowInvalid:
                 continue
-            seconds = pc.floor(pc.divide(ticks.cast(pa.float64(), safe=False),
-                                         1e6 if unit == "us" else 1e9))  # fmt: skip
+            seconds = pc.floor(
+                pc.divide(ticks.cast(pa.float64(), safe=False), 1e6 if unit == "us" else 1e9)
+            )
             return [seconds.to_numpy(zero_copy_only=False)]
     if len(texts) == 1:
         return [np.array([_NOTHING])]
@@ -197,8 +206,15 @@ def _date(text: str, order: str) -> float:
     century = 0 if len(year) == 4 else 1900 if int(year) >= 69 else 2000
     hour = _hour(int(found["H"] or 0), found["half"])
     try:
-        moment = datetime(century + int(year), month, day, hour, int(found["M"] or 0),
-                          int(found["S"] or 0), tzinfo=_zone(found["zone"]))  # fmt: skip
+        moment = datetime(
+            century + int(year),
+            month,
+            day,
+            hour,
+            int(found["M"] or 0),
+            int(found["S"] or 0),
+            tzinfo=_zone(found["zone"]),
+        )
     except ValueError:
         return _NOTHING
     return _seconds(moment)

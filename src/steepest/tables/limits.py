@@ -76,8 +76,13 @@ def too_large(name: object) -> TableError:
 
 def _may_unfold(kind: Any) -> bool:
     """Say whether values of a type may take less room than one for each row would."""
-    tests = (pa.types.is_dictionary, pa.types.is_string_view, pa.types.is_binary_view,
-             pa.types.is_run_end_encoded, pa.types.is_null)  # fmt: skip
+    tests = (
+        pa.types.is_dictionary,
+        pa.types.is_string_view,
+        pa.types.is_binary_view,
+        pa.types.is_run_end_encoded,
+        pa.types.is_null,
+    )
     return any(test(kind) for test in tests)
 
 
@@ -103,8 +108,12 @@ def _lengths(array: Any) -> Any:
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         views = np.frombuffer(array.buffers()[1], np.int32)[::4]  # a view begins with its length
         return views[array.offset : array.offset + len(array)].astype(np.int64)
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary,
-             pa.types.is_large_binary)  # fmt: skip
+    tests = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+    )
     if any(test(kind) for test in tests):
         return pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False)
     return np.broadcast_to(np.int64(_NUMBER), len(array))

@@ -249,8 +249,9 @@ def _times(name: str, values: list[Any]) -> Any:
 def _span(value: Any) -> datetime.timedelta:
     if isinstance(value, datetime.timedelta):
         return value
-    return datetime.timedelta(hours=value.hour, minutes=value.minute, seconds=value.second,
-                              microseconds=value.microsecond)  # fmt: skip
+    return datetime.timedelta(
+        hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond
+    )
 
 
 def _periods(name: str, values: list[Any]) -> Any:

@@ -13,9 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import aligned, is_sparse
+from ..arrays import Array, aligned, is_sparse
 from ..errors import InputError
 from ..network import Network, prepare
 from .descent import Descent
@@ -29,7 +28,6 @@ from .validation import Validation
 
 __all__ = ["BatchedRun", "Source", "check_source", "how_many"]
 
-Array = NDArray[Any]
 Source = Iterable[Any] | Callable[[], Iterable[Any]]
 """Batches ``(X, y)`` or ``(X, y, weights)``, or a function that begins an epoch of them."""
 
@@ -207,9 +205,13 @@ class BatchedRun:
                 if name not in self._slots:
                     self._slots[name] = aligned(self.network.theta.size, self.network.dtype)
             run = TrainingRun(
-                self.network, replace(self._descent, batch=X.shape[0]), (X, y, w),
-                slots=self._slots, step=self._step, threads=self._threads,
-            )  # fmt: skip
+                self.network,
+                replace(self._descent, batch=X.shape[0]),
+                (X, y, w),
+                slots=self._slots,
+                step=self._step,
+                threads=self._threads,
+            )
             run.stretch(self._total)
         self._runs[kind] = run  # the last one is the one that was used last
         if len(self._runs) > _KEPT:
@@ -226,9 +228,16 @@ class BatchedRun:
         steps = 0 if self._total is None else self._total - self._first
         elapsed = max(log.elapsed, 1e-9)
         return Progress(
-            network=self.network, epoch=len(log.history), epochs=log.epochs, step=done, steps=steps,
-            epoch_ended=loss is None, loss=row["loss"] if loss is None else loss, row=row,
+            network=self.network,
+            epoch=len(log.history),
+            epochs=log.epochs,
+            step=done,
+            steps=steps,
+            epoch_ended=loss is None,
+            loss=row["loss"] if loss is None else loss,
+            row=row,
             examples_per_second=self._seen / elapsed,
             seconds_left=max(0, steps - done) * elapsed / max(1, done),
-            lr=self._rate, run=self._run,
-        )  # fmt: skip
+            lr=self._rate,
+            run=self._run,
+        )

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..engine.arena import Arena
 from ..engine.operands import Buffer
 from ..kernels.atomics import store
@@ -15,7 +15,6 @@ from ..lowering.scheduled import ScheduledValues
 
 __all__ = ["CHUNK", "Board", "record", "tick"]
 
-Array = NDArray[Any]
 
 CHUNK = 4096
 """The most steps between which Python looks up."""

@@ -31,9 +31,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import is_sparse
+from ..arrays import Array, is_sparse
 from ..errors import CheckpointError, InputError
 from ..records import fits, parse
 from ..settings import Setting
@@ -56,14 +55,18 @@ _FAULTS = ("continue", "stop")
 _LONGEST = 1 << 26  # bytes of a record: more than half a million epochs
 _HEADER = 2 * _LONGEST  # of the header, in which its quotation marks are escaped
 _RECORD: dict[str, Any] = {
-    "format": str, "schema": int, "first": int, "step": int, "elapsed": float,
-    "before": list[Mapping[str, Any]], "rows": list[Mapping[str, Any]],
-    "best": None | tuple[Any, int], "settings": Mapping[str, str],
-}  # fmt: skip
+    "format": str,
+    "schema": int,
+    "first": int,
+    "step": int,
+    "elapsed": float,
+    "before": list[Mapping[str, Any]],
+    "rows": list[Mapping[str, Any]],
+    "best": None | tuple[Any, int],
+    "settings": Mapping[str, str],
+}
 _COUNTS = ("epoch", "step")
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-
-Array = NDArray[Any]
 
 
 @dataclass
@@ -405,9 +408,15 @@ def _state(record: Mapping[str, Any], arrays: dict[str, Array]) -> State:
     )
     best = None if record["best"] is None else (_unpack(record["best"][0]), record["best"][1])
     state = State(
-        record["first"], record["step"], float(record["elapsed"]), arrays, before, rows, best,
+        record["first"],
+        record["step"],
+        float(record["elapsed"]),
+        arrays,
+        before,
+        rows,
+        best,
         dict(record["settings"]),
-    )  # fmt: skip
+    )
     _check_history(before, rows)
     if not 0 <= state.first <= state.step < 1 << 62 or state.elapsed < 0:
         raise ValueError("its steps are not in order")

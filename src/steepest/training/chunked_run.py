@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import CheckpointError
 from ..schedules import ReduceOnPlateau
 from ..system.interrupts import HeldSignals
@@ -28,7 +27,6 @@ from .validation import Validation
 
 __all__ = ["ChunkedRun"]
 
-Array = NDArray[Any]
 
 _CHUNK_SECONDS = 0.05
 _LOOK_SECONDS = 0.5

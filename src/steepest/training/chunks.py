@@ -10,8 +10,9 @@ import time
 
 import numpy as np
 
+from ..arrays import Array
 from .board import CHUNK
-from .learning_rates import Array, Monitored, Rates
+from .learning_rates import Monitored, Rates
 from .run import TrainingRun
 
 __all__ = ["Chunks", "epoch_sizes", "next_size"]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import largest
+from ..arrays import Array, largest
 from ..errors import DivergenceError
 from .run import TrainingRun
 
 __all__ = ["raise_divergence"]
 
-Array = NDArray[Any]
 
 _LARGE = 1e4  # an input to be named
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
-from numpy.typing import NDArray
+from ..arrays import Array
 
 __all__ = ["EarlyStopping", "ToleranceStopping"]
-
-Array = NDArray[Any]
 
 
 class EarlyStopping:

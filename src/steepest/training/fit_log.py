@@ -6,8 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
+from ..arrays import Array
 from .checkpoint import State
 from .early_stopping import EarlyStopping
 from .history import EpochLosses, History
@@ -17,9 +16,10 @@ if TYPE_CHECKING:
     from ..network import Network
     from .run import TrainingRun
 
-__all__ = ["FitLog"]
+__all__ = ["AT_ONCE", "FitLog"]
 
-Array = NDArray[Any]
+AT_ONCE = 1e-9
+"""A time limit, in seconds, for when no time is left."""
 
 
 class FitLog:
@@ -158,9 +158,15 @@ class FitLog:
         if self.stopping is not None and self.stopping.theta is not None:
             best, kept = self.stopping.best, {"best": self.stopping.theta}
         return State(
-            first, step, self.elapsed, {**arrays, **kept}, self.before, self.history.rows, best,
+            first,
+            step,
+            self.elapsed,
+            {**arrays, **kept},
+            self.before,
+            self.history.rows,
+            best,
             settings,
-        )  # fmt: skip
+        )
 
     def go_back(self, state: State) -> None:
         """Go back to a `state`, but for the open epoch."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import InputError
 from ..printing import aligned_table, shortened
 from ..validate import sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["EpochLosses", "History"]
-
-Array = NDArray[Any]
 
 
 _SHOWN = 24  # rows that are printed

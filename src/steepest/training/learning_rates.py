@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..schedule import Schedule, for_steps, values_of
 from ..schedules import ReduceOnPlateau
 
 __all__ = ["Monitored", "Rates", "rates_of"]
 
-Array = NDArray[Any]
 Monitored = Callable[[], Sequence[float]]
 """Gives the epochs' values so far, to schedules that ask how training goes."""
 Rates = Callable[[Array, Monitored], Array]

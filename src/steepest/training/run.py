@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import aligned, is_finite, is_sparse
+from ..arrays import Array, aligned, is_finite, is_sparse
 from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer
@@ -28,7 +27,6 @@ from .update import Update
 
 __all__ = ["MATMUL_DTYPES", "TrainingRun"]
 
-Array = NDArray[Any]
 Data = tuple[Any, Array, Array | None]
 
 MATMUL_DTYPES = ("bfloat16",)

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from numpy.typing import NDArray
-
+from ..arrays import Array
 from ..engine.operands import Buffer, Share
 from ..lowering.lowering import Lowering
 from ..parameters import Parameters
@@ -20,8 +19,6 @@ from ..rules.clip import block_norms, clip_norm, clip_value
 from ..rules.penalise import decay, penalise
 
 __all__ = ["Update"]
-
-Array = NDArray[Any]
 
 
 class Update:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..loss import Loss
 from ..lowering.predict import Predictor
 from ..metrics import Metric
@@ -16,7 +16,6 @@ from ..network import Network
 
 __all__ = ["Validation"]
 
-Array = NDArray[Any]
 
 _AT_ONCE = 64 * 512  # rows between two looks for Ctrl-C
 

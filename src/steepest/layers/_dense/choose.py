@@ -47,9 +47,12 @@ def kernels_for(wide: Kernels, n: int, p: int, q: int, *, sparse: bool) -> Kerne
         return Kernels(csr.forward_rows, csr.backward_theta_rows)
     if q >= FEW_OUTPUTS and n == 1:
         return Kernels(
-            one_example.forward, one_example.backward_theta, one_example.backward_x,
-            one_example.backward, one_example.update_and_forward,
-        )  # fmt: skip
+            one_example.forward,
+            one_example.backward_theta,
+            one_example.backward_x,
+            one_example.backward,
+            one_example.update_and_forward,
+        )
     if q >= FEW_OUTPUTS and p * q <= min(_SMALL, n * (p + q)):
         forward, backward_x = by_columns.forward, by_columns.backward_x
         return Kernels(forward, wide.backward_theta, backward_x, by_rows=True)
@@ -57,9 +60,12 @@ def kernels_for(wide: Kernels, n: int, p: int, q: int, *, sparse: bool) -> Kerne
         return wide._replace(in_parts=n <= _FEW and 2 * n * p * q >= _LONG)
     if n == 1 or q <= _SINGLE_OUTPUTS:
         return Kernels(
-            by_rows.forward_few, by_rows.backward_theta_few, by_rows.backward_x_few,
-            by_rows.backward_one if n == 1 else None, by_rows=True,
-        )  # fmt: skip
+            by_rows.forward_few,
+            by_rows.backward_theta_few,
+            by_rows.backward_x_few,
+            by_rows.backward_one if n == 1 else None,
+            by_rows=True,
+        )
     return Kernels(
         by_rows.forward,
         by_rows.backward_theta,

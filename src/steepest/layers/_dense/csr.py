@@ -10,9 +10,15 @@ from ...layer import Array
 
 
 def forward(
-    values: Array, columns: Array, starts: Array, i: Array, At: Array, b: Array, y: Array,
+    values: Array,
+    columns: Array,
+    starts: Array,
+    i: Array,
+    At: Array,
+    b: Array,
+    y: Array,
     units: range,
-) -> None:  # fmt: skip
+) -> None:
     """y = X[i] At + b"""
     for r in range(i.shape[0]):
         for j in units:
@@ -32,9 +38,17 @@ def forward(
 
 
 def backward_theta(
-    alpha: float, values: Array, columns: Array, starts: Array, i: Array, y: Array, dy: Array,
-    dAt: Array, db: Array, units: range,
-) -> None:  # fmt: skip
+    alpha: float,
+    values: Array,
+    columns: Array,
+    starts: Array,
+    i: Array,
+    y: Array,
+    dy: Array,
+    dAt: Array,
+    db: Array,
+    units: range,
+) -> None:
     """dAt += alpha X[i]ᵀ dy, db += alpha Σ_n dy"""
     for r in range(i.shape[0]):
         e, end = starts[i[r]], starts[i[r] + 1]
@@ -54,9 +68,15 @@ def backward_theta(
 
 
 def forward_rows(
-    values: Array, columns: Array, starts: Array, i: Array, A: Array, b: Array, y: Array,
+    values: Array,
+    columns: Array,
+    starts: Array,
+    i: Array,
+    A: Array,
+    b: Array,
+    y: Array,
     rows: range,
-) -> None:  # fmt: skip
+) -> None:
     """y = X[i] Aᵀ + b"""
     for r in rows:
         row = i[r]
@@ -68,9 +88,15 @@ def forward_rows(
 
 
 def backward_theta_rows(
-    alpha: float, values: Array, columns: Array, starts: Array, i: Array, dy: Array, dA: Array,
+    alpha: float,
+    values: Array,
+    columns: Array,
+    starts: Array,
+    i: Array,
+    dy: Array,
+    dA: Array,
     db: Array,
-) -> None:  # fmt: skip
+) -> None:
     """dA += alpha dyᵀ X[i], db += alpha Σ_n dy"""
     for r in range(i.shape[0]):
         row = i[r]

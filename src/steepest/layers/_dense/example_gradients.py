@@ -103,9 +103,16 @@ def norms_sparse(
 
 
 def gradients_sparse(
-    values: Array, columns: Array, starts: Array, i: Array, dy: Array, dAt: Array, db: Array,
-    bias: int, rows: range,
-) -> None:  # fmt: skip
+    values: Array,
+    columns: Array,
+    starts: Array,
+    i: Array,
+    dy: Array,
+    dAt: Array,
+    db: Array,
+    bias: int,
+    rows: range,
+) -> None:
     """dAt[i] = X[i]ᵀ dy, db[i] = dy"""
     q, zero = dy.shape[1], dy.dtype.type(0)
     for r in rows:
@@ -122,9 +129,16 @@ def gradients_sparse(
 
 
 def gradients_sparse_rows(
-    values: Array, columns: Array, starts: Array, i: Array, dy: Array, dA: Array, db: Array,
-    bias: int, rows: range,
-) -> None:  # fmt: skip
+    values: Array,
+    columns: Array,
+    starts: Array,
+    i: Array,
+    dy: Array,
+    dA: Array,
+    db: Array,
+    bias: int,
+    rows: range,
+) -> None:
     """dA[i] = dyᵀ X[i], db[i] = dy"""
     zero = dy.dtype.type(0)
     for r in rows:
@@ -140,9 +154,17 @@ def gradients_sparse_rows(
 
 
 def squares_sparse(
-    alpha: float, values: Array, columns: Array, starts: Array, i: Array, y: Array, dy: Array,
-    dAt: Array, db: Array, units: range,
-) -> None:  # fmt: skip
+    alpha: float,
+    values: Array,
+    columns: Array,
+    starts: Array,
+    i: Array,
+    y: Array,
+    dy: Array,
+    dAt: Array,
+    db: Array,
+    units: range,
+) -> None:
     """dAt += alpha (X[i]²)ᵀ dy², db += alpha Σ_n dy²"""
     for r in range(i.shape[0]):
         row = i[r]
@@ -155,9 +177,15 @@ def squares_sparse(
 
 
 def squares_sparse_rows(
-    alpha: float, values: Array, columns: Array, starts: Array, i: Array, dy: Array, dA: Array,
+    alpha: float,
+    values: Array,
+    columns: Array,
+    starts: Array,
+    i: Array,
+    dy: Array,
+    dA: Array,
     db: Array,
-) -> None:  # fmt: skip
+) -> None:
     """dA += alpha (dy²)ᵀ X[i]², db += alpha Σ_n dy²"""
     for r in range(i.shape[0]):
         row = i[r]

@@ -77,9 +77,16 @@ def backward_theta(
 
 
 def update_and_forward(
-    alpha: float, x: Array, dy: Array, dAt: Array, db: Array, ahead: Array, b: Array, y: Array,
+    alpha: float,
+    x: Array,
+    dy: Array,
+    dAt: Array,
+    db: Array,
+    ahead: Array,
+    b: Array,
+    y: Array,
     units: range,
-) -> None:  # fmt: skip
+) -> None:
     """dAt += alpha xᵀ dy, db += alpha dy; x = ahead; y = x dAt + b"""
     first, last = np.int64(units.start), np.int64(units.stop)
     p, like = x.shape[1], x[0, 0]

@@ -59,8 +59,11 @@ type_ = pa.types
 COLUMNS: dict[str, type[Column]] = {kind.label: kind for kind in (Number, Boolean, Category, Date)}
 
 _GUESSED: dict[str, type[Column]] = {
-    "number": Number, "truth": Boolean, "date": Date, "text": Category,
-}  # fmt: skip
+    "number": Number,
+    "truth": Boolean,
+    "date": Date,
+    "text": Category,
+}
 _LAYOUTS: tuple[tuple[Callable[[Any], bool], type[Column]], ...] = (
     (type_.is_boolean, Boolean),
     (type_.is_integer, Number),

@@ -138,6 +138,12 @@ def _merged(texts: Any, counts: NDArray[np.int64]) -> tuple[Any, NDArray[np.int6
 def _spelled(text: str, places: Mapping[str, int]) -> int:
     """Return the place of a value that is written in another way: 1 as 1.0, midnight, True."""
     spaced = text.replace("T", " ")
-    others = (text.removesuffix(".0"), f"{text}.0", spaced, spaced.removesuffix(" 00:00:00"),
-              f"{text} 00:00:00", _TRUTHS.get(text, text))  # fmt: skip
+    others = (
+        text.removesuffix(".0"),
+        f"{text}.0",
+        spaced,
+        spaced.removesuffix(" 00:00:00"),
+        f"{text} 00:00:00",
+        _TRUTHS.get(text, text),
+    )
     return next((places[other] for other in others if other in places), -2)

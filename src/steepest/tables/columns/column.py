@@ -35,7 +35,7 @@ __all__ = [
     "Part",
     "Source",
     "UnusableColumn",
-]  # fmt: skip
+]
 
 Counts = Counter[tuple[str, str]]
 """How many values of a column were odd, by (column, what)."""
