@@ -30,7 +30,14 @@ from typing import Any
 
 import numpy as np
 
-from .packing import Matrix, copy_panel, lies_by_rows, pack_block, pack_panel
+from .packing import (
+    Matrix,
+    copy_panel,
+    lies_by_rows,
+    pack_block,
+    pack_panel,
+    transpose_panel,
+)
 from .simd import (
     BLOCK_ROWS,
     CACHE_LINE,
@@ -324,8 +331,11 @@ FRAMEWORK: tuple[Callable[..., Any], ...] = (
     block_of,
     panel_of,
     lines_ahead,
+    pack_block,
     pack_panel,
     copy_panel,
+    transpose_panel,
+    write_edge_tile,
 )
 """What the compiler makes one function of with `gemm`.
 
