@@ -92,17 +92,21 @@ def test_no_circle():
         visit(module, ())
 
 
+def others(module: str) -> Iterator[tuple[str, int]]:
+    """Yield the packages that a module imports by their full names, with the line."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").split(".")[0], node.lineno
+
+
 def test_numba_and_llvm_are_known_by_the_compiler_alone():
     for module, file in MODULES.items():
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module or ""]
-            else:
-                continue
-            known = {name.split(".")[0] for name in names} & {"numba", "llvmlite"}
-            assert not known or room(module) == "compiler", f"{file}:{node.lineno} imports {known}"
+        for package, line in others(module):
+            known = package in ("numba", "llvmlite")
+            assert not known or room(module) == "compiler", f"{file}:{line} imports {package}"
+            assert package != "steepest", f"{file}:{line} imports by a full name; use dots"
 
 
 def test_the_heart_is_short():

@@ -236,16 +236,19 @@ class Trainer:
         if time_limit is not None:
             number(where, "time_limit", time_limit, above=0)
         flag(where, "verbose", bool(verbose) if type(verbose) is int else verbose)  # 1 will do
+        flag(where, "resume", resume)
         named, told = metrics_named(metrics), checked_callbacks(where, callbacks)
         with self._alone(where), shown(verbose) as bars:
             asked = _Asked(epochs or 10, named, monitor, patience, (*told, *bars), time_limit)
             if y is not None:
-                data = X, y, weights, validation
-                kept = checkpoint
-                if not isinstance(kept, Checkpoint | None):
-                    kept = Checkpoint(kept)
-                return self._fit(data, asked, kept, resume)
-            for name, given in {"weights": weights, "checkpoint": checkpoint}.items():
+                kept = (
+                    checkpoint
+                    if isinstance(checkpoint, Checkpoint | None)
+                    else Checkpoint(checkpoint)
+                )
+                return self._fit((X, y, weights, validation), asked, kept, resume)
+            unused = {"weights": weights, "checkpoint": checkpoint, "resume": resume or None}
+            for name, given in unused.items():
                 if given is not None:
                     raise InputError(f"{where}: {name} can't be had with batches, without y")
             asked = replace(asked, epochs=check_source(X, epochs, where))
@@ -261,7 +264,6 @@ class Trainer:
         self.rule.check_factors(where, self.network.parameters)
         X, y, w, held_out = self._hold_out(X, y, w, validation)
         _check_monitor(asked.monitor, asked.patience, list(asked.metrics), held_out is not None)
-        flag(where, "resume", resume)
         if resume and kept is None:
             raise InputError(f"{where}: give the folder of the checkpoints to resume from")
         state = None

@@ -158,6 +158,7 @@ def test_a_time_limit_holds_within_an_epoch():
         (([(X, Y[:-1])],), {}, "batch 0: 103 rows of X"),
         (([(X, Y)],), {"weights": W}, "weights can't be had with batches"),
         (([(X, Y)],), {"checkpoint": "here"}, "checkpoint can't be had with batches"),
+        (([(X, Y)],), {"resume": True}, "resume can't be had with batches"),
         (([(X, Y)],), {"validation": 0.2}, "with batches, give rows"),
         (([(X, Y)],), {"metrics": ["accuracy"]}, "metrics need a validation set"),
         (([(X, Y)],), {"epochs": 0}, "epochs must be"),

@@ -124,15 +124,20 @@ def _blocks(
     first: pa.Schema | None = None
     with stack:
         for name, file, form in opened:
-            with _explain(name, file, form):
-                seen = 0
-                for table in _gathered(form.stream(file, schema, rows), rows):
-                    first = table.schema if first is None else first
-                    table = _alike(table, first, name)
-                    for start in range(0, table.num_rows, rows):
-                        yield table.slice(start, rows)
-                    seen += table.num_rows
-                _check_rows(name, seen)
+            for block in _blocks_of(name, file, form, schema, rows):
+                first = block.schema if first is None else first
+                yield _alike(block, first, name)
+
+
+def _blocks_of(
+    name: str, file: Path, form: Format, schema: Mapping[str, pa.DataType], rows: int
+) -> Iterator[pa.Table]:
+    seen = 0
+    with _explain(name, file, form):
+        for table in _gathered(form.stream(file, schema, rows), rows):
+            yield from (table.slice(start, rows) for start in range(0, table.num_rows, rows))
+            seen += table.num_rows
+        _check_rows(name, seen)
 
 
 def _alike(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
