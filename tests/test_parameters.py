@@ -11,7 +11,7 @@ LAYER = Sequential(
 
 
 def built():
-    return Parameters(LAYER, 3, "float64")
+    return Parameters(LAYER, (3,), "float64")
 
 
 def test_every_number_of_theta_belongs_to_one_parameter():
@@ -20,7 +20,7 @@ def test_every_number_of_theta_belongs_to_one_parameter():
     seen = np.concatenate([array.reshape(-1) for array in parameters.arrays.values()])
     assert sorted(seen) == list(range(parameters.theta.size))
     assert parameters.theta.ctypes.data % 64 == 0
-    assert (parameters.inputs, parameters.outputs) == (3, 2)
+    assert (parameters.input_shape, parameters.output_shape) == ((3,), (2,))
 
 
 def test_views_have_the_declared_shapes_and_operands_those_in_memory():
@@ -51,9 +51,11 @@ def test_the_same_seed_draws_the_same():
     assert (one.theta != other.theta).any()
 
 
-def test_layers_are_walked_depth_first_with_the_widths_of_their_inputs():
-    found = {path: (type(layer).__name__, p) for path, layer, p in walk(LAYER, 3)}
-    assert found["0"] == ("Dense", 3)
-    assert found["1.1"] == ("Dense", 16)
-    assert found["3"] == ("Dense", 32)
-    assert [path for path, *_ in leaves(LAYER, 3)] == ["0", "1.0", "1.1", "3"]
+def test_layers_are_walked_depth_first_with_the_shapes_of_their_inputs():
+    for shape in ((3,), (7, 3)):
+        *several, _ = shape
+        found = {path: (type(layer).__name__, at) for path, layer, at in walk(LAYER, shape)}
+        assert found["0"] == ("Dense", (*several, 3))
+        assert found["1.1"] == ("Dense", (*several, 16))
+        assert found["3"] == ("Dense", (*several, 32))
+    assert [path for path, *_ in leaves(LAYER, (3,))] == ["0", "1.0", "1.1", "3"]

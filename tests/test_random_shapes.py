@@ -141,6 +141,7 @@ LAYERS = {
 
 def test_every_layer_with_a_kernel_of_its_own_is_here():
     elsewhere = {"Dropout", "Sequential", "Residual", "Concat", "Parallel"}  # random, or layers'
+    elsewhere |= {"Flatten", "Reshape", "Permute"}  # of shapes: tests/layers/test_shapes.py
     assert {re.split(r"\W", name)[0] for name in LAYERS} | elsewhere == set(layers.__all__)
 
 
@@ -222,7 +223,7 @@ def test_dense_on_csr_rows(n, p, q, density, dtype, threads, fused, seed):
     lab = Lab(n, dtype, threads, network, alpha, fused, seed)
     source = InputRows(True)
     source.set(sparse.csr_matrix(X))
-    x = source.lower(lab.low, p, lab.given("i", chosen))
+    x = source.lower(lab.low, (p,), lab.given("i", chosen))
     y, backward = lab.low.child("0", network.layer.layers[0], x)
     dy = rng.standard_normal((n, q)).astype(dtype)
     assert backward(lab.given("dy", dy), False) is None

@@ -11,6 +11,7 @@ from steepest import (
     Adam,
     Dense,
     Dropout,
+    Flatten,
     Gradients,
     LayerNorm,
     MLPRegressor,
@@ -57,11 +58,11 @@ def assert_same(layers, loss, rule, X, y, dtype, **options):
 @pytest.mark.parametrize("batch", [32, 3, 1])
 @pytest.mark.parametrize("layer", catalogue.LAYERS, ids=str)
 def test_layers(layer, batch, dtype):
-    p = draw.width(layer)
-    inputs = draw.inputs(layer, 35, p, np.random.default_rng(1))
-    first = () if draw.codes(layer, inputs).any() else (Dense(p),)  # a layer that wants dx
+    shape = draw.shape(layer)
+    inputs = draw.inputs(layer, 35, shape, np.random.default_rng(1))
+    first = () if draw.codes(layer, inputs).any() else (Dense(shape[-1]),)  # that wants dx
     for rule in (PLAIN, SECOND):
-        layers = (*first, layer, Dense(4))
+        layers = (*first, layer, Flatten(), Dense(4))
         assert_same(layers, Squared(), rule, inputs, FOUR[:35], dtype, batch=batch)
 
 

@@ -7,6 +7,7 @@ copied so that they stay as they were checked.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable
 from copy import copy
@@ -299,7 +300,7 @@ def _malformed(X: Any, fault: str, where: str) -> InputError:
 
 
 def as_inputs(X: Any, dtype: str, where: str) -> Any:
-    """Return ``X`` as a C-contiguous (n, p) array, or CSR matrix, of ``dtype``.
+    """Return ``X`` as a C-contiguous (n, …, p) array, or CSR matrix, of ``dtype``.
 
     Values are not copied that are in this form already. The structure of a sparse matrix is
     (`as_csr`).
@@ -307,8 +308,8 @@ def as_inputs(X: Any, dtype: str, where: str) -> Any:
     Raises
     ------
     InputError
-        If ``X`` is not two-dimensional, not numbers, empty, not finite, or a malformed sparse
-        matrix.
+        If ``X`` has not two axes at least, is not numbers, empty, not finite, or a malformed
+        sparse matrix.
     """
     with np.errstate(over="ignore"):  # what overflows is named below
         if is_sparse(X):
@@ -317,27 +318,28 @@ def as_inputs(X: Any, dtype: str, where: str) -> Any:
             values = X.data = given.astype(dtype, copy=False)
         else:
             given = as_numbers(X, "X", where)
-            if given.ndim != 2:
+            if given.ndim < 2:
                 hint = "; reshape one row to (1, p)" if given.ndim == 1 else ""
                 raise InputError(
                     f"{where}: X must be (rows, columns), got shape {given.shape}{hint}"
                 )
             values = X = np.ascontiguousarray(given, dtype=dtype)
-    if X.shape[1] == 0:
-        raise InputError(f"{where}: X has no columns")
+    if 0 in X.shape[1:]:
+        raise InputError(f"{where}: X has no columns" if X.ndim == 2 else _empty(X, where))
     if not _surely_finite(values) and not np.isfinite(values).all():
         k = int(np.flatnonzero(~np.isfinite(values))[0])
-        row, column = _place(X, k)
-        value = float(given.flat[k])
+        value, place = float(given.flat[k]), _place_text(X, k)
         if np.isfinite(value):
-            raise InputError(
-                f"{where}: X in row {row}, column {column} is {too_large(value, dtype)}"
-            )
+            raise InputError(f"{where}: X in {place} is {too_large(value, dtype)}")
         raise InputError(
-            f"{where}: X has a value that is not finite, first in row {row}, column {column}; "
-            "fill or drop missing values"
+            f"{where}: X has a value that is not finite, first in {place}; fill or drop missing "
+            "values"
         )
     return X
+
+
+def _empty(X: Any, where: str) -> str:
+    return f"{where}: the examples of X are empty: its shape is {X.shape}"
 
 
 def _surely_finite(values: NDArray[Any]) -> bool:
@@ -366,11 +368,19 @@ def largest(X: Any) -> tuple[float, int, int]:
 
 
 def _place(X: Any, k: int) -> tuple[int, int]:
-    """Return the row and the column of the value number ``k`` of those that are stored."""
+    """Return the row, and the place in it, of the value number ``k`` of those that are stored."""
     if is_sparse(X):
         return int(np.searchsorted(X.indptr, k, side="right")) - 1, int(X.indices[k])
-    row, column = divmod(k, X.shape[1])
+    row, column = divmod(k, math.prod(X.shape[1:]))
     return row, column
+
+
+def _place_text(X: Any, k: int) -> str:
+    row, column = _place(X, k)
+    if X.ndim == 2:
+        return f"row {row}, column {column}"
+    at = ", ".join(str(int(index)) for index in np.unravel_index(column, X.shape[1:]))
+    return f"example {row}, entry ({at})"
 
 
 def as_weights(weights: Any, n: int, dtype: str, where: str) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from .engine.operands import Buffer, Constant, DynamicShare, Share
 from .engine.program import Instruction
 from .schedules import Schedule
+from .shape import Shape
 
 __all__ = ["Backward", "Emitter"]
 
@@ -30,6 +31,14 @@ class Emitter(Protocol):
     @property
     def threads(self) -> int:
         """How many threads run the program."""
+
+    @property
+    def examples(self) -> int:
+        """How many examples the batch has."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows the current layer's input has: what kernels get shares of as ``rows``."""
 
     @property
     def fused(self) -> bool:
@@ -51,16 +60,19 @@ class Emitter(Protocol):
     def child(self, name: str, layer: Any, x: Any) -> tuple[Buffer, Backward]:
         """Lower a `Layer` of a layer; return its output and what emits its backward pass."""
 
-    def theta(self, layer: Any, p: int) -> dict[str, Buffer]:
-        """Return the parameters of the current layer, by the names its kernels use."""
+    def theta(self, layer: Any, at: int | Shape) -> dict[str, Buffer]:
+        """Return the parameters of the current layer, by the names its kernels use.
 
-    def targets(self, layer: Any, p: int) -> dict[str, Any]:
+        ``at`` is the width of its input, or the shape.
+        """
+
+    def targets(self, layer: Any, at: int | Shape) -> dict[str, Any]:
         """Return where ∇_θ ℓ of the current layer accumulates, by the names its kernels use."""
 
     def backward_theta(
         self,
         layer: Any,
-        p: int,
+        at: int | Shape,
         kernel: Callable[..., None],
         names: Mapping[str, Any],
         flops: int = 0,
@@ -83,6 +95,9 @@ class Emitter(Protocol):
 
     def key(self) -> Constant:
         """Return a key for random numbers that no other instruction has."""
+
+    def share(self, extent: int, grain: int = 1) -> Share:
+        """Return each thread's part of ``range(extent)``: ``rows`` that are not those of x, say."""
 
     def dynamic_share(self, extent: int) -> Share | DynamicShare:
         """Return parts of ``range(extent)`` that threads take when they are free."""

@@ -6,7 +6,7 @@ A network is f = f_h ∘ … ∘ f_1. Layer k owns its parameters θ_k, the map 
 Notation, the same in every file of `steepest.layers`:
 
 =================  ===============================================================
-n, p, q            rows of the batch, inputs, outputs of the layer
+n, p, q            rows, inputs, outputs of the layer
 ``x`` (n, p)       input y_{k−1}
 ``y`` (n, q)       output y_k
 ``dy``, ``dx``     ∂ℓ/∂y (given) and ∂ℓ/∂x (wanted), of the shapes of y and x
@@ -38,6 +38,7 @@ outputs, one with ``inputs`` only what belongs to those inputs. One that asks fo
 ``units`` works entry by entry: it gets all rows and some columns, or some rows and all columns, to
 match the kernels before and after it.
 
+Most layers know widths only and act on the last axis of x: `steepest.shape` tells of the others.
 What kernels may call is in `steepest.kernels`. docs/your_own_layer.md builds two layers, and
 `steepest.check` says whether a layer is right.
 """
@@ -56,8 +57,9 @@ from .emitter import Backward, Emitter
 from .engine.operands import Buffer
 from .onnx_form import Exchanged
 from .settings import Named
+from .shape import Shape, Shaped
 
-__all__ = ["Array", "Backward", "Layer", "Parameter"]
+__all__ = ["Array", "Backward", "Layer", "Parameter", "Shape"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Parameter:
     """Whether penalties and weight decay apply to it."""
 
 
-class Layer(Named, Exchanged):
+class Layer(Named, Exchanged, Shaped):
     """f_i and Φ_i. A subclass is a frozen dataclass whose fields are the layer's settings."""
 
     forward: ClassVar[Callable[..., None]] = required("writes y", "x, y, rows")
@@ -109,7 +111,7 @@ class Layer(Named, Exchanged):
         return []
 
     def check_inputs(self, X: Array) -> None:
-        """Raise `InputError` if the layer can't take the rows of ``X``."""
+        """Raise `InputError` if the layer can't take ``X``: its rows, or what its shape says."""
 
     def flops(self, p: int) -> int:
         """Return the floating-point operations of ``forward`` for one row."""
@@ -117,22 +119,24 @@ class Layer(Named, Exchanged):
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         """List the calls of kernels in ``low``: forward ones now; return y, and what lists Φ's."""
-        n, p = x.shape
-        y = low.array("y", n, self.outputs(p))
-        names: dict[str, Any] = {"x": x, "y": y, **self.settings(), **low.theta(self, p)}
-        for name, shape in self.memory(n, p).items():
-            names[name] = low.array(name, *shape)
-        flops = n * self.flops(p)
+        n, shape = x.shape[0], x.shape[1:]
+        y = low.array("y", n, *self.output_shape(shape))
+        names: dict[str, Any] = {"x": x.as_examples(), "y": y.as_examples()}
+        names |= {**self.settings_at(shape), **low.theta(self, shape)}
+        for name, sizes in self.memory_at(n, shape).items():
+            names[name] = low.array(name, *sizes)
+        flops = n * self.flops_at(shape)
         low.emit(self.forward, names, flops=flops)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
-            names["dy"] = dy
+            names["dy"] = dy.as_examples()
             dx = None
             if wants_dx:
-                dx = names["dx"] = low.array("dx", n, p)
+                dx = low.array("dx", *x.shape)
+                names["dx"] = dx.as_examples()
                 low.emit(self.backward_x, names, flops=flops)
-            if self.parameters(p):  # (low fills in the targets and alpha)
-                low.backward_theta(self, p, self.backward_theta, names, flops)
+            if self.parameters_at(shape):  # (low fills in the targets and alpha)
+                low.backward_theta(self, shape, self.backward_theta, names, flops)
             return dx
 
         return y, backward

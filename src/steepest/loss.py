@@ -18,6 +18,9 @@ Notation, the same in every file of `steepest.losses`:
 ``rows``      this thread's share of range(n)
 ============  =====================================================================
 
+Where an example has several rows of outputs, (n, T, q), its ℓ is their average. The kernels then
+see a matrix of n·T rows, with the weight of the example at each.
+
 A loss has two kernels, plain static functions that ask for these by name and for the loss's own
 fields by theirs: ``value`` writes ``loss``, ``gradient`` writes both ``loss`` and ``dz``. An
 example of weight 0 counts for nothing: its loss and its dz are 0 whatever z is
@@ -37,7 +40,7 @@ from .errors import InputError
 from .onnx_form import OnnxGraph
 from .settings import Named
 
-__all__ = ["Array", "Loss"]
+__all__ = ["Array", "Loss", "by_rows", "prepared_targets"]
 
 
 class Loss(Named):
@@ -110,6 +113,32 @@ class Loss(Named):
     def onnx(self, g: OnnxGraph) -> str:
         """Add what `mean` makes of the outputs ``g.x`` to an ONNX graph; return its name."""
         return g.x
+
+
+def prepared_targets(loss: Loss, y: Array, output_shape: tuple[int, ...], dtype: str) -> Array:
+    """Return what `Loss.targets` does, for outputs (n, …, q) of any shape.
+
+    Where an example has several rows of outputs, each has targets of its own: (n, …) or (n, …, k).
+    """
+    *several, q = output_shape
+    if not several:
+        return loss.targets(y, q, dtype)
+    axes = 1 + len(several)
+    if y.shape[1:axes] != tuple(several) or y.ndim > axes + 1:
+        rows = ", ".join(map(str, several))
+        raise InputError(
+            f"{type(loss).__name__}: the outputs of an example are of shape {output_shape}, so "
+            f"targets must be (n, {rows}) or (n, {rows}, k), got {y.shape}; for targets of the "
+            "whole example, put Flatten() before the last layer"
+        )
+    rows_of_targets = loss.targets(y.reshape(-1, *y.shape[axes:]), q, dtype)
+    return rows_of_targets.reshape(*y.shape[:axes], *rows_of_targets.shape[1:])
+
+
+def by_rows(function: Callable[[Array], Array], z: Array) -> Array:
+    """Return what a method of a loss, which takes (n, q), makes of outputs (n, …, q)."""
+    found = function(z.reshape(-1, z.shape[-1]))
+    return found.reshape(*z.shape[:-1], *found.shape[1:])
 
 
 def real_targets(loss: Loss, y: Array, dtype: str) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +14,12 @@ from .engine.program import Program
 from .errors import InputError
 from .layer import Layer
 from .layers.sequential import Sequential
-from .loss import Loss
+from .loss import Loss, prepared_targets
 from .lowering.predict import Predictor
-from .parameters import Parameters, walk
+from .parameters import Parameters, as_shape, walk
 from .printing import aligned_table, shortened_text
-from .validate import floats, instance, positive_count
+from .shape import Shape
+from .validate import floats, instance
 from .validate import seed as checked_seed
 
 __all__ = ["Network", "prepare"]
@@ -30,8 +32,9 @@ class Network:
     ----------
     *layers : Layer
         f_1, …, f_h.
-    inputs : int, optional
-        Width of the input. If it is not given, the first data that the network meets tell.
+    inputs : int or tuple of int, optional
+        Width of the input, or the shape of one example. If it is not given, the first data that
+        the network meets tell.
     seed : int
         Of the initial parameters.
     dtype : {"float32", "float64"}
@@ -53,7 +56,11 @@ class Network:
     """
 
     def __init__(
-        self, *layers: Layer, inputs: int | None = None, seed: int = 0, dtype: str = "float32"
+        self,
+        *layers: Layer,
+        inputs: int | Shape | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
     ) -> None:
         self.layer = Sequential(*layers)
         self.seed, self.dtype = checked_seed("Network", seed), floats("Network", dtype)
@@ -62,30 +69,31 @@ class Network:
         if inputs is not None:
             self.build(inputs)
 
-    def build(self, inputs: int) -> None:
-        """Fix the width of the input, and draw the initial parameters.
+    def build(self, inputs: int | Shape) -> None:
+        """Fix the shape of the input, and draw the initial parameters.
 
-        Does nothing if it was done for this width.
+        Does nothing if it was done for this shape.
+
+        Parameters
+        ----------
+        inputs : int or tuple of int
+            The width of the input, or the shape of one example.
 
         Raises
         ------
         InputError
-            If the network was built for another width, or a layer can't take its input.
+            If the network was built for another shape, or a layer can't take its input.
         """
-        if inputs == self.inputs:
+        if inputs is not None and inputs in (self.input_shape, self.inputs):
             return
-        if self.inputs is not None:
-            raise InputError(
-                f"Network: built for {self.inputs} inputs, got {inputs}; give it the columns it "
-                "was trained on"
-            )
-        positive_count("Network", "inputs", inputs)
-        inputs = int(inputs)
+        if self.input_shape is not None:
+            raise InputError(_misfit(self.input_shape, inputs))
+        shape = as_shape("Network", inputs)
         try:
-            built = Parameters(self.layer, inputs, self.dtype)
+            built = Parameters(self.layer, shape, self.dtype)
         except MemoryError as error:
             raise InputError(
-                f"Network: its parameters for {inputs} inputs don't fit into memory"
+                f"Network: its parameters for {_told(shape)} inputs don't fit into memory"
             ) from error
         built.draw(self.seed)
         self._built = built
@@ -107,14 +115,24 @@ class Network:
         return self._built
 
     @property
-    def inputs(self) -> int | None:
-        """The width of the input; None until it is known."""
-        return None if self._built is None else self._built.inputs
+    def input_shape(self) -> Shape | None:
+        """The shape of one example; None until it is known."""
+        return None if self._built is None else self._built.input_shape
 
     @property
-    def outputs(self) -> int:
-        """The width of the output."""
-        return self.built.outputs
+    def output_shape(self) -> Shape:
+        """The shape of what comes out for one example."""
+        return self.built.output_shape
+
+    @property
+    def inputs(self) -> Any:
+        """The width of the input, an int; its shape if it has several axes; None until known."""
+        return None if self._built is None else _told(self._built.input_shape)
+
+    @property
+    def outputs(self) -> Any:
+        """The width of the output, an int; its shape if it has several axes."""
+        return _told(self.built.output_shape)
 
     @property
     def theta(self) -> Array:
@@ -136,19 +154,20 @@ class Network:
         Parameters
         ----------
         X : array-like or CSR matrix, (n, p)
+            Or (n, …), examples of the shape that the network takes.
         batch : int
-            Rows that go through the network at once.
+            Examples that go through the network at once.
         threads : int, optional
             By default one, or all cores where the work is large enough to share.
 
         Returns
         -------
-        ndarray, (n, q)
+        ndarray, (n, q) or (n, …, q)
             The outputs: logits where the loss works on logits (`steepest.loss.Loss.mean` turns
             them into probabilities).
         """
         data = as_inputs(X, self.dtype, "predict")
-        self.build(data.shape[1])
+        self.build(data.shape[1:])
         self.layer.check_inputs(data)
         return self._predictor(batch, threads).outputs(data)
 
@@ -170,9 +189,9 @@ class Network:
         return self.layer.layers
 
     def summary(self, *, nested: bool = True, width: int | None = None) -> str:
-        """Return a table of the layers: their widths, and how many parameters each has.
+        """Return a table of the layers: their shapes, and how many parameters each has.
 
-        It is what ``print(network)`` shows. A network that is not built has no widths yet, and no
+        It is what ``print(network)`` shows. A network that is not built has no shapes yet, and no
         parameters.
 
         Parameters
@@ -183,7 +202,7 @@ class Network:
         width : int, optional
             The most characters of what a layer is called.
         """
-        if self.inputs is None:
+        if self.input_shape is None:
             names = [("layer", ""), *((str(k), repr(f)) for k, f in enumerate(self.layers))]
             return f"{aligned_table(names, left=2)}\nnot built: it has not met any data yet"
         counts: dict[str, int] = {}
@@ -192,11 +211,11 @@ class Network:
             key = path if nested else path.partition(".")[0]
             counts[key] = counts.get(key, 0) + view.size
         rows = [("layer", "", "inputs", "outputs", "parameters")]
-        for path, layer, p in walk(self.layer, self.inputs):
+        for path, layer, shape in walk(self.layer, self.input_shape):
             if nested or "." not in path:
                 text = shortened_text(repr(layer), width)
-                widths = (str(p), str(layer.outputs(p)))
-                rows.append((path, text, *widths, f"{counts.get(path, 0):,}"))
+                sizes = _sizes(shape), _sizes(layer.output_shape(shape))
+                rows.append((path, text, *sizes, f"{counts.get(path, 0):,}"))
         rows.append(("", "", "", "", f"{self.theta.size:,}"))
         return aligned_table(rows, left=2)
 
@@ -231,8 +250,8 @@ def prepare(
 
     Parameters
     ----------
-    X : array-like or CSR matrix, (n, p)
-    y : array-like, (n,) or (n, k)
+    X : array-like or CSR matrix, (n, p); or (n, …)
+    y : array-like, (n,) or (n, k); (n, …) or (n, …, k) where an example has several rows of outputs
     weights : array-like, (n,), or None
     where : str
         What to begin an error with.
@@ -240,7 +259,8 @@ def prepare(
     Returns
     -------
     X, y, w
-        Inputs (`steepest.arrays.as_inputs`), targets (`Loss.targets`), and weights or None.
+        Inputs (`steepest.arrays.as_inputs`), targets (`steepest.loss.prepared_targets`), and
+        weights or None.
 
     Raises
     ------
@@ -256,6 +276,33 @@ def prepare(
     if y.ndim == 0 or len(y) != n:
         raise InputError(f"{where}: {n} rows of X, but y has shape {y.shape}")
     w = None if weights is None else as_weights(weights, n, network.dtype, where)
-    network.build(X.shape[1])
+    network.build(X.shape[1:])
     network.layer.check_inputs(X)
-    return X, loss.targets(y, network.outputs, network.dtype), w
+    return X, prepared_targets(loss, y, network.output_shape, network.dtype), w
+
+
+def _told(shape: Shape) -> int | Shape:
+    """Return a shape as people give it: a width where there is one axis."""
+    return shape[0] if len(shape) == 1 else shape
+
+
+def _sizes(shape: Shape) -> str:
+    return "×".join(map(str, shape))
+
+
+def _misfit(built: Shape, given: int | Shape) -> str:
+    """Say that a network was built for inputs of another shape, and what to do."""
+    shape = as_shape("Network", given)
+    if len(shape) == len(built) == 1:
+        return (
+            f"Network: built for {built[0]} inputs, got {shape[0]}; give it the columns it was "
+            "trained on"
+        )
+    wanted = ", ".join(map(str, built))
+    if math.prod(shape) == math.prod(built):
+        hint = f"X.reshape(-1, {wanted}) has that shape"
+        if len(built) == 1:
+            hint += ", and so has the output of Flatten() at the beginning of another network"
+    else:
+        hint = f"give X of shape (n, {wanted})"
+    return f"Network: built for examples of shape {built}, got {shape}; {hint}"

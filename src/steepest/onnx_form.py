@@ -27,7 +27,7 @@ __all__ = ["Exchanged", "OnnxGraph", "OnnxModel", "Operator", "form_of"]
 
 
 class OnnxGraph(Protocol):
-    """A graph, and the place of the layer in it: its input x (n, p) by name, its parameters."""
+    """A graph, and the place of the layer in it: its input x (n, …, p) by name, its parameters."""
 
     @property
     def x(self) -> str:
@@ -36,6 +36,10 @@ class OnnxGraph(Protocol):
     @property
     def p(self) -> int:
         """The width of the input."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the input for one example. A layer that knows widths only sees (p,)."""
 
     @property
     def theta(self) -> Mapping[str, Array]:
@@ -53,8 +57,11 @@ class OnnxGraph(Protocol):
     def cast(self, value: str, dtype: Any) -> str:
         """Add a change of type; return the name of its result."""
 
-    def child(self, name: str, layer: Any, x: str, p: int) -> str:
-        """Add a layer that this one is made of, as `Layer.children` has it; return its output."""
+    def child(self, name: str, layer: Any, x: str, at: int | tuple[int, ...]) -> str:
+        """Add a layer that this one is made of, as `Layer.children` has it; return its output.
+
+        ``at`` is the width of its input, or the shape.
+        """
 
 
 class OnnxModel(Protocol):

@@ -1,34 +1,37 @@
-"""θ of a network whose widths are known: one vector, and every parameter a view into it."""
+"""θ of a network whose shapes are known: one vector, and every parameter a view into it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from .arrays import Array, aligned
 from .engine.operands import Block, Buffer
 from .layer import Layer, Parameter
+from .shape import Shape
+from .validate import axes_of
 
-__all__ = ["Parameters", "leaves", "walk"]
+__all__ = ["Parameters", "as_shape", "leaves", "walk"]
 
 
 class Parameters:
-    """A layer, the width of its input, and its parameters.
+    """A layer, the shape of its input, and its parameters.
 
     Parameters
     ----------
     layer : Layer
         f, with all the layers in it.
-    inputs : int
-        p, the width of x.
+    input_shape : tuple of int
+        Of one example x.
     dtype : {"float32", "float64"}
 
     Attributes
     ----------
-    outputs : int
-        q, the width of f(x; θ).
+    output_shape : tuple of int
+        Of f(x; θ).
     theta : ndarray, (m,)
         All parameters, one behind the other. Zero at first.
     declared : dict of str to Parameter
@@ -39,12 +42,12 @@ class Parameters:
         The same as views into ``theta``, in the shapes that the layers declare.
     """
 
-    def __init__(self, layer: Layer, inputs: int, dtype: str) -> None:
-        self.layer, self.inputs, self.dtype = layer, inputs, dtype
-        self.outputs = layer.outputs(inputs)
+    def __init__(self, layer: Layer, input_shape: Shape, dtype: str) -> None:
+        self.layer, self.input_shape, self.dtype = layer, input_shape, dtype
+        self.output_shape = layer.output_shape(input_shape)
         found = [
             (f"{path}.{name}", name + path, parameter)
-            for path, _, parameters in leaves(layer, inputs)
+            for path, _, parameters in leaves(layer, input_shape)
             for name, parameter in parameters.items()
         ]
         self.theta: Array = aligned(sum(math.prod(p.shape) for *_, p in found), dtype)
@@ -78,21 +81,26 @@ class Parameters:
     def draw(self, seed: int) -> None:
         """Write the initial values that the layers draw."""
         rng = np.random.default_rng(seed)
-        for path, layer, parameters in leaves(self.layer, self.inputs):
+        for path, layer, parameters in leaves(self.layer, self.input_shape):
             layer.init(rng, {name: self.arrays[f"{path}.{name}"] for name in parameters})
 
 
-def walk(layer: Layer, p: int, path: str = "") -> Iterator[tuple[str, Layer, int]]:
-    """Yield every layer inside ``layer`` with its path and the width of its input, depth first."""
-    for name, child, width in layer.children(p):
+def as_shape(where: str, inputs: Any) -> Shape:
+    """Return the shape of one example, told as the width of its one axis or as a sequence."""
+    return axes_of(where, "inputs", inputs if isinstance(inputs, tuple | list) else (inputs,))
+
+
+def walk(layer: Layer, shape: Shape, path: str = "") -> Iterator[tuple[str, Layer, Shape]]:
+    """Yield every layer inside ``layer`` with its path and the shape of its input, depth first."""
+    for name, child, inner_shape in layer.children_at(shape):
         inner = f"{path}.{name}" if path else name
-        yield inner, child, width
-        yield from walk(child, width, inner)
+        yield inner, child, inner_shape
+        yield from walk(child, inner_shape, inner)
 
 
-def leaves(layer: Layer, p: int) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
+def leaves(layer: Layer, shape: Shape) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
     """Yield every layer inside ``layer`` that has parameters, with its path and with them."""
-    for path, child, width in walk(layer, p):
-        parameters = child.parameters(width)
+    for path, child, inner_shape in walk(layer, shape):
+        parameters = child.parameters_at(inner_shape)
         if parameters:
             yield path, child, parameters

@@ -18,7 +18,7 @@ import numpy as np
 from .arrays import Array, aligned
 from .engine.program import Program
 from .errors import InputError
-from .loss import Loss
+from .loss import Loss, by_rows
 from .metrics import GREATER_IS_BETTER, Metric, metrics_named
 from .network import Network, prepare
 from .rule import Rule
@@ -373,7 +373,7 @@ class Trainer:
             Numbers; or the most probable class of each row, if the loss is of classes. `Network`
             itself knows no loss: its ``predict`` returns the outputs, such as logits.
         """
-        return self.loss.predict(self.network.predict(X, threads=self.threads))
+        return by_rows(self.loss.predict, self.network.predict(X, threads=self.threads))
 
     def predict_proba(self, X: Any) -> Array:
         """Return how probable each class is, for every row.
@@ -392,7 +392,7 @@ class Trainer:
         InputError
             If the loss is not one of probabilities.
         """
-        return self.loss.probabilities(self.network.predict(X, threads=self.threads))
+        return by_rows(self.loss.probabilities, self.network.predict(X, threads=self.threads))
 
     def evaluate(
         self,

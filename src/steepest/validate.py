@@ -19,6 +19,7 @@ from .errors import InputError
 __all__ = [
     "DTYPES",
     "FORMER_NAMES",
+    "axes_of",
     "flag",
     "floats",
     "folder",
@@ -139,6 +140,16 @@ def positive_count(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise InputError(f"{where}: {what} must be a whole number of at least 1, got {value!r}")
+
+
+def axes_of(where: str, what: str, value: Any) -> tuple[int, ...]:
+    """Return a tuple of whole numbers of at least 1, one at least; raise `InputError` if not."""
+    axes = plain(value)
+    if not isinstance(axes, tuple | list) or not axes:
+        raise InputError(f"{where}: {what} must be whole numbers like (3, 4), got {value!r}")
+    for axis in axes:
+        positive_count(where, what, axis)
+    return tuple(int(axis) for axis in axes)
 
 
 def fraction(where: str, what: str, value: Any) -> None:

@@ -18,7 +18,7 @@ from .checking import catalogue, draw
 from .compiler.store import cache_folder
 from .inspection.gradients import Gradients
 from .layer import Layer
-from .layers import Dense
+from .layers import Dense, Flatten
 from .loss import Loss
 from .losses import Squared
 from .network import Network
@@ -83,17 +83,17 @@ def _fit_and_look(case: Case, batch: int, dtype: str, threads: int) -> None:
 def _cases() -> Iterator[Case]:
     """Yield what to train: layers, loss, rule, sampling, inputs and targets."""
     rng = np.random.default_rng(0)
-    X = draw.inputs(Dense(1), _ROWS, _WIDTH, rng)
+    X = draw.inputs(Dense(1), _ROWS, (_WIDTH,), rng)
     four = rng.standard_normal((_ROWS, 4))
     squared, plain = Squared(), SGD(lr=1e-3)
     both: tuple[Rule, ...] = (plain, Adam(lr=1e-3))  # θ as the target, and a gradient
     for layer in catalogue.LAYERS:
-        p = draw.width(layer)
-        inputs = draw.inputs(layer, _ROWS, p, rng)
+        shape = draw.shape(layer)
+        inputs = draw.inputs(layer, _ROWS, shape, rng)
         # Where real numbers will do, there is a layer before, which wants dx.
-        first = () if draw.codes(layer, inputs).any() else (Dense(p),)
+        first = () if draw.codes(layer, inputs).any() else (Dense(shape[-1]),)
         for rule in both:
-            yield (*first, layer, Dense(4)), squared, rule, "shuffled", inputs, four
+            yield (*first, layer, Flatten(), Dense(4)), squared, rule, "shuffled", inputs, four
     for loss in catalogue.LOSSES:
         for _, y, q in draw.targets(loss, _ROWS, rng):
             yield (Dense(q),), loss, plain, "shuffled", X, y

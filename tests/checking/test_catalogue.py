@@ -52,12 +52,12 @@ def test_it_is_right(thing):
 
 @pytest.mark.parametrize("layer", catalogue.LAYERS, ids=repr)
 def test_predictions_of_no_rows_of_odd_sizes_and_of_strided_input(layer):
-    p = draw.width(layer)
-    network = Network(layer, inputs=p)
-    X = draw.inputs(layer, 7, p, np.random.default_rng(0))
-    assert network.predict(X[:0]).shape == (0, layer.outputs(p))
+    shape = draw.shape(layer)
+    network = Network(layer, inputs=shape)
+    X = draw.inputs(layer, 7, shape, np.random.default_rng(0))
+    assert network.predict(X[:0]).shape == (0, *layer.output_shape(shape))
     whole = network.predict(X)
-    assert whole.shape == (7, layer.outputs(p))
+    assert whole.shape == (7, *layer.output_shape(shape))
     wide = np.repeat(X, 2, axis=1)
     for strided in (np.asfortranarray(X), wide[:, ::2]):
         np.testing.assert_array_equal(network.predict(strided), whole)

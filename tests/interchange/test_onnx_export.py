@@ -51,10 +51,10 @@ def test_every_loss_and_kind_of_column_has_a_form():
 
 @pytest.mark.parametrize("layer", catalogue.LAYERS, ids=repr)
 def test_layers(layer, tmp_path):
-    p = draw.width(layer)
-    network = Network(layer, inputs=p)
+    shape = draw.shape(layer)
+    network = Network(layer, inputs=shape)
     network.theta += RNG.normal(0, 0.3, network.theta.size).astype(np.float32)
-    X = draw.inputs(layer, 40, p, RNG)
+    X = draw.inputs(layer, 40, shape, RNG)
     X = np.where(draw.codes(layer, X), X, 3 * X).astype(np.float32)
     export_onnx(network, tmp_path / "n.onnx")
     np.testing.assert_allclose(

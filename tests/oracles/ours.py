@@ -85,7 +85,7 @@ class Masks:
         program = Trainer(network, problem.loss, sampling="sequential").program(
             problem.X, problem.y
         )
-        layers = {path: layer for path, layer, _ in walk(network.layer, network.inputs)}
+        layers = {path: layer for path, layer, _ in walk(network.layer, network.input_shape)}
         self._drawn = {}
         for i in program.instructions:
             if i.function is Dropout.forward:

@@ -127,6 +127,14 @@ def parallel(draw: Callable[..., Any], p: int, depth: int) -> Layer:
     return L.Parallel((cut, draw(layer(cut, depth))), (p - cut, draw(layer(p - cut, depth))))
 
 
+@st.composite
+def shaped(draw: Callable[..., Any], p: int) -> Layer:
+    """Return layers that act on p numbers as on a matrix, and turn that."""
+    rows = draw(st.sampled_from([k for k in range(1, p + 1) if p % k == 0]))
+    turned = L.Dense(draw(WIDTHS)), L.Tanh(), L.Permute((2, 1)), L.Flatten()
+    return L.Sequential(L.Reshape((rows, p // rows)), *turned)
+
+
 def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
     """Return a strategy for layers that take ``p`` inputs, with up to ``depth`` levels inside."""
     kinds: list[st.SearchStrategy[Layer]] = [
@@ -140,6 +148,7 @@ def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
             residual(p, depth - 1),
             branches.map(lambda inner: L.Concat(*inner)),
             ensemble(p),
+            shaped(p),
         ]
         if p > 1:
             kinds.append(parallel(p, depth - 1))

@@ -55,7 +55,7 @@ TORCH = SimpleNamespace(
     cos=torch.cos, einsum=torch.einsum, exp=torch.exp, expm1=torch.expm1,
     maximum=lambda x, y: torch.clamp(x, min=y), minimum=lambda x, y: torch.clamp(x, max=y),
     sqrt=torch.sqrt, tanh=torch.tanh, where=torch.where, ndtr=torch.special.ndtr,
-    sigmoid=torch.sigmoid,
+    permute=torch.permute, sigmoid=torch.sigmoid,
     softplus=lambda x: functional.softplus(x, threshold=50),
     softmax=lambda x: functional.softmax(x, 1),
     log_softmax=lambda x: functional.log_softmax(x, 1),

@@ -12,7 +12,7 @@ SIZES = [3 * 16, 16, 16 * 2, 2]  # 0.A, 0.b, 2.A, 2.b
 
 
 def segments(rule):
-    parameters = Parameters(LAYER, 3, "float32")
+    parameters = Parameters(LAYER, (3,), "float32")
     slots = {name: np.zeros_like(parameters.theta) for name in rule.slots}
     update = Update(rule, parameters, np.zeros_like(parameters.theta), slots)
     return [(s.stop - s.start, s.decays, s.factor) for s in update._segments]

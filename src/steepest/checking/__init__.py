@@ -53,7 +53,7 @@ def check(
     Parameters
     ----------
     thing : Layer, Loss, Rule, Schedule or Network
-    X : array-like, (n, p), optional
+    X : array-like, (n, p) or (n, …), optional
         Inputs of a layer or network. If they are not given they are drawn, and so are parameters.
     y : array-like, optional
         Targets, for a network with a loss.

@@ -11,37 +11,40 @@ from ..arrays import Array
 from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
+from ..shape import Shape, check_inputs
 
-__all__ = ["codes", "inputs", "targets", "width"]
+__all__ = ["SHAPES", "codes", "inputs", "shape", "targets"]
 
 
 _WIDTHS: tuple[int, ...] = (5, *range(6, 41), *range(1, 5))
+SHAPES: tuple[Shape, ...] = (*((p,) for p in _WIDTHS), (3, 5), (3, 4, 5), (2, 3, 4, 5))
 _CODES = (7, 5, 3, 2, 1)
 
 
-def width(layer: Layer) -> int:
-    """Return a number of inputs that ``layer`` takes; 5 if it can."""
-    for p in _WIDTHS:
+def shape(layer: Layer) -> Shape:
+    """Return a shape of one example that ``layer`` takes: one axis of 5 if it can."""
+    for each in SHAPES:
         with contextlib.suppress(InputError):
-            layer.outputs(p)
-            return p
-    raise InputError(f"{layer!r} takes no input of 1 to 40 columns; give X")
+            layer.output_shape(each)
+            return each
+    raise InputError(f"{layer!r} takes no input of 1 to 40 columns, nor others tried; give X")
 
 
-def inputs(layer: Layer, n: int, p: int, rng: np.random.Generator) -> Array:
-    """Return (n, p) normal numbers; whole ones in the columns where ``layer`` wants codes.
+def inputs(layer: Layer, n: int, shape: Shape, rng: np.random.Generator) -> Array:
+    """Return (n, *shape) normal numbers; whole ones in the columns where ``layer`` wants codes.
 
-    They are rounded to float32, so that a check in float32 sees the same numbers.
+    They are rounded to float32, so that a check in float32 sees the same numbers. Columns lie along
+    the last axis.
     """
-    X = rng.standard_normal((n, p)).astype(np.float32).astype(np.float64)
+    X = rng.standard_normal((n, *shape)).astype(np.float32).astype(np.float64)
     X[np.abs(X) < 1e-3] = 0.5
-    for column in range(p):
+    for column in range(shape[-1]):
         if takes(layer, X, column):
             continue
         for count in _CODES:
-            X[:, column] = count - 1  # the largest: those below it are all right if it is
+            X[..., column] = count - 1  # the largest: those below it are all right if it is
             if takes(layer, X, column):
-                X[:, column] = rng.integers(count, size=n)
+                X[..., column] = rng.integers(count, size=X.shape[:-1])
                 break
         else:
             raise InputError(f"{layer!r} takes neither real numbers nor codes in column {column}")
@@ -51,15 +54,15 @@ def inputs(layer: Layer, n: int, p: int, rng: np.random.Generator) -> Array:
 def codes(layer: Layer, X: Array) -> NDArray[np.bool_]:
     """Return which columns hold codes: those where the layer refuses what lies between."""
     between = X + 0.25
-    return np.array([not takes(layer, between, column) for column in range(X.shape[1])])
+    return np.array([not takes(layer, between, column) for column in range(X.shape[-1])])
 
 
 def takes(layer: Layer, X: Array, column: int) -> bool:
     """Whether the layer accepts one column of ``X``, beside zeros."""
     alone = np.zeros_like(X)
-    alone[:, column] = X[:, column]
+    alone[..., column] = X[..., column]
     try:
-        layer.check_inputs(alone)
+        check_inputs(layer, alone)
     except InputError:
         return False
     return True

@@ -10,6 +10,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import SteepestError
 from ..layer import Layer
+from ..shape import Shape
 from . import draw
 from .differences import Settings, compare, compare_slopes, slopes
 from .examples import compare_examples, tells_of_examples
@@ -41,7 +42,7 @@ def check_layer(
     ----------
     layer : Layer
     settings : Settings
-    X : ndarray, (n, p), optional
+    X : ndarray, (n, …), optional
     theta : mapping of str to ndarray, optional
         Its parameters; otherwise those of `init` with some noise.
     name : str, optional
@@ -50,12 +51,12 @@ def check_layer(
     report = Report(name or repr(layer))
     rng = np.random.default_rng(settings.seed)
     try:
-        report.findings.extend(layer_faults(layer, None if X is None else X.shape[1]))
+        report.findings.extend(layer_faults(layer, None if X is None else X.shape[1:]))
         if report.findings:
             return report
-        p = draw.width(layer) if X is None else X.shape[1]
+        shape = draw.shape(layer) if X is None else X.shape[1:]
         for n in _ROWS:
-            rows = draw.inputs(layer, n, p, rng) if X is None else X[:n]
+            rows = draw.inputs(layer, n, shape, rng) if X is None else X[:n]
             _Case(layer, rows, theta, settings, rng, report).check()
             if not report.ok:
                 break
@@ -78,8 +79,7 @@ class _Case:
     ) -> None:
         self.layer, self.X, self.settings, self.report = layer, X, settings, report
         self.codes = draw.codes(layer, X)
-        n, p = X.shape
-        with Probe(layer, n, p, "float64") as probe:
+        with Probe(layer, len(X), X.shape[1:], "float64") as probe:
             if theta is None:
                 theta = {k: v + 0.1 * rng.standard_normal(v.shape) for k, v in probe.theta.items()}
             self.theta = {k: _single(v) for k, v in theta.items()}
@@ -88,8 +88,7 @@ class _Case:
 
     def check(self) -> None:
         """Compare everything, until something is too wrong to go on."""
-        n, p = self.X.shape
-        with Probe(self.layer, n, p, "float64") as probe:
+        with self._probe("float64") as probe:
             if self._shapes(probe) and self._plain(probe):
                 y, dx, steps = self._compiled(probe)
                 if self.report.ok:
@@ -100,8 +99,8 @@ class _Case:
     # -------------------------------------------------------------------------------- the parts
 
     def _shapes(self, probe: Probe) -> bool:
-        n, p = self.X.shape
-        wanted = {"y": (n, self.layer.outputs(p)), "dx": (n, p)}
+        y = (len(self.X), *self.layer.output_shape(self.X.shape[1:]))
+        wanted: dict[str, tuple[int, ...]] = {"y": y, "dx": self.X.shape}
         for name, shape in wanted.items():
             found = getattr(probe, name).shape
             if found != shape:
@@ -153,7 +152,7 @@ class _Case:
             found = slopes(terms, probe.x, self.settings, real)
             self.report.findings.append(compare_slopes("dx", found, dx, self.settings))
         if self.codes.any():
-            codes = dx[:, self.codes]
+            codes = dx[..., self.codes]
             self._compare("dx", "0 for codes", np.zeros_like(codes), codes, _CLOSE)
         for name, step in steps.items():
             found = slopes(terms, probe.theta[name], self.settings)
@@ -169,14 +168,13 @@ class _Case:
 
     def _elsewhere(self, y: Array, dx: Array, steps: dict[str, Array]) -> None:
         """Compare the other ways in which training and predicting run the layer."""
-        n, p = self.X.shape
         ways: list[tuple[str, dict[str, Any], dict[str, float]]] = [
             ("float32, two threads", {"dtype": "float32", "threads": 2}, _SINGLE),
         ]
         if self.theta:
             ways.append(("θ as the target", {"dtype": "float64", "fused": True}, _CLOSE))
         for against, options, limits in ways:
-            with Probe(self.layer, n, p, **options) as probe:
+            with self._probe(**options) as probe:
                 self.fill(probe)
                 probe.run(probe.whole)
                 start = self.theta if probe.fused else self.starts
@@ -189,12 +187,15 @@ class _Case:
             rng = np.random.default_rng(self.settings.seed)
             findings = compare_examples(self.layer, self.X, self.theta, rng)
             self.report.findings.extend(findings)
-        if _alike(self.layer, p):
-            with Probe(self.layer, n, p, "float64", training=False) as probe:
+        if _alike(self.layer, self.X.shape[1:]):
+            with self._probe("float64", training=False) as probe:
                 self.fill(probe)
                 self._compare("y", "prediction", y, probe.outputs(), _CLOSE)
 
     # ---------------------------------------------------------------------------------- helpers
+
+    def _probe(self, dtype: str, **options: Any) -> Probe:
+        return Probe(self.layer, len(self.X), self.X.shape[1:], dtype, **options)
 
     def fill(self, probe: Probe) -> None:
         """Give the probe its numbers, and spoil what the layer has to write."""
@@ -217,9 +218,9 @@ class _Case:
         self.report.findings.append(Finding(array, against, hint=hint))
 
 
-def _alike(layer: Layer, p: int) -> bool:
+def _alike(layer: Layer, shape: Shape) -> bool:
     """Whether predicting computes what training does, in the layer and all that are in it."""
-    inside = all(_alike(child, width) for _, child, width in layer.children(p))
+    inside = all(_alike(child, inner) for _, child, inner in layer.children_at(shape))
     return layer.predicts_alike and inside
 
 

@@ -16,6 +16,8 @@ from ..errors import InputError, MissingKernelError, SteepestError
 from ..layer import Layer, Parameter
 from ..layers.sequential import Sequential
 from ..parameters import Parameters
+from ..shape import Shape
+from .draw import SHAPES
 from .report import Finding
 
 __all__ = ["layer_faults"]
@@ -30,6 +32,12 @@ _TAKE = {
     "children": ("p",),
     "check_inputs": ("X",),
     "flops": ("p",),
+    "output_shape": ("shape",),
+    "parameters_at": ("shape",),
+    "memory_at": ("n", "shape"),
+    "children_at": ("shape",),
+    "flops_at": ("shape",),
+    "settings_at": ("shape",),
     "lower": ("low", "x"),
 }
 """What the methods of a layer take, beside ``self``."""
@@ -37,42 +45,43 @@ _TAKE = {
 _WRITES = {"forward": "y", "backward_x": "dx", "backward_theta": "dθ"}
 
 
-def layer_faults(layer: Layer, p: int | None) -> Iterator[Finding]:
+def layer_faults(layer: Layer, shape: Shape | None) -> Iterator[Finding]:
     """Yield what lacks in a layer, or can't be called as its contract says.
 
     Parameters
     ----------
     layer : Layer
-    p : int, optional
-        A number of inputs that it is to take; None if that is to be found out.
+    shape : tuple of int, optional
+        Of an example that it is to take; None if that is to be found out.
     """
     wrong = [_signature_fault(layer, name) for name in _TAKE]
     found = [fault for fault in wrong if fault]
     yield from (Finding("y", _CONTRACT, hint=fault) for fault in found)
     if found:
         return
-    widths = (p,) if p is not None else (5, *range(1, 41))
-    for width in widths:
+    for each in SHAPES if shape is None else (shape,):
         try:
-            layer.outputs(width)
+            layer.output_shape(each)
         except InputError:
-            continue  # not this many
+            continue  # not this one
         except Exception as error:  # whatever a user's method raises
-            yield _raised("outputs", error)
+            yield _raised("output_shape" if layer.knows_shapes else "outputs", error)
             return
-        yield from _faults_at(layer, width)
+        yield from _faults_at(layer, each)
         return
 
 
-def _faults_at(layer: Layer, p: int) -> Iterator[Finding]:
-    """Yield what is wrong with what a layer says of ``p`` inputs, and with its kernels."""
+def _faults_at(layer: Layer, shape: Shape) -> Iterator[Finding]:
+    """Yield what is wrong with what a layer says of an input, and with its kernels."""
     called: dict[str, Any] = {}
+    at, p = ("_at", shape) if layer.knows_shapes else ("", shape[-1])
+    outputs = "output_shape" if layer.knows_shapes else "outputs"
     for name, values in (
-        ("outputs", (p,)),
-        ("parameters", (p,)),
-        ("memory", (_ROWS, p)),
-        ("children", (p,)),
-        ("flops", (p,)),
+        (outputs, (p,)),
+        (f"parameters{at}", (p,)),
+        (f"memory{at}", (_ROWS, p)),
+        (f"children{at}", (p,)),
+        (f"flops{at}", (p,)),
     ):
         try:
             called[name] = getattr(layer, name)(*values)
@@ -85,13 +94,13 @@ def _faults_at(layer: Layer, p: int) -> Iterator[Finding]:
     yield from odd
     if not odd:
         try:
-            Parameters(Sequential(layer), p, "float64").draw(0)
+            Parameters(Sequential(layer), shape, "float64").draw(0)
         except SteepestError:
             raise
         except Exception as error:  # of its `init`, or of that of a layer in it
             yield _raised("init", error)
     if type(layer).lower is Layer.lower:
-        yield from _kernel_faults(layer, bool(called["parameters"]))
+        yield from _kernel_faults(layer, bool(called[f"parameters{at}"]))
 
 
 def _raised(name: str, error: Exception) -> Finding:
@@ -108,22 +117,28 @@ def _signature_fault(layer: Layer, name: str) -> str:
     return ""
 
 
-def _odd_returns(called: dict[str, Any], p: int) -> Iterator[Finding]:
-    outputs, parameters, memory = (called[k] for k in ("outputs", "parameters", "memory"))
-    if isinstance(outputs, bool) or not isinstance(outputs, int | np.integer) or outputs < 1:
-        hint = f"outputs({p}) must return a whole number of at least 1, not {outputs!r}"
+def _odd_returns(called: dict[str, Any], p: int | Shape) -> Iterator[Finding]:
+    (first, outputs), (second, parameters), (third, memory), *_ = called.items()
+    axes = outputs if isinstance(outputs, tuple) and isinstance(p, tuple) else (outputs,)
+    if not axes or not all(map(_counts, axes)):
+        what = "a tuple of whole numbers" if isinstance(p, tuple) else "a whole number"
+        hint = f"{first}({p}) must return {what} of at least 1, not {outputs!r}"
         yield Finding("y", _CONTRACT, hint=hint)
     if not isinstance(memory, dict) or not all(isinstance(s, tuple) for s in memory.values()):
-        hint = f"memory({_ROWS}, {p}) must return a dict of shapes, not {memory!r}"
+        hint = f"{third}({_ROWS}, {p}) must return a dict of shapes, not {memory!r}"
         yield Finding("y", _CONTRACT, hint=hint)
     if not isinstance(parameters, dict):
-        hint = f"parameters({p}) must return a dict of Parameter, not {parameters!r}"
+        hint = f"{second}({p}) must return a dict of Parameter, not {parameters!r}"
         yield Finding("y", _CONTRACT, hint=hint)
         return
     for name, parameter in parameters.items():
         if not isinstance(parameter, Parameter):
-            hint = f"parameters({p}) must return Parameter({parameter!r}) for {name!r}, or another"
+            hint = f"{second}({p}) must return Parameter({parameter!r}) for {name!r}, or another"
             yield Finding(f"d{name}", _CONTRACT, hint=f"{hint} Parameter")
+
+
+def _counts(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | np.integer) and int(value) >= 1
 
 
 def _kernel_faults(layer: Layer, learns: bool) -> Iterator[Finding]:

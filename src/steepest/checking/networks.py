@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_inputs, as_numbers
+from ..arrays import Array, as_inputs, as_numbers
 from ..loss import Loss
 from ..network import Network
 from . import draw
@@ -29,9 +29,9 @@ def check_network(
     Parameters
     ----------
     network : Network
-        Is left as it is. If it was not built yet, ``X`` or the layers tell its width.
+        Is left as it is. If it was not built yet, ``X`` or the layers tell its inputs.
     settings : Settings
-    X : array-like, (n, p), optional
+    X : array-like, (n, …), optional
         Inputs, of which a few rows are used; otherwise they are drawn.
     y : array-like, optional
         Targets of these rows, for ``loss``.
@@ -41,11 +41,11 @@ def check_network(
     layers = network.layer.layers
     report = Report("the whole network")
     if X is None:
-        p = network.inputs or draw.width(network.layer)
-        X = draw.inputs(network.layer, _ROWS, p, np.random.default_rng(settings.seed))
+        shape = network.input_shape or draw.shape(network.layer)
+        X = draw.inputs(network.layer, _ROWS, shape, np.random.default_rng(settings.seed))
     X = as_inputs(X, "float64", "check")[:_ROWS]
-    whole = Network(*layers, inputs=X.shape[1], seed=network.seed, dtype="float64")
-    if network.inputs is not None:
+    whole = Network(*layers, inputs=X.shape[1:], seed=network.seed, dtype="float64")
+    if network.input_shape is not None:
         for name, value in network.parameters.items():
             whole.parameters[name][...] = value
     reaches = X
@@ -59,15 +59,21 @@ def check_network(
         report.parts.append(
             check_layer(layer, settings, X=reaches, theta=theta, name=f"{k} {layer!r}")
         )
-        part = Network(layer, inputs=reaches.shape[1], dtype="float64")
+        part = Network(layer, inputs=reaches.shape[1:], dtype="float64")
         for name, value in theta.items():
             part.parameters[f"0.{name}"][...] = value
         reaches = part.predict(reaches)
     if loss is not None:
-        given = {} if y is None else {"z": reaches, "y": as_numbers(y, "y", "check")[:_ROWS]}
-        report.parts.append(check_loss(loss, settings, **given))
+        z, y = (None, None) if y is None else _rows(reaches, y)
+        report.parts.append(check_loss(loss, settings, z=z, y=y))
     together = check_layer(
         whole.layer, settings, X=X, theta=dict(whole.parameters), name=report.name
     )
     report.findings = together.findings
     return report
+
+
+def _rows(z: Array, y: Any) -> tuple[Array, Array]:
+    """Return outputs and targets as the rows that a loss sees."""
+    y, several = as_numbers(y, "y", "check")[:_ROWS], z.ndim - 2
+    return z.reshape(-1, z.shape[-1]), y.reshape(-1, *y.shape[1 + several :])

@@ -15,6 +15,7 @@ from ..layer import Layer
 from ..lowering.lowering import Accumulator, Lowering
 from ..lowering.scheduled import ScheduledValues
 from ..network import Network
+from ..shape import Shape
 from .plain import run_plain
 
 __all__ = ["ALPHA", "Probe", "Runner"]
@@ -63,8 +64,10 @@ class Probe(Runner):
     Parameters
     ----------
     layer : Layer
-    n, p : int
-        Rows, inputs.
+    n : int
+        Examples.
+    shape : tuple of int
+        Of one.
     dtype : {"float32", "float64"}
     threads : int
     training : bool
@@ -84,14 +87,14 @@ class Probe(Runner):
         self,
         layer: Layer,
         n: int,
-        p: int,
+        shape: Shape,
         dtype: str,
         threads: int = 1,
         *,
         training: bool = True,
         fused: bool = False,
     ) -> None:
-        self.network = Network(layer, inputs=p, dtype=dtype)
+        self.network = Network(layer, inputs=shape, dtype=dtype)
         super().__init__()
         self.training, self.fused = training, fused
         arena, built = Arena(dtype), self.network.built
@@ -99,7 +102,7 @@ class Probe(Runner):
         step = Buffer.number("t")
         step.array[()] = _STEP
         rate = arena.array("rate", 1)
-        x = arena.array("x", n, p)
+        x = arena.array("x", n, *shape)
         if fused:
             target = Accumulator(built.buffers, Buffer("rate", (), "f", rate.block))
         else:

@@ -106,7 +106,7 @@ class _Probe(Runner):
         self.theta, self.g = aligned(theta.size, dtype), aligned(theta.size, dtype)
         self.slots = {name: aligned(theta.size, dtype) for name in rule.slots}
         self.theta[:] = theta
-        parameters = Parameters(Identity(), 1, dtype)
+        parameters = Parameters(Identity(), (1,), dtype)
         low = Lowering(
             self.program, arena, parameters, self.control, Buffer.number("t"), training=True
         )

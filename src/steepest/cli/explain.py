@@ -192,7 +192,7 @@ def _follow(
     flow, norms = gradients.mean(X, y), gradients.norms(X, y)
     said = model.predict(part, proba=model.has_probabilities)
     layers = {
-        path: layer for path, layer, _ in walk(model.network.layer, model.network.inputs or 1)
+        path: layer for path, layer, _ in walk(model.network.layer, model.network.built.input_shape)
     }
     backwards, n = list(flow.dy), len(picked)
     for k, row in enumerate(picked):

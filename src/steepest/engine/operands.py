@@ -84,6 +84,21 @@ class Buffer:
         """Return ``n`` entries of a vector, from ``start`` on."""
         return Buffer(self.name, (n,), self.kind, self.block, self.offset + start)
 
+    def reshaped(self, *shape: int) -> Buffer:
+        """Return the same memory in another shape; itself if the shape is the same."""
+        if shape == self.shape:
+            return self
+        assert math.prod(shape) == self.size, f"{self.name}: {self.shape} can't become {shape}"
+        return Buffer(self.name, shape, self.kind, self.block, self.offset)
+
+    def as_rows(self) -> Buffer:
+        """Return the same memory as the matrix of all rows: what lies along the last axis."""
+        return self.reshaped(math.prod(self.shape[:-1]), self.shape[-1])
+
+    def as_examples(self) -> Buffer:
+        """Return the same memory as a matrix with a row for each entry of the first axis."""
+        return self.reshaped(self.shape[0], math.prod(self.shape[1:]))
+
     def as_number(self) -> Buffer:
         """Return the first entry as a number in memory: how a kernel gets one that it reads."""
         return Buffer(self.name, (), self.kind, self.block, self.offset)

@@ -85,6 +85,9 @@ def pipeline(program: Program, seam: Seam | None) -> Pipelined | None:
 
 
 def _with(instruction: Instruction, old: Buffer, new: Buffer) -> Instruction:
-    """Return the instruction with another operand in the place of one."""
-    operands = {k: new if o is old else o for k, o in instruction.operands.items()}
+    """Return the instruction with other memory in the place of one array's, in any shape."""
+    operands = {
+        k: new.reshaped(*o.shape) if isinstance(o, Buffer) and o.block is old.block else o
+        for k, o in instruction.operands.items()
+    }
     return replace(instruction, operands=operands)

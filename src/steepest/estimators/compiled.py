@@ -46,7 +46,7 @@ class Compiled:
         program = Program("predict", 1, network.dtype, 1)
         arena = Arena(network.dtype)
         low = Lowering(program, arena, network.built, Control(), Buffer.number("t"), training=False)
-        x = arena.array("x", 1, network.inputs)
+        x = arena.array("x", 1, *network.built.input_shape)
         z, _ = network.layer.lower(low, x)
         arena.allocate()
         program.assemble()

@@ -112,7 +112,7 @@ class Objective:
         parameters = self._network.parameters.items()
         decaying = [A for name, A in parameters if declared[name].decays]
         penalty = 0.5 * self.l2 * sum(float(np.vdot(A, A)) for A in decaying)
-        return (value - penalty) / self._network.outputs + penalty
+        return (value - penalty) / self._network.output_shape[-1] + penalty
 
 
 class _Iterations:

@@ -16,7 +16,7 @@ from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer, Handle
 from ..engine.program import Program
-from ..kernels.moves import advance, following_rows, put_items
+from ..kernels.moves import advance, following_rows, put_items, row_averages
 from ..loss import Loss
 from ..lowering.batches import Batches
 from ..lowering.lowering import Accumulator, Lowering
@@ -71,7 +71,10 @@ class GradientPass:
         self._network, self._observers, self._wants_dx = network, observers, wants_dx
         self._batch, self._threads = batch, threads
         X, y = data
-        self._loss, self._batches = loss, Batches(is_sparse(X), y, weighted=True)
+        self._loss, self._batches = (
+            loss,
+            Batches(is_sparse(X), y, weighted=True, output_shape=network.output_shape),
+        )
         self._control, self._step = Control(), Buffer.number("t")
         self._losses = Handle("losses", "f", 1)
         self._share = Buffer("1/n", (), "f", Buffer.of("1/n", aligned(1, network.dtype)).block)
@@ -108,9 +111,8 @@ class GradientPass:
 
     def program(self, n: int) -> Program:
         """Return the program of a whole block, for data of ``n`` rows."""
-        assert self._network.inputs is not None
-        batch = min(self._batch, n)
-        flops = batch * 3 * self._network.layer.flops(self._network.inputs)
+        batch, built = min(self._batch, n), self._network.built
+        flops = batch * 3 * built.layer.flops_at(built.input_shape)
         return self._program(batch, threads_for(batch, flops, self._threads))
 
     def _program(self, n: int, threads: int) -> Program:
@@ -135,6 +137,9 @@ class GradientPass:
         low.emit(following_rows, {"batch": self._batch, "i": chosen})
         batch = self._batches.fetch(low, chosen)
         losses, _ = backpropagate(low, self._loss, batch, scale=1.0, wants_dx=self._wants_dx)
+        if losses.size > n:
+            rows, losses = losses, arena.array("loss of examples", n)
+            low.emit(row_averages, {"items": rows, "averages": losses})
         low.emit(put_items, {"batch": losses, "i": chosen, "out": self._losses})
         low.emit(advance, {"t": self._step.as_vector()})
         low.barrier()

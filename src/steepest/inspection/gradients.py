@@ -54,11 +54,11 @@ class Gradient:
         ∇_θ ℓ as one vector, laid out as `Network.theta`.
     theta : dict of str to ndarray
         ∇_θ ℓ by the name of the parameter, of its shape: views into ``vector``.
-    y : dict of str to ndarray, (n, q)
+    y : dict of str to ndarray, (n, …, q)
         The output y of every layer by its path, like ``"0"``, or ``"1.0"`` inside a combinator.
-    dy : dict of str to ndarray, (n, q)
+    dy : dict of str to ndarray, (n, …, q)
         ∇_y ℓ in the same way, in the order in which backpropagation computed it.
-    dx : ndarray, (n, p), or None
+    dx : ndarray, (n, …, p), or None
         ∇_x ℓ of the input; None for CSR input.
     """
 
@@ -188,8 +188,10 @@ class Gradients:
 
         Parameters
         ----------
-        X : array-like or CSR matrix, (n, p)
+        X : array-like or CSR matrix, (n, p); or (n, …)
         y : array-like, (n,) or (n, k)
+            Where an example has several rows of outputs, (n, …) or (n, …, k); its ℓ_i is their
+            average.
         weights : array-like, (n,), optional
             Of the examples; scaled to a mean of 1.
 
@@ -201,11 +203,11 @@ class Gradients:
         X, y, w = self._data(X, y, weights, "gradient")
         sweep, flow = self._sweep(X, y, "mean")
         n, dtype = X.shape[0], self.network.dtype
-        shapes = {path: (n, width) for path, width in flow.widths.items()}
+        shapes = {path: (n, *shape) for path, shape in flow.shapes.items()}
         ys, dys = arrays_for(flow.y, shapes, dtype), arrays_for(flow.dy, shapes, dtype)
         dx = None if is_sparse(X) else np.empty(X.shape, dtype)
         if dx is not None:
-            flow.dx.set(dx)
+            flow.dx.set(dx.reshape(n, -1))
         losses = sweep.run(X, y, w)
         for array in (*dys.values(), *([] if dx is None else [dx])):
             array /= n

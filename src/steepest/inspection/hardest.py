@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Array, as_inputs, rows_of
+from ..loss import by_rows
 from ..printing import aligned_table
 from ..validate import positive_count
 from .gradients import Gradients
@@ -34,7 +35,7 @@ class Ranking:
         ℓ_i.
     layers : list of str, (k,)
         The path of the layer with the longest part of the gradient.
-    targets, predictions : ndarray, (k,) or (k, q)
+    targets, predictions : ndarray, (k,) or (k, q); with more axes if an example has more outputs
         y as it was given, and what the network predicts: the class where y is classes.
     """
 
@@ -73,8 +74,8 @@ def hardest_examples(
     ----------
     network : Network
     loss : Loss
-    X : array-like or CSR matrix, (n, p)
-    y : array-like, (n,) or (n, k)
+    X : array-like or CSR matrix, (n, p); or (n, …)
+    y : array-like, (n,) or (n, k); or (n, …)
     weights : array-like, (n,), optional
     top : int
         How many to return, at most n.
@@ -101,15 +102,15 @@ def hardest_examples(
     paths = list(found.layers)
     parts = np.stack([found.layers[path][rows] for path in paths])
     targets = np.asarray(y)[rows]
-    outputs = loss.mean(network.predict(rows_of(X, rows)))
-    classes = targets.ndim == 1 and outputs.shape[1] > 1
+    outputs = by_rows(loss.mean, network.predict(rows_of(X, rows)))
+    classes = targets.ndim == outputs.ndim - 1 and outputs.shape[-1] > 1
     return Ranking(
         rows,
         found.total[rows],
         found.losses[rows],
         [paths[k] for k in parts.argmax(axis=0)],
         targets,
-        outputs.argmax(axis=1) if classes else outputs,
+        outputs.argmax(axis=-1) if classes else outputs,
     )
 
 

@@ -87,8 +87,8 @@ def importance(
     ----------
     network : Network
     loss : Loss
-    X : array-like, (n, p)
-    y : array-like, (n,) or (n, k)
+    X : array-like, (n, p); or (n, …, p), whose columns lie along the last axis
+    y : array-like, (n,) or (n, k); or (n, …)
     groups : mapping of str to index, optional
         Name -> columns that are shuffled together, such as the slots of one category; by default
         every column by itself.
@@ -110,8 +110,8 @@ def importance(
     X, y, _ = prepare(network, loss, X, y, None, where)
     seed = checked_seed(where, seed)
     if groups is None:
-        groups = {str(column): [column] for column in range(X.shape[1])}
-    groups = _columns(groups, X.shape[1], where)
+        groups = {str(column): [column] for column in range(X.shape[-1])}
+    groups = _columns(groups, X.shape[-1], where)
     n = X.shape[0]
     predictor = Predictor(network.built, 256, threads, loss)
     weights = np.ones(n, network.dtype)
@@ -124,7 +124,8 @@ def importance(
     found = Gradients(network, loss, threads=threads).mean(X, given)
     assert found.dx is not None
     pull = n * found.dx * (X.mean(axis=0) - X)
-    changes = [np.abs(pull[:, columns].sum(axis=1)).mean() for columns in groups.values()]
+    axes = tuple(range(1, X.ndim))
+    changes = [np.abs(pull[..., columns].sum(axis=axes)).mean() for columns in groups.values()]
     return Importance(
         list(groups), rises.mean(axis=1), rises.std(axis=1), np.array(changes), before
     )
@@ -156,7 +157,7 @@ def _shuffled(
     losses = np.empty((len(groups), repeats))
     for row, columns in zip(losses, groups, strict=True):
         for k in range(repeats):
-            shuffled[:, columns] = X[rng.permutation(len(X))][:, columns]
+            shuffled[..., columns] = X[rng.permutation(len(X))][..., columns]
             row[k] = mean_loss(shuffled)
-        shuffled[:, columns] = X[:, columns]
+        shuffled[..., columns] = X[..., columns]
     return losses

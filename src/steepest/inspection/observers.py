@@ -2,8 +2,8 @@
 
 An observer sees every layer just before its backward instructions are emitted, and every parameter
 half of Φ; it may emit instructions beside them. What an example's own gradient is like, a layer may
-tell in its own way (`steepest.layer`); from all others it is learned one row of the batch at a
-time: ``backward_theta`` of that row, into a buffer, which is then read.
+tell in its own way (`steepest.layer`); from all others it is learned one example of the batch at a
+time: ``backward_theta`` of its rows, into a buffer, which is then read.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..kernels.moves import put
 from ..layer import Layer
 from ..lowering.observer import Observed, Observer
+from ..shape import Shape
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -29,27 +30,31 @@ __all__ = ["EachExample", "Flow", "Norms", "Observer", "Slopes", "Squares", "arr
 
 
 class Flow(Observer):
-    """Keeps y and ∇_y ℓ of every layer, by path, and ∇_x ℓ: (n, q) arrays, by handle."""
+    """Keeps y and ∇_y ℓ of every layer, by path, and ∇_x ℓ: (n, …) arrays, by handle.
+
+    ``shapes`` has the shapes of y for one example, by path.
+    """
 
     def __init__(self) -> None:
         self.y: dict[str, Handle] = {}
         self.dy: dict[str, Handle] = {}
-        self.widths: dict[str, int] = {}
+        self.shapes: dict[str, Shape] = {}
         self.dx = Handle("∇x", "f", 2)
 
     def layer(self, low: Observed, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
-        self.widths[low.prefix] = y.shape[1]
+        several = () if y.shape[0] == low.examples else (y.shape[0] // low.examples,)
+        self.shapes[low.prefix] = (*several, *y.shape[1:])
         for name, handles, batch in (("y", self.y, y), ("∇y", self.dy, dy)):
             handle = handles.setdefault(low.prefix, Handle(f"{name}{low.prefix}", "f", 2))
-            low.emit(put, {"batch": batch, "i": self.chosen, "out": handle})
+            put_examples(low, batch, self.chosen, handle)
 
     def end(self, low: Observed, dx: Buffer | None) -> None:
         if dx is not None:
-            low.emit(put, {"batch": dx, "i": self.chosen, "out": self.dx})
+            put_examples(low, dx, self.chosen, self.dx)
 
 
 class Slopes(Observer):
-    """Keeps the slope of every σ that declares its steepest: Φ of dy = 1, (n, q) by path."""
+    """Keeps the slope of every σ that declares its steepest: Φ of dy = 1, (n, …) by path."""
 
     def __init__(self) -> None:
         self.slopes: dict[str, Handle] = {}
@@ -61,10 +66,12 @@ class Slopes(Observer):
         self.steepest[low.prefix] = layer.steepest_slope
         ones, slope = low.array("ones", *y.shape), low.array("slope", *y.shape)
         low.arena.fill(ones, 1.0)
-        names = {"x": x, "y": y, "dy": ones, "dx": slope, **layer.settings()}
-        low.emit(layer.backward_x, names)
+        seen = Buffer.as_examples if layer.knows_shapes else Buffer.as_rows
+        arrays = {"x": x, "y": y, "dy": ones, "dx": slope}
+        names = {name: seen(array) for name, array in arrays.items()}
+        low.emit(layer.backward_x, {**names, **layer.settings_at(x.shape[1:])})
         handle = self.slopes.setdefault(low.prefix, Handle(f"slope{low.prefix}", "f", 2))
-        low.emit(put, {"batch": slope, "i": self.chosen, "out": handle})
+        put_examples(low, slope, self.chosen, handle)
 
 
 class OfExamples(Observer, ABC):
@@ -74,7 +81,7 @@ class OfExamples(Observer, ABC):
     """The layer's own kernel for it."""
 
     def begin(self, chosen: Buffer) -> None:
-        """Say which rows of the data the batch will hold."""
+        """Say which examples of the data the batch will hold."""
         super().begin(chosen)
         self._seen: set[str] = set()
 
@@ -88,53 +95,60 @@ class OfExamples(Observer, ABC):
             )
 
     @abstractmethod
-    def targets(self, low: Observed, layer: Layer, p: int) -> dict[str, Any]:
+    def targets(self, low: Observed, layer: Layer, shape: Shape) -> dict[str, Any]:
         """Return the operands into which a layer's own kernel writes."""
 
     @abstractmethod
-    def read(self, low: Observed, name: str, gradient: Buffer, row: int) -> None:
+    def read(self, low: Observed, name: str, gradient: Buffer, example: int) -> None:
         """Emit what becomes of one example's ∇ of the parameter ``name``, (size,)."""
 
     def theta(
         self,
         low: Observed,
         layer: Layer,
-        p: int,
+        shape: Shape,
         kernel: Callable[..., None],
         names: Mapping[str, Any],
         flops: int,
     ) -> None:
-        """Let the layer do it in its own way, or row by row."""
-        self._seen.add(low.prefix)
-        own = {**names, "i": self.chosen, **self.targets(low, layer, p)}
-        if not layer.lower_examples(low, self.way, kernel, own):
-            self._row_by_row(low, layer, p, kernel, names, flops)
+        """Let the layer do it in its own way, or example by example.
 
-    def _row_by_row(
+        Its own way knows one row for each example; the gradient of several is their sum.
+        """
+        self._seen.add(low.prefix)
+        own = {**names, "i": self.chosen, **self.targets(low, layer, shape)}
+        single = low.rows == low.examples
+        if not (single and layer.lower_examples(low, self.way, kernel, own)):
+            self._one_by_one(low, layer, shape, kernel, names, flops)
+
+    def _one_by_one(
         self,
         low: Observed,
         layer: Layer,
-        p: int,
+        shape: Shape,
         kernel: Callable[..., None],
         names: Mapping[str, Any],
         flops: int,
     ) -> None:
-        """Emit, for every row of the batch: buffer = 0; buffer += ∇_θ ℓ_i; read the buffer."""
-        parameters = layer.parameters(p)
+        """Emit, for every example: buffer = 0; buffer += ∇_θ ℓ_i; read the buffer."""
+        parameters = layer.parameters_at(shape)
         buffers = {}
         for name, parameter in parameters.items():
             stored = parameter.shape[::-1] if parameter.by_columns else parameter.shape
             buffers[f"{low.prefix}.{name}"] = low.array(f"one d{name}", *stored)
         flat = {name: Buffer(b.name, (b.size,), "f", b.block) for name, b in buffers.items()}
-        more = {"alpha": Constant(1.0), "rows": low.share(1), **low.targets(layer, p, buffers)}
-        in_rows = _in_rows(layer, low, p)
-        for row in range(low.n):
+        n = low.examples
+        rows = names["rows"].extent if "rows" in names else low.rows
+        share = low.share(rows // n)
+        more = {"alpha": Constant(1.0), "rows": share, **low.targets(layer, shape, buffers)}
+        in_rows = _in_rows(layer, low, shape)
+        for example in range(n):
             for buffer in flat.values():
                 low.emit(clear, {"a": buffer}, nbytes=0)
-            views = {name: _row(names[name], row) for name in in_rows if name in names}
-            low.emit(kernel, {**names, **views, **more}, flops=flops // low.n)
+            views = {name: _part(names[name], example, n) for name in in_rows if name in names}
+            low.emit(kernel, {**names, **views, **more}, flops=flops // n)
             for name, buffer in flat.items():
-                self.read(low, name, buffer, row)
+                self.read(low, name, buffer, example)
 
 
 class Norms(OfExamples):
@@ -145,13 +159,13 @@ class Norms(OfExamples):
     def __init__(self) -> None:
         self.handles: dict[str, Handle] = {}
 
-    def targets(self, low: Observed, layer: Layer, p: int) -> dict[str, Any]:
+    def targets(self, low: Observed, layer: Layer, shape: Shape) -> dict[str, Any]:
         name = f"‖∇θ{low.prefix}‖²"
         return {"norms": self.handles.setdefault(low.prefix, Handle(name, "f", 1))}
 
-    def read(self, low: Observed, name: str, gradient: Buffer, row: int) -> None:
+    def read(self, low: Observed, name: str, gradient: Buffer, example: int) -> None:
         norms = self.handles[low.prefix]
-        low.emit(add_norm, {"a": gradient, "norms": norms, "i": self.chosen, "row": row})
+        low.emit(add_norm, {"a": gradient, "norms": norms, "i": self.chosen, "row": example})
 
 
 class Squares(OfExamples):
@@ -163,10 +177,10 @@ class Squares(OfExamples):
         self.vector = aligned(network.theta.size, network.dtype)
         self._theta = network.built.like(self.vector, "Σd²")
 
-    def targets(self, low: Observed, layer: Layer, p: int) -> dict[str, Any]:
-        return low.targets(layer, p, self._theta)
+    def targets(self, low: Observed, layer: Layer, shape: Shape) -> dict[str, Any]:
+        return low.targets(layer, shape, self._theta)
 
-    def read(self, low: Observed, name: str, gradient: Buffer, row: int) -> None:
+    def read(self, low: Observed, name: str, gradient: Buffer, example: int) -> None:
         whole = self._theta[name]
         total = Buffer(whole.name, (whole.size,), "f", whole.block, whole.offset)
         low.emit(add_squares, {"a": gradient, "total": total})
@@ -184,33 +198,42 @@ class EachExample(OfExamples):
         self.handles: dict[str, Handle] = {}
         self.flat: dict[str, Handle] = {}
 
-    def targets(self, low: Observed, layer: Layer, p: int) -> dict[str, Any]:
-        for name, parameter in layer.parameters(p).items():
+    def targets(self, low: Observed, layer: Layer, shape: Shape) -> dict[str, Any]:
+        for name, parameter in layer.parameters_at(shape).items():
             full = f"{low.prefix}.{name}"
             self.handles.setdefault(full, Handle(f"∇{full}", "f", 1 + len(parameter.shape)))
             self.flat.setdefault(full, Handle(f"∇{full}", "f", 2))
-        return low.targets(layer, p, self.handles)
+        return low.targets(layer, shape, self.handles)
 
-    def read(self, low: Observed, name: str, gradient: Buffer, row: int) -> None:
-        names = {"a": gradient, "out": self.flat[name], "i": self.chosen, "row": row}
+    def read(self, low: Observed, name: str, gradient: Buffer, example: int) -> None:
+        names = {"a": gradient, "out": self.flat[name], "i": self.chosen, "row": example}
         low.emit(put_flat, names)
 
 
 def arrays_for(
     handles: Mapping[str, Handle], shapes: Mapping[str, tuple[int, ...]], dtype: str
 ) -> dict[str, NDArray[Any]]:
-    """Return an array of zeros for each handle, which holds it from now on."""
+    """Return an array of zeros for each handle, which holds it from now on, an example in a row."""
     arrays = {name: np.zeros(shapes[name], dtype) for name in handles}
     for name, handle in handles.items():
-        handle.set(arrays[name])
+        array = arrays[name]
+        handle.set(array if array.ndim == 1 else array.reshape(len(array), -1))
     return arrays
 
 
-def _in_rows(layer: Layer, low: Observed, p: int) -> list[str]:
-    """Return the names of the layer's arrays that have a row for each row of the batch."""
-    memory, longer = layer.memory(low.n, p), layer.memory(low.n + 1, p)
-    for name, shape in memory.items():
-        if longer[name] != (shape[0] + 1, *shape[1:]) or shape[0] != low.n:
+def put_examples(low: Observed, batch: Buffer, chosen: Buffer, out: Handle) -> None:
+    """Emit out[chosen] ← batch, an example in a row."""
+    n = low.examples
+    flat = batch.reshaped(n, batch.size // n)
+    low.emit(put, {"batch": flat, "i": chosen, "out": out, "rows": low.share(n)})
+
+
+def _in_rows(layer: Layer, low: Observed, shape: Shape) -> list[str]:
+    """Return the names of the layer's arrays that have as many rows for each example."""
+    n = low.rows
+    memory, longer = layer.memory_at(n, shape), layer.memory_at(n + 1, shape)
+    for name, (rows, *rest) in memory.items():
+        if rows % n or longer[name] != (rows // n * (n + 1), *rest):
             raise InputError(
                 f"layer {low.prefix} {layer!r}: the rows of a batch meet in {name!r}, so an "
                 "example has no gradient of its own"
@@ -218,12 +241,11 @@ def _in_rows(layer: Layer, low: Observed, p: int) -> list[str]:
     return ["x", "y", "dy", *memory]
 
 
-def _row(buffer: Buffer, row: int) -> Buffer:
-    """Return one row of an array, as an array of one row."""
-    size = buffer.size // buffer.shape[0]
-    shape = (1, *buffer.shape[1:])
-    offset = buffer.offset + row * size
-    return Buffer(f"{buffer.name}[{row}]", shape, buffer.kind, buffer.block, offset)
+def _part(buffer: Buffer, example: int, n: int) -> Buffer:
+    """Return the rows of one of n examples."""
+    shape = (buffer.shape[0] // n, *buffer.shape[1:])
+    offset = buffer.offset + example * (buffer.size // n)
+    return Buffer(f"{buffer.name}[{example}]", shape, buffer.kind, buffer.block, offset)
 
 
 def clear(a):  # type: ignore[no-untyped-def]

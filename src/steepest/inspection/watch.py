@@ -130,7 +130,7 @@ class Watch:
 
     def _add_up(self, progress: Progress, run: TrainingRun) -> None:
         when = {"epoch": progress.epoch, "step": run.step}
-        for path, layer, _ in walk(run.network.layer, run.network.inputs or 1):
+        for path, layer, _ in walk(run.network.layer, run.network.built.input_shape):
             found = [look.layers[path] for look in self._looks if path in look.layers]
             names = dict.fromkeys(name for values in found for name in values)
             means = {name: float(np.mean([v[name] for v in found])) for name in names}
@@ -200,8 +200,8 @@ class _Glass:
             threads=run.threads,
         )
         self._sweep.program(examples)
-        dtype, widths = run.network.dtype, self._flow.widths
-        shapes = {path: (examples, width) for path, width in widths.items()}
+        dtype = run.network.dtype
+        shapes = {path: (examples, *shape) for path, shape in self._flow.shapes.items()}
         arrays_for(self._flow.y, shapes, dtype)
         self._dy = arrays_for(self._flow.dy, shapes, dtype)
         self._slope = arrays_for(self._slopes.slopes, shapes, dtype)
@@ -305,7 +305,8 @@ def _by_layer(network: Network, vector: Array) -> dict[str, Array]:
 
 
 def _flatness(slope: Array, steepest: float) -> dict[str, float]:
-    """Return the fractions of dead and of saturated units."""
+    """Return the fractions of dead and of saturated units, those of the last axis of (n, …, q)."""
+    slope = slope.reshape(-1, slope.shape[-1])
     dead = (slope == 0).all(axis=0)
     flat = (np.abs(slope) < _FLAT * steepest).mean(axis=0) >= _MOSTLY
     return {"dead": float(dead.mean()), "saturated": float((flat & ~dead).mean())}

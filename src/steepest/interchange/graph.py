@@ -39,12 +39,12 @@ class Graph:
         self._names: set[str] = set()
         self._bytes = 0
 
-    def input(self, name: str, dtype: Any, width: int) -> str:
-        """Add an input (n, width); return its name.
+    def input(self, name: str, dtype: Any, *shape: int) -> str:
+        """Add an input (n, *shape); return its name.
 
         Inputs come before all else: a value that would have the name of one gets another.
         """
-        self._inputs.append(self._value(self._claim(name), dtype, ("n", width)))
+        self._inputs.append(self._value(self._claim(name), dtype, ("n", *shape)))
         return str(self._inputs[-1].name)
 
     def output(self, value: str, name: str, dtype: Any, *shape: int) -> None:

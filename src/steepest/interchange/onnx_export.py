@@ -29,7 +29,8 @@ def export_onnx(thing: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     thing : Network, Trainer, Model, or fitted estimator of Steepest
-        A network has one input ``x`` (n, p) and one output ``y`` (n, q), both float32; a trainer
+        A network has one input ``x`` (n, p) and one output ``y`` (n, q), both float32 (with more
+        axes, if its examples have them); a trainer
         stands for its network. `MLPClassifier` and `MLPRegressor` have the input ``x`` and the
         output ``prediction``, as ``predict`` returns it (float32 for numbers); a classifier that
         has them, also ``probabilities`` (n, classes). A model, or the one in a `TabularClassifier`
@@ -60,7 +61,7 @@ def export_onnx(thing: Any, path: str | os.PathLike[str]) -> None:
     about = f"{type(thing).__name__} of Steepest"
     if isinstance(thing, Network):
         y = _add_network(graph, thing)
-        graph.output(y, "y", np.float32, thing.outputs or 1)
+        graph.output(y, "y", np.float32, *thing.output_shape)
     elif isinstance(thing, Model):
         graph.model(thing)
         about += f": {thing.task.describe()}"
@@ -95,7 +96,8 @@ class Filled(Graph):
 
 
 def _add_network(graph: Graph, network: Network) -> str:
-    return add_network(graph, network, graph.input("x", np.float32, network.inputs or 1))
+    x = graph.input("x", np.float32, *(network.input_shape or (1,)))
+    return add_network(graph, network, x)
 
 
 def _add_mean(graph: Graph, network: Network, loss: Loss, z: str) -> str:
@@ -106,7 +108,7 @@ def _add_mean(graph: Graph, network: Network, loss: Loss, z: str) -> str:
             f"{loss!r} has no ONNX form; give its class an ``onnx`` beside its ``mean``: "
             "steepest/onnx_form.py says how"
         )
-    return link(loss, Here(graph, network, "", loss, z, network.outputs or 1))
+    return link(loss, Here(graph, network, "", loss, z, network.output_shape))
 
 
 def _add_model(graph: Graph, model: Model) -> None:

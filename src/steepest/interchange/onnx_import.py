@@ -69,12 +69,12 @@ def import_onnx(path: str | os.PathLike[str]) -> Network:
         raise file.error("it has no layers")
     try:
         network = Network(*(piece.layer for piece in pieces), dtype=file.dtype)
-        shapes = check_size(network.layer, width)
+        shapes = check_size(network.layer, (width,))
     except InputError as error:
         raise file.error(str(error)) from error
     theta = {
         f"{path}.{name}": array
-        for (path, _, _), piece in zip(walk(network.layer, width), _flat(pieces), strict=True)
+        for (path, _, _), piece in zip(walk(network.layer, (width,)), _flat(pieces), strict=True)
         for name, array in piece.theta.items()
     }
     for name, shape in shapes.items():

@@ -13,6 +13,7 @@ from ..errors import ModelError
 from ..layer import Layer
 from ..network import Network
 from ..onnx_form import form_of
+from ..shape import Shape
 from .graph import Graph
 
 __all__ = ["Here", "add_network"]
@@ -22,7 +23,7 @@ __all__ = ["Here", "add_network"]
 class Here:
     """A layer or a loss, and where it is: what its ``onnx`` asks (`steepest.onnx_form.OnnxGraph`).
 
-    x (n, p) is its input, by name.
+    x (n, …, p) is its input, by name; ``shape`` is that of one example.
     """
 
     graph: Graph
@@ -30,12 +31,17 @@ class Here:
     path: str
     layer: Any
     x: str
-    p: int
+    shape: Shape
+
+    @property
+    def p(self) -> int:
+        """The width of the input."""
+        return self.shape[-1]
 
     @property
     def theta(self) -> Mapping[str, Array]:
         """The layer's parameters, by their names in its file."""
-        names = self.layer.parameters(self.p)
+        names = self.layer.parameters_at(self.shape)
         return {name: self.network.parameters[f"{self.path}.{name}"] for name in names}
 
     def parameter(self, name: str) -> str:
@@ -54,10 +60,15 @@ class Here:
         """Add an operator; return the name of its result."""
         return self.graph.op(kind, *inputs, **attributes)
 
-    def child(self, name: str, layer: Layer, x: str, p: int) -> str:
-        """Add a layer that this one is made of."""
+    def child(self, name: str, layer: Layer, x: str, at: int | Shape) -> str:
+        """Add a layer that this one is made of; one that knows widths only, on all rows."""
         path = f"{self.path}.{name}" if self.path else name
-        here = Here(self.graph, self.network, path, layer, x, p)
+        shape = at if isinstance(at, tuple) else (at,)
+        if len(shape) > 1 and not layer.knows_shapes:
+            rows = self._reshaped(x, shape[-1:])
+            y = self.child(name, layer, rows, shape[-1])
+            return self._reshaped(y, layer.output_shape(shape))
+        here = Here(self.graph, self.network, path, layer, x, shape)
         form = form_of(type(layer), "forward", "lower")
         if form is None:
             raise ModelError(
@@ -66,15 +77,18 @@ class Here:
             )
         return form(layer, here)
 
+    def _reshaped(self, value: str, shape: Shape) -> str:
+        return self.op("Reshape", value, self.constant([-1, *shape], np.int64))
+
 
 def add_network(graph: Graph, network: Network, x: str) -> str:
-    """Add a network that reads x (n, inputs); return the name of its output.
+    """Add a network that reads x (n, …); return the name of its output.
 
     Raises
     ------
     ModelError
         If a layer has no ONNX form, or the network is not built.
     """
-    if network.inputs is None:
+    if network.input_shape is None:
         raise ModelError("the network has not met any data yet: train it, or build it, first")
-    return network.layer.onnx(Here(graph, network, "", network.layer, x, network.inputs))
+    return network.layer.onnx(Here(graph, network, "", network.layer, x, network.input_shape))

@@ -92,8 +92,8 @@ def from_state_dict(network: Network, state: Mapping[str, Any]) -> None:
 def _pairs(network: Network) -> Iterator[tuple[str, Array]]:
     """Yield PyTorch's name and the view of each parameter."""
     instance("state_dict", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
-    if network.inputs is None:
+    if network.input_shape is None:
         raise InputError("state_dict: the network is not built; give Network(…, inputs=…)")
-    for path, layer, parameters in leaves(network.layer, network.inputs):
+    for path, layer, parameters in leaves(network.layer, network.input_shape):
         for own in parameters:
             yield f"{path}.{layer.torch_names.get(own, own)}", network.parameters[f"{path}.{own}"]

@@ -17,6 +17,8 @@ __all__ = [
     "gather_items",
     "put",
     "put_items",
+    "repeat_items",
+    "row_averages",
     "sum_of",
 ]
 
@@ -87,6 +89,24 @@ def put_items(batch, i, out, rows):  # type: ignore[no-untyped-def]
     """out[i] = batch"""
     for r in rows:
         out[i[r]] = batch[r]
+
+
+def repeat_items(items, repeated, rows):  # type: ignore[no-untyped-def]
+    """repeated = each of items, as many times as there is room"""
+    times = repeated.shape[0] // items.shape[0]
+    for i in rows:
+        for k in range(times):
+            repeated[i * times + k] = items[i]
+
+
+def row_averages(items, averages, rows):  # type: ignore[no-untyped-def]
+    """averages = the averages of items, of as many at a time as there are for each"""
+    times = items.shape[0] // averages.shape[0]
+    for i in rows:
+        total = 0.0
+        for k in range(times):
+            total += items[i * times + k]
+        averages[i] = total / times
 
 
 def following_rows(step, batch, i):  # type: ignore[no-untyped-def]

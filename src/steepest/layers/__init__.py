@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .dropout import Dropout as Dropout
     from .elu import ELU as ELU
     from .embedding import Embedding as Embedding
+    from .flatten import Flatten as Flatten
     from .gelu import GELU as GELU
     from .identity import Identity as Identity
     from .layer_norm import LayerNorm as LayerNorm
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from .parallel import Parallel as Parallel
     from .parametric import Parametric as Parametric
     from .periodic import Periodic as Periodic
+    from .permute import Permute as Permute
     from .relu import ReLU as ReLU
+    from .reshape import Reshape as Reshape
     from .residual import Residual as Residual
     from .root_scale import RootScale as RootScale
     from .scale import Scale as Scale

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..emitter import Emitter
+from ..engine.operands import Buffer
 from ..errors import InputError
+from ..kernels.moves import sum_of
 from ..layer import Layer
+from ..shape import Shape
 
-__all__ = ["Combinator"]
+__all__ = ["Combinator", "add", "move", "same_rows"]
 
 
 class Combinator(Layer):
-    """A layer made of layers. It has no parameters of its own."""
+    """A layer made of layers, which hands them x as it is. It has no parameters of its own.
+
+    A subclass says ``output_shape`` and ``children_at``; what goes by widths follows from them.
+    """
 
     def __init__(self, *layers: Layer) -> None:
         name = type(self).__name__
@@ -31,5 +39,45 @@ class Combinator(Layer):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
 
+    def outputs(self, p: int) -> int:
+        return self.output_shape((p,))[-1]
+
+    def children(self, p: int) -> list[tuple[str, Layer, int]]:
+        return [(name, layer, shape[-1]) for name, layer, shape in self.children_at((p,))]
+
     def flops(self, p: int) -> int:
-        return sum(layer.flops(width) for _, layer, width in self.children(p))
+        return self.flops_at((p,))
+
+    def flops_at(self, shape: Shape) -> int:
+        return sum(layer.flops_at(inner) for _, layer, inner in self.children_at(shape))
+
+
+def add(low: Emitter, first: Buffer, second: Buffer, total: Buffer) -> None:
+    """Emit total = first + second, of one shape."""
+    names = {"first": first.as_rows(), "second": second.as_rows(), "total": total.as_rows()}
+    rows = low.share(names["total"].shape[0])
+    low.emit(sum_of, {**names, "rows": rows}, flops=total.size)
+
+
+def move(
+    low: Emitter,
+    kernel: Callable[..., None],
+    source: tuple[Buffer, int],
+    target: tuple[Buffer, int],
+    width: int,
+) -> None:
+    """Emit what moves ``width`` columns of all rows: from an array and its column, to others."""
+    start, begin = source[0].as_rows(), target[0].as_rows()
+    names = {"source": start, "start": source[1], "target": begin, "begin": target[1]}
+    low.emit(kernel, {**names, "width": width, "rows": low.share(begin.shape[0])})
+
+
+def same_rows(name: str, shapes: Iterable[Shape]) -> Shape:
+    """Return the axes before the last one, which the outputs of all branches must have."""
+    found = list(dict.fromkeys(shape[:-1] for shape in shapes))
+    if len(found) > 1:
+        raise InputError(
+            f"{name}: the outputs of its branches must differ in their last axis alone, but the "
+            f"axes before it are {' and '.join(map(str, found))}; put Reshape(…) into a branch"
+        )
+    return found[0]

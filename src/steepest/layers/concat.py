@@ -7,7 +7,8 @@ from ..engine.operands import Buffer
 from ..kernels.moves import add_columns, copy_columns
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
-from ._combinator import Combinator
+from ..shape import Shape, check_inputs
+from ._combinator import Combinator, move, same_rows
 from .dense import Dense
 from .identity import Identity
 from .sequential import Sequential
@@ -29,47 +30,45 @@ class Concat(Combinator):
 
     takes_sparse = True
 
-    def outputs(self, p: int) -> int:
-        return sum(layer.outputs(p) for layer in self.layers)
+    def output_shape(self, shape: Shape) -> Shape:
+        shapes = [layer.output_shape(shape) for layer in self.layers]
+        return (*same_rows("Concat", shapes), sum(each[-1] for each in shapes))
 
-    def children(self, p: int) -> list[tuple[str, Layer, int]]:
-        return [(str(k), layer, p) for k, layer in enumerate(self.layers)]
+    def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
+        return [(str(k), layer, shape) for k, layer in enumerate(self.layers)]
 
     def check_inputs(self, X: Array) -> None:
         for layer in self.layers:
-            layer.check_inputs(X)
+            check_inputs(layer, X)
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
-        n, p = x.shape
-        y = low.array("y", n, self.outputs(p))
+        n, *shape = x.shape
+        y = low.array("y", n, *self.output_shape(tuple(shape)))
         branches = []
         start = 0
-        for name, layer, _ in self.children(p):
+        for name, layer, _ in self.children_at(tuple(shape)):
             out, back = low.child(name, layer, x)
-            width = out.shape[1]
-            move = {"source": out, "start": 0, "target": y, "begin": start, "width": width}
-            low.emit(copy_columns, move)
-            branches.append((name, back, start, width))
-            start += width
+            move(low, copy_columns, (out, 0), (y, start), out.shape[-1])
+            branches.append((name, back, start, out.shape))
+            start += out.shape[-1]
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
-            dx = low.array("dx", n, p) if wants_dx else None
-            for k, (name, back, start, width) in enumerate(branches):
-                part = low.array(f"dy{name}_", n, width)
-                move = {"source": dy, "start": start, "target": part, "begin": 0, "width": width}
-                low.emit(copy_columns, move)
+            dx = low.array("dx", *x.shape) if wants_dx else None
+            for k, (name, back, start, out) in enumerate(branches):
+                part = low.array(f"dy{name}_", *out)
+                move(low, copy_columns, (dy, start), (part, 0), out[-1])
                 share = back(part, wants_dx)
                 if dx is not None:
                     assert share is not None
-                    move = {"source": share, "start": 0, "target": dx, "begin": 0, "width": p}
-                    low.emit(add_columns if k else copy_columns, move)
+                    move(low, add_columns if k else copy_columns, (share, 0), (dx, 0), shape[-1])
             return dx
 
         return y, backward
 
     def onnx(self, g: OnnxGraph) -> str:
-        parts = [g.child(name, layer, g.x, p) for name, layer, p in self.children(g.p)]
-        return g.op("Concat", *parts, axis=1)
+        children = self.children_at(g.shape)
+        parts = [g.child(name, layer, g.x, shape) for name, layer, shape in children]
+        return g.op("Concat", *parts, axis=len(self.output_shape(g.shape)))
 
 
 examples = (Concat(Identity(), Dense(4), Sequential(Dense(18), SiLU())),)

@@ -12,8 +12,9 @@ from ..errors import InputError
 from ..kernels.moves import copy_columns
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..shape import Shape, check_inputs
 from ..validate import positive_count
-from ._combinator import Combinator
+from ._combinator import Combinator, move, same_rows
 from .concat import Concat
 from .dense import Dense
 from .embedding import Embedding
@@ -59,62 +60,60 @@ class Parallel(Combinator):
         pairs = zip(self.widths, self.layers, strict=True)
         return f"Parallel({', '.join(f'({width}, {layer!r})' for width, layer in pairs)})"
 
-    def outputs(self, p: int) -> int:
-        if sum(self.widths) != p:
+    def output_shape(self, shape: Shape) -> Shape:
+        if sum(self.widths) != shape[-1]:
             raise InputError(
                 f"Parallel: the branches take {' + '.join(map(str, self.widths))} = "
-                f"{sum(self.widths)} columns, but the input has {p}"
+                f"{sum(self.widths)} columns, but the input has {shape[-1]}"
             )
-        return sum(layer.outputs(width) for _, layer, width in self.children(p))
+        shapes = [layer.output_shape(inner) for _, layer, inner in self.children_at(shape)]
+        return (*same_rows("Parallel", shapes), sum(each[-1] for each in shapes))
 
-    def children(self, p: int) -> list[tuple[str, Layer, int]]:
+    def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
         pairs = zip(self.layers, self.widths, strict=True)
-        return [(str(k), layer, width) for k, (layer, width) in enumerate(pairs)]
+        return [(str(k), layer, (*shape[:-1], width)) for k, (layer, width) in enumerate(pairs)]
 
     def check_inputs(self, X: Array) -> None:
         start = 0
         for layer, width in zip(self.layers, self.widths, strict=True):
-            layer.check_inputs(X[:, start : start + width])
+            check_inputs(layer, X[..., start : start + width])
             start += width
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
-        n, p = x.shape
-        y = low.array("y", n, self.outputs(p))
+        n, *shape = x.shape
+        y = low.array("y", n, *self.output_shape(tuple(shape)))
         branches = []
         start = begin = 0
-        for name, layer, width in self.children(p):
-            part = low.array(f"x{name}_", n, width)
-            move = {"source": x, "start": start, "target": part, "begin": 0, "width": width}
-            low.emit(copy_columns, move)
+        for name, layer, inner in self.children_at(tuple(shape)):
+            part = low.array(f"x{name}_", n, *inner)
+            move(low, copy_columns, (x, start), (part, 0), inner[-1])
             out, back = low.child(name, layer, part)
-            q = out.shape[1]
-            move = {"source": out, "start": 0, "target": y, "begin": begin, "width": q}
-            low.emit(copy_columns, move)
-            branches.append((name, back, start, width, begin, q))
-            start, begin = start + width, begin + q
+            q = out.shape[-1]
+            move(low, copy_columns, (out, 0), (y, begin), q)
+            branches.append((name, back, start, inner[-1], begin, out.shape))
+            start, begin = start + inner[-1], begin + q
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
-            dx = low.array("dx", n, p) if wants_dx else None
-            for name, back, start, width, begin, q in branches:
-                part = low.array(f"dy{name}_", n, q)
-                move = {"source": dy, "start": begin, "target": part, "begin": 0, "width": q}
-                low.emit(copy_columns, move)
+            dx = low.array("dx", *x.shape) if wants_dx else None
+            for name, back, start, width, begin, out in branches:
+                part = low.array(f"dy{name}_", *out)
+                move(low, copy_columns, (dy, begin), (part, 0), out[-1])
                 share = back(part, wants_dx)
                 if dx is not None:
                     assert share is not None
-                    whole = {"target": dx, "begin": start, "width": width}
-                    low.emit(copy_columns, {"source": share, "start": 0, **whole})
+                    move(low, copy_columns, (share, 0), (dx, start), width)
             return dx
 
         return y, backward
 
     def onnx(self, g: OnnxGraph) -> str:
         parts, start = [], 0
-        for name, layer, width in self.children(g.p):
-            bounds = [g.constant([k], np.int64) for k in (start, start + width, 1)]
-            parts.append(g.child(name, layer, g.op("Slice", g.x, *bounds), width))
-            start += width
-        return g.op("Concat", *parts, axis=1)
+        for name, layer, shape in self.children_at(g.shape):
+            ends = start, start + shape[-1], len(shape)
+            bounds = [g.constant([k], np.int64) for k in ends]
+            parts.append(g.child(name, layer, g.op("Slice", g.x, *bounds), shape))
+            start += shape[-1]
+        return g.op("Concat", *parts, axis=len(g.shape))
 
 
 examples = (

@@ -8,17 +8,19 @@ section 3.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..errors import InputError
-from ..kernels.moves import sum_of
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
-from ._combinator import Combinator
+from ..shape import Shape, check_inputs
+from ._combinator import Combinator, add
 from .dense import Dense
 from .selu import SELU
 from .sequential import Sequential
@@ -40,14 +42,16 @@ class Parametric(Combinator):
     def __init__(self, activation: Layer) -> None:
         super().__init__(activation)
 
-    def outputs(self, p: int) -> int:
-        q = self.layers[0].outputs(p)
-        if q != p:
+    def output_shape(self, shape: Shape) -> Shape:
+        found = self.layers[0].output_shape(shape)
+        if found != shape:
+            widths = len(shape) == len(found) == 1
+            told = f"{shape[0]} inputs into {found[0]}" if widths else f"{shape} into {found}"
             raise InputError(
-                f"Parametric: the activation must keep the width, but {self.layers[0]!r} turns "
-                f"{p} inputs into {q} outputs"
+                f"Parametric: the activation must keep the {'width' if widths else 'shape'}, but "
+                f"{self.layers[0]!r} turns {told} outputs"
             )
-        return p
+        return shape
 
     def parameters(self, p: int) -> dict[str, Parameter]:
         """Return w (p,)."""
@@ -57,39 +61,45 @@ class Parametric(Combinator):
         """w = 1"""
         theta["w"][...] = 1
 
-    def children(self, p: int) -> list[tuple[str, Layer, int]]:
-        return [("0", self.layers[0], p)]
+    def memory_at(self, n: int, shape: Shape) -> dict[str, tuple[int, ...]]:
+        """Return the shape of f(x), which the layer inside leaves."""
+        return {"f": (n * math.prod(shape[:-1]), shape[-1])}
+
+    def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
+        return [("0", self.layers[0], shape)]
 
     def check_inputs(self, X: Array) -> None:
-        self.layers[0].check_inputs(X)
+        check_inputs(self.layers[0], X)
 
-    def flops(self, p: int) -> int:
-        return super().flops(p) + 3 * p
+    def flops_at(self, shape: Shape) -> int:
+        return super().flops_at(shape) + 3 * math.prod(shape)
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
-        n, p = x.shape
+        p = x.shape[-1]
         f, back = low.child("0", self.layers[0], x)
-        y = low.array("y", n, p)
-        names = {"x": x, "f": f, "y": y, **low.theta(self, p)}
+        y = low.array("y", *x.shape)
+        names: dict[str, Any] = {"x": x.as_rows(), "f": f.as_rows(), "y": y.as_rows()}
+        names |= {"rows": low.share(y.size // p), **low.theta(self, p)}
         low.emit(self.forward, names, flops=3 * y.size)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
-            names["dy"] = dy
-            df, rest = low.array("df", n, p), low.array("rest", n, p)
-            low.emit(self.backward_x, {**names, "df": df, "rest": rest}, flops=3 * y.size)
+            names["dy"] = dy.as_rows()
+            df, rest = low.array("df", *x.shape), low.array("rest", *x.shape)
+            parts = {"df": df.as_rows(), "rest": rest.as_rows()}
+            low.emit(self.backward_x, {**names, **parts}, flops=3 * y.size)
             through = back(df, wants_dx)
             low.backward_theta(self, p, self.backward_theta, names, 3 * y.size)
             if not wants_dx:
                 return None
             assert through is not None
-            dx = low.array("dx", n, p)
-            low.emit(sum_of, {"first": rest, "second": through, "total": dx}, flops=dx.size)
+            dx = low.array("dx", *x.shape)
+            add(low, rest, through, dx)
             return dx
 
         return y, backward
 
     def onnx(self, g: OnnxGraph) -> str:
-        f = g.child("0", self.layers[0], g.x, g.p)
+        f = g.child("0", self.layers[0], g.x, g.shape)
         bent = g.op("Mul", g.parameter("w"), g.op("Sub", f, g.x))
         return g.op("Add", g.x, bent)
 

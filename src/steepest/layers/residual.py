@@ -5,10 +5,10 @@ from __future__ import annotations
 from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..errors import InputError
-from ..kernels.moves import sum_of
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
-from ._combinator import Combinator
+from ..shape import Shape, check_inputs
+from ._combinator import Combinator, add
 from .dense import Dense
 from .sequential import Sequential
 from .tanh import Tanh
@@ -27,25 +27,28 @@ class Residual(Combinator):
         g_1, …, g_h; together they must keep the width.
     """
 
-    def outputs(self, p: int) -> int:
-        q = Sequential(*self.layers).outputs(p)
-        if q != p:
+    def output_shape(self, shape: Shape) -> Shape:
+        found = Sequential(*self.layers).output_shape(shape)
+        if found != shape:
+            same_axes = len(shape) == len(found) == 1
+            told = f"{shape[0]} inputs into {found[0]}" if same_axes else f"{shape} into {found}"
+            end = f"Dense({shape[0]})" if len(shape) == 1 else f"Reshape({shape})"
             raise InputError(
-                f"Residual: the layers inside must keep the width, but turn {p} inputs into {q} "
-                f"outputs; end them with Dense({p})"
+                f"Residual: the layers inside must keep the {'width' if same_axes else 'shape'}, "
+                f"but turn {told} outputs; end them with {end}"
             )
-        return p
+        return shape
 
-    def children(self, p: int) -> list[tuple[str, Layer, int]]:
-        return Sequential(*self.layers).children(p)
+    def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
+        return Sequential(*self.layers).children_at(shape)
 
     def check_inputs(self, X: Array) -> None:
-        self.layers[0].check_inputs(X)
+        check_inputs(self.layers[0], X)
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         g, back = Sequential(*self.layers).lower(low, x)
         y = low.array("y", *x.shape)
-        low.emit(sum_of, {"first": x, "second": g, "total": y}, flops=y.size)
+        add(low, x, g, y)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             dg = back(dy, wants_dx)
@@ -53,7 +56,7 @@ class Residual(Combinator):
                 return None
             assert dg is not None
             dx = low.array("dx", *x.shape)
-            low.emit(sum_of, {"first": dy, "second": dg, "total": dx}, flops=dx.size)
+            add(low, dy, dg, dx)
             return dx
 
         return y, backward

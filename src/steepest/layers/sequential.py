@@ -6,6 +6,7 @@ from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..shape import Shape, check_inputs
 from ._combinator import Combinator
 from .dense import Dense
 from .dropout import Dropout
@@ -27,28 +28,28 @@ class Sequential(Combinator):
 
     takes_sparse = True
 
-    def outputs(self, p: int) -> int:
+    def output_shape(self, shape: Shape) -> Shape:
         for layer in self.layers:
-            p = layer.outputs(p)
-        return p
+            shape = layer.output_shape(shape)
+        return shape
 
-    def children(self, p: int) -> list[tuple[str, Layer, int]]:
+    def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
         found = []
         for k, layer in enumerate(self.layers):
-            found.append((str(k), layer, p))
-            p = layer.outputs(p)
+            found.append((str(k), layer, shape))
+            shape = layer.output_shape(shape)
         return found
 
     def check_inputs(self, X: Array) -> None:
-        self.layers[0].check_inputs(X)
+        check_inputs(self.layers[0], X)
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         steps: list[tuple[Backward, bool]] = []
         learned = False  # whether an earlier layer has parameters, and so needs dx
-        for name, layer, p in self.children(x.shape[1]):
+        for name, layer, shape in self.children_at(x.shape[1:]):
             x, back = low.child(name, layer, x)
             steps.append((back, learned))
-            learned = learned or has_parameters(layer, p)
+            learned = learned or has_parameters(layer, shape)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             dx: Buffer | None = dy
@@ -62,15 +63,15 @@ class Sequential(Combinator):
 
     def onnx(self, g: OnnxGraph) -> str:
         x = g.x
-        for name, layer, p in self.children(g.p):
-            x = g.child(name, layer, x, p)
+        for name, layer, shape in self.children_at(g.shape):
+            x = g.child(name, layer, x, shape)
         return x
 
 
-def has_parameters(layer: Layer, p: int) -> bool:
+def has_parameters(layer: Layer, shape: Shape) -> bool:
     """Whether ``layer``, or any layer in it, has parameters."""
-    inside = any(has_parameters(child, width) for _, child, width in layer.children(p))
-    return bool(layer.parameters(p)) or inside
+    inside = any(has_parameters(child, inner) for _, child, inner in layer.children_at(shape))
+    return bool(layer.parameters_at(shape)) or inside
 
 
 examples = (Sequential(Dense(17), Tanh(), Dropout(0.3), Dense(4)),)

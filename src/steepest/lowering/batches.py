@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,19 +10,23 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..engine.operands import Buffer, Handle, SparseBatch
-from ..kernels.moves import ask_for_rows, gather, gather_items
+from ..kernels.moves import ask_for_rows, gather, gather_items, repeat_items
+from ..shape import Shape
 from .lowering import Lowering
 
-__all__ = ["Batch", "Batches", "InputRows", "TargetRows"]
+__all__ = ["Batch", "Batches", "InputRows", "TargetRows", "weights_of_rows"]
 
 
 class Batch(NamedTuple):
-    """The examples of one step, as operands."""
+    """The examples of one step, as operands.
+
+    Targets and weights are those of single rows of the network's outputs.
+    """
 
     i: Buffer
-    """Which ones: numbers of rows of X, and behind them those of rows to come."""
+    """Which ones: their numbers in X, and behind them those of examples to come."""
     x: Any
-    """A buffer, or a `SparseBatch`."""
+    """A buffer (n, …), or a `SparseBatch`."""
     y: Buffer
     w: Buffer
     like: Array
@@ -36,14 +41,16 @@ class Batches:
     sparse : bool
         Whether X is in CSR form.
     y : ndarray
-        Prepared targets of the kind that will come (`Loss.targets`).
+        Prepared targets of the kind that will come (`steepest.loss.prepared_targets`).
     weighted : bool
         Whether examples have weights.
+    output_shape : tuple of int
+        Of the network.
     """
 
-    def __init__(self, sparse: bool, y: Array, weighted: bool) -> None:
-        self.sparse, self._like = sparse, y[:0]
-        self._inputs, self._targets = InputRows(sparse), TargetRows(y, weighted)
+    def __init__(self, sparse: bool, y: Array, weighted: bool, output_shape: Shape) -> None:
+        self.sparse, self._several = sparse, output_shape[:-1]
+        self._inputs, self._targets = InputRows(sparse), TargetRows(y, weighted, self._several)
 
     def set(self, X: Any, y: Array, w: Array | None) -> None:
         """Put prepared data in."""
@@ -58,15 +65,16 @@ class Batches:
         total : Buffer, optional
             Receives Σ w; each w is then divided by their mean.
         """
-        x = self._inputs.lower(low, low.parameters.inputs, i)
+        x = self._inputs.lower(low, low.parameters.input_shape, i)
         named = self._targets.lower(low, i)
         if total is not None:
             low.emit(share_out, {"w": named["w"], "total": total})
-        return Batch(i, x, named["y"], named["w"], self._like)
+        w = weights_of_rows(low, named["w"], self._several)
+        return Batch(i, x, named["y"], w, self._targets.like)
 
 
 class InputRows:
-    """The data of a run, (n, p) real or in CSR form, as instructions see them."""
+    """The data of a run, (n, …) real or (n, p) in CSR form, as instructions see them."""
 
     def __init__(self, sparse: bool) -> None:
         self.sparse = sparse
@@ -86,58 +94,85 @@ class InputRows:
             starts.set(np.ascontiguousarray(X.indptr, np.int64))
             self._nonzeros = -(-X.nnz // max(1, X.shape[0]))
         else:
-            self._handles[0].set(X)
+            self._handles[0].set(X.reshape(X.shape[0], -1))
 
-    def lower(self, low: Lowering, p: int, chosen: Buffer) -> Any:
-        """Emit what fetches the rows ``chosen``; return the input of the first layer.
+    def lower(self, low: Lowering, shape: Shape, chosen: Buffer) -> Any:
+        """Emit what fetches the examples ``chosen``; return the input of the first layer.
 
-        Numbers behind those of the batch, if there are any, are of rows that will be wanted soon.
+        Numbers behind those of the batch, if there are any, are of examples that will be wanted
+        soon. ``shape`` is that of one.
         """
+        n = low.examples
         if self.sparse:
             values, columns, starts = self._handles
-            if chosen.size > low.n:
+            if chosen.size > n:
                 names = {"values": values, "columns": columns, "starts": starts, "i": chosen}
-                low.emit(ask_for_rows, {**names, "n": low.n}, nbytes=0)
-            rows = chosen.head(low.n)
-            return SparseBatch(values, columns, starts, rows, (low.n, p), self._nonzeros)
-        x = low.arena.array("x", low.n, p)
-        nbytes = 2 * x.size * low.arena.dtype.itemsize
-        low.emit(gather, {"source": self._handles[0], "i": chosen, "batch": x}, nbytes=nbytes)
-        return x
+                low.emit(ask_for_rows, {**names, "n": n}, nbytes=0)
+            (p,), rows = shape, chosen.head(n)
+            return SparseBatch(values, columns, starts, rows, (n, p), self._nonzeros)
+        batch = low.arena.array("x", n, math.prod(shape))
+        nbytes = 2 * batch.size * low.arena.dtype.itemsize
+        low.emit(gather, {"source": self._handles[0], "i": chosen, "batch": batch}, nbytes=nbytes)
+        return batch.reshaped(n, *shape)
 
 
 class TargetRows:
-    """The targets of a run, and the weights of its examples, as instructions see them."""
+    """The targets of a run, and the weights of its examples, as instructions see them.
 
-    def __init__(self, like: NDArray[Any], weighted: bool) -> None:
-        self._classes = like.ndim == 1
-        self._width = 0 if self._classes else like.shape[1]
-        self._y = Handle("Y", "i", 1) if self._classes else Handle("Y", "f", 2)
+    Parameters
+    ----------
+    like : ndarray
+        Targets of the kind that will come.
+    weighted : bool
+    several : tuple of int
+        The axes of the rows of outputs that an example has; empty where it has one.
+
+    Attributes
+    ----------
+    like : ndarray
+        Targets of single rows, none of them.
+    """
+
+    def __init__(self, like: NDArray[Any], weighted: bool, several: Shape = ()) -> None:
+        self._example = like.shape[1:]
+        own = like.shape[1 + len(several) :]
+        self.like = np.empty((0, *own), like.dtype)
+        self._y = Handle("Y", "f" if own else "i", 2 if self._example else 1)
         self._w = Handle("W", "f", 1) if weighted else None
 
     def set(self, y: NDArray[Any], w: NDArray[Any] | None) -> None:
         """Put data in: prepared targets, and weights if there are any."""
-        self._y.set(y)
+        self._y.set(y.reshape(len(y), -1) if self._example else y)
         if self._w is not None:
             assert w is not None
             self._w.set(w)
 
     def lower(self, low: Lowering, chosen: Buffer) -> dict[str, Buffer]:
-        """Emit what fetches the rows ``chosen``; return the operands ``y`` and ``w`` of a loss."""
-        n = low.n
+        """Emit what fetches the examples ``chosen``; return their w, and y of their rows."""
+        n, own = low.examples, self.like.shape[1:]
         w = low.arena.array("w", n)
         if self._w is None:
             low.arena.fill(w, 1.0)
         else:
             low.emit(gather_items, {"source": self._w, "i": chosen, "batch": w}, nbytes=2 * n * 8)
-        if self._classes:
+        if not self._example:
             y = low.arena.array("y", n, kind="i")
             low.emit(gather_items, {"source": self._y, "i": chosen, "batch": y}, nbytes=2 * n * 8)
         else:
-            y = low.arena.array("y", n, self._width)
-            nbytes = 2 * y.size * low.arena.dtype.itemsize
+            y = low.arena.array("y", n, math.prod(self._example), kind="f" if own else "i")
+            nbytes = 2 * y.size * (low.arena.dtype.itemsize if own else 8)
             low.emit(gather, {"source": self._y, "i": chosen, "batch": y}, nbytes=nbytes)
+            y = y.reshaped(y.size // math.prod(own), *own)
         return {"y": y, "w": w}
+
+
+def weights_of_rows(low: Lowering, w: Buffer, several: Shape) -> Buffer:
+    """Emit what gives each row of outputs the weight of its example; return these weights."""
+    if not several:
+        return w
+    repeated = low.arena.array("w of rows", w.size * math.prod(several))
+    low.emit(repeat_items, {"items": w, "repeated": repeated})
+    return repeated
 
 
 def share_out(w, total):  # type: ignore[no-untyped-def]

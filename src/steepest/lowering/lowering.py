@@ -36,6 +36,7 @@ from ..kernels.random import key_of
 from ..layer import Layer
 from ..parameters import Parameters
 from ..schedules import Schedule
+from ..shape import Shape
 from ..system.cores import spins_for
 from .observer import Observer
 from .scheduled import ScheduledValues
@@ -109,15 +110,21 @@ class Lowering:
         self._followed: dict[tuple[Schedule, float], Buffer] = {}
         self._path: tuple[str, ...] = ()
         self._layer = ""
+        self._rows = program.batch
         self._last: object = _BARRIER  # every step ends in one
         self._keys = 0
         self._waiting: list[Instruction] = []
         self.seam: Seam | None = None
 
     @property
-    def n(self) -> int:
-        """Rows of the batch."""
+    def examples(self) -> int:
+        """How many examples the batch has."""
         return self.program.batch
+
+    @property
+    def rows(self) -> int:
+        """The rows of the current layer's input as the layer sees it; outside, the examples."""
+        return self._rows
 
     @property
     def threads(self) -> int:
@@ -140,31 +147,46 @@ class Lowering:
             raise InputError(
                 f"{label}: can't take CSR input; begin the network with Dense, or give a dense X"
             )
-        with _Scope(self, path, label):
-            lowered = layer.lower(self, x)
+        by_rows = not layer.knows_shapes and isinstance(x, Buffer)
+        seen = x.as_rows() if by_rows else x
+        with _Scope(self, path, label, seen.shape[0]):
+            lowered = layer.lower(self, seen)
             if not isinstance(lowered, tuple) or len(lowered) != 2:
                 raise self._error(f"lower must return (y, backward), got {lowered!r}")
             y, backward = lowered
+            if by_rows:
+                y = x if y is seen else self._in_examples(y, x)
 
         def scoped(dy: Buffer, wants_dx: bool) -> Buffer | None:
-            with _Scope(self, path, label):
+            with _Scope(self, path, label, seen.shape[0]):
                 for observer in self.observers:
                     observer.layer(self, layer, x, y, dy)
-                return backward(dy, wants_dx)
+                dx = backward(dy.as_rows() if by_rows else dy, wants_dx)
+                return dx.reshaped(*x.shape) if dx is not None else None
 
         return y, scoped
+
+    def _in_examples(self, y: Buffer, x: Buffer) -> Buffer:
+        """Return what a layer has made of the matrix of the rows of x, with the axes of x."""
+        shape = *x.shape[:-1], y.shape[-1]
+        if y.size != math.prod(shape):
+            raise self._error(f"its y is of shape {y.shape}, which has not the rows of its x")
+        return y.reshaped(*shape)
 
     @property
     def learning(self) -> set[str]:
         """The paths of the layers that have parameters."""
         return {name.rpartition(".")[0] for name in self.parameters.buffers}
 
-    def theta(self, layer: Layer, p: int) -> dict[str, Buffer]:
-        """Return the parameters of the current layer, by the names its kernels use."""
-        return self._named(layer, p, "", self.parameters.buffers)
+    def theta(self, layer: Layer, at: int | Shape) -> dict[str, Buffer]:
+        """Return the parameters of the current layer, by the names its kernels use.
+
+        ``at`` is the width of its input, or the shape.
+        """
+        return self._named(layer, at, "", self.parameters.buffers)
 
     def targets(
-        self, layer: Layer, p: int, buffers: Mapping[str, Any] | None = None
+        self, layer: Layer, at: int | Shape, buffers: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Return where ∇_θ ℓ of the current layer goes, by the names its kernels use.
 
@@ -174,12 +196,12 @@ class Lowering:
         if buffers is None:
             assert self._target is not None
             buffers = self._target.theta
-        return self._named(layer, p, "d", buffers)
+        return self._named(layer, at, "d", buffers)
 
     def backward_theta(
         self,
         layer: Layer,
-        p: int,
+        at: int | Shape,
         kernel: Callable[..., None],
         names: Mapping[str, Any],
         flops: int = 0,
@@ -191,7 +213,9 @@ class Lowering:
         Parameters
         ----------
         layer : Layer
-            The current layer; ``p`` inputs.
+            The current layer.
+        at : int or tuple of int
+            The width of its input, or the shape.
         kernel : callable
             target += alpha · ∇_θ ℓ.
         names : mapping
@@ -201,20 +225,22 @@ class Lowering:
             through all layers without meeting, and then meet once for all that needs every row.
         """
         if self._target is not None:
-            named = {**names, **self.targets(layer, p)}
+            named = {**names, **self.targets(layer, at)}
             if waits and self.threads > 1:
                 self._waiting.append(self._instruction(kernel, named, flops, None))
             else:
                 self.emit(kernel, named, flops=flops)
         for observer in self.observers:
-            observer.theta(self, layer, p, kernel, names, flops)
+            observer.theta(self, layer, _shape(at), kernel, names, flops)
 
-    def _named(self, layer: Layer, p: int, d: str, buffers: Mapping[str, Any]) -> dict[str, Any]:
+    def _named(
+        self, layer: Layer, at: int | Shape, d: str, buffers: Mapping[str, Any]
+    ) -> dict[str, Any]:
         return {
             f"{d}{name}{'t' if parameter.by_columns else ''}": buffers[
                 ".".join((*self._path, name))
             ]
-            for name, parameter in layer.parameters(p).items()
+            for name, parameter in layer.parameters_at(_shape(at)).items()
         }
 
     @property
@@ -325,13 +351,14 @@ class Lowering:
         if name in _SHARES and not isinstance(value, Share | DynamicShare | Whole):
             value = None  # a layer's own field of that name, like Dense's units, is no share
         if isinstance(value, np.ndarray):
-            return Buffer.of(name, np.ascontiguousarray(value, self.arena.dtype))
+            dtype = value.dtype if value.dtype == np.int32 else self.arena.dtype  # places stay so
+            return Buffer.of(name, np.ascontiguousarray(value, dtype))
         if isinstance(value, Buffer | Handle | Constant | Share | Special | DynamicShare | Whole):
             return value
         if value is not None:
             return Constant(value)
         if name == "rows":
-            return self.share(self.n)
+            return self.share(self.rows)
         if name == "units" and "y" in names:
             return self.share(names["y"].shape[1], 16)
         if name == "inputs" and "x" in names:
@@ -344,7 +371,7 @@ class Lowering:
             return self.key()
         if name == "blas":
             # One product for all batches of a prediction: a row's does not depend on its place.
-            return Constant(gemm_address(self._matmul_dtype, self.n if self.training else 1))
+            return Constant(gemm_address(self._matmul_dtype, self.rows if self.training else 1))
         if name == "alpha" and self._target is not None:
             return self._target.alpha
         known = ", ".join(sorted({*names, *_PROVIDED}))
@@ -399,17 +426,21 @@ _PROVIDED = ("alpha", "blas", "inputs", "key", "rows", "step", "thread", "thread
 
 
 class _Scope:
-    """Sets the current layer of a lowering, and puts the former one back."""
+    """Sets the current layer of a lowering and its rows, and puts the former ones back."""
 
-    def __init__(self, low: Lowering, path: tuple[str, ...], label: str) -> None:
-        self._low, self._new = low, (path, label)
+    def __init__(self, low: Lowering, path: tuple[str, ...], label: str, rows: int) -> None:
+        self._low, self._new = low, (path, label, rows)
 
     def __enter__(self) -> None:
-        self._old = (self._low._path, self._low._layer)
-        self._low._path, self._low._layer = self._new
+        self._old = (self._low._path, self._low._layer, self._low._rows)
+        self._low._path, self._low._layer, self._low._rows = self._new
 
     def __exit__(self, *exception: Any) -> None:
-        self._low._path, self._low._layer = self._old
+        self._low._path, self._low._layer, self._low._rows = self._old
+
+
+def _shape(at: int | Shape) -> Shape:
+    return at if isinstance(at, tuple) else (at,)
 
 
 def _big(operand: Any) -> bool:

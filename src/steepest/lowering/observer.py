@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from ..emitter import Emitter
 from ..engine.arena import Arena
-from ..engine.operands import Buffer, Share
+from ..engine.operands import Buffer
 from ..layer import Layer
+from ..shape import Shape
 
 __all__ = ["Observed", "Observer"]
 
@@ -19,10 +20,6 @@ class Observed(Emitter, Protocol):
     arena: Arena
 
     @property
-    def n(self) -> int:
-        """Rows of the batch."""
-
-    @property
     def prefix(self) -> str:
         """The name of the current layer among the parameters, like ``2.0``."""
 
@@ -30,11 +27,8 @@ class Observed(Emitter, Protocol):
     def learning(self) -> set[str]:
         """The paths of the layers that have parameters."""
 
-    def share(self, extent: int, grain: int = 1) -> Share:
-        """Return each thread's part of ``range(extent)``."""
-
     def targets(
-        self, layer: Layer, p: int, buffers: Mapping[str, Any] | None = None
+        self, layer: Layer, at: int | Shape, buffers: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Return those of the current layer among ``buffers``, by the names its kernels use."""
 
@@ -43,17 +37,17 @@ class Observer:
     """Sees a backward pass while it is lowered. The base class looks and does nothing."""
 
     def begin(self, chosen: Buffer) -> None:
-        """Say which rows of the data the batch will hold."""
+        """Say which examples of the data the batch will hold."""
         self.chosen = chosen
 
     def layer(self, low: Observed, layer: Layer, x: Any, y: Buffer, dy: Buffer) -> None:
-        """See a layer between its forward and its backward instructions."""
+        """See a layer between its forward and its backward instructions; x, y, dy (examples, …)."""
 
     def theta(
         self,
         low: Observed,
         layer: Layer,
-        p: int,
+        shape: Shape,
         kernel: Callable[..., None],
         names: Mapping[str, Any],
         flops: int,

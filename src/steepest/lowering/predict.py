@@ -24,7 +24,7 @@ from ..loss import Loss
 from ..parameters import Parameters
 from ..system.cores import threads_for, worth_threads
 from ..validate import positive_count
-from .batches import InputRows
+from .batches import InputRows, weights_of_rows
 from .lowering import Lowering
 
 __all__ = ["Predictor"]
@@ -72,7 +72,7 @@ class Predictor:
     def _run(self, X: Any, targets: dict[str, Array]) -> tuple[Array, Array, Array]:
         """Return the outputs, the average loss of every block, and its number of rows."""
         n = X.shape[0]
-        out = np.empty((n, self._network.outputs), self._network.dtype)
+        out = np.empty((n, *self._network.output_shape), self._network.dtype)
         if n == 0:
             return out, np.zeros(0), np.zeros(0)
         threads, batch = self._division(n)
@@ -95,7 +95,7 @@ class Predictor:
 
         That doesn't depend on the threads there are: nor does the average of the blocks' losses.
         """
-        flops = n * self._network.layer.flops(self._network.inputs)
+        flops = n * self._network.layer.flops_at(self._network.input_shape)
         blocks = max(-(-n // self._batch), min(worth_threads(flops), 2 * (n // _TWO_BLOCKS)))
         batch = -(-n // blocks)
         return min(threads_for(n, flops, self._threads), -(-n // batch)), batch
@@ -122,8 +122,8 @@ class Predictor:
     def program(self, batch: int) -> Program:
         """Return the program for ``batch`` rows; print it to read it."""
         network, step = self._network, Buffer.number("t")
-        X = np.zeros((batch, network.inputs), network.dtype)
-        z = np.zeros((batch, network.outputs), network.dtype)
+        X = np.zeros((batch, *network.input_shape), network.dtype)
+        z = np.zeros((batch, *network.output_shape), network.dtype)
         return self._program(step, batch, batch, {"z": z, "X": X})[0]
 
     def _program(
@@ -136,30 +136,43 @@ class Predictor:
         low = Lowering(program, arena, network, self._control, step, training=False)
         shown: dict[str, tuple[Buffer, int]] = {}
         if "X" in arrays:
-            x = arena.array("x", n, network.inputs)
+            x = arena.array("x", n, *network.input_shape)
             shown["X"] = x, batch
         else:
             chosen = arena.array("i", n, kind="i")
             low.emit(following_rows, {"batch": batch, "i": chosen})
-            x = self._source.lower(low, network.inputs, chosen)
+            x = self._source.lower(low, network.input_shape, chosen)
         z, _ = network.layer.lower(low, x)
         if isinstance(x, Buffer) and z.block is x.block:  # what is only passed on
-            z = arena.array("z", *x.shape)
-            names = {"source": x, "start": 0, "target": z, "begin": 0, "width": x.shape[1]}
-            low.emit(copy_columns, names)
+            passed, z = z.as_examples(), arena.array("z", *z.shape)
+            names = {"source": passed, "start": 0, "target": z.as_examples(), "begin": 0}
+            low.emit(copy_columns, {**names, "width": passed.shape[1]})
         shown["z"] = z, batch
         if "y" in arrays:
-            assert self._loss is not None
-            y = arena.array(
-                "y", n, *arrays["y"].shape[1:], kind="f" if arrays["y"].ndim > 1 else "i"
-            )
-            w, loss, total = arena.array("w", n), arena.array("loss", n), arena.array("mean", 1)
-            shown |= {"y": (y, batch), "w": (w, batch), "losses": (total, 1)}
-            value, _ = self._loss.kernels(arrays["y"])
-            names = {"z": z, "y": y, "w": w, "loss": loss, **self._loss.settings()}
-            low.emit(value, names, flops=z.size)
-            low.emit(average, {"loss": loss, "mean": total})
+            shown |= self._evaluated(low, z, arrays["y"], batch)
         arena.allocate()
         views = RowViews(program, step, shown)
         program.assemble()
         return program, views
+
+    def _evaluated(
+        self, low: Lowering, z: Buffer, like: Array, batch: int
+    ) -> dict[str, tuple[Buffer, int]]:
+        """Emit the average loss of a block; return what the arrays of a run are shown as."""
+        assert self._loss is not None
+        n, rows, several = low.examples, z.as_rows(), z.shape[1:-1]
+        own = like.shape[1 + len(several) :]
+        array = low.arena.array
+        y = array("y", n, *like.shape[1:], kind="f" if own else "i")
+        w, loss, total = array("w", n), array("loss", rows.shape[0]), array("mean", 1)
+        value, _ = self._loss.kernels(np.empty((0, *own), like.dtype))
+        names: dict[str, Any] = {
+            "z": rows,
+            "y": y.reshaped(rows.shape[0], *own),
+            "w": weights_of_rows(low, w, several),
+            "loss": loss,
+            "rows": low.share(rows.shape[0]),
+        }
+        low.emit(value, {**names, **self._loss.settings()}, flops=z.size)
+        low.emit(average, {"loss": loss, "mean": total})
+        return {"y": (y, batch), "w": (w, batch), "losses": (total, 1)}

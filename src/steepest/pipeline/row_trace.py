@@ -104,7 +104,7 @@ def row_paths(model: Model, table: pa.Table) -> list[RowPath]:
     any_targets = np.zeros(len(X), np.int64)  # the way forwards does not depend on them
     outputs = Gradients(network, model.loss).mean(X, any_targets).y
     said = model.predict(table, proba=model.has_probabilities).to_pylist()
-    layers = list(walk(network.layer, network.inputs or 1))
+    layers = list(walk(network.layer, network.built.input_shape))
     path, first = next(
         (path, layer) for path, layer, _ in layers if not isinstance(layer, Sequential | Concat)
     )

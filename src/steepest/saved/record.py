@@ -20,7 +20,9 @@ from ..arrays import Array
 from ..errors import InputError, ModelError, PluginError, SteepestError
 from ..loss import Loss
 from ..network import Network
+from ..parameters import as_shape
 from ..records import MOST_BYTES, fits, parse
+from ..shape import Shape
 from ..system.memory import physical_memory
 from ..tables.encoder import Encoder
 from ..tables.task import Task
@@ -111,7 +113,7 @@ def _pack_network(network: Network) -> tuple[dict[str, Any], bytes]:
 
     if network.inputs is None:
         raise ModelError("the network has not met any data yet: train it, or build it, first")
-    check_size(network.layer, network.inputs)
+    check_size(network.layer, network.built.input_shape)
     described = {
         "layers": to_config(network.layer)["layers"],
         "inputs": network.inputs,
@@ -164,10 +166,11 @@ def unpack(place: Path) -> Parts:
         if not fits(record["versions"], Mapping[str, str]):
             raise ModelError("versions must be texts")
         about = {**_check_about(record["about"]), "versions": record["versions"]}
-        width, outputs = network.layer.outputs(inputs), task.width(loss)
-        if (inputs, width) != (encoder.width, outputs):
+        found, outputs = network.layer.output_shape(inputs), task.width(loss)
+        if (inputs, found) != ((encoder.width,), (outputs,)):
+            columns, width = (", ".join(map(str, shape)) for shape in (inputs, found))
             raise ModelError(
-                f"the network takes {inputs} columns and returns {width}, the encoder makes "
+                f"the network takes {columns} columns and returns {width}, the encoder makes "
                 f"{encoder.width} and the task and the loss want {outputs}"
             )
         shapes = check_size(network.layer, inputs)
@@ -208,15 +211,16 @@ def unpack_network(place: Path) -> Network:
     return network
 
 
-def _unpack_network(described: Any) -> tuple[Network, int]:
-    """Return the network that a record describes, not built, and the width of its input."""
+def _unpack_network(described: Any) -> tuple[Network, Shape]:
+    """Return the network that a record describes, not built, and the shape of its input."""
     layers = [from_config(layer, "layer") for layer in described["layers"]]
     inputs, seed = described["inputs"], described["seed"]
-    if not (fits(inputs, int) and fits(seed, int) and seed >= 0):
+    if not (fits(inputs, int | list[int]) and fits(seed, int) and seed >= 0):
         raise ModelError(f"network: inputs {inputs!r} and seed {seed!r} must be whole numbers")
     if described["dtype"] not in ("float32", "float64"):
         raise ModelError(f"network: dtype must be float32 or float64, not {described['dtype']!r}")
-    return Network(*layers, dtype=described["dtype"], seed=seed), inputs
+    network = Network(*layers, dtype=described["dtype"], seed=seed)
+    return network, as_shape("network", inputs)
 
 
 _DAMAGE = (SteepestError, KeyError, TypeError, ValueError, AttributeError)
@@ -228,7 +232,7 @@ def _damaged(file: Path, error: Exception) -> ModelError:
 
 
 def _read_theta(
-    network: Network, inputs: int, place: Path, files: Any, shapes: Mapping[str, tuple[int, ...]]
+    network: Network, inputs: Shape, place: Path, files: Any, shapes: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Build a network, and give it the parameters of the folder."""
     theta = _read_arrays(place, THETA, files, shapes, np.dtype(network.dtype))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 from ..errors import ModelError
 from ..layer import Layer
 from ..parameters import leaves, walk
+from ..shape import Shape
 
 __all__ = ["MOST_ACTIVATIONS", "MOST_LAYERS", "check_size"]
 
 MOST_LAYERS = 10_000
 MOST_ACTIVATIONS = 1 << 20
-"""The most outputs of all layers together, for one row; a prediction takes 256 rows at once."""
+"""The most outputs of all layers together, for one example; a prediction takes 256 at once."""
 
 
-def check_size(layer: Layer, inputs: int) -> dict[str, tuple[int, ...]]:
+def check_size(layer: Layer, shape: Shape) -> dict[str, tuple[int, ...]]:
     """Return the shapes of a network's parameters by name, without making any.
 
     Raises
@@ -23,9 +26,9 @@ def check_size(layer: Layer, inputs: int) -> dict[str, tuple[int, ...]]:
     InputError
         If the layers don't fit together.
     """
-    activations = inputs
-    for count, (path, inner, width) in enumerate(walk(layer, inputs)):
-        activations += inner.outputs(width)
+    activations = math.prod(shape)
+    for count, (path, inner, inner_shape) in enumerate(walk(layer, shape)):
+        activations += math.prod(inner.output_shape(inner_shape))
         if count >= MOST_LAYERS or activations > MOST_ACTIVATIONS:
             raise ModelError(
                 f"the network is too large at layer {path}: a model has at most {MOST_LAYERS:,} "
@@ -33,6 +36,6 @@ def check_size(layer: Layer, inputs: int) -> dict[str, tuple[int, ...]]:
             )
     return {
         f"{path}.{name}": parameter.shape
-        for path, _, parameters in leaves(layer, inputs)
+        for path, _, parameters in leaves(layer, shape)
         for name, parameter in parameters.items()
     }

@@ -39,7 +39,7 @@ def init_from_data(network: Network, X: Any, *, seed: int = 0) -> None:
     network : Network
         Its outermost layers are gone through in order; those that are not ``Dense`` stay as they
         are, and so do dense layers inside combinators.
-    X : array-like, (n, p)
+    X : array-like, (n, p); or (n, …)
         Some hundreds or thousands of training rows.
     seed : int
         Of what is drawn.
@@ -52,13 +52,13 @@ def init_from_data(network: Network, X: Any, *, seed: int = 0) -> None:
     instance("init_from_data", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
     rng = np.random.default_rng(checked_seed("init_from_data", seed))
     h = as_inputs(X, network.dtype, "init_from_data")
-    network.build(h.shape[1])
+    network.build(h.shape[1:])
     network.layer.check_inputs(h)
     for k, layer in enumerate(network.layer.layers):
-        part = Network(layer, inputs=h.shape[1], dtype=network.dtype)
+        part = Network(layer, inputs=h.shape[1:], dtype=network.dtype)
         own = {name: network.parameters[f"{k}{name[1:]}"] for name in part.parameters}
         if isinstance(layer, Dense):
-            _fit(rng, h, own["0.A"], own.get("0.b"))
+            _fit(rng, h.reshape(-1, h.shape[-1]), own["0.A"], own.get("0.b"))
         for name, view in part.parameters.items():
             view[...] = own[name]
         h = part.predict(h)

@@ -80,17 +80,17 @@ class TrainingRun:
         self.per_epoch = -(-self._n // batch)
         self._control, self._arena = Control(), Arena(network.dtype)
         self._board = Board(self._arena, self._control.address + 8, step)
-        self._batches = Batches(is_sparse(X), y, w is not None)
-        self.exchange(X, y, w)
         parameters = network.built
+        self._batches = Batches(is_sparse(X), y, w is not None, parameters.output_shape)
+        self.exchange(X, y, w)
         self._gradient, self._update = None, None
         if not descent.rule.fuses:
             self._gradient = aligned(parameters.theta.size, network.dtype)
             self._update = Update(descent.rule, parameters, self._gradient, slots)
         # Threads would share the columns of A that a row in CSR form meets, and lose by it: there
         # the first layer is no reason for a second one.
-        layers = network.layer.children(parameters.inputs)[is_sparse(X) :]
-        flops = batch * 3 * sum(layer.flops(width) for _, layer, width in layers)
+        layers = network.layer.children_at(parameters.input_shape)[is_sparse(X) :]
+        flops = batch * 3 * sum(layer.flops_at(shape) for _, layer, shape in layers)
         self.threads = threads_for(batch, flops, threads)
         rest = self._n % batch if descent.sampler.epochs else 0
         self.whole, seam = self._program(batch)

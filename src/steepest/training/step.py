@@ -50,18 +50,19 @@ def lower_step(
     update: Update | None,
     size: tuple[int, int],
 ) -> None:
-    """Emit one step on ``low.n`` examples; ``size`` is (examples, steps) in an epoch."""
+    """Emit one step on ``low.examples`` examples; ``size`` is (examples, steps) in an epoch."""
     array = low.arena.array
     # tick
     low.emit(tick, board.ticks, nbytes=0)
     # sample
-    i = array("i", low.n + (rows_ahead(low.n) if descent.sampler.scattered else 0), kind="i")
+    n = low.examples
+    i = array("i", n + (rows_ahead(n) if descent.sampler.scattered else 0), kind="i")
     descent.sampler.lower(low, size[0], descent.batch, size[1], board.epoch, i)
     # fetch
     total = array("Σw", 1) if descent.per_weight else None
     batch = batches.fetch(low, i, total)
     # forward, loss, backward
-    losses, _ = backpropagate(low, descent.loss, batch, scale=1 / low.n)
+    losses, _ = backpropagate(low, descent.loss, batch, scale=1 / n)
     # update
     penalty = array("penalty", 1)  # 0, where nothing is penalised
     if update is not None:
@@ -77,15 +78,18 @@ def backpropagate(
 ) -> tuple[Buffer, Buffer | None]:
     """Emit forward, ℓ and backward; return the losses (n,), and ∂ℓ/∂x if it is wanted.
 
-    Here ℓ is scale · Σ_i w_i ℓ_i.
+    Here ℓ is scale · Σ_i w_i ℓ_i. If an example has T rows of outputs, the losses are (n·T,), those
+    of all rows, and ℓ_i is their average over the example.
     """
     for observer in low.observers:  # (see `steepest.inspection`)
         observer.begin(batch.i)
     z, backward = low.parameters.layer.lower(low, batch.x)  # f = f_h ∘ … ∘ f_1, forwards
-    losses, dz = low.arena.array("loss", low.n), low.arena.array("dz", *z.shape)
-    names = {"z": z, "y": batch.y, "w": batch.w, "loss": losses, "dz": dz, "scale": scale}
+    n, dz = z.size // z.shape[-1], low.arena.array("dz", *z.shape)
+    losses = low.arena.array("loss", n)
+    names = {"z": z.as_rows(), "y": batch.y, "w": batch.w, "loss": losses, "dz": dz.as_rows()}
+    more = {"scale": scale / (n // low.examples), "rows": low.share(n), **loss.settings()}
     _, gradient = loss.kernels(batch.like)
-    low.emit(gradient, {**names, **loss.settings()}, flops=4 * z.size)
+    low.emit(gradient, {**names, **more}, flops=4 * z.size)
     dx = backward(dz, wants_dx and isinstance(batch.x, Buffer))  # Φ_h, …, Φ_1, backwards
     low.settle()  # what waits for every row
     for observer in low.observers:

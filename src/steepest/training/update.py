@@ -128,7 +128,7 @@ def _strengths(low: Lowering, rule: Rule, weight: Buffer | None) -> dict[str, An
     if not rule.penalty_over_batch:
         return own
     if weight is None or not (rule.l1 or rule.l2):
-        return {name: value / low.n for name, value in own.items()}
+        return {name: value / low.examples for name, value in own.items()}
     divided = {name: low.arena.array(f"{name}/Σw") for name in own}
     for name, buffer in divided.items():
         names = {"strength": own[name], "total": weight, "own": buffer.as_vector()}

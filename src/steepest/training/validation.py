@@ -62,13 +62,14 @@ class Validation:
         z, loss = np.concatenate(outputs), sum(losses) / len(y)
         if not np.isfinite(loss):
             _warn_of_overflow(z, self._where)
-        prediction = self._loss.mean(z)
+        rows = z.reshape(-1, z.shape[-1])
+        prediction, y = self._loss.mean(rows), y.reshape(len(rows), *y.shape[z.ndim - 1 :])
         found = {name: float(metric(y, prediction)) for name, metric in self._metrics.items()}
         return float(loss), found
 
 
 def _warn_of_overflow(z: Array, where: str) -> None:
-    odd = np.flatnonzero(~np.isfinite(z).all(axis=1))
+    odd = np.flatnonzero(~np.isfinite(z.reshape(len(z), -1)).all(axis=1))
     what = f"the outputs for its row {odd[0]} are not" if len(odd) else "the outputs are"
     text = f"{where}: the loss on held-out rows is not finite; {what}; is the data out of scale?"
     warnings.warn(text, RuntimeWarning, stacklevel=2)
