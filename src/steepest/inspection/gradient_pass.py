@@ -127,7 +127,6 @@ class GradientPass:
             network.built,
             self._control,
             self._step,
-            training=False,
             target=self._target,
             observers=self._observers,
         )
