@@ -19,7 +19,7 @@ from steepest.engine.driver import Control, barrier
 from steepest.engine.operands import Block, Buffer, Constant, Handle
 from steepest.engine.program import Instruction, Program
 from steepest.kernels.atomics import call
-from steepest.lowering.lowering import Accumulator, Lowering
+from steepest.lowering.lowering import Accumulator, Lowering, TrainingSettings
 
 PAD = 32  # entries before and after: two vectors at least
 SENTINEL = 77
@@ -102,7 +102,7 @@ class Lab:
         self.program = Program("lab", n, dtype, threads)
         self.low = Lowering(
             self.program, self.arena, self.network.built, Control(), Buffer.number("t"),
-            training=True, target=target,
+            training=TrainingSettings(), target=target,
         )  # fmt: skip
 
     def given(self, name: str, array: Any) -> Buffer:

@@ -26,7 +26,7 @@ from .rules.sgd import SGD
 from .sampling import FullBatch, Sampler, sampler_named
 from .settings import described, spelled_out
 from .training.bar import shown
-from .training.batched_run import BatchedRun, Source, check_source, how_many
+from .training.batched_run import BatchedRun, Source, check_source
 from .training.checkpoint import Checkpoint, State, fingerprint
 from .training.chunked_run import ChunkedRun
 from .training.chunks import epoch_sizes
@@ -36,7 +36,7 @@ from .training.fit_log import FitLog
 from .training.history import History
 from .training.learning_rates import rates_of
 from .training.progress import Callback, checked_callbacks
-from .training.run import MATMUL_DTYPES, TrainingRun
+from .training.run import MATMUL_DTYPES, Data, TrainingRun
 from .training.validation import Validation
 from .validate import flag, instance, number, one_of, positive_count, renamed
 from .validate import seed as checked_seed
@@ -272,7 +272,7 @@ class Trainer:
             names = {"monitor": asked.monitor, "metrics": ", ".join(asked.metrics)}
             settings = self.settings() | names | prints
             state = kept.begin(settings, resume)
-        run = self._lower(X, y, w, state)
+        run = self._lower(self._descent(X.shape[0]), (X, y, w), state)
         first = self.step if state is None else state.first
         total = first + asked.epochs * run.per_epoch
         run.stretch(total)
@@ -325,8 +325,6 @@ class Trainer:
             held_out = self._given(validation)
             scored = Validation(self.network, self.loss, held_out, asked.metrics, self.threads)
         _check_monitor(asked.monitor, asked.patience, list(asked.metrics), scored is not None)
-        many = how_many(batches)
-        total = None if many is None else self.step + many * asked.epochs
         stopping = _stopping(asked.monitor, asked.patience)
         log = FitLog(
             asked.epochs,
@@ -338,18 +336,20 @@ class Trainer:
         descent = Descent(
             self.loss, self.rule, FullBatch(), self.batch, self.seed, self.matmul_dtype
         )
+
+        def lower(batch: Data) -> TrainingRun:
+            self.rule.check_factors(where, self.network.parameters)
+            return self._lower(replace(descent, batch=batch[0].shape[0]), batch)
+
         work = BatchedRun(
             self.network,
             descent,
             batches,
-            rates_of(self.rule.lr, total),
+            lower,
             log,
-            slots=self.slots,
             step=self.step,
-            total=total,
             validation=scored,
             callbacks=asked.callbacks,
-            threads=self.threads,
         )
         try:
             work.fit()
@@ -442,15 +442,15 @@ class Trainer:
             f"{self.step:,} steps taken)"
         )
 
-    def _lower(self, X: Any, y: Array, w: Array | None, state: State | None) -> TrainingRun:
+    def _lower(self, descent: Descent, data: Data, state: State | None = None) -> TrainingRun:
         """Return the run that goes on from the last fit, or from a checkpoint's state."""
         for name in self.rule.slots:
             if name not in self.slots:
                 self.slots[name] = aligned(self.network.theta.size, self.network.dtype)
         return TrainingRun(
             self.network,
-            self._descent(X.shape[0]),
-            (X, y, w),
+            descent,
+            data,
             slots=self.slots,
             step=self.step if state is None else state.step,
             first=self.step if state is None else state.first,

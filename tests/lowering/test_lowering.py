@@ -10,6 +10,8 @@ from steepest import (
     SELU,
     SGD,
     Dense,
+    Identity,
+    InputError,
     LayerNorm,
     LeakyReLU,
     Mish,
@@ -23,12 +25,16 @@ from steepest import (
     Softplus,
     Tanh,
 )
-from steepest.engine.driver import barrier
-from steepest.engine.operands import DynamicShare, Share, Whole
+from steepest.engine.arena import Arena
+from steepest.engine.driver import Control, barrier
+from steepest.engine.operands import Buffer, Constant, DynamicShare, Share, Whole
+from steepest.engine.program import Program
 from steepest.estimators.shuffling import Given
 from steepest.kernels import moves
 from steepest.kernels.moves import ask_for_rows, gather, gather_items
+from steepest.lowering.lowering import Lowering
 from steepest.sampling import SAMPLERS, FullBatch, InOrder, Shuffled
+from steepest.schedules import FlatCosine
 from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
 
@@ -196,3 +202,16 @@ def test_rows_in_csr_form_are_those_of_the_batch_only(sampler):
         rows = [i.operands["i"].size for i in reads if i.function is not ask_for_rows]
         assert asks == [2 * program.batch] * sampler.scattered
         assert rows == [program.batch] * 2
+
+
+def test_a_number_that_follows_a_schedule_needs_a_training():
+    low = Lowering(
+        Program("predict", 1, "float64", 1),
+        Arena("float64"),
+        Network(Identity(), inputs=1, dtype="float64").built,
+        Control(),
+        Buffer.number("t"),
+    )
+    assert low.number(0.5) == Constant(0.5)
+    with pytest.raises(InputError, match="ask low"):
+        low.number(FlatCosine(0.5))

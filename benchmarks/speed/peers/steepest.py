@@ -15,7 +15,7 @@ from steepest.estimators.compiled import Compiled
 from steepest.kernels.moves import advance
 from steepest.kernels.prefetch import rows_ahead
 from steepest.lowering.batches import InputRows
-from steepest.lowering.lowering import Lowering
+from steepest.lowering.lowering import Lowering, TrainingSettings
 from steepest.lowering.predict import Predictor
 from steepest.sampling import InOrder, Shuffled
 from steepest.training.board import CHUNK
@@ -163,7 +163,8 @@ class Sweep:
         self.steps, self.t = work.rows // work.batch, Buffer.number("t")
         self.program = Program("gather", work.batch, "float32", 1)
         self.arena, control = Arena("float32"), Control()
-        low = Lowering(self.program, self.arena, self.network.built, control, self.t, training=True)
+        built, training = self.network.built, TrainingSettings()
+        low = Lowering(self.program, self.arena, built, control, self.t, training=training)
         chosen = self.arena.array("i", work.batch + rows_ahead(work.batch), kind="i")
         epoch = self.arena.array("epoch", 2, kind="i")
         Shuffled().lower(low, work.rows, work.batch, self.steps, epoch, chosen)

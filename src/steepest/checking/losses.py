@@ -13,7 +13,7 @@ from ..engine.program import Program
 from ..errors import SteepestError
 from ..layers.identity import Identity
 from ..loss import Loss
-from ..lowering.lowering import Lowering
+from ..lowering.lowering import Lowering, TrainingSettings
 from ..network import Network
 from ..settings import described
 from . import draw
@@ -147,8 +147,14 @@ class _Probe(Runner):
         for program, kernel in zip(
             (self.value, self.gradient), loss.kernels(prepared), strict=True
         ):
-            step = Buffer.number("t")
-            low = Lowering(program, arena, network.built, self.control, step, training=True)
+            low = Lowering(
+                program,
+                arena,
+                network.built,
+                self.control,
+                Buffer.number("t"),
+                training=TrainingSettings(),
+            )
             low.emit(kernel, names)
         arena.allocate()
         self.z, self.dz, self.loss, self.w = (arrays[k].array for k in ("z", "dz", "loss", "w"))

@@ -12,7 +12,7 @@ from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer, Constant
 from ..engine.program import Program
 from ..layer import Layer
-from ..lowering.lowering import Accumulator, Lowering
+from ..lowering.lowering import Accumulator, Lowering, TrainingSettings
 from ..lowering.scheduled import ScheduledValues
 from ..network import Network
 from ..shape import Shape
@@ -116,9 +116,8 @@ class Probe(Runner):
             built,
             self.control,
             step,
-            training=training,
+            training=TrainingSettings(scheduled=scheduled) if training else None,
             target=target,
-            scheduled=scheduled,
         )
         y, backward = low.child("0", layer, x)
         self.forward = Program("check", n, dtype, threads, self.whole.instructions.copy())

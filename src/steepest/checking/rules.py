@@ -13,7 +13,7 @@ from ..engine.operands import Buffer
 from ..engine.program import Program
 from ..errors import SteepestError
 from ..layers.identity import Identity
-from ..lowering.lowering import Lowering
+from ..lowering.lowering import Lowering, TrainingSettings
 from ..parameters import Parameters
 from ..rule import Rule
 from ..settings import described
@@ -108,7 +108,12 @@ class _Probe(Runner):
         self.theta[:] = theta
         parameters = Parameters(Identity(), (1,), dtype)
         low = Lowering(
-            self.program, arena, parameters, self.control, Buffer.number("t"), training=True
+            self.program,
+            arena,
+            parameters,
+            self.control,
+            Buffer.number("t"),
+            training=TrainingSettings(),
         )
         arrays = {"theta": self.theta, "g": self.g, **self.slots}
         names: dict[str, Any] = {name: Buffer.of(name, array) for name, array in arrays.items()}

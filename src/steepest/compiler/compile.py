@@ -1,10 +1,10 @@
 """Make machine code of a kernel; only this folder imports Numba.
 
 A kernel is a plain function over arrays. Here it gets an entry point that reads its operands from
-one row of a program (see `steepest.engine.program`), is compiled by Numba, and leaves as an object
-file that names nothing but the C library. `steepest.compiler.store` stores that file and loads it,
-so a process whose kernels are all in the store never comes here, and never pays for importing
-Numba.
+one row of a program (see `steepest.engine.program`), becomes LLVM code by Numba
+(`steepest.compiler.frontend`), and leaves as an object file that names nothing but the C library.
+`steepest.compiler.store` stores that file and loads it, so a process whose kernels are all in the
+store never comes here, and never pays for importing Numba.
 """
 
 from __future__ import annotations
@@ -16,23 +16,21 @@ from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
-import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import carray, types
 from numba.core.errors import NumbaError
 
 from ..errors import InputError
-from ..kernels import matmul, matmul_bfloat16
 from ..kernels.atomics import fetch_add
 from . import bfloat16  # noqa: F401  (with simd: registers what stands for plain functions)
-from .intrinsics import FLAGS, INSTEAD, pointer, real
+from .frontend import inlined, llvm_code
+from .intrinsics import INSTEAD, pointer, real
 from .target import HERE, Target
 
-# Of a function that only compiled ones call: no way in from Python or C is made.
-_INNER = {**FLAGS, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
 _REAL = {"float32": types.float32, "float64": types.float64}
+_ENTRY = types.void(types.CPointer(types.int64), types.int64, types.int64)
+_OF_GEMM = 13  # arguments
 _ITEM = {"i": types.int64, "j": types.int32}
 
 
@@ -41,14 +39,14 @@ def object_code(
 ) -> bytes:
     """Compile ``function`` for ``operands`` and return an object file that defines ``symbol``."""
     try:
-        entry = _entry(function, operands, _REAL[dtype])
+        code, inner = llvm_code(_entry(function, operands, _REAL[dtype]), _ENTRY)
     except NumbaError as error:
         name = f"{function.__module__}.{function.__qualname__}"
         raise InputError(
             f"{name} can't be compiled: {_cause(error)}. docs/your_own_layer.md says what a kernel "
             "may do"
         ) from error
-    return _emit(entry, symbol)
+    return _emit(code, inner, symbol)
 
 
 def _cause(error: NumbaError) -> str:
@@ -65,10 +63,7 @@ def _cause(error: NumbaError) -> str:
 def driver_code(function: Callable[..., Any], n_arguments: int, symbol: str) -> bytes:
     """Compile a function of ``n_arguments`` integers, the driver, in the same way."""
     signature = types.int64(*[types.int64] * n_arguments)
-    entry = numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(
-        _jitable(function)
-    )
-    return _emit(entry, symbol)
+    return _emit(*llvm_code(_jitable(function), signature), symbol)
 
 
 def blas_code(function: Callable[..., Any], dtype: str, symbol: str) -> bytes:
@@ -78,9 +73,8 @@ def blas_code(function: Callable[..., Any], dtype: str, symbol: str) -> bytes:
     """
     plain = _jitable(function)
     plain.__globals__["LIKE"] = np.dtype(dtype).type(0)
-    signature = types.void(*[types.int64] * 13)
-    entry = numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(plain)
-    return _emit(entry, symbol, as_c=True)
+    signature = types.void(*[types.int64] * _OF_GEMM)
+    return _emit(*llvm_code(plain, signature), symbol, as_c=_OF_GEMM)
 
 
 def start_runtime() -> None:
@@ -91,7 +85,9 @@ def start_runtime() -> None:
     rtsys.initialize(cpu_target.target_context)
 
 
-def _entry(function: Callable[..., Any], operands: tuple[str, ...], kind: Any) -> Any:
+def _entry(
+    function: Callable[..., Any], operands: tuple[str, ...], kind: Any
+) -> Callable[..., None]:
     """Return the function's entry point: ``(row, thread, threads)`` -> unpack, call."""
     arguments, slot = [], 2  # slots 0 and 1 hold the address and the length of the row
     for operand in operands:
@@ -106,10 +102,10 @@ def _entry(function: Callable[..., Any], operands: tuple[str, ...], kind: Any) -
         call = f"if thread == 0: {call}"
     source = f"def entry(row, thread, threads):\n    {call}\n"
     namespace: dict[str, Any] = {
-        "kernel": numba.njit(_jitable(function), **_INNER),
-        "carray": numba.carray,
-        "share": numba.njit(_share, **_INNER),
-        "next_part": numba.njit(_jitable(_next_part), **_INNER),
+        "kernel": _compiled(function),
+        "carray": carray,
+        "share": _compiled(_share),
+        "next_part": _compiled(_next_part),
         "pointer_f": pointer(kind),
         "pointer_i": pointer(types.int64),
         "pointer_j": pointer(types.int32),
@@ -117,10 +113,8 @@ def _entry(function: Callable[..., Any], operands: tuple[str, ...], kind: Any) -
         "uint64": np.uint64,
     }
     exec(source, namespace)
-    signature = types.void(types.CPointer(types.int64), types.int64, types.int64)
-    return numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(
-        namespace["entry"]
-    )
+    entry: Callable[..., None] = namespace["entry"]
+    return entry
 
 
 def _operand(operand: str, slot: int) -> tuple[str, int]:
@@ -198,22 +192,19 @@ def _jitable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @functools.cache
 def _compiled(helper: Callable[..., Any]) -> Any:
-    """Return a helper of kernels compiled, once for all kernels that call it."""
-    merged = helper in (*matmul.FRAMEWORK, *matmul_bfloat16.FRAMEWORK)
-    flags = {**_INNER, "inline": "always"} if merged else _INNER
-    return numba.njit(_jitable(helper), **flags)
+    """Return a function that others call, compiled once for all of them."""
+    return inlined(_jitable(helper))
 
 
-def _emit(entry: Any, symbol: str, *, as_c: bool = False) -> bytes:
-    """Return the object file of a compiled function, with ``symbol`` as its only public name.
+def _emit(code: str, name: str, symbol: str, *, as_c: int = 0) -> bytes:
+    """Return the object file of the function ``name``, with ``symbol`` as its only public name.
 
-    It is called with Numba's calling convention, or ``as_c`` with that of C.
+    It is called with Numba's calling convention; or, if it is to be called ``as_c`` functions are,
+    with that of C and so many integers.
     """
-    (compiled,) = entry.overloads.values()
-    name = compiled.fndesc.llvm_func_name
-    module = llvm.parse_assembly(compiled.library.get_llvm_str())
+    module = llvm.parse_assembly(code)
     if as_c:
-        module.link_in(llvm.parse_assembly(_c_form(name, len(compiled.signature.args), symbol)))
+        module.link_in(llvm.parse_assembly(_c_form(name, as_c, symbol)))
     else:
         module.get_function(name).name = symbol
     for value in (*module.functions, *module.global_variables):

@@ -13,20 +13,17 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from ..kernels import atomics, fma
 from ..kernels import prefetch as _ahead
 from ..kernels.gemm import gemm
+from .frontend import inlined
 from .target import HERE
 
-__all__ = ["FLAGS", "INSTEAD", "pointer", "prefetch", "real", "stands_for"]
+__all__ = ["INSTEAD", "pointer", "prefetch", "real", "stands_for"]
 
-# Reassociation lets sums vectorise; NaN and infinity keep their meaning, because training that
-# diverges must be seen.
-FLAGS = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
-
-INSTEAD: dict[Callable[..., Any], Any] = {gemm: gemm}
+INSTEAD: dict[Callable[..., Any], Any] = {}
 """What stands in a compiled kernel instead of a plain function."""
 
 _WORD = ir.IntType(64)
@@ -116,44 +113,38 @@ def _gemm_call(
     return signature, codegen
 
 
-@overload(gemm, jit_options=FLAGS)
 def _gemm(address, alpha, a, b, beta, c):  # type: ignore[no-untyped-def]
-    item = c.dtype.bitwidth // 8
+    # BLAS is column-major: C = A B by rows is Cᵀ = Bᵀ Aᵀ by columns. An operand whose rows
+    # are contiguous goes in as it is ('N' = 78), one whose columns are goes in turned ('T').
+    item = c.itemsize
+    b_turned = b.strides[1] != item
+    a_turned = a.strides[1] != item
+    # (A matrix of one row may have any stride; BLAS wants one as long as the row.)
+    ldb = (
+        max(b.strides[1] // item, b.shape[0]) if b_turned else max(b.strides[0] // item, b.shape[1])
+    )
+    lda = (
+        max(a.strides[1] // item, a.shape[0]) if a_turned else max(a.strides[0] // item, a.shape[1])
+    )
+    _gemm_call(
+        address,
+        np.int32(84 if b_turned else 78),
+        np.int32(84 if a_turned else 78),
+        np.int32(c.shape[1]),
+        np.int32(c.shape[0]),
+        np.int32(a.shape[1]),
+        alpha,
+        b,
+        np.int32(ldb),
+        a,
+        np.int32(lda),
+        beta,
+        c,
+        np.int32(max(c.strides[0] // item, c.shape[1], 1)),
+    )
 
-    def gemm(address, alpha, a, b, beta, c):  # type: ignore[no-untyped-def]
-        # BLAS is column-major: C = A B by rows is Cᵀ = Bᵀ Aᵀ by columns. An operand whose rows
-        # are contiguous goes in as it is ('N' = 78), one whose columns are goes in turned ('T').
-        b_turned = b.strides[1] != item
-        a_turned = a.strides[1] != item
-        # (A matrix of one row may have any stride; BLAS wants one as long as the row.)
-        ldb = (
-            max(b.strides[1] // item, b.shape[0])
-            if b_turned
-            else max(b.strides[0] // item, b.shape[1])
-        )
-        lda = (
-            max(a.strides[1] // item, a.shape[0])
-            if a_turned
-            else max(a.strides[0] // item, a.shape[1])
-        )
-        _gemm_call(
-            address,
-            np.int32(84 if b_turned else 78),
-            np.int32(84 if a_turned else 78),
-            np.int32(c.shape[1]),
-            np.int32(c.shape[0]),
-            np.int32(a.shape[1]),
-            alpha,
-            b,
-            np.int32(ldb),
-            a,
-            np.int32(lda),
-            beta,
-            c,
-            np.int32(max(c.strides[0] // item, c.shape[1], 1)),
-        )
 
-    return gemm
+INSTEAD[gemm] = inlined(_gemm)
 
 
 def _atomic_operation(plain: Callable[..., Any]) -> None:

@@ -45,7 +45,7 @@ class Compiled:
         assert network.inputs is not None
         program = Program("predict", 1, network.dtype, 1)
         arena = Arena(network.dtype)
-        low = Lowering(program, arena, network.built, Control(), Buffer.number("t"), training=False)
+        low = Lowering(program, arena, network.built, Control(), Buffer.number("t"))
         x = arena.array("x", 1, *network.built.input_shape)
         z, _ = network.layer.lower(low, x)
         arena.allocate()

@@ -129,7 +129,6 @@ class GradientPass:
             network.built,
             self._control,
             self._step,
-            training=False,
             target=self._target,
             observers=self._observers,
         )

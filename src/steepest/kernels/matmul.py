@@ -30,14 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from .packing import (
-    Matrix,
-    copy_panel,
-    lies_by_rows,
-    pack_block,
-    pack_panel,
-    transpose_panel,
-)
+from .packing import Matrix, lies_by_rows, pack_block, pack_panel
 from .simd import (
     BLOCK_ROWS,
     CACHE_LINE,
@@ -57,7 +50,7 @@ from .simd import (
     scratch,
 )
 
-__all__ = ["FRAMEWORK", "gemm", "multiply_blocks", "read_arguments"]
+__all__ = ["gemm", "multiply_blocks", "read_arguments"]
 
 
 LIKE = np.float64(0)
@@ -321,24 +314,3 @@ def write_edge_tile(edge_tile: int, rows: int, width: int, beta: Any, c: int, ro
             if beta != 0:
                 value += beta * peek(beta, at)
             poke(at, value)
-
-
-FRAMEWORK: tuple[Callable[..., Any], ...] = (
-    multiply_blocks,
-    multiply_block,
-    read_arguments,
-    _matrix,
-    block_of,
-    panel_of,
-    lines_ahead,
-    pack_block,
-    pack_panel,
-    copy_panel,
-    transpose_panel,
-    write_edge_tile,
-)
-"""What the compiler makes one function of with `gemm`.
-
-As functions of their own, each would be optimised together with all that it calls, and the
-micro-kernel five times over: twice the time to compile.
-"""

@@ -14,7 +14,7 @@ from .bfloat16 import multiply_pairs
 from .matmul import multiply_blocks, read_arguments
 from .packing_bfloat16 import pack_block, pack_panel
 
-__all__ = ["FRAMEWORK", "gemm"]
+__all__ = ["gemm"]
 
 
 LIKE = np.float32(0)
@@ -43,7 +43,3 @@ def gemm(
     )
     plan = 2, 4, False, False
     multiply_blocks(shape, scales, matrices, plan, pack_block, pack_panel, multiply_pairs)
-
-
-FRAMEWORK = (pack_panel,)
-"""What the compiler makes one function of with `gemm`, beside that of `kernels.matmul`."""

@@ -41,7 +41,7 @@ from ..system.cores import spins_for
 from .observer import Observer
 from .scheduled import ScheduledValues
 
-__all__ = ["Accumulator", "Lowering", "SparseBatch"]
+__all__ = ["Accumulator", "Lowering", "SparseBatch", "TrainingSettings"]
 
 _PART = 32  # units or inputs that a thread takes at once
 
@@ -52,6 +52,25 @@ class Accumulator:
 
     theta: dict[str, Buffer]
     alpha: Buffer | Constant
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What a program that trains knows, and one that predicts does not.
+
+    Parameters
+    ----------
+    seed : int
+        Of everything that is drawn at random.
+    scheduled : ScheduledValues, optional
+        Needed for numbers that follow a schedule.
+    matmul_dtype : {"bfloat16"}, optional
+        To what the factors of products of matrices are rounded, if to anything.
+    """
+
+    seed: int = 0
+    scheduled: ScheduledValues | None = None
+    matmul_dtype: str | None = None
 
 
 class Lowering:
@@ -69,21 +88,17 @@ class Lowering:
         For barriers.
     step : Buffer
         Where the number of the current step lies.
-    training : bool
-        Whether this is a program that trains; dropout asks.
-    seed : int
-        Of everything that is drawn at random.
+    training : TrainingSettings, optional
+        Given for a program that trains.
     target : Accumulator, optional
         Where gradients accumulate, in a program that has a backward pass.
     observers : sequence of Observer
         See every layer while its backward pass is lowered (`steepest.inspection.observers`).
-    scheduled : ScheduledValues, optional
-        Needed for numbers that follow a schedule.
-    matmul_dtype : {"bfloat16"}, optional
-        To what the factors of products of matrices are rounded, if to anything.
 
     Attributes
     ----------
+    training : bool
+        Whether this is a program that trains; dropout asks.
     seam : Seam or None
         What a layer offered last by `join`.
     """
@@ -96,17 +111,14 @@ class Lowering:
         control: driver.Control,
         step: Buffer,
         *,
-        training: bool,
-        seed: int = 0,
+        training: TrainingSettings | None = None,
         target: Accumulator | None = None,
         observers: Sequence[Observer] = (),
-        scheduled: ScheduledValues | None = None,
-        matmul_dtype: str | None = None,
     ) -> None:
-        self.program, self.arena, self.training = program, arena, training
+        self.program, self.arena, self.training = program, arena, training is not None
         self.parameters, self._control, self._step = parameters, control, step
-        self._seed, self._target, self.observers = seed, target, observers
-        self._scheduled, self._matmul_dtype = scheduled, matmul_dtype or str(arena.dtype)
+        self._settings = training or TrainingSettings()
+        self._target, self.observers = target, observers
         self._followed: dict[tuple[Schedule, float], Buffer] = {}
         self._path: tuple[str, ...] = ()
         self._layer = ""
@@ -256,8 +268,13 @@ class Lowering:
         if not callable(value):
             return Constant(float(value))
         if (value, below) not in self._followed:
-            assert self._scheduled is not None
-            self._followed[value, below] = self._scheduled.lower(self, value, below)
+            scheduled = self._settings.scheduled
+            if scheduled is None:
+                raise self._error(
+                    f"{value!r} follows the steps of a training, and this program has none; ask "
+                    "low.training before low.number"
+                )
+            self._followed[value, below] = scheduled.lower(self, value, below)
         return self._followed[value, below]
 
     def share(self, extent: int, grain: int = 1) -> Share:
@@ -277,7 +294,7 @@ class Lowering:
     def key(self) -> Constant:
         """Return a key for random numbers that no other instruction has."""
         self._keys += 1
-        return Constant(key_of(self._seed, self._keys))
+        return Constant(key_of(self._settings.seed, self._keys))
 
     def emit(
         self,
@@ -371,7 +388,8 @@ class Lowering:
             return self.key()
         if name == "blas":
             # One product for all batches of a prediction: a row's does not depend on its place.
-            return Constant(gemm_address(self._matmul_dtype, self.rows if self.training else 1))
+            kind = self._settings.matmul_dtype or str(self.arena.dtype)
+            return Constant(gemm_address(kind, self.rows if self.training else 1))
         if name == "alpha" and self._target is not None:
             return self._target.alpha
         known = ", ".join(sorted({*names, *_PROVIDED}))

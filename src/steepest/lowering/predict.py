@@ -133,7 +133,7 @@ class Predictor:
         network = self._network
         program = Program("predict", n, network.dtype, 1)
         arena = Arena(network.dtype)
-        low = Lowering(program, arena, network, self._control, step, training=False)
+        low = Lowering(program, arena, network, self._control, step)
         shown: dict[str, tuple[Buffer, int]] = {}
         if "X" in arrays:
             x = arena.array("x", n, *network.input_shape)

@@ -9,24 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, aligned, is_sparse
+from ..arrays import Array, is_sparse
 from ..errors import InputError
 from ..network import Network, prepare
 from .descent import Descent
 from .divergence import raise_divergence
 from .fit import run_epochs
 from .fit_log import FitLog
-from .learning_rates import Rates
+from .learning_rates import rates_of
 from .progress import Callback, Progress, ask
-from .run import TrainingRun
+from .run import Data, TrainingRun
 from .validation import Validation
 
-__all__ = ["BatchedRun", "Source", "check_source", "how_many"]
+__all__ = ["BatchedRun", "Source", "check_source"]
 
 Source = Iterable[Any] | Callable[[], Iterable[Any]]
 """Batches ``(X, y)`` or ``(X, y, weights)``, or a function that begins an epoch of them."""
@@ -62,7 +61,7 @@ def check_source(batches: Any, epochs: int | None, where: str) -> int:
     return 10 if epochs is None else epochs
 
 
-def how_many(batches: Source) -> int | None:
+def _how_many(batches: Source) -> int | None:
     """Return how many batches an epoch has, if that is known."""
     try:
         return len(batches)  # type: ignore[arg-type]
@@ -77,21 +76,16 @@ class BatchedRun:
     ----------
     network : Network
     descent : Descent
-        How to descend; the size of a batch is that of each that comes.
+        How to descend.
     batches : iterable, or callable that returns one
-    rates : callable
-        The learning rates (`steepest.training.learning_rates.rates_of`).
+    lower : callable
+        Returns the run for batches of the kind of the one it is given.
     log : FitLog
         Whose epochs are of one piece.
-    slots : dict of str to ndarray
-        What the rule remembers; is filled in when the size of θ is known.
     step : int
         The number of the next step.
-    total : int, optional
-        The number of the last step, plus 1, if it is known.
     validation : Validation, optional
     callbacks : tuple of callable
-    threads : int, optional
     """
 
     def __init__(
@@ -99,20 +93,19 @@ class BatchedRun:
         network: Network,
         descent: Descent,
         batches: Source,
-        rates: Rates,
+        lower: Callable[[Data], TrainingRun],
         log: FitLog,
         *,
-        slots: dict[str, Array],
         step: int,
-        total: int | None,
         validation: Validation | None = None,
         callbacks: tuple[Callback, ...] = (),
-        threads: int | None = None,
     ) -> None:
         self.network, self.log, self.validation = network, log, validation
-        self._descent, self._batches, self._rates = descent, batches, rates
-        self._slots, self._step, self._threads = slots, step, threads
-        self._first, self._total, self._callbacks = step, total, callbacks
+        self._loss, self._batches, self._lower = descent.loss, batches, lower
+        self._first, self._step, self._callbacks = step, step, callbacks
+        many = _how_many(batches)
+        self._total = None if many is None else step + many * log.epochs
+        self._rates = rates_of(descent.rule.lr, self._total)
         self._runs: dict[Any, TrainingRun] = {}
         self._run: TrainingRun | None = None
         self._seen, self._looked, self._rate = 0, time.perf_counter(), 0.0
@@ -169,7 +162,7 @@ class BatchedRun:
 
     # ------------------------------------------------------------------ its parts
 
-    def _epoch(self) -> Generator[tuple[Any, Array, Array | None]]:
+    def _epoch(self) -> Generator[Data]:
         """Yield the batches of an epoch, checked and prepared."""
         given = self._batches() if callable(self._batches) else self._batches
         for k, batch in enumerate(given):
@@ -179,7 +172,7 @@ class BatchedRun:
                     f"{where}: expected (X, y) or (X, y, weights), got {type(batch).__name__}"
                 )
             X, y, w = (*batch, None)[:3]
-            yield prepare(self.network, self._descent.loss, X, y, w, where)
+            yield prepare(self.network, self._loss, X, y, w, where)
 
     def _take(self, X: Any, y: Array, w: Array | None) -> float:
         """Take a step on a batch; return its loss. Go back and raise if the step diverges."""
@@ -200,18 +193,7 @@ class BatchedRun:
         kind = X.shape[0], is_sparse(X), y.dtype, y.shape[1:], w is None
         run = self._runs.pop(kind, None)
         if run is None:
-            self._descent.rule.check_factors("Trainer.fit", self.network.parameters)
-            for name in self._descent.rule.slots:
-                if name not in self._slots:
-                    self._slots[name] = aligned(self.network.theta.size, self.network.dtype)
-            run = TrainingRun(
-                self.network,
-                replace(self._descent, batch=X.shape[0]),
-                (X, y, w),
-                slots=self._slots,
-                step=self._step,
-                threads=self._threads,
-            )
+            run = self._lower((X, y, w))
             run.stretch(self._total)
         self._runs[kind] = run  # the last one is the one that was used last
         if len(self._runs) > _KEPT:

@@ -17,7 +17,7 @@ from ..engine.operands import Buffer
 from ..engine.pipelining import Seam, pipeline
 from ..engine.program import Program, assemble
 from ..lowering.batches import Batches
-from ..lowering.lowering import Lowering
+from ..lowering.lowering import Lowering, TrainingSettings
 from ..network import Network
 from ..system.cores import threads_for
 from .board import Board
@@ -25,9 +25,10 @@ from .descent import Descent
 from .step import lower_step, target_of
 from .update import Update
 
-__all__ = ["MATMUL_DTYPES", "TrainingRun"]
+__all__ = ["MATMUL_DTYPES", "Data", "TrainingRun"]
 
 Data = tuple[Any, Array, Array | None]
+"""Prepared X, y and w; w None for weights of 1."""
 
 MATMUL_DTYPES = ("bfloat16",)
 """To what the factors of products of matrices may be rounded."""
@@ -111,11 +112,8 @@ class TrainingRun:
             parameters,
             self._control,
             self._board.step,
-            training=True,
-            seed=descent.seed,
+            training=TrainingSettings(descent.seed, self._board.scheduled, descent.matmul_dtype),
             target=target,
-            scheduled=self._board.scheduled,
-            matmul_dtype=descent.matmul_dtype,
         )
         size = self._n, self.per_epoch
         lower_step(low, descent, self._batches, self._board, self._update, size)
