@@ -114,3 +114,113 @@ def test_the_heart_is_short():
     heart = ("layer", "layers.dense", "training.step", "rules.sgd")
     lines = {name: len(MODULES[name].read_text("utf-8").splitlines()) for name in heart}
     assert sum(lines.values()) < 455, lines
+
+
+LINES, PARAMETERS, NESTING = 60, 8, 4
+"""What a function may have; lines without its docstring, parameters without ``self``."""
+
+BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match, ast.FunctionDef)
+
+# Who may have more parameters, with the reason. Nobody has more lines, or deeper blocks.
+REASONS = {
+    "its parameters are the options of the command": {
+        "cli.explain.explain",
+        "cli.predict.predict",
+        "cli.train.train",
+    },
+    "its arguments are those of BLAS ?gemm": {
+        "compiler.intrinsics._gemm_call",
+        "kernels.matmul.gemm",
+        "kernels.matmul_bfloat16.gemm",
+    },
+    "its parameters are scikit-learn's, or settings beside them": {
+        "estimators.classifier.MLPClassifier.__init__",
+        "estimators.regressor.MLPRegressor.__init__",
+        "estimators.tabular.TabularClassifier.__init__",
+        "estimators.tabular.TabularRegressor.__init__",
+    },
+    "its parameters are settings that users give by name": {
+        "checking.check",
+        "trainer.Trainer.__init__",
+        "trainer.Trainer.fit",
+    },
+    "a kernel has an argument for each operand": {
+        "compiler.simd._update_strip",
+        "compiler.simd.microtile_of.multiply",
+        "engine.driver.drive",
+        "layers._dense.csr.backward_theta",
+        "layers._dense.example_gradients.gradients_sparse",
+        "layers._dense.example_gradients.gradients_sparse_rows",
+        "layers._dense.example_gradients.squares_sparse",
+        "layers._dense.one_example.update_and_forward",
+        "layers.periodic.Periodic.backward_theta",
+        "layers.periodic.Periodic.forward",
+        "rules.adam.Adam.step",
+    },
+}
+
+
+def functions(node: ast.AST, name: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Yield all functions of a module, with their names in it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            inner = f"{name}.{child.name}"
+            if isinstance(child, ast.FunctionDef):
+                yield inner, child
+            yield from functions(child, inner)
+        else:
+            yield from functions(child, name)
+
+
+def depth(node: ast.AST) -> int:
+    """Return how many blocks lie within one another; an ``elif`` is no block within its ``if``."""
+    deepest = 0
+    for child in ast.iter_child_nodes(node):
+        chained = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
+        deepest = max(deepest, depth(child) + (isinstance(child, BLOCKS) and not chained))
+    return deepest
+
+
+def beyond(function: ast.FunctionDef) -> tuple[bool, bool, bool]:
+    """Return whether a function has too many lines, too many parameters, too deep blocks."""
+    lines = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        text = function.body[0]
+        lines -= text.end_lineno - text.lineno + 1
+    given = function.args
+    named = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    count = len(named) + (given.vararg is not None) + (given.kwarg is not None)
+    count -= bool(named) and named[0].arg in ("self", "cls")
+    return lines > LINES, count > PARAMETERS, depth(function) > NESTING
+
+
+def test_functions_are_short():
+    long, wide, deep = set(), set(), set()
+    for module, file in MODULES.items():
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for name, function in functions(tree, module.removesuffix(".__init__")):
+            for found, too_much in zip((long, wide, deep), beyond(function), strict=True):
+                if too_much:
+                    found.add(name)
+    assert not long, f"more than {LINES} lines"
+    assert not deep, f"blocks deeper than {NESTING}"
+    assert wide == set().union(*REASONS.values()), f"more than {PARAMETERS} parameters"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def f(a, b, c, d, e, f, g, h):\n" + "    pass\n" * 59, (False, False, False)),
+        ("def f():\n    '''Long.\n\n" + "    …\n" * 80 + "    '''", (False, False, False)),
+        ("def f():\n" + "    pass\n" * 60, (True, False, False)),
+        ("def f(a, *b, c, d, e, f, g, h, **i): pass", (False, True, False)),
+        ("def f(self, a, b, c, d, e, f, g, h): pass", (False, False, False)),
+        (
+            "def f():\n if a:\n  for b in c:\n   while d:\n    with e:\n     if f: pass",
+            (False, False, True),
+        ),
+        ("def f():\n if a: pass" + "\n elif b: pass" * 6, (False, False, False)),
+    ],
+)
+def test_what_is_beyond(source, expected):
+    assert beyond(ast.parse(source).body[0]) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def check_loss(
                 kinds = [("the given targets", y[:n], z.shape[1])]
             for kind, targets, q in kinds:
                 drawn = rng.standard_normal((n, q)) if z is None else z[:n]
-                _check(loss, kind, np.asarray(drawn, np.float32), targets, settings, report)
+                outputs = np.asarray(drawn, np.float32)
+                _Check(loss, kind, outputs, targets, settings, report).run()
                 if not report.ok:
                     return report
     except PlainError as error:
@@ -61,11 +63,39 @@ def check_loss(
     return report
 
 
-def _check(loss: Loss, kind: str, z: Array, y: Array, settings: Settings, report: Report) -> None:
-    rng = np.random.default_rng(settings.seed)
-    w = rng.uniform(0.5, 2.0, len(z)).astype(np.float32)
+@dataclass
+class _Check:
+    """The check of a loss on outputs ``z`` and targets ``y`` of one kind."""
 
-    def say(
+    loss: Loss
+    kind: str
+    z: Array
+    y: Array
+    settings: Settings
+    report: Report
+
+    def run(self) -> None:
+        rng = np.random.default_rng(self.settings.seed)
+        self.w = rng.uniform(0.5, 2.0, len(self.z)).astype(np.float32)
+        with self._probe("float64") as probe:
+            probe.run(probe.gradient, plain=True)
+            plain = probe.loss.copy(), probe.dz.copy()
+        with self._probe("float64") as probe:
+            probe.w[:] = self.w
+            probe.run(probe.gradient)
+            weighted = probe.loss.copy(), probe.dz.copy()
+            self._differences(probe, *weighted)
+            self._rows_apart(probe)
+            self._weights(probe, *weighted)
+            self._plain(probe, *plain)
+        self._two_threads(*weighted)
+        self._mean()
+
+    def _probe(self, dtype: str, threads: int = 1) -> _Probe:
+        return _Probe(self.loss, self.z, self.y, dtype, threads)
+
+    def _say(
+        self,
         array: str,
         against: str,
         expected: Array,
@@ -73,57 +103,64 @@ def _check(loss: Loss, kind: str, z: Array, y: Array, settings: Settings, report
         hint: str,
         limits: dict[str, float] = _CLOSE,
     ) -> None:
-        against = f"{against} ({kind})"
-        report.findings.append(compare(array, against, expected, got, hint=hint, **limits))
+        against = f"{against} ({self.kind})"
+        self.report.findings.append(compare(array, against, expected, got, hint=hint, **limits))
 
-    with _Probe(loss, z, y, "float64") as probe:
-        probe.run(probe.gradient, plain=True)
-        plain = probe.loss.copy(), probe.dz.copy()
-    with _Probe(loss, z, y, "float64") as probe:
-        probe.w[:] = w
-        probe.run(probe.gradient)
-        both, dz = probe.loss.copy(), probe.dz.copy()
+    def _differences(self, probe: _Probe, loss: Array, dz: Array) -> None:
+        """Compare dz with central differences of the loss, and the loss of both kernels."""
 
         def terms() -> Array:
             probe.run(probe.value)
             return _SCALE * probe.loss
 
-        found = slopes(terms, probe.z, settings)
-        report.findings.append(compare_slopes("dz", found, dz, settings))
+        found = slopes(terms, probe.z, self.settings)
+        self.report.findings.append(compare_slopes("dz", found, dz, self.settings))
         probe.run(probe.value)
         hint = "`value` and `gradient` must write the same loss"
-        say("loss", "`gradient`", both, probe.loss.copy(), hint)
-        alone = probe.loss / w
-        for i in range(len(z)):
+        self._say("loss", "`gradient`", loss, probe.loss.copy(), hint)
+
+    def _rows_apart(self, probe: _Probe) -> None:
+        """Move the outputs of one row after the other; the loss of the others must stay."""
+        before = probe.loss.copy()
+        for i in range(len(self.z)):
             probe.z[i] += 1
             probe.run(probe.value)
-            others = np.arange(len(z)) != i
+            others = np.arange(len(self.z)) != i
             hint = f"the loss of a row depends on the outputs of row {i}"
-            say("loss", "the other rows", (alone * w)[others], probe.loss[others], hint)
-            probe.z[i] = z[i]
-        probe.w[:] = 2 * w
+            self._say("loss", "the other rows", before[others], probe.loss[others], hint)
+            probe.z[i] = self.z[i]
+
+    def _weights(self, probe: _Probe, loss: Array, dz: Array) -> None:
+        """Double the weights; loss and dz must double."""
+        probe.w[:] = 2 * self.w
         probe.run(probe.gradient)
         hint = "the loss must be w times that of an example"
-        say("loss", "twice the weights", 2 * alone * w, probe.loss, hint)
+        self._say("loss", "twice the weights", 2 * loss, probe.loss, hint)
         hint = "dz must be scale times w times ∇ℓ"
-        say("dz", "twice the weights", 2 * dz, probe.dz, hint)
+        self._say("dz", "twice the weights", 2 * dz, probe.dz, hint)
+
+    def _plain(self, probe: _Probe, loss: Array, dz: Array) -> None:
+        """Compare with what plain Python gave for weights of 1."""
         probe.w[:] = 1
         probe.run(probe.gradient)
         hint = "plain Python must give the same"
-        say("loss", "plain Python", plain[0], probe.loss, hint)
-        say("dz", "plain Python", plain[1], probe.dz, hint)
-    with _Probe(loss, z, y, "float32", threads=2) as probe:
-        probe.w[:] = w
-        probe.run(probe.gradient)
-        against = "float32, two threads"
-        hint = f"{against} must give the same"
-        say("loss", against, both, probe.loss, hint, _SINGLE)
-        say("dz", against, dz, probe.dz, hint, _SINGLE)
-    mean = loss.mean(z.astype(np.float64))
-    if not np.isfinite(mean).all() or len(mean) != len(z):
-        report.findings.append(
-            Finding("mean", "its contract", hint="must turn (n, q) outputs into n finite rows")
-        )
+        self._say("loss", "plain Python", loss, probe.loss, hint)
+        self._say("dz", "plain Python", dz, probe.dz, hint)
+
+    def _two_threads(self, loss: Array, dz: Array) -> None:
+        with self._probe("float32", threads=2) as probe:
+            probe.w[:] = self.w
+            probe.run(probe.gradient)
+            against = "float32, two threads"
+            hint = f"{against} must give the same"
+            self._say("loss", against, loss, probe.loss, hint, _SINGLE)
+            self._say("dz", against, dz, probe.dz, hint, _SINGLE)
+
+    def _mean(self) -> None:
+        mean = self.loss.mean(self.z.astype(np.float64))
+        if not np.isfinite(mean).all() or len(mean) != len(self.z):
+            hint = "must turn (n, q) outputs into n finite rows"
+            self.report.findings.append(Finding("mean", "its contract", hint=hint))
 
 
 class _Probe(Runner):

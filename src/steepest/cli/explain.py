@@ -44,49 +44,58 @@ _WIDE, _NAME = 100, 8  # columns of a terminal below which what is shown is shor
 _LAYERS, _VALUES = ("<layer", "<", "units"), ("values", "<", "<")
 
 
+_Model = Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL")]
+_Table = Annotated[
+    Path,
+    typer.Argument(help=table_help("Rows whose target is known, in a table"), metavar="TABLE"),
+]
+_Rows = Annotated[
+    str | None,
+    typer.Option(
+        help="The numbers of the rows to follow through the network, counted from 0, like "
+        "0,7,20-22.",
+        metavar="LIST",
+        show_default="0, or none with --hardest",
+    ),
+]
+_Hardest = Annotated[
+    int | None,
+    typer.Option(
+        help="Follow also this many of the rows that the model finds hardest: those with the "
+        "largest gradients.",
+        min=1,
+        metavar="<int>",
+        show_default="none",
+    ),
+]
+_Sample = Annotated[
+    int,
+    typer.Option(
+        help="How many rows, drawn at random, to measure the importance of the columns on. 0 "
+        "leaves that out.",
+        min=0,
+        metavar="<int>",
+    ),
+]
+_Repeats = Annotated[
+    int,
+    typer.Option(
+        help="How often to shuffle each column for its importance.", min=1, metavar="<int>"
+    ),
+]
+_Seed = Annotated[
+    int, typer.Option(help="The number that the random draws and shuffles follow from.")
+]
+
+
 def explain(
-    model: Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL")],
-    table: Annotated[
-        Path,
-        typer.Argument(help=table_help("Rows whose target is known, in a table"), metavar="TABLE"),
-    ],
-    rows: Annotated[
-        str | None,
-        typer.Option(
-            help="The numbers of the rows to follow through the network, counted from 0, like "
-            "0,7,20-22.",
-            metavar="LIST",
-            show_default="0, or none with --hardest",
-        ),
-    ] = None,
-    hardest: Annotated[
-        int | None,
-        typer.Option(
-            help="Follow also this many of the rows that the model finds hardest: those with the "
-            "largest gradients.",
-            min=1,
-            metavar="<int>",
-            show_default="none",
-        ),
-    ] = None,
-    sample: Annotated[
-        int,
-        typer.Option(
-            help="How many rows, drawn at random, to measure the importance of the columns on. 0 "
-            "leaves that out.",
-            min=0,
-            metavar="<int>",
-        ),
-    ] = 2000,
-    repeats: Annotated[
-        int,
-        typer.Option(
-            help="How often to shuffle each column for its importance.", min=1, metavar="<int>"
-        ),
-    ] = 5,
-    seed: Annotated[
-        int, typer.Option(help="The number that the random draws and shuffles follow from.")
-    ] = 0,
+    model: _Model,
+    table: _Table,
+    rows: _Rows = None,
+    hardest: _Hardest = None,
+    sample: _Sample = 2000,
+    repeats: _Repeats = 5,
+    seed: _Seed = 0,
     threads: ThreadsOption = None,
     plugin: PluginOption = None,
     **written: Any,
@@ -107,19 +116,14 @@ def explain(
 
     loaded = Model.load(model, plugins=plugin or ())
     loaded = replace(loaded, loss=_as_tested(loaded.loss))
-    read = TableOptions(**settings_of(TableOptions, written))
-    task, whole = loaded.task, lay_out_table(read_table(table, read))
-    if task.name not in whole.column_names:
-        raise TableError(
-            f"{table} has no column {task.name!r}: a gradient needs the loss, and that the target"
-        )
-    usable = np.flatnonzero(task.rows(whole.column(task.name)))
-    if usable.size == 0:
-        raise TableError(f"{table}: no row has a known target in column {task.name!r}")
+    whole = lay_out_table(read_table(table, TableOptions(**settings_of(TableOptions, written))))
+    usable = _usable(loaded, whole, table)
     picked = [] if rows is None and hardest else _rows(rows or "0", whole.num_rows)
     odd = sorted(set(picked) - set(usable.tolist()))
     if odd:
-        raise TableError(f"{table}: row {odd[0]} has no known target in column {task.name!r}")
+        raise TableError(
+            f"{table}: row {odd[0]} has no known target in column {loaded.task.name!r}"
+        )
     if hardest:
         picked += _hardest(loaded, whole, usable, hardest)
     page = _Page()
@@ -133,6 +137,19 @@ def explain(
 def options() -> list[inspect.Parameter]:
     """Return the options that say how the table is written; the model knows the others."""
     return file_options()
+
+
+def _usable(model: Model, table: pa.Table, path: Path) -> Array:
+    """Return the numbers of the rows whose target is known."""
+    name = model.task.name
+    if name not in table.column_names:
+        raise TableError(
+            f"{path} has no column {name!r}: a gradient needs the loss, and that the target"
+        )
+    usable = np.flatnonzero(model.task.rows(table.column(name)))
+    if usable.size == 0:
+        raise TableError(f"{path}: no row has a known target in column {name!r}")
+    return usable
 
 
 def _as_tested(loss: Loss) -> Loss:

@@ -30,80 +30,91 @@ __all__ = ["options", "train"]
 _ROWS, _KEEP = "The rows", "Checkpoints"
 
 
+_Table = Annotated[
+    Path, typer.Argument(help=table_help("The table to learn from"), metavar="TABLE")
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--out",
+        help="Write the model to this folder.",
+        metavar="MODEL",
+        show_default="write no model",
+    ),
+]
+_Config = Annotated[
+    Path | None,
+    typer.Option(
+        help="A TOML file with options, such as lr = 0.01 or layers = [64, 32]. An option on "
+        "the command line goes before one in the file.",
+        metavar="FILE",
+        show_default="none",
+    ),
+]
+_TestTable = Annotated[
+    Path | None,
+    typer.Option(
+        help="Test on the rows of this table, not on a share of the rows of TABLE.",
+        metavar="TABLE",
+        rich_help_panel=_ROWS,
+        show_default="none",
+    ),
+]
+_Memory = Annotated[
+    str | None,
+    typer.Option(
+        help="How much memory the rows may take, like 500MB or 2GB. The table itself may be of "
+        "any size: it is read in blocks.",
+        metavar="SIZE",
+        rich_help_panel=_ROWS,
+        show_default="read the whole table",
+    ),
+]
+_Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        help="After each epoch, print how large the gradients of each layer are.",
+        **FLAG,
+    ),
+]
+_Folder = Annotated[
+    Path | None,
+    typer.Option(
+        help="Save the state of the training to this folder from time to time, so that it can "
+        "go on after an interruption.",
+        metavar="FOLDER",
+        rich_help_panel=_KEEP,
+        show_default="save no state",
+    ),
+]
+_Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on from the last state in the --checkpoint folder, if there is one.",
+        rich_help_panel=_KEEP,
+        **FLAG,
+    ),
+]
+_Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only the scores of the test.", **FLAG)
+]
+
+
 def train(
     context: typer.Context,
-    table: Annotated[
-        Path, typer.Argument(help=table_help("The table to learn from"), metavar="TABLE")
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            help="Write the model to this folder.",
-            metavar="MODEL",
-            show_default="write no model",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="A TOML file with options, such as lr = 0.01 or layers = [64, 32]. An option on "
-            "the command line goes before one in the file.",
-            metavar="FILE",
-            show_default="none",
-        ),
-    ] = None,
-    test_table: Annotated[
-        Path | None,
-        typer.Option(
-            help="Test on the rows of this table, not on a share of the rows of TABLE.",
-            metavar="TABLE",
-            rich_help_panel=_ROWS,
-            show_default="none",
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            help="How much memory the rows may take, like 500MB or 2GB. The table itself may be of "
-            "any size: it is read in blocks.",
-            metavar="SIZE",
-            rich_help_panel=_ROWS,
-            show_default="read the whole table",
-        ),
-    ] = None,
-    watch: Annotated[
-        bool,
-        typer.Option(
-            "--watch",
-            help="After each epoch, print how large the gradients of each layer are.",
-            **FLAG,
-        ),
-    ] = False,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(
-            help="Save the state of the training to this folder from time to time, so that it can "
-            "go on after an interruption.",
-            metavar="FOLDER",
-            rich_help_panel=_KEEP,
-            show_default="save no state",
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on from the last state in the --checkpoint folder, if there is one.",
-            rich_help_panel=_KEEP,
-            **FLAG,
-        ),
-    ] = False,
+    table: _Table,
+    out: _Out = None,
+    config: _Config = None,
+    test_table: _TestTable = None,
+    memory: _Memory = None,
+    watch: _Watch = False,
+    checkpoint: _Folder = None,
+    resume: _Resume = False,
     plugin: PluginOption = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only the scores of the test.", **FLAG)
-    ] = False,
+    quiet: _Quiet = False,
     **_: Any,
 ) -> None:
     """Train a network on a table, test it, and write the model.
@@ -124,17 +135,23 @@ def train(
     if out is not None:
         check_place(out)
     say: Callable[[str], None] = (lambda _: None) if quiet else (lambda text: print(text))
-    with _bar(quiet) as callbacks:
-        request = _request(
-            given, test_table, say, _watching(callbacks) if watch else callbacks, kept, resume
-        )
+    with _bar(quiet) as bar:
+        callbacks = _watching(bar) if watch else bar
+        request = _request(given, test_table, say, callbacks, kept, resume)
         if kept is not None and resume:
-            say(
-                f"going on from step {kept.steps[-1]:,}"
-                if kept.steps
-                else f"no checkpoint in {kept.folder} yet: from the beginning"
-            )
+            say(_where_it_goes_on(kept))
         fit = _fit(table, request, given.get("memory"))
+    _finish(fit, out, say, kept is not None)
+
+
+def _where_it_goes_on(kept: Checkpoint) -> str:
+    if kept.steps:
+        return f"going on from step {kept.steps[-1]:,}"
+    return f"no checkpoint in {kept.folder} yet: from the beginning"
+
+
+def _finish(fit: Fit, out: Path | None, say: Callable[[str], None], kept: bool) -> None:
+    """Write the model and print its scores; raise what ended the training early."""
     if out is not None:
         fit.model.about["command"] = " ".join(["steepest", *sys.argv[1:]])
         fit.model.save(out)
@@ -144,7 +161,7 @@ def train(
         say(f"model written to {out}")
     if fit.ended is not None:
         if isinstance(fit.ended, KeyboardInterrupt | CheckpointError):
-            print(_how_to_go_on(out, kept is not None), file=sys.stderr)
+            print(_how_to_go_on(out, kept), file=sys.stderr)
         raise fit.ended
 
 
