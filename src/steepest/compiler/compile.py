@@ -18,8 +18,9 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import carray, types
+from numba import types
 from numba.core.errors import NumbaError
+from numba.np.arrayobj import get_cfarray_intrinsic
 
 from ..errors import InputError
 from ..kernels.atomics import fetch_add
@@ -31,6 +32,9 @@ from .target import HERE, Target
 _REAL = {"float32": types.float32, "float64": types.float64}
 _ENTRY = types.void(types.CPointer(types.int64), types.int64, types.int64)
 _OF_GEMM = 13  # arguments
+_CARRAY = get_cfarray_intrinsic(
+    "C", None
+)  # `numba.carray` would be compiled for every kind of array
 _ITEM = {"i": types.int64, "j": types.int32}
 
 
@@ -103,7 +107,7 @@ def _entry(
     source = f"def entry(row, thread, threads):\n    {call}\n"
     namespace: dict[str, Any] = {
         "kernel": _compiled(function),
-        "carray": carray,
+        "carray": _CARRAY,
         "share": _compiled(_share),
         "next_part": _compiled(_next_part),
         "pointer_f": pointer(kind),
