@@ -48,9 +48,13 @@ def compare_examples(
         known = np.stack([found.theta[f"0.{name}"] for found in single])
         square += (known * known).reshape(n, -1).sum(axis=1)
         d, got = gradient_of(name), each[f"0.{name}"]
-        yield compare(f"{d}[i]", _AGAINST, known, got, hint="see example_gradients", **_CLOSE)
+        yield compare(f"{d}[i]", _AGAINST, known, got, hint=_hint("example_gradients"), **_CLOSE)
         mean, variance = moments.mean[f"0.{name}"], moments.variance[f"0.{name}"]
         known, got = (known * known).mean(axis=0), variance + mean * mean
-        yield compare(f"{d}²", _AGAINST, known, got, hint="see example_squares", **_CLOSE)
+        yield compare(f"{d}²", _AGAINST, known, got, hint=_hint("example_squares"), **_CLOSE)
     known = np.sqrt(square)
-    yield compare("norms", _AGAINST, known, norms.total, hint="see example_norms", **_CLOSE)
+    yield compare("norms", _AGAINST, known, norms.total, hint=_hint("example_norms"), **_CLOSE)
+
+
+def _hint(kernel: str) -> str:
+    return f"see {kernel}, or name in `memory` every array of rows that backward_theta reads"
