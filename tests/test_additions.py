@@ -213,6 +213,17 @@ def test_a_users_activation_is_offered_by_the_mlps(setting, plugin):
     assert repr(mlp.network_.layer.layers[1]) == "Softsign()"
 
 
+@pytest.mark.parametrize("setting", ["activation"])
+def test_a_users_activation_acts_on_the_last_axis_of_any_shape(setting, plugin, tmp_path):
+    (module,) = plugins.use(plugin)
+    X = RNG.normal(size=(5, 3, 4)).astype(np.float32)
+    assert steepest.check(module.examples[0], X).ok
+    network = steepest.Network(module.examples[0], inputs=(3, 4))
+    np.testing.assert_allclose(network.predict(X), X / (1 + np.abs(X)), rtol=1e-6)
+    export_onnx(network, tmp_path / "n.onnx")
+    np.testing.assert_allclose(run(tmp_path / "n.onnx", x=X)["y"], network.predict(X), rtol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     """A copy of the package, with the additions in their folders and nothing else changed."""

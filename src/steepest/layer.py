@@ -39,7 +39,7 @@ outputs, one with ``inputs`` only what belongs to those inputs. One that asks fo
 match the kernels before and after it.
 
 Most layers know widths only and act on the last axis of x: `steepest.shape` tells of the others.
-What kernels may call is in `steepest.kernels`. docs/your_own_layer.md builds two layers, and
+What kernels may call is in `steepest.kernels`. docs/your_own_layer.md builds layers, and
 `steepest.check` says whether a layer is right.
 """
 

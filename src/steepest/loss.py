@@ -137,6 +137,8 @@ def prepared_targets(loss: Loss, y: Array, output_shape: tuple[int, ...], dtype:
 
 def by_rows(function: Callable[[Array], Array], z: Array) -> Array:
     """Return what a method of a loss, which takes (n, q), makes of outputs (n, …, q)."""
+    if z.ndim == 2:
+        return function(z)
     found = function(z.reshape(-1, z.shape[-1]))
     return found.reshape(*z.shape[:-1], *found.shape[1:])
 

@@ -84,11 +84,11 @@ class Network:
         InputError
             If the network was built for another shape, or a layer can't take its input.
         """
-        if inputs is not None and inputs in (self.input_shape, self.inputs):
-            return
-        if self.input_shape is not None:
-            raise InputError(_misfit(self.input_shape, inputs))
         shape = as_shape("Network", inputs)
+        if self.input_shape is not None:
+            if shape != self.input_shape:
+                raise InputError(_misfit(self.input_shape, shape))
+            return
         try:
             built = Parameters(self.layer, shape, self.dtype)
         except MemoryError as error:
@@ -97,6 +97,11 @@ class Network:
             ) from error
         built.draw(self.seed)
         self._built = built
+
+    def _build_for(self, X: Any) -> None:
+        """Build the network for checked data (n, …), if it is not built for them already."""
+        if self._built is None or X.shape[1:] != self._built.input_shape:
+            self.build(X.shape[1:])
 
     @property
     def built(self) -> Parameters:
@@ -167,7 +172,7 @@ class Network:
             them into probabilities).
         """
         data = as_inputs(X, self.dtype, "predict")
-        self.build(data.shape[1:])
+        self._build_for(data)
         self.layer.check_inputs(data)
         return self._predictor(batch, threads).outputs(data)
 
@@ -276,7 +281,7 @@ def prepare(
     if y.ndim == 0 or len(y) != n:
         raise InputError(f"{where}: {n} rows of X, but y has shape {y.shape}")
     w = None if weights is None else as_weights(weights, n, network.dtype, where)
-    network.build(X.shape[1:])
+    network._build_for(X)
     network.layer.check_inputs(X)
     return X, prepared_targets(loss, y, network.output_shape, network.dtype), w
 
@@ -290,9 +295,8 @@ def _sizes(shape: Shape) -> str:
     return "×".join(map(str, shape))
 
 
-def _misfit(built: Shape, given: int | Shape) -> str:
+def _misfit(built: Shape, shape: Shape) -> str:
     """Say that a network was built for inputs of another shape, and what to do."""
-    shape = as_shape("Network", given)
     if len(shape) == len(built) == 1:
         return (
             f"Network: built for {built[0]} inputs, got {shape[0]}; give it the columns it was "

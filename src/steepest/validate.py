@@ -42,6 +42,7 @@ DTYPES = ("float32", "float64")
 """The floats that a network can compute with."""
 FORMER_NAMES = {"products": "matmul_dtype"}
 """By the former name of a setting, which is still taken in this release: what it is called now."""
+_MOST_AXES = 32
 
 
 def number(
@@ -143,10 +144,15 @@ def positive_count(where: str, what: str, value: Any) -> None:
 
 
 def axes_of(where: str, what: str, value: Any) -> tuple[int, ...]:
-    """Return a tuple of whole numbers of at least 1, one at least; raise `InputError` if not."""
+    """Return a tuple of whole numbers of at least 1; raise `InputError` if it is none.
+
+    There must be one at least, and as many at most as an array may have axes beside others.
+    """
     axes = plain(value)
     if not isinstance(axes, tuple | list) or not axes:
         raise InputError(f"{where}: {what} must be whole numbers like (3, 4), got {value!r}")
+    if len(axes) > _MOST_AXES:
+        raise InputError(f"{where}: {what} has {len(axes)} axes, at most {_MOST_AXES} are possible")
     for axis in axes:
         positive_count(where, what, axis)
     return tuple(int(axis) for axis in axes)

@@ -20,7 +20,7 @@ from .inspection.gradients import Gradients
 from .layer import Layer
 from .layers import Dense, Flatten
 from .loss import Loss
-from .losses import Squared
+from .losses import SoftmaxCrossEntropy, Squared
 from .network import Network
 from .rule import Rule
 from .rules import SGD, Adam
@@ -97,6 +97,10 @@ def _cases() -> Iterator[Case]:
     for loss in catalogue.LOSSES:
         for _, y, q in draw.targets(loss, _ROWS, rng):
             yield (Dense(q),), loss, plain, "shuffled", X, y
+    # Examples of two rows of outputs, and a class for each.
+    classes = rng.integers(4, size=(_ROWS, 2))
+    pairs = np.stack([X, X], axis=1)
+    yield (Dense(4),), SoftmaxCrossEntropy(), plain, "shuffled", pairs, classes
     # What comes before any rule's own step: clipping, penalties, factors.
     beside = SGD(
         lr=1e-3,

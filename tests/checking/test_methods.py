@@ -120,6 +120,7 @@ LAYERS = [
 
 def test_a_whole_layer_passes():
     assert check(Whole()).ok
+    assert check(Whole(), np.random.default_rng(0).normal(size=(5, 3, 4))).ok
 
 
 @pytest.mark.parametrize(("kind", "array", "message"), LAYERS, ids=lambda x: str(x)[-30:])

@@ -201,9 +201,11 @@ def wrong(base, kernel):
 
 
 def test_the_layer_they_are_planted_in_is_right():
+    assert check(Affine(), np.random.default_rng(0).normal(size=(5, 3, 4))).ok
     report = check(Affine())
     assert report.ok
-    assert {f.array for f in report.worst()} == {"y", "dx", "dA", "db"}
+    of_examples = {"norms", "dA[i]", "db[i]", "dA²", "db²"}
+    assert {f.array for f in report.worst()} == {"y", "dx", "dA", "db"} | of_examples
     dA = next(f for f in report.worst() if f.array == "dA")
     assert dA.against == "central differences"
     assert dA.entries == 25
@@ -265,6 +267,45 @@ def test_a_mistake_in_what_is_told_of_examples_is_named(kernel, way, array):
         check(layer)
     assert caught.value.array == array
     assert way in str(caught.value)
+
+
+class Hidden(Affine):
+    """Reads an array with rows that ``memory`` does not name: a copy of x."""
+
+    def lower(self, low, x):
+        kept, p = low.array("kept", *x.shape), x.shape[1]
+        low.emit(copy, {"x": x, "kept": kept})
+        y, _ = super().lower(low, x)
+
+        def backward(dy, wants_dx):
+            dx = low.array("dx", *x.shape)
+            names = {"x": x, "y": y, "dy": dy, "dx": dx, "kept": kept, **low.theta(self, p)}
+            low.emit(self.backward_x, names)
+            low.backward_theta(self, p, from_kept, names)
+            return dx
+
+        return y, backward
+
+
+def copy(x, kept, rows):
+    for i in rows:
+        for k in range(x.shape[1]):
+            kept[i, k] = x[i, k]
+
+
+def from_kept(kept, dy, dA, db, alpha, units):
+    for i in range(dy.shape[0]):
+        for j in units:
+            db[j] += alpha * dy[i, j]
+            for k in range(kept.shape[1]):
+                dA[j, k] += alpha * dy[i, j] * kept[i, k]
+
+
+def test_an_array_that_memory_does_not_name_is_told():
+    with pytest.raises(CheckError, match=r"dA\[i\].* name in `memory` every array of rows"):
+        check(Hidden())
+    named = type("Named", (Hidden,), {"memory": lambda self, n, p: {"kept": (n, p)}})
+    check(named())
 
 
 def test_a_kink_is_no_mistake():

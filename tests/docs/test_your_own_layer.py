@@ -13,7 +13,7 @@ import pyarrow.csv
 import pytest
 from ort import run
 
-from steepest import Network, export_onnx, plugins
+from steepest import Network, check, export_onnx, load, plugins, save
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "your_own_layer.md").read_text(encoding="utf-8")
@@ -98,6 +98,29 @@ def test_formulas(folder):
     s[:], b[:] = [0.1, 0.2, 0.3, -0.4], [1, 2, 3]
     expected = np.where(X > 0, X, s * X) @ (U @ V).T + b
     np.testing.assert_allclose(network.predict(X), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["Slope", "LowRank", "MeanOverTime"])
+def test_on_examples_of_two_axes(folder, tmp_path, name):
+    """The same files, unchanged: checked, saved and loaded, and in ONNX Runtime."""
+    (module,) = plugins.use(folder / "my_layers.py")
+    layer = next(each for each in module.examples if type(each).__name__ == name)
+    X = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)
+    check(layer, X)
+    network = Network(layer, inputs=(3, 4))
+    network.theta += np.linspace(-1, 1, network.theta.size).astype(np.float32)
+    found = network.predict(X)
+    if name == "MeanOverTime":
+        np.testing.assert_allclose(found, X.mean(axis=1), rtol=1e-5)
+    else:
+        rows = Network(layer, inputs=4)
+        rows.theta[:] = network.theta
+        np.testing.assert_allclose(found, rows.predict(X.reshape(15, 4)).reshape(5, 3, -1))
+    save(network, tmp_path / "network")
+    np.testing.assert_array_equal(load(tmp_path / "network").predict(X), found)
+    if name != "LowRank":  # which has no form
+        export_onnx(network, tmp_path / "n.onnx")
+        np.testing.assert_allclose(run(tmp_path / "n.onnx", x=X)["y"], found, rtol=1e-5)
 
 
 def test_the_form_in_onnx(folder, tmp_path):

@@ -152,6 +152,18 @@ def test_another_shape_costs_no_instruction(layer):
 
 
 @pytest.mark.parametrize(
+    "layers", [(Dense(4), Flatten()), (Dense(4), Permute((2, 1)), Reshape((2, 6))), (Flatten(),)]
+)
+def test_blocks_of_predictions_lie_in_their_places(layers):
+    network = Network(*layers, inputs=(3, 4))
+    X = RNG.normal(size=(10, 3, 4)).astype(np.float32)
+    whole = network.predict(X)
+    for batch, threads in ((3, 1), (4, 2), (1, 1)):
+        found = network.predict(X, batch=batch, threads=threads)
+        np.testing.assert_allclose(found, whole, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: Reshape(()), r"shape must be whole numbers like \(3, 4\), got \(\)"),

@@ -13,7 +13,7 @@ from ..layer import Layer
 from ..shape import Shape
 from . import draw
 from .differences import Settings, compare, compare_slopes, slopes
-from .examples import compare_examples, tells_of_examples
+from .examples import compare_examples
 from .methods import layer_faults
 from .plain import PlainError
 from .probe import ALPHA, Probe
@@ -183,7 +183,7 @@ class _Case:
                 for name, step in steps.items():
                     got = probe.targets[name] - start[name]
                     self._compare(gradient_of(name), against, step, got, limits)
-        if self.theta and tells_of_examples(self.layer):
+        if self.theta:
             rng = np.random.default_rng(self.settings.seed)
             findings = compare_examples(self.layer, self.X, self.theta, rng)
             self.report.findings.extend(findings)

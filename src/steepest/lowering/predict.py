@@ -54,6 +54,7 @@ class Predictor:
         if threads is not None:
             positive_count("predict", "threads", threads)
         self._network, self._batch, self._loss = network, batch, loss
+        self._flops = network.layer.flops_at(network.input_shape)
         self._threads = threads
         self._control = Control()
         self._steps: list[Buffer] = []  # of each thread
@@ -95,7 +96,7 @@ class Predictor:
 
         That doesn't depend on the threads there are: nor does the average of the blocks' losses.
         """
-        flops = n * self._network.layer.flops_at(self._network.input_shape)
+        flops = n * self._flops
         blocks = max(-(-n // self._batch), min(worth_threads(flops), 2 * (n // _TWO_BLOCKS)))
         batch = -(-n // blocks)
         return min(threads_for(n, flops, self._threads), -(-n // batch)), batch
