@@ -32,6 +32,7 @@ from .rule import Rule as Rule
 from .rules import *
 from .schedule import Schedule as Schedule
 from .schedules import *
+from .state import State as State
 from .trainer import Trainer as Trainer
 from .training.checkpoint import Checkpoint as Checkpoint
 from .training.history import History as History
