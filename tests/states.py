@@ -1,6 +1,7 @@
 """Layers with state, written as a user would."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from steepest import Layer, Parameter, State
@@ -47,6 +48,20 @@ class Centre(Layer):
 
     def onnx(self, g):
         return g.op("Sub", g.x, g.constant(g.state["m"]))
+
+
+@dataclass(frozen=True, repr=False)
+class CentreAll(Centre):
+    """`Centre` of every entry of an example, whatever its shape: it knows shapes."""
+
+    def output_shape(self, shape):
+        return shape
+
+    def state_at(self, shape):
+        return self.state(prod(shape))
+
+    def onnx(self, g):
+        return g.op("Sub", g.x, g.constant(g.state["m"].reshape(1, *g.shape)))
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,4 +119,4 @@ class ScaledCentre(Layer):
                 ds[j] += alpha * dy[i, j] * u[i, j]
 
 
-examples = (Centre(), ScaledCentre())
+examples = (Centre(), CentreAll(), ScaledCentre())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from states import Centre, ScaledCentre, examples
+from states import Centre, CentreAll, ScaledCentre, examples
 from steepest import CheckError, Dense, InputError, Network, Parameter, ReLU, State, check
 from steepest.losses import Squared
 
@@ -23,6 +23,15 @@ def test_a_network_is_checked_at_its_own_state_and_keeps_it():
     assert np.array_equal(network.built.state, before)
     counted = next(f for f in report.findings if f.array == "1.count")
     assert counted.expected == np.float32(before[4]) + 1  # of the state before, not of a fresh one
+
+
+def test_examples_of_several_rows_are_checked_too():
+    network = Network(CentreAll(), Dense(4), Centre(), ScaledCentre(), Dense(2), inputs=(3, 5))
+    assert {name: view.shape for name, view in network.state.items()} == {
+        "0.m": (15,), "0.count": (1,), "2.m": (4,), "2.count": (1,), "3.m": (4,),
+    }  # fmt: skip
+    X = np.random.default_rng(0).standard_normal((4, 3, 5))
+    assert check(network, X, X[..., :2], loss=Squared()).ok
 
 
 class WritesWhilePredicting(Centre):

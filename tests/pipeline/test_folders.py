@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from ort import run
 
 import states
 import steepest
-from states import Centre, ScaledCentre
+from states import Centre, CentreAll, ScaledCentre
 from steepest import (
     Concat,
     Dense,
@@ -26,6 +27,7 @@ from steepest import (
     ReLU,
     Residual,
     Sequential,
+    export_onnx,
 )
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.request import Request
@@ -234,6 +236,19 @@ def test_state_comes_back_to_the_last_bit(stateful):
     X = np.random.default_rng(0).standard_normal((5, 3))
     assert np.array_equal(same.predict(X), network.predict(X))
     assert (folder / "state.safetensors").exists()
+
+
+def test_a_network_of_shapes_comes_back_with_its_state(tmp_path):
+    network = Network(CentreAll(), Dense(4), Centre(), Dense(2), inputs=(5, 3))
+    network.built.state[:] = np.arange(network.built.state.size) / 8
+    steepest.save(network, tmp_path / "network")
+    assert json.loads((tmp_path / "network/model.json").read_text())["network"]["inputs"] == [5, 3]
+    same = steepest.load(tmp_path / "network", plugins=[states])
+    X = np.random.default_rng(0).standard_normal((6, 5, 3))
+    assert np.array_equal(same.predict(X), network.predict(X))
+    export_onnx(same, tmp_path / "n.onnx")
+    found = run(tmp_path / "n.onnx", x=X.astype(np.float32))["y"]
+    np.testing.assert_allclose(found, network.predict(X), rtol=1e-5, atol=1e-5)
 
 
 def test_damage_to_the_state_is_found(stateful):

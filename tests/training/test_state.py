@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 import states
-from states import Centre, ScaledCentre
+from states import Centre, CentreAll, ScaledCentre
 from steepest import (
     SGD,
     Adam,
@@ -72,6 +72,18 @@ def test_it_is_what_the_formula_says():
     assert fitted.state["0.count"] == 12
     np.testing.assert_allclose(fitted.parameters["1.A"], A, rtol=1e-9)
     np.testing.assert_allclose(fitted.predict(X), (X - m) @ A.T + b, rtol=1e-9)
+
+
+def test_examples_of_several_rows_give_it_all_of_their_rows():
+    fitted = Network(CentreAll(rate=1), Centre(rate=1), Dense(1), inputs=(5, 4), dtype="float64")
+    rows = RNG.standard_normal((30, 5, 4)) + 2
+    Trainer(fitted, Squared(), Adam(), batch=10, sampling="sequential").fit(
+        rows, rows[..., :1], epochs=1
+    )
+    before, last = rows[10:20].mean(axis=0), rows[20:]
+    np.testing.assert_allclose(fitted.state["0.m"], last.mean(axis=0).reshape(-1), rtol=1e-12)
+    expected = (last - before).reshape(-1, 4).mean(axis=0)
+    np.testing.assert_allclose(fitted.state["1.m"], expected, rtol=1e-9)
 
 
 def test_it_begins_as_declared_and_is_no_part_of_theta():
