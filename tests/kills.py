@@ -1,6 +1,6 @@
 """Kill trainings with SIGKILL at random moments, resume them, and compare the bits at the end.
 
-    python tests/kills.py [--kills 50] [--seed 0]
+    python tests/kills.py [--kills 50] [--seed 0] [--only state]
 
 Each training is a process of its own, forked from this one so that it starts at once. It writes
 checkpoints nearly all the time, so that many kills hit the writing of one. Prints what it did;
@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from states import Centre, ScaledCentre
 from steepest import (
     SGD,
     Adagrad,
@@ -85,12 +86,17 @@ CASES: dict[str, dict[str, Any]] = {
         "rule": AdamW(lr=Cosine(0.03), clip_norm=1.0, l2=0.01, factors={"*.b": 0.5}),
         "every": "4 steps", "validation": 0.3, "patience": 15, "epochs": 60,
     },
+    "adam, shuffled, constant, state, early stopping": {
+        "rule": Adam(lr=0.02), "every": "2 steps", "validation": 0.3, "patience": 15, "epochs": 40,
+        "layers": (Centre(), Dense(8), ReLU(), ScaledCentre(), Dropout(0.2), Dense(3)),
+    },
 }  # fmt: skip
 
 
 def train(case: dict[str, Any], folder: Path | None) -> dict[str, Any]:
     """Run a case, from its last checkpoint if it has one; return all there is to compare."""
-    network = Network(Dense(8), ReLU(), Dropout(case.get("dropout", 0.2)), Dense(3), inputs=6)
+    plain = Dense(8), ReLU(), Dropout(case.get("dropout", 0.2)), Dense(3)
+    network = Network(*case.get("layers", plain), inputs=6)
     trainer = Trainer(
         network, SoftmaxCrossEntropy(), case["rule"], batch=case.get("batch", 16), seed=3,
         sampling=case.get("sampling", "shuffled"), threads=case.get("threads", 1),
@@ -102,14 +108,16 @@ def train(case: dict[str, Any], folder: Path | None) -> dict[str, Any]:
         resume=folder is not None,
     )  # fmt: skip
     found = {
-        "theta": network.theta.tobytes().hex(),
+        **{name: vector.tobytes().hex() for name, vector in network.built.vectors.items()},
         "step": trainer.step,
         "history": [{k: v for k, v in row.items() if k != "seconds"} for row in history],
         "slots": {name: slot.tobytes().hex() for name, slot in trainer.slots.items()},
     }
     # A further fit shows that what is drawn at random goes on as it would have.
     trainer.fit(X, Y, epochs=1)
-    return {**found, "after": network.theta.tobytes().hex()}
+    after = {f"{name} after": vector.tobytes().hex()
+             for name, vector in network.built.vectors.items()}  # fmt: skip
+    return {**found, **after}
 
 
 def in_a_process(work: Callable[[], None]) -> int:
@@ -164,11 +172,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="cases with this in their name")
     options = parser.parse_args()
+    cases = {name: case for name, case in CASES.items() if options.only in name}
     moments, good = random.Random(options.seed), True
     total = hits = 0
-    for number, (name, case) in enumerate(CASES.items()):
-        share = (options.kills * (number + 1)) // len(CASES) - total
+    for number, (name, case) in enumerate(cases.items()):
+        share = (options.kills * (number + 1)) // len(cases) - total
         hit, writing, same = kill_and_resume(case, share, moments)
         total, hits, good = total + hit, hits + writing, good and same
         print(f"{name}: {hit} kills, {writing} while writing, "

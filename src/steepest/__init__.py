@@ -32,6 +32,7 @@ from .rule import Rule as Rule
 from .rules import *
 from .schedule import Schedule as Schedule
 from .schedules import *
+from .state import State as State
 from .trainer import Trainer as Trainer
 from .training.checkpoint import Checkpoint as Checkpoint
 from .training.history import History as History
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from .interchange.state_dict import from_state_dict as from_state_dict
     from .interchange.state_dict import to_state_dict as to_state_dict
     from .pipeline.folders import load as load
+    from .pipeline.folders import load_network as load_network
     from .pipeline.folders import save as save
     from .pipeline.model import Model as Model
 
@@ -88,6 +90,7 @@ _LAZY = {
     "import_onnx": ".interchange.onnx_import",
     "importance": ".inspection.importance",
     "load": ".pipeline.folders",
+    "load_network": ".pipeline.folders",
     "per_example_gradients": ".inspection.gradients",
     "save": ".pipeline.folders",
     "to_state_dict": ".interchange.state_dict",

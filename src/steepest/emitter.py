@@ -66,6 +66,9 @@ class Emitter(Protocol):
         ``at`` is the width of its input, or the shape.
         """
 
+    def state(self, layer: Any, at: int | Shape) -> dict[str, Buffer]:
+        """Return the state of the current layer, by the names its kernels use."""
+
     def targets(self, layer: Any, at: int | Shape) -> dict[str, Any]:
         """Return where ∇_θ ℓ of the current layer accumulates, by the names its kernels use."""
 

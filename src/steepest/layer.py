@@ -26,6 +26,13 @@ fields and parameters by theirs:
 ``backward_theta``  Φ, second half: target += alpha · ∇_θ ℓ, where the target is θ itself (plain
                     gradient descent: alpha = −η) or a buffer (alpha = 1)
 
+A layer may keep arrays that are no parameters, such as running statistics: its ``state``. Kernels
+ask for them by name too. One kernel may write them, and only while the network trains:
+
+``forward_training``  takes the place of ``forward`` in a program that trains. The state from before
+                      the step counts as given; what y has of the batch, through the new state
+                      too, belongs into Φ
+
 Three more are optional; otherwise ``backward_theta`` runs on one example of the batch at a time.
 
 ``example_norms``      norms[i[r]] = ‖∇_θ ℓ_r‖², where ``i[r]`` is the place of row r in the data
@@ -58,8 +65,9 @@ from .engine.operands import Buffer
 from .onnx_form import Exchanged
 from .settings import Named
 from .shape import Shape, Shaped
+from .state import State
 
-__all__ = ["Array", "Backward", "Layer", "Parameter", "Shape"]
+__all__ = ["Array", "Backward", "Layer", "Parameter", "Shape", "State"]
 
 
 @dataclass(frozen=True)
@@ -84,12 +92,14 @@ class Layer(Named, Exchanged, Shaped):
         "adds alpha · ∇_θ ℓ to the targets of the parameters, the second half of Φ",
         "x, dy, dA, alpha",
     )
+    forward_training: ClassVar[Callable[..., None] | None] = None
+    """What takes the place of `forward` in a program that trains; it may write the state."""
     takes_sparse: ClassVar[bool] = False
     """Whether ``lower`` can take a `steepest.engine.operands.SparseBatch`."""
     steepest_slope: ClassVar[float | None] = None
     """Of an activation: about its largest slope. `steepest.Watch` calls units flat by it."""
     predicts_alike: ClassVar[bool] = True
-    """Whether predicting computes the same y as training."""
+    """Whether predicting computes the same y as training, from the same state."""
 
     def outputs(self, p: int) -> int:
         """Return q, the width of the output for inputs of width ``p``."""
@@ -97,6 +107,10 @@ class Layer(Named, Exchanged, Shaped):
 
     def parameters(self, p: int) -> dict[str, Parameter]:
         """Return the parameters, in the order in which they are stored."""
+        return {}
+
+    def state(self, p: int) -> dict[str, State]:
+        """Return the arrays that last and are no parameters, in the order they are stored in."""
         return {}
 
     def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
@@ -122,11 +136,12 @@ class Layer(Named, Exchanged, Shaped):
         n, shape = x.shape[0], x.shape[1:]
         y = low.array("y", n, *self.output_shape(shape))
         names: dict[str, Any] = {"x": x.as_examples(), "y": y.as_examples()}
-        names |= {**self.settings_at(shape), **low.theta(self, shape)}
+        names |= {**self.settings_at(shape), **low.theta(self, shape), **low.state(self, shape)}
         for name, sizes in self.memory_at(n, shape).items():
             names[name] = low.array(name, *sizes)
         flops = n * self.flops_at(shape)
-        low.emit(self.forward, names, flops=flops)
+        training = self.forward_training if low.training else None
+        low.emit(training or self.forward, names, flops=flops)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             names["dy"] = dy.as_examples()

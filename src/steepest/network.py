@@ -46,6 +46,9 @@ class Network:
     parameters : mapping of str to ndarray
         The parameters by name, like ``"0.A"`` of shape (q, p): views into ``theta``, to be read
         and written.
+    state : mapping of str to ndarray
+        What layers keep beside their parameters, such as running statistics, by the same kind of
+        names: views, to be read and written. Training writes it, predicting reads it.
 
     Examples
     --------
@@ -153,6 +156,11 @@ class Network:
         """The parameters by name: views into ``theta``."""
         return self.built.arrays
 
+    @property
+    def state(self) -> Mapping[str, Array]:
+        """What layers keep beside their parameters, by name: views into one vector."""
+        return self.built.state_arrays
+
     def predict(self, X: Any, *, batch: int = 256, threads: int | None = None) -> Array:
         """Return f(x; θ) for every row of ``X``.
 
@@ -237,15 +245,19 @@ class Network:
             "seed": self.seed,
             "dtype": self.dtype,
             "inputs": self.inputs,
-            "theta": None if self._built is None else np.array(self.theta),
+            **{name: np.array(v) for name, v in self._vectors().items()},
         }
+
+    def _vectors(self) -> Mapping[str, Array]:
+        return {} if self._built is None else self._built.vectors
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(  # type: ignore[misc]
             *state["layer"].layers, inputs=state["inputs"], seed=state["seed"], dtype=state["dtype"]
         )
-        if state["theta"] is not None:
-            self.theta[:] = state["theta"]
+        for name, vector in self._vectors().items():
+            if name in state:
+                vector[:] = state[name]
 
 
 def prepare(

@@ -45,6 +45,10 @@ class OnnxGraph(Protocol):
     def theta(self) -> Mapping[str, Array]:
         """The layer's parameters, by their names in its file."""
 
+    @property
+    def state(self) -> Mapping[str, Array]:
+        """The layer's state, by the names in its file."""
+
     def parameter(self, name: str) -> str:
         """Add a parameter as a constant; return its name."""
 

@@ -1,4 +1,7 @@
-"""θ of a network whose shapes are known: one vector, and every parameter a view into it."""
+"""θ of a network whose shapes are known, and its state: two vectors, and views into them by name.
+
+The state is what layers keep from step to step beside their parameters (`steepest.state`).
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,16 @@ import numpy as np
 
 from .arrays import Array, aligned
 from .engine.operands import Block, Buffer
-from .layer import Layer, Parameter
+from .errors import InputError
+from .layer import Layer, Parameter, State
 from .shape import Shape
 from .validate import axes_of
 
-__all__ = ["Parameters", "as_shape", "leaves", "walk"]
+__all__ = ["Parameters", "as_shape", "leaves", "states", "walk"]
 
 
 class Parameters:
-    """A layer, the shape of its input, and its parameters.
+    """A layer, the shape of its input, its parameters, and its state.
 
     Parameters
     ----------
@@ -40,6 +44,19 @@ class Parameters:
         The same as operands, as they are stored.
     arrays : dict of str to ndarray
         The same as views into ``theta``, in the shapes that the layers declare.
+    state : ndarray, (k,)
+        The state of all layers, one array behind the other. What they declare, at first.
+    declared_state : dict of str to State
+        What the layers say of each of its arrays, by names like ``2.mean``, in the order in it.
+    state_buffers : dict of str to Buffer
+        The same as operands.
+    state_arrays : dict of str to ndarray
+        The same as views into ``state``.
+
+    Raises
+    ------
+    InputError
+        If a layer has a parameter and an array of its state of one name.
     """
 
     def __init__(self, layer: Layer, input_shape: Shape, dtype: str) -> None:
@@ -61,6 +78,42 @@ class Parameters:
             self.buffers[name] = Buffer(label, stored, "f", block, start)
             start += math.prod(stored)
         self.arrays = self.views(self.theta)
+        self._lay_out_state()
+
+    def _lay_out_state(self) -> None:
+        """Make the vector of the state, and what shows it."""
+        found = [
+            (path, name, state)
+            for path, _, declared in states(self.layer, self.input_shape)
+            for name, state in declared.items()
+        ]
+        self.state: Array = aligned(sum(math.prod(s.shape) for *_, s in found), self.dtype)
+        self.declared_state: dict[str, State] = {}
+        self.state_buffers: dict[str, Buffer] = {}
+        block, start = Block("f", self.state.size, self.state), 0
+        for path, name, state in found:
+            full = f"{path}.{name}"
+            if full in self.declared:
+                raise InputError(
+                    f"layer {path} has a parameter {name!r} and an array of its state of that "
+                    "name; rename one of them"
+                )
+            self.declared_state[full] = state
+            self.state_buffers[full] = Buffer(name + path, state.shape, "f", block, start)
+            start += math.prod(state.shape)
+        self.state_arrays = {name: b.array for name, b in self.state_buffers.items()}
+        for name, view in self.state_arrays.items():
+            view[...] = self.declared_state[name].start
+
+    @property
+    def vectors(self) -> dict[str, Array]:
+        """All numbers that f is made of, by name: ``theta``, and ``state`` if there is any."""
+        return {"theta": self.theta} | ({"state": self.state} if self.state.size else {})
+
+    @property
+    def named(self) -> dict[str, Array]:
+        """All arrays by name, parameters first, then the state."""
+        return {**self.arrays, **self.state_arrays}
 
     def views(self, vector: Array) -> dict[str, Array]:
         """Return views into a vector laid out as θ, by name, in the shapes that layers declare."""
@@ -104,3 +157,11 @@ def leaves(layer: Layer, shape: Shape) -> Iterator[tuple[str, Layer, dict[str, P
         parameters = child.parameters_at(inner_shape)
         if parameters:
             yield path, child, parameters
+
+
+def states(layer: Layer, shape: Shape) -> Iterator[tuple[str, Layer, dict[str, State]]]:
+    """Yield every layer inside ``layer`` that has state, with its path and with that."""
+    for path, child, inner_shape in walk(layer, shape):
+        state = child.state_at(inner_shape)
+        if state:
+            yield path, child, state

@@ -28,6 +28,7 @@ class Shaped:
 
     outputs: Any
     parameters: Any
+    state: Any
     memory: Any
     children: Any
     flops: Any
@@ -45,6 +46,11 @@ class Shaped:
     def parameters_at(self, shape: Shape) -> dict[str, Any]:
         """Return what ``parameters`` does."""
         found: dict[str, Any] = self.parameters(shape[-1])
+        return found
+
+    def state_at(self, shape: Shape) -> dict[str, Any]:
+        """Return what ``state`` does."""
+        found: dict[str, Any] = self.state(shape[-1])
         return found
 
     def memory_at(self, n: int, shape: Shape) -> dict[str, tuple[int, ...]]:

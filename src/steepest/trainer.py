@@ -297,7 +297,7 @@ class Trainer:
             self.step = run.step
             self.history.rows.extend(log.history.rows)
             if stopping is not None:
-                stopping.restore(self.network.theta)
+                stopping.restore(self.network.built.vectors)
         return log.history
 
     @contextlib.contextmanager
@@ -357,7 +357,7 @@ class Trainer:
             self.step = work.next_step
             self.history.rows.extend(log.history.rows)
             if stopping is not None:
-                stopping.restore(self.network.theta)
+                stopping.restore(self.network.built.vectors)
         return log.history
 
     def predict(self, X: Any) -> Array:

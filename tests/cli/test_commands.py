@@ -13,8 +13,12 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+import states
+from states import Centre
+from steepest import Dense, Network, ReLU
 from steepest.cli import app
-from steepest.errors import InputError, TableError
+from steepest.errors import InputError, ModelError, TableError
+from steepest.pipeline import folders
 from steepest.pipeline.model import Model
 
 ROOT = Path(__file__).parents[2]
@@ -252,6 +256,31 @@ def test_kept_columns_are_never_replaced(tmp_path):
         "prediction", "proba_no", "y", "prediction_", "proba_no_", "proba_yes",
     ]  # fmt: skip
     assert found.select(["prediction", "proba_no", "y"]).equals(pa.csv.read_csv(table))
+
+
+def test_a_network_that_python_saved_is_shown_checked_and_exported(tmp_path, capsys):
+    folder = tmp_path / "network"
+    network = Network(Centre(), Dense(4), ReLU(), Dense(2), inputs=3)
+    network.built.state[:] = [0.5, 1, 2, 9]
+    folders.save(network, folder)
+    plugin = ("--plugin", states.__file__)
+    run("show", folder, *plugin)
+    shown = capsys.readouterr().out
+    assert "a network without an encoder: it takes arrays of 3 numbers, no tables" in shown
+    assert "network: 26 parameters, 4 numbers of state\n" in shown
+    assert "Centre()" in shown
+    run("show", folder, "--program", *plugin)
+    assert "y0 = x − m0" in capsys.readouterr().out
+    run("check", folder, *plugin, "--quiet")
+    run("export", folder, tmp_path / "n.onnx", *plugin)
+    assert f"a network of 3 inputs written to {tmp_path / 'n.onnx'}" in capsys.readouterr().out
+    X = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(tmp_path / "n.onnx").run(None, {"x": X})
+    np.testing.assert_allclose(found, network.predict(X), rtol=1e-5, atol=1e-6)
+    table = make(tmp_path / "t.csv", ["123"], "abc")
+    for command in ("predict", "explain"):
+        with pytest.raises(ModelError, match="holds a network without an encoder, so it can't"):
+            run(command, folder, table, *plugin)
 
 
 def test_the_model_is_written_before_the_scores(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from mutate import NUMBERS, mutate_bytes, mutate_json
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+import states
 from steepest import (  # fmt: skip
     ELU,
     GELU,
@@ -46,8 +47,9 @@ from steepest import (  # fmt: skip
 )
 from steepest.errors import SteepestError
 from steepest.interchange.onnx_import import RULES
+from steepest.pipeline import folders
 from steepest.pipeline.model import Model
-from steepest.saved.folder import CARD, ENCODER, RECORD, THETA, digest
+from steepest.saved.folder import CARD, ENCODER, RECORD, STATE, THETA, digest
 from steepest.tables.encoder import Encoder
 from steepest.tables.files import TableWriter, read_table, stream_table
 from steepest.tables.task import infer_task
@@ -55,7 +57,7 @@ from steepest.training.checkpoint import _checksum
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ROWS = read_table(FIXTURES / "schema_1_rows.csv")
-FILES = (RECORD, THETA, ENCODER)
+FILES = (RECORD, THETA, STATE, ENCODER)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Target:
         return "read"
 
 
-# Model folders: the three files after each other, each behind its length.
+# Model folders: their files after each other, each behind its length.
 
 
 def join(files):
@@ -104,14 +106,19 @@ def model_seeds():
     with tempfile.TemporaryDirectory() as folder:
         Model.load(old).save(Path(folder) / "m")
         files = {path.name: path.read_bytes() for path in (Path(folder) / "m").iterdir()}
-        assert set(files) == {*FILES, CARD}
+        assert set(files) == {*FILES, CARD} - {STATE}
+        seeds.append(join(files))
+        network = Network(Dense(3), states.Centre(), Dense(2), inputs=4)
+        folders.save(network, Path(folder) / "n")
+        files = {path.name: path.read_bytes() for path in (Path(folder) / "n").iterdir()}
+        assert set(files) == {*FILES} - {ENCODER}
         seeds.append(join(files))
     return seeds
 
 
 def mutate_model(data, draw):
     files = split(data)
-    name = draw.choice((RECORD, RECORD, RECORD, THETA, ENCODER))
+    name = draw.choice((RECORD, RECORD, RECORD, THETA, *(n for n in (STATE, ENCODER) if files[n])))
     content = files[name]
     if draw.random() < 0.2:
         files[name] = mutate_bytes(content, draw)
@@ -133,7 +140,7 @@ def sign(files):
     with contextlib.suppress(ValueError, AttributeError, TypeError, RecursionError):
         record = json.loads(files[RECORD])
         if record.get("files"):
-            record["files"] = {name: digest(files[name]) for name in (THETA, ENCODER)}
+            record["files"] = {name: digest(files[name]) for name in FILES[1:] if files[name]}
             files[RECORD] = json.dumps(record).encode()
 
 
@@ -143,14 +150,19 @@ def run_model(data, folder):
     for name, content in split(data).items():
         if content:
             (place / name).write_bytes(content)
-    model = Model.load(place)
+    model = folders.load(place, plugins=[states])
     use_model(model)
-    model.save(folder / "out")
-    use_model(Model.load(folder / "out"))
+    folders.save(model, folder / "out")
+    use_model(folders.load(folder / "out", plugins=[states]))
 
 
 def use_model(model):
     """Do what `steepest predict` and `steepest show` do."""
+    if isinstance(model, Network):
+        with contextlib.redirect_stdout(io.StringIO()):
+            print(model, model.program(1))
+        model.predict(np.zeros((2, model.inputs)), threads=1)
+        return
     with contextlib.redirect_stdout(io.StringIO()):
         print(model.task.describe(), model.encoder.describe(), model.encoder.names)
         print(model.network, model.network.program(1), model.loss, model.about.get("metrics"))

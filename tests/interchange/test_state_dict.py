@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from states import Centre, ScaledCentre
 from steepest import (  # fmt: skip
     Concat,
     Dense,
@@ -39,6 +40,21 @@ def test_there_and_back():
     first, second = make(0), make(1)
     from_state_dict(second, to_state_dict(first))
     np.testing.assert_array_equal(first.theta, second.theta)
+
+
+def test_state_stands_with_the_parameters_of_its_layer_and_comes_back():
+    def network():
+        return Network(Centre(), Dense(2), Concat(ScaledCentre(), Identity()), inputs=3)
+
+    first, second = network(), network()
+    first.built.state[:] = np.arange(6)
+    state = to_state_dict(first)
+    assert list(state) == ["0.running_mean", "0.count", "1.weight", "1.bias", "2.0.s", "2.0.m"]
+    assert state["0.running_mean"].tolist() == [0, 1, 2]
+    from_state_dict(second, state)
+    np.testing.assert_array_equal(first.built.state, second.built.state)
+    with pytest.raises(InputError, match=r"names differ in 2\.0\.m"):
+        from_state_dict(second, {name: array for name, array in state.items() if name != "2.0.m"})
 
 
 @pytest.mark.parametrize(

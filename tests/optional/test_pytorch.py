@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from states import Centre
 from steepest import (  # fmt: skip
     ELU,
     GELU,
@@ -74,3 +75,29 @@ def test_float32_modules():
     ours = Network(Dense(2), inputs=3)
     from_state_dict(ours, NN.Sequential(NN.Linear(3, 2)).state_dict())
     assert ours.theta.dtype == np.float32
+
+
+class CentreThere(NN.Module):
+    """`states.Centre` as a module: its state are buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(6))
+        self.register_buffer("count", torch.zeros(1))
+
+    def forward(self, x):
+        return x - self.running_mean
+
+
+def test_state_is_what_pytorch_calls_buffers():
+    ours = Network(Centre(), Dense(3), inputs=6, dtype="float64")
+    ours.state["0.m"][:], ours.state["0.count"][:] = np.linspace(-1, 1, 6), 7
+    theirs = NN.Sequential(CentreThere(), NN.Linear(6, 3)).double()
+    state = to_state_dict(ours)
+    assert list(state) == list(theirs.state_dict())
+    theirs.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    np.testing.assert_allclose(outputs(theirs), ours.predict(X), rtol=1e-10)
+    again = Network(Centre(), Dense(3), inputs=6, dtype="float64", seed=1)
+    from_state_dict(again, theirs.state_dict())
+    assert np.array_equal(again.built.state, ours.built.state)
+    assert np.array_equal(again.theta, ours.theta)

@@ -1,13 +1,19 @@
 """Networks and models as folders."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from ort import run
 
+import states
 import steepest
+from states import Centre, CentreAll, ScaledCentre
 from steepest import (
     Concat,
     Dense,
@@ -21,7 +27,12 @@ from steepest import (
     ReLU,
     Residual,
     Sequential,
+    export_onnx,
 )
+from steepest.pipeline.fit import fit_table
+from steepest.pipeline.request import Request
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 @pytest.fixture
@@ -97,8 +108,17 @@ def edit(folder, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda r: r.update(schema=2), "of schema 2, this Steepest reads 1"),
-        (lambda r: r.pop("schema"), "lacks 'schema'"),
+        (lambda r: r.update(schema=6), r"of schema 6, written by a later Steepest.*up to 5"),
+        (lambda r: r.pop("schema"), "its schema is None"),
+        (lambda r: r.update(format="steepest network"), "of networks alone there was schema 1"),
+        (lambda r: r.update(task={"name": "y"}), "has an encoder, a task and a loss"),
+        (lambda r: r.update(encoder={"columns": []}), "has an encoder, a task and a loss"),
+        (
+            lambda r: r.update(calibration={"type": "Temperature"}),
+            "calibrated, by a later Steepest",
+        ),
+        (lambda r: r.pop("calibration"), "lacks 'calibration'"),
+        (lambda r: r.update(about=[]), "about must be an object"),
         (lambda r: r.update(format="steepest plan"), "does not describe a Steepest model"),
         (lambda r: r["files"].clear(), "must say what it knows of theta.safetensors"),
         (lambda r: r["files"]["theta.safetensors"].update(bytes=1), "describes other content"),
@@ -158,8 +178,93 @@ def test_a_layer_of_ones_own_needs_its_file(tmp_path, monkeypatch):
 
 
 def test_a_network_is_no_model_and_says_so(folder):
-    with pytest.raises(ModelError, match=r"holds a network alone; steepest\.load returns it"):
+    with pytest.raises(ModelError, match=r"without an encoder, so it can't read tables; from P"):
         Model.load(folder)
+
+
+def test_a_network_of_its_former_format_is_read_and_brought_up_to_date(tmp_path):
+    old = steepest.load(FIXTURES / "network_schema_1")
+    same = Network(Dense(4), ReLU(), LayerNorm(), Dense(2), inputs=3, seed=5)
+    assert repr(old) == repr(same)
+    assert np.array_equal(old.theta, same.theta)
+    shutil.copytree(FIXTURES / "network_schema_1", tmp_path / "network")
+    steepest.save(old, tmp_path / "network")  # over it
+    record = json.loads((tmp_path / "network" / "model.json").read_text())
+    assert (record["format"], record["schema"]) == ("steepest model", 5)
+    assert np.array_equal(steepest.load(tmp_path / "network").theta, old.theta)
+
+
+TABLE = pa.table({"x": np.linspace(0, 1, 60), "y": [k % 3 == 0 for k in range(60)]})
+
+
+def test_networks_and_models_are_of_one_format_and_one_reads_the_others_network(folder, tmp_path):
+    model = fit_table(TABLE, Request("y", {"layers": (4,), "epochs": 1})).model
+    model.save(tmp_path / "model")
+    records = [json.loads((place / "model.json").read_text()) for place in
+               (folder, tmp_path / "model")]  # fmt: skip
+    assert list(records[0]) == list(records[1])
+    assert isinstance(steepest.load(tmp_path / "model"), Model)
+    network = steepest.load_network(tmp_path / "model")
+    assert np.array_equal(network.theta, model.network.theta)
+    X = model.encoder.transform(TABLE, None, "float32")
+    assert np.array_equal(network.predict(X), model.network.predict(X))
+    assert repr(steepest.load_network(folder)) == repr(steepest.load(folder))
+    with pytest.raises(InputError, match="load_network: plugins must be a list"):
+        steepest.load_network(folder, plugins="states.py")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_model_says_nothing_of_the_number_of_threads(threads, tmp_path):
+    settings = {"layers": (4,), "epochs": 1, "threads": threads}
+    fit_table(TABLE, Request("y", settings)).model.save(tmp_path / "model")
+    assert "threads" not in (tmp_path / "model" / "model.json").read_text()
+
+
+@pytest.fixture
+def stateful(tmp_path):
+    network = Network(Centre(), Dense(4), Residual(ScaledCentre()), Dense(2), inputs=3)
+    network.built.state[:] = np.arange(network.built.state.size) / 8
+    steepest.save(network, tmp_path / "stateful")
+    return network, tmp_path / "stateful"
+
+
+def test_state_comes_back_to_the_last_bit(stateful):
+    network, folder = stateful
+    same = steepest.load(folder, plugins=[states])
+    assert list(same.state) == ["0.m", "0.count", "2.0.m"]
+    assert np.array_equal(same.built.state, network.built.state)
+    X = np.random.default_rng(0).standard_normal((5, 3))
+    assert np.array_equal(same.predict(X), network.predict(X))
+    assert (folder / "state.safetensors").exists()
+
+
+def test_a_network_of_shapes_comes_back_with_its_state(tmp_path):
+    network = Network(CentreAll(), Dense(4), Centre(), Dense(2), inputs=(5, 3))
+    network.built.state[:] = np.arange(network.built.state.size) / 8
+    steepest.save(network, tmp_path / "network")
+    assert json.loads((tmp_path / "network/model.json").read_text())["network"]["inputs"] == [5, 3]
+    same = steepest.load(tmp_path / "network", plugins=[states])
+    X = np.random.default_rng(0).standard_normal((6, 5, 3))
+    assert np.array_equal(same.predict(X), network.predict(X))
+    export_onnx(same, tmp_path / "n.onnx")
+    found = run(tmp_path / "n.onnx", x=X.astype(np.float32))["y"]
+    np.testing.assert_allclose(found, network.predict(X), rtol=1e-5, atol=1e-5)
+
+
+def test_damage_to_the_state_is_found(stateful):
+    network, folder = stateful
+    file = folder / "state.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + b"x")
+    with pytest.raises(ModelError, match=r"state\.safetensors is truncated or damaged"):
+        steepest.load(folder, plugins=[states])
+    file.unlink()
+    with pytest.raises(ModelError, match=r"state\.safetensors is missing"):
+        steepest.load(folder, plugins=[states])
+    network.state["0.m"][0] = np.inf
+    steepest.save(network, folder.with_name("other"))
+    with pytest.raises(ModelError, match=r"0\.m holds a number that is not finite"):
+        steepest.load(folder.with_name("other"), plugins=[states])
 
 
 def test_nothing_there(tmp_path):

@@ -66,6 +66,12 @@ def test_what_a_killed_save_put_aside_is_found_and_put_back(saved):
     assert sorted(path.name for path in saved.parent.iterdir()) == ["m"]
 
 
+def test_what_a_save_emptied_before_it_was_killed_goes_with_the_next(saved):
+    saved.with_name(".m.steepest-old").mkdir()
+    Model.load(saved).save(saved)
+    assert [path.name for path in saved.parent.iterdir()] == ["m"]
+
+
 def test_a_save_that_fails_leaves_the_old_model(saved, monkeypatch):
     before = {path.name: path.read_bytes() for path in saved.iterdir()}
     model = Model.load(saved)
@@ -197,7 +203,7 @@ def test_a_folder_of_the_user_beside_the_model_is_left_alone(saved, name, before
     model.save(saved)
     Model.load(saved)
     assert [path.name for path in aside.iterdir()] == ["thesis.txt"]
-    assert sorted(path.name for path in saved.iterdir()) == sorted(folder._FILES)
+    assert {path.name for path in saved.iterdir()} == {*folder._FILES} - {folder.STATE}
 
 
 @pytest.mark.parametrize("strange", [

@@ -40,6 +40,7 @@ Y = (X @ RNG.standard_normal((6, 3))).argmax(axis=1)
 
 def trainer(**options):
     network = Network(Dense(8), ReLU(), Dropout(0.2), Dense(3), inputs=6)
+    network = options.pop("network", network)
     settings = {"rule": Adam(lr=0.01), "batch": 16, "threads": 1} | options
     return Trainer(network, SoftmaxCrossEntropy(), **settings)
 
@@ -58,7 +59,7 @@ def test_fifty_kills_leave_no_mark():
     kills, writing = re.search(r"(\d+) kills survived, (\d+) of them while", done.stdout).groups()
     assert int(kills) >= 50
     assert int(writing) >= 5
-    assert done.stdout.count("the same bits") == 9
+    assert done.stdout.count("the same bits") == 10
 
 
 @pytest.mark.parametrize(
@@ -291,7 +292,8 @@ def test_arrays_that_no_fit_has_written_are_damaged(tmp_path):
     state, last = Checkpoint(tmp_path).load(), sorted(tmp_path.iterdir())[-1]
     whole = dict(state.arrays)
     for name, array in (("theta", np.full_like(whole["theta"], np.nan)), ("pending", np.ones(3)),
-                        ("pending", np.ones((3, 2), int)), ("best", whole["theta"])):  # fmt: skip
+                        ("pending", np.ones((3, 2), int)),
+                        ("best.theta", whole["theta"])):  # fmt: skip
         state.arrays = whole | {name: array}
         last.write_bytes(_bytes(state))
         with pytest.raises(CheckpointError, match="truncated or damaged"):
@@ -304,13 +306,31 @@ def test_numbers_of_a_history_may_be_other_than_finite(tmp_path):
     trainer().fit(X, Y, epochs=1, checkpoint=tmp_path)
     state = Checkpoint(tmp_path).load()
     state.rows, state.best = rows, (math.inf, 1)
-    state.arrays["best"] = state.arrays["theta"]
+    state.arrays["best.theta"] = state.arrays["theta"]
     Checkpoint(tmp_path).save(state, must=True)
     again = Checkpoint(tmp_path).load()
     assert repr(again.rows) == repr(rows)
     assert again.best == (math.inf, 1)
-    resigned(sorted(tmp_path.iterdir())[-1], put("schema", 1))  # the same where all are finite
-    assert repr(Checkpoint(tmp_path).load().rows) == repr(rows)
+
+
+def test_a_checkpoint_of_schema_2_is_gone_on_from(tmp_path):
+    shutil.copytree(ROOT / "tests" / "fixtures" / "checkpoint_schema_2", tmp_path / "run")
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 3)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+
+    def fit(**options):
+        layers = Dense(4), ReLU(), Dense(2)
+        fitted = trainer(network=Network(*layers, inputs=3))
+        fitted.fit(x, y, epochs=4, validation=0.2, patience=3, **options)
+        return fitted
+
+    state = Checkpoint(tmp_path / "run").load()
+    assert set(state.arrays) == {"theta", "rule.m", "rule.v", "pending", "best.theta"}
+    resumed, whole = fit(checkpoint=tmp_path / "run", resume=True), fit()
+    assert resumed.history["epoch"].tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(resumed.network.theta, whole.network.theta, rtol=1e-4, atol=1e-6)
+    assert Checkpoint(tmp_path / "run").steps[-1] == 8
 
 
 def test_a_history_too_long_to_be_read_is_not_written(tmp_path, monkeypatch):
@@ -476,7 +496,8 @@ def test_ctrl_c_comes_at_a_whole_step_whenever_it_comes(tmp_path):
             signal.setitimer(signal.ITIMER_REAL, 0)
         state = Checkpoint(tmp_path).load()
         assert state.step == fitted.step
-        assert np.array_equal(fitted.network.theta, state.arrays.get("best", state.arrays["theta"]))
+        kept = state.arrays.get("best.theta", state.arrays["theta"])
+        assert np.array_equal(fitted.network.theta, kept)
     assert interrupted
     resumed = trainer()
     history = resumed.fit(X, Y, **options)

@@ -11,7 +11,7 @@ from steepest.training.early_stopping import EarlyStopping, ToleranceStopping
 def judged(stopping, values):
     """Judge epochs of these values, whose θ is their number, until patience is out; count them."""
     for epoch, value in enumerate(values, 1):
-        stopping.judge({"value": value}, epoch, np.array([float(epoch)]))
+        stopping.judge({"value": value}, epoch, {"theta": np.array([float(epoch)])})
         if stopping.out:
             return epoch
     return math.inf
@@ -19,7 +19,7 @@ def judged(stopping, values):
 
 def kept(stopping):
     theta = np.zeros(1)
-    stopping.restore(theta)
+    stopping.restore({"theta": theta})
     return theta[0]
 
 
@@ -54,7 +54,7 @@ def test_it_goes_back_to_where_it_was():
     whole, first, second = (EarlyStopping("value", 3) for _ in range(3))
     ends = judged(whole, values)
     judged(first, values[:5])
-    second.go_back(first.best, first.theta, 5)
+    second.go_back(first.best, first.kept, 5)
     assert second.waited == first.waited
     assert 5 + judged(second, values[5:]) == ends
     assert (second.best, kept(second)) == (whole.best, kept(whole))
@@ -81,15 +81,16 @@ def test_scikit_learns_rule(greater, tol, patience):
     for _ in range(50):
         values = np.round(rng.standard_normal(30).cumsum() / 20, 1)  # with equal ones
         values[rng.random(30) < 0.05] = np.nan
-        stopping = ToleranceStopping("value", patience, greater=greater, tol=tol, theta=np.zeros(1))
+        vectors = {"theta": np.zeros(1)}
+        stopping = ToleranceStopping("value", patience, greater=greater, tol=tol, vectors=vectors)
         ends, best = scikit_learn(values, patience, tol, greater)
         assert judged(stopping, values) == ends
         assert stopping.best[0] == (-best if greater else best)
         assert kept(stopping) == np.flatnonzero(values == best)[0] + 1
 
 
-def test_scikit_learns_rule_keeps_no_theta_that_is_not_asked_for():
-    stopping = ToleranceStopping("value", 3, greater=False, tol=0.0, theta=None)
+def test_scikit_learns_rule_keeps_no_network_that_is_not_asked_for():
+    stopping = ToleranceStopping("value", 3, greater=False, tol=0.0, vectors=None)
     judged(stopping, [3, 2, 1])
-    assert stopping.theta is None
+    assert stopping.kept is None
     assert kept(stopping) == 0

@@ -95,7 +95,7 @@ def test_it_ends_at_once_when_a_piece_breaks_off():
 
 def test_nothing_is_done_where_nothing_is_left():
     stopping = EarlyStopping("value", 2)
-    stopping.go_back((1.0, 1), np.zeros(2), 3)
+    stopping.go_back((1.0, 1), {"theta": np.zeros(2)}, 3)
     work = Script(FitLog(4, SIZES, stopping=stopping))
     run_epochs(work)
     assert work.asked == ["init", "finish"]
@@ -107,5 +107,5 @@ def test_every_epoch_is_judged_with_the_parameters_it_ended_with(pieces):
     work = Script(FitLog(9, SIZES, stopping=stopping), pieces, values=[3, 1, 2, 2, 2, 2, 2, 2, 2])
     run_epochs(work)
     assert stopping.best == (1, 2)
-    assert stopping.theta.tolist() == [2, 2]
+    assert stopping.kept["theta"].tolist() == [2, 2]
     assert len(work.log.history) == {1: 5, 6: 6}[pieces]  # where a piece ends

@@ -15,7 +15,7 @@ def test_progress_within_an_epoch_and_at_its_end():
     assert (within.epoch, within.epochs, within.step, within.steps) == (0, 3, 1, 6)
     assert (within.epoch_ended, within.row, within.loss, within.lr) == (False, {}, 1.0, 0.5)
     log.losses.add([4.0], [0.25])
-    log.close(log.row(2), network.theta)
+    log.close(log.row(2), network.built.vectors)
     ended = log.progress(network)
     assert (ended.epoch, ended.step, ended.epoch_ended, ended.lr) == (1, 2, True, 0.25)
     assert ended.loss == ended.row["loss"] == 2.0
@@ -28,7 +28,7 @@ def test_progress_within_an_epoch_and_at_its_end():
 def test_monitored_values_are_those_of_all_fits():
     log = FitLog(3, [1], before=[{"epoch": 1, "loss": 3.0, "other": 1.0}, {"epoch": 2, "loss": 2}])
     log.losses.add([1.0], [0.5])
-    log.close(log.row(1), np.zeros(1))
+    log.close(log.row(1), {"theta": np.zeros(1)})
     assert log.monitored("loss") == [3, 2, 1]
     assert log.monitored("other") == [1]
 
@@ -38,11 +38,11 @@ def test_a_log_goes_back_to_a_state():
     log = FitLog(5, [1, 1], stopping=EarlyStopping("loss", 3), before=before)
     for loss in (3.0, 2.0, 4.0):
         log.losses.add([loss, loss], [0.1, 0.1])
-        log.close(log.row(0), np.array([loss]))
+        log.close(log.row(0), {"theta": np.array([loss])})
     state = log.state(2, 8, {"theta": np.array([4.0])}, {"rule": "SGD()"})
     assert (state.first, state.step, state.best) == (2, 8, (2.0, 2))
     assert {name: array.tolist() for name, array in state.arrays.items()} == {
-        "theta": [4.0], "best": [2.0],
+        "theta": [4.0], "best.theta": [2.0],
     }  # fmt: skip
     state.elapsed = 1000.0
     earlier = [{"epoch": 5}]

@@ -23,7 +23,11 @@ _AGAINST = "single examples"
 
 
 def compare_examples(
-    layer: Layer, X: Array, theta: Mapping[str, Array], rng: np.random.Generator
+    layer: Layer,
+    X: Array,
+    theta: Mapping[str, Array],
+    state: Mapping[str, Array],
+    rng: np.random.Generator,
 ) -> Iterator[Finding]:
     """Compare ‖∇_θ ℓ_i‖, ∇_θ ℓ_i and Σ_i (∇_θ ℓ_i)², for squared loss, with batches of one.
 
@@ -31,8 +35,8 @@ def compare_examples(
     """
     n = len(X)
     network = Network(layer, inputs=X.shape[1:], dtype="float64")
-    for name, values in theta.items():
-        network.parameters[f"0.{name}"][...] = values
+    for name, values in {**theta, **state}.items():
+        network.built.named[f"0.{name}"][...] = values
     y = rng.standard_normal((n, *network.output_shape))
     gradients = Gradients(network, Squared(), batch=n, threads=1)
     single = [gradients.mean(X[i : i + 1], y[i : i + 1]) for i in range(n)]

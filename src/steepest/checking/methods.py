@@ -13,7 +13,7 @@ import numpy as np
 
 from ..contract import kernel_fault
 from ..errors import InputError, MissingKernelError, SteepestError
-from ..layer import Layer, Parameter
+from ..layer import Layer, Parameter, State
 from ..layers.sequential import Sequential
 from ..parameters import Parameters
 from ..shape import Shape
@@ -27,6 +27,7 @@ _ROWS = 5
 _TAKE = {
     "outputs": ("p",),
     "parameters": ("p",),
+    "state": ("p",),
     "memory": ("n", "p"),
     "init": ("rng", "theta"),
     "children": ("p",),
@@ -34,6 +35,7 @@ _TAKE = {
     "flops": ("p",),
     "output_shape": ("shape",),
     "parameters_at": ("shape",),
+    "state_at": ("shape",),
     "memory_at": ("n", "shape"),
     "children_at": ("shape",),
     "flops_at": ("shape",),
@@ -80,6 +82,7 @@ def _faults_at(layer: Layer, shape: Shape) -> Iterator[Finding]:
         (outputs, (p,)),
         (f"parameters{at}", (p,)),
         (f"memory{at}", (_ROWS, p)),
+        (f"state{at}", (p,)),
         (f"children{at}", (p,)),
         (f"flops{at}", (p,)),
     ):
@@ -118,7 +121,8 @@ def _signature_fault(layer: Layer, name: str) -> str:
 
 
 def _odd_returns(called: dict[str, Any], p: int | Shape) -> Iterator[Finding]:
-    (first, outputs), (second, parameters), (third, memory), *_ = called.items()
+    four = list(called.items())[:4]
+    (first, outputs), (second, parameters), (third, memory), (fourth, state) = four
     axes = outputs if isinstance(outputs, tuple) and isinstance(p, tuple) else (outputs,)
     if not axes or not all(map(_counts, axes)):
         what = "a tuple of whole numbers" if isinstance(p, tuple) else "a whole number"
@@ -135,6 +139,9 @@ def _odd_returns(called: dict[str, Any], p: int | Shape) -> Iterator[Finding]:
         if not isinstance(parameter, Parameter):
             hint = f"{second}({p}) must return Parameter({parameter!r}) for {name!r}, or another"
             yield Finding(f"d{name}", _CONTRACT, hint=f"{hint} Parameter")
+    if not isinstance(state, dict) or not all(isinstance(s, State) for s in state.values()):
+        hint = f"{fourth}({p}) must return a dict of State, not {state!r}"
+        yield Finding("state", _CONTRACT, hint=hint)
 
 
 def _counts(value: Any) -> bool:
@@ -142,6 +149,10 @@ def _counts(value: Any) -> bool:
 
 
 def _kernel_faults(layer: Layer, learns: bool) -> Iterator[Finding]:
+    if layer.forward_training is not None:
+        fault = kernel_fault(layer.forward_training)
+        if fault:
+            yield Finding("y", _CONTRACT, hint=fault)
     for name, array in _WRITES.items():
         if name == "backward_theta" and not learns:
             continue

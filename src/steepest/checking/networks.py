@@ -46,28 +46,36 @@ def check_network(
     X = as_inputs(X, "float64", "check")[:_ROWS]
     whole = Network(*layers, inputs=X.shape[1:], seed=network.seed, dtype="float64")
     if network.input_shape is not None:
-        for name, value in network.parameters.items():
-            whole.parameters[name][...] = value
+        for name, value in network.built.named.items():
+            whole.built.named[name][...] = value
     reaches = X
     for k, layer in enumerate(layers):
         prefix = f"{k}."
-        theta = {
-            name.removeprefix(prefix): value
-            for name, value in whole.parameters.items()
-            if name.startswith(prefix)
-        }
+        theta, state = (
+            {
+                name.removeprefix(prefix): value
+                for name, value in arrays.items()
+                if name.startswith(prefix)
+            }
+            for arrays in (whole.parameters, whole.state)
+        )
         report.parts.append(
-            check_layer(layer, settings, X=reaches, theta=theta, name=f"{k} {layer!r}")
+            check_layer(layer, settings, X=reaches, theta=theta, state=state, name=f"{k} {layer!r}")
         )
         part = Network(layer, inputs=reaches.shape[1:], dtype="float64")
-        for name, value in theta.items():
-            part.parameters[f"0.{name}"][...] = value
+        for name, value in {**theta, **state}.items():
+            part.built.named[f"0.{name}"][...] = value
         reaches = part.predict(reaches)
     if loss is not None:
         z, y = (None, None) if y is None else _rows(reaches, y)
         report.parts.append(check_loss(loss, settings, z=z, y=y))
     together = check_layer(
-        whole.layer, settings, X=X, theta=dict(whole.parameters), name=report.name
+        whole.layer,
+        settings,
+        X=X,
+        theta=dict(whole.parameters),
+        state=dict(whole.state),
+        name=report.name,
     )
     report.findings = together.findings
     return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -71,16 +72,18 @@ class Probe(Runner):
     dtype : {"float32", "float64"}
     threads : int
     training : bool
-        Whether to lower it for training; else there is no backward pass.
+        Whether to lower it for training, or else as a gradient pass at fixed θ does.
     fused : bool
         Whether the parameter half of Φ accumulates in θ itself, as plain SGD has it.
 
     Attributes
     ----------
     x, y, dy, dx : ndarray
-        A probe of a prediction has no backward pass, and no use for the last two.
     theta, targets : dict of str to ndarray
         The parameters, and where their gradients accumulate, in the shapes the layer declares.
+    state : dict of str to ndarray
+        What the layer keeps from step to step, as the last run left it. Every run begins from the
+        values of `begin_from`: so y is a function of x and θ, however often it is asked for.
     """
 
     def __init__(
@@ -122,7 +125,7 @@ class Probe(Runner):
         y, backward = low.child("0", layer, x)
         self.forward = Program("check", n, dtype, threads, self.whole.instructions.copy())
         dy = arena.array("dy", *y.shape)
-        dx = backward(dy, True) if training else dy
+        dx = backward(dy, True)
         low.settle()
         assert dx is not None, f"{layer!r}: the backward pass returns no dx when it is wanted"
         arena.allocate()
@@ -131,6 +134,18 @@ class Probe(Runner):
         self.x, self.y, self.dy, self.dx = x.array, y.array, dy.array, dx.array
         self.theta = self._views(self.network.theta)
         self.targets = self.theta if fused else self._views(self.gradient)
+        self.state = {name.removeprefix("0."): view for name, view in self.network.state.items()}
+        self._start = built.state.copy()
+
+    def begin_from(self, state: Mapping[str, Array]) -> None:
+        """Have every run begin from this state."""
+        for name, values in state.items():
+            self.state[name][...] = values
+        self._start = self.network.built.state.copy()
+
+    def run(self, program: Program, *, plain: bool = False) -> None:
+        self.network.built.state[:] = self._start
+        super().run(program, plain=plain)
 
     def _views(self, vector: Array) -> dict[str, Array]:
         views = self.network.built.views(vector)

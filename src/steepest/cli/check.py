@@ -68,9 +68,9 @@ def _things(what: list[str]) -> Iterator[Any]:
             yield from kind
     for name in what:
         if Path(name).is_dir():
-            from ..pipeline.model import Model
+            from ..pipeline.folders import load_network
 
-            yield Model.load(name).network
+            yield load_network(name)
         else:
             (module,) = plugins.use(name)
             yield from plugins.examples(module)

@@ -24,16 +24,20 @@ def export(
 
     The file takes the plain columns of the table, one input each. Numbers, truth values and times
     (seconds since 1970 in UTC) are given as float64, NaN if missing; categories as text, empty if
-    missing.
+    missing. A network that Python saved has one input instead, x.
 
     Example: steepest export model model.onnx
     """
     from ..errors import InputError
     from ..interchange.onnx_export import export_onnx
-    from ..pipeline.model import Model
+    from ..network import Network
+    from ..pipeline.folders import load
 
     if out.suffix.lower() != ".onnx":
         raise InputError(f"{out} must end in .onnx, the only format that models are exported to")
-    loaded = Model.load(model, plugins=plugin or ())
+    loaded = load(model, plugins=plugin or ())
     export_onnx(loaded, out)
-    print(f"{len(loaded.encoder.columns)} columns to {loaded.task.name!r} written to {out}")
+    if isinstance(loaded, Network):
+        print(f"a network of {loaded.inputs} inputs written to {out}")
+    else:
+        print(f"{len(loaded.encoder.columns)} columns to {loaded.task.name!r} written to {out}")

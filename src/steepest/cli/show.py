@@ -12,6 +12,7 @@ from ._options import FLAG, MODEL_HELP, PluginOption
 from ._printing import folded, harmless, width
 
 if TYPE_CHECKING:
+    from ..network import Network
     from ..pipeline.model import Model
 
 __all__ = ["show"]
@@ -41,18 +42,30 @@ def show(
     """Show what a model predicts, how well, and what it is made of.
 
     That is: the task, the scores in the test, how the training went, what became of each column,
-    and the layers of the network.
+    and the layers of the network. Of a network that Python saved it is the layers alone.
 
     Example: steepest show model
     """
-    from ..pipeline.model import Model
+    from ..network import Network
+    from ..pipeline.folders import load
 
-    loaded = Model.load(model, plugins=plugin or ())
+    loaded = load(model, plugins=plugin or ())
+    network = loaded if isinstance(loaded, Network) else loaded.network
     if program:
-        print(harmless(str(loaded.network.program(batch))))
+        print(harmless(str(network.program(batch))))
         return
-    sections = _task, _scores, _training, _columns, _layers
-    print("\n\n".join("\n".join(map(harmless, section(loaded))) for section in sections))
+    if isinstance(loaded, Network):
+        sections: list[Iterator[str]] = [_alone(network), _layers(network, "")]
+    else:
+        parts = _task, _scores, _training, _columns
+        sections = [part(loaded) for part in parts]
+        sections.append(_layers(network, f", loss {loaded.loss!r}"))
+    print("\n\n".join("\n".join(map(harmless, section)) for section in sections))
+
+
+def _alone(network: Network) -> Iterator[str]:
+    text = f"a network without an encoder: it takes arrays of {network.inputs} numbers, no tables"
+    yield folded(f"{text}; from Python, steepest.load returns it", 2)
 
 
 def _task(model: Model) -> Iterator[str]:
@@ -109,9 +122,10 @@ def _columns(model: Model) -> Iterator[str]:
         yield folded(f"  {name}: not used: {why}", 4)
 
 
-def _layers(model: Model) -> Iterator[str]:
-    network = model.network
+def _layers(network: Network, trained: str) -> Iterator[str]:
     room = max(12, (width() or _ELSEWHERE) - _NUMBERS)
-    yield folded(f"network: {network.theta.size:,} parameters, loss {model.loss!r}", 2)
+    kept = sum(view.size for view in network.state.values())
+    state = f", {kept:,} numbers of state" if kept else ""
+    yield folded(f"network: {network.theta.size:,} parameters{state}{trained}", 2)
     yield network.summary(nested=False, width=room)
     yield "with --program: every step of the computation"

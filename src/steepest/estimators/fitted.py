@@ -70,7 +70,7 @@ class Fitted:
                 settings.n_iter_no_change,
                 greater=by_score,
                 tol=settings.tol,
-                theta=self.network.theta if by_score else None,
+                vectors=self.network.built.vectors if by_score else None,
             )
             self.validation_scores = [] if by_score else None
         self.stopping.patience, self.stopping.tol = settings.n_iter_no_change, settings.tol

@@ -32,7 +32,6 @@ from .squared_mean import SquaredMean
 __all__ = ["Objective", "fit_lbfgs"]
 
 
-_ZERO = np.zeros(())
 _BATCH = 1024  # rows at once: what they leave for the backward pass stays in cache
 
 
@@ -56,6 +55,8 @@ class Accumulate(Rule):
 
 class Objective:
     """(Σ w_i ℓ(f(x_i; θ), y_i) + alpha/2 Σ ‖A‖²)/Σ w_i and its gradient, as functions of θ.
+
+    Each evaluation begins from the state that the network had at first.
 
     Parameters
     ----------
@@ -90,10 +91,11 @@ class Objective:
         descent = Descent(loss, rule, InOrder(), batch, per_weight=w is not None)
         slots = {"gradient": self._gradient}
         self._run = TrainingRun(network, descent, (X, y, w), slots=slots, step=0, threads=threads)
+        self._start = self._run.state()
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Return the objective at ``theta``, and its gradient."""
-        self._run.restore((theta, _ZERO, _ZERO))  # θ, gradient, step
+        self._run.restore({**self._start, "theta": theta})
         total = 0.0
         with self._run.engine:
             for start in range(0, len(self._shares), CHUNK):
@@ -103,6 +105,12 @@ class Objective:
                     return np.inf, np.zeros(theta.size)
                 total += float(losses @ shares)
         return total, self._gradient.astype(np.float64)
+
+    def leave(self, theta: Array) -> None:
+        """Leave the network at ``theta``, with the state that going over the data there leaves."""
+        if self._network.state:
+            self(theta)
+        self._network.theta[:] = theta
 
     def shown(self, value: float, loss: Loss) -> float:
         """Return what is shown for the value at the network's θ, by the loss that is shown."""
@@ -164,13 +172,13 @@ class _Iterations:
     def reach(self, theta: Array, value: float) -> float:
         """Take up a point and the objective there; return what is shown for it."""
         self._reached = theta.copy()
-        self.go_back()
+        self._objective.leave(theta)
         self._fitted.last_loss = loss = self._objective.shown(value, self._fitted.loss)
         return loss
 
     def go_back(self) -> None:
         """Put the last point reached into the network."""
-        self._fitted.network.theta[:] = self._reached
+        self._objective.leave(self._reached)
 
 
 def fit_lbfgs(fitted: Fitted, settings: Any, rows: Rows, told: CallbackList) -> None:

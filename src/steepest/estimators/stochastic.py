@@ -77,7 +77,7 @@ def fit_stochastic(
         warnings.warn("Training was interrupted; the model is as it was then.", stacklevel=4)
     if incremental:
         return
-    stopping.restore(network.theta)
+    stopping.restore(network.built.vectors)
     complaint = _complaint(log)
     if complaint:
         warnings.warn(complaint, ConvergenceWarning, stacklevel=4)
@@ -86,7 +86,7 @@ def fit_stochastic(
 def _complaint(log: FitLog) -> str | None:
     """Return what is to be said of a fit that did not end well."""
     if log.broken:
-        if log.stopping is None or log.stopping.theta is None:
+        if log.stopping is None or log.stopping.kept is None:
             return None  # the estimator raises an error
         return f"Training diverged in iteration {len(log.history)}; the best one's weights stay."
     if log.stopped:

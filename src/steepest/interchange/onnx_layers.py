@@ -44,6 +44,12 @@ class Here:
         names = self.layer.parameters_at(self.shape)
         return {name: self.network.parameters[f"{self.path}.{name}"] for name in names}
 
+    @property
+    def state(self) -> Mapping[str, Array]:
+        """The layer's state, by the names in its file."""
+        names = self.layer.state_at(self.shape)
+        return {name: self.network.state[f"{self.path}.{name}"] for name in names}
+
     def parameter(self, name: str) -> str:
         """Add a parameter as a constant."""
         return self.constant(self.theta[name])

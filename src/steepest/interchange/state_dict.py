@@ -1,9 +1,9 @@
-"""Parameters by the names and in the layout of PyTorch's ``state_dict``.
+"""Parameters and state by the names and in the layout of PyTorch's ``state_dict``.
 
 The layers of a `Network` are counted as those of ``torch.nn.Sequential`` are, and PyTorch stores
 the same arrays under other names: `Dense` is ``torch.nn.Linear`` (weight (q, p), bias (q,)),
 `LayerNorm` has a weight and a bias, `Embedding` a weight (codes, dim). Layers that PyTorch lacks
-keep their own names.
+keep their own names. State stands among PyTorch's buffers.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InputError
 from ..network import Network
-from ..parameters import leaves
+from ..parameters import walk
 from ..validate import instance
 
 __all__ = ["from_state_dict", "to_state_dict"]
 
 
 def to_state_dict(network: Network) -> dict[str, Array]:
-    """Return copies of the parameters under PyTorch's names.
+    """Return copies of the parameters and of the state under PyTorch's names.
 
     ``torch.nn.Sequential(…).load_state_dict({k: torch.from_numpy(v) for k, v in found.items()})``
     puts them into a module of the same layers.
@@ -47,7 +47,7 @@ def to_state_dict(network: Network) -> dict[str, Array]:
 
 
 def from_state_dict(network: Network, state: Mapping[str, Any]) -> None:
-    """Write parameters under PyTorch's names into a network of the same layers.
+    """Write parameters and state under PyTorch's names into a network of the same layers.
 
     Parameters
     ----------
@@ -90,10 +90,11 @@ def from_state_dict(network: Network, state: Mapping[str, Any]) -> None:
 
 
 def _pairs(network: Network) -> Iterator[tuple[str, Array]]:
-    """Yield PyTorch's name and the view of each parameter."""
+    """Yield PyTorch's name and the view of each parameter and of the state, layer by layer."""
     instance("state_dict", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
     if network.input_shape is None:
         raise InputError("state_dict: the network is not built; give Network(…, inputs=…)")
-    for path, layer, parameters in leaves(network.layer, network.input_shape):
-        for own in parameters:
-            yield f"{path}.{layer.torch_names.get(own, own)}", network.parameters[f"{path}.{own}"]
+    named = network.built.named
+    for path, layer, shape in walk(network.layer, network.input_shape):
+        for own in (*layer.parameters_at(shape), *layer.state_at(shape)):
+            yield f"{path}.{layer.torch_names.get(own, own)}", named[f"{path}.{own}"]

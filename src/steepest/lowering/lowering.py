@@ -197,6 +197,11 @@ class Lowering:
         """
         return self._named(layer, at, "", self.parameters.buffers)
 
+    def state(self, layer: Layer, at: int | Shape) -> dict[str, Buffer]:
+        """Return the state of the current layer, by the names its kernels use."""
+        path, buffers = self.prefix, self.parameters.state_buffers
+        return {name: buffers[f"{path}.{name}"] for name in layer.state_at(_shape(at))}
+
     def targets(
         self, layer: Layer, at: int | Shape, buffers: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:

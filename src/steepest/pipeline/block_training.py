@@ -16,6 +16,7 @@ from ..training.early_stopping import EarlyStopping
 from ..training.fit import run_epochs
 from ..training.fit_log import AT_ONCE, FitLog
 from ..training.progress import Progress, ask
+from ..training.run import lasting
 from .recipe import Recipe
 from .shuffled_blocks import Scratch
 
@@ -87,12 +88,11 @@ class BlockTraining:
         if state is None:
             self.checkpoint.save(self._state(), must=True)
             return
-        wanted = {"theta": trainer.network.theta, **trainer.slots}
-        best = {} if state.best is None else {"best": trainer.network.theta}
-        check_arrays(state, wanted | best, self.checkpoint.folder)
+        wanted = lasting(trainer.network, trainer.slots)
+        check_arrays(state, wanted, trainer.network.built.vectors, self.checkpoint.folder)
         self._check_blocks(state)
-        for name, view in wanted.items():
-            view[:] = state.arrays[name]
+        for name, array in wanted.items():
+            array[...] = state.arrays[name]
         losses = state.arrays["pending"][:, 0]
         self.log.losses.add(losses, np.full(len(losses), np.nan))  # a later block's rate will count
         self.log.losses.sizes = self.scratch.rows[self._order(len(state.rows))].astype(np.float64)
@@ -116,9 +116,9 @@ class BlockTraining:
         run_epochs(self)
 
     def restore_best(self) -> None:
-        """Put back the parameters of the best epoch, if there is one."""
+        """Put back the network of the best epoch, if there is one."""
         if self.log.stopping is not None:
-            self.log.stopping.restore(self.network.theta)
+            self.log.stopping.restore(self.network.built.vectors)
 
     # ------------------------------------------------------------------ what the loop asks for
 
@@ -197,5 +197,5 @@ class BlockTraining:
     def _state(self) -> State:
         trainer, losses = self.trainer, self.log.losses
         pending = np.stack([losses.losses, losses.sizes[: losses.count]], axis=1)
-        arrays = {"theta": trainer.network.theta, **trainer.slots, "pending": pending}
+        arrays = lasting(trainer.network, trainer.slots) | {"pending": pending}
         return self.log.state(0, trainer.step, arrays, self.settings)

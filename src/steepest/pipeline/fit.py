@@ -254,6 +254,6 @@ def _pinball(loss: Loss) -> Metric:
 
 
 def plain_recipe(recipe: Recipe) -> dict[str, Any]:
-    """Return the settings of a recipe in plain JSON types."""
-    values = {name: getattr(recipe, name) for name in Recipe.names()}
+    """Return the settings of a recipe in plain JSON types, but for those of the machine."""
+    values = {name: getattr(recipe, name) for name in Recipe.names() if name != "threads"}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}

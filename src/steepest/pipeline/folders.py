@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from ..errors import InputError
 from ..network import Network
 from ..plugins import Plugin, use
-from ..saved.folder import NETWORK_FORMAT, check_place, read_whole, replace
-from ..saved.record import pack_network, read_format, unpack, unpack_network
+from ..saved.folder import check_place, read_whole, replace
+from ..saved.record import Parts, pack, unpack
 from ..validate import folder as check_folder
 from ..validate import iterated
 from .model import Model
 
-__all__ = ["load", "save"]
+__all__ = ["load", "load_network", "save"]
 
 
 def save(thing: Network | Model, folder: str | os.PathLike[str]) -> None:
     """Write a network, or a model of a table, as a folder: JSON and safetensors, no pickle.
 
     The folder is written whole or not at all. A model or network that is there already is replaced,
-    and nothing else ever is. Of a network the layers and θ are kept; the loss, the update rule and
-    the history belong to its `Trainer`, and are not (`Checkpoint` keeps a training).
+    and nothing else ever is. Of a network the layers, θ and the state are kept; the loss, the
+    update rule and the history belong to its `Trainer`: a `Checkpoint` keeps a training.
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ def save(thing: Network | Model, folder: str | os.PathLike[str]) -> None:
         thing.save(folder)
     elif isinstance(thing, Network):
         check_place(folder)
-        replace(folder, pack_network(thing))
+        replace(folder, pack(thing))
     else:
         raise InputError(
             f"save: expected a Network, like trainer.network, or a Model, like "
@@ -84,15 +83,40 @@ def load(folder: str | os.PathLike[str], *, plugins: Iterable[Plugin] = ()) -> N
     PluginError
         If it needs a plugin that was not given, or one can't be imported.
     """
-    check_folder("load", "folder", folder)
+    found = _read("load", folder, plugins)
+    return Model(*found) if isinstance(found, Parts) else found
+
+
+def load_network(folder: str | os.PathLike[str], *, plugins: Iterable[Plugin] = ()) -> Network:
+    """Return the network of a folder, whether it holds one alone or the model of a table.
+
+    A model's network takes what its encoder makes of a table, and returns what its loss turns into
+    predictions; `load` returns all of it.
+
+    Parameters
+    ----------
+    folder : str or path
+    plugins : iterable of str, path or module
+        As of `load`.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ModelError, PluginError
+        As from `load`.
+    """
+    found = _read("load_network", folder, plugins)
+    return found.network if isinstance(found, Parts) else found
+
+
+def _read(where: str, folder: str | os.PathLike[str], plugins: Iterable[Plugin]) -> Parts | Network:
+    """Return what a folder holds, with the plugins that were named for it."""
+    check_folder(where, "folder", folder)
     named = iterated(plugins)
     if named is None or isinstance(plugins, str):
-        raise InputError(f"load: plugins must be a list of files or modules, got {plugins!r}")
+        raise InputError(f"{where}: plugins must be a list of files or modules, got {plugins!r}")
     use(*named)
-    return read_whole(folder, _read)
-
-
-def _read(place: Path) -> Network | Model:
-    if read_format(place) == NETWORK_FORMAT:
-        return unpack_network(place)
-    return Model(*unpack(place))
+    return read_whole(folder, unpack)

@@ -2,6 +2,7 @@
 
     model.json            what it is: layers, loss, task, encoder, and how it was trained
     theta.safetensors     every parameter by name, like "0.A" (q, p), rows first
+    state.safetensors     what layers keep beside their parameters, if any does
     encoder.safetensors   the arrays of the encoder
     README.md             the model's card, for people
 
@@ -247,12 +248,19 @@ class Model:
         Raises
         ------
         ModelError
-            If the folder or a file of it lacks, is damaged, or is of a later version.
+            If the folder or a file of it lacks, is damaged, or is of a later version; or it is a
+            network without an encoder.
         PluginError
             If the model needs a plugin that was not given, or one can't be imported.
         """
         use(*plugins)
-        return cls(*read_whole(path, unpack))
+        found = read_whole(path, unpack)
+        if isinstance(found, Parts):
+            return cls(*found)
+        raise ModelError(
+            f"{os.fspath(path)} holds a network without an encoder, so it can't read tables; from "
+            "Python, steepest.load returns it, and its predict takes arrays of numbers"
+        )
 
 
 def _shares(outputs: Array) -> Array:

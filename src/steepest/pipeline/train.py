@@ -261,6 +261,6 @@ def _average(members: list[Network], recipe: Recipe) -> Network:
         dtype=recipe.dtype,
     )
     for k, member in enumerate(members):
-        for name, array in member.parameters.items():
-            network.parameters[f"0.{k}.{name}"][...] = array
+        for name, array in member.built.named.items():
+            network.built.named[f"0.{k}.{name}"][...] = array
     return network

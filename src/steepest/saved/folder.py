@@ -34,6 +34,7 @@ __all__ = [
     "FORMAT",
     "NETWORK_FORMAT",
     "RECORD",
+    "STATE",
     "THETA",
     "check_place",
     "digest",
@@ -45,13 +46,15 @@ __all__ = [
     "write_folder",
 ]
 
-FORMAT, NETWORK_FORMAT = "steepest model", "steepest network"
+FORMAT = "steepest model"
+NETWORK_FORMAT = "steepest network"  # of networks alone, before models could do without an encoder
 RECORD, THETA, ENCODER = "model.json", "theta.safetensors", "encoder.safetensors"
+STATE = "state.safetensors"
 CARD = "README.md"
 
 Found = TypeVar("Found")
 
-_FILES = (RECORD, THETA, ENCODER, CARD)
+_FILES = (RECORD, THETA, STATE, ENCODER, CARD)
 
 
 def check_place(path: str | os.PathLike[str]) -> Path:
@@ -230,9 +233,10 @@ def _settle(place: Path) -> None:
     if not os.path.lexists(aside):
         return
     with contextlib.suppress(OSError), hold_folder(aside) as free:
-        if not free or not is_mine(aside.lstat()) or not _is_model(aside):
+        emptied = not any(aside.iterdir())  # by a save that was killed before it removed the folder
+        if not free or not is_mine(aside.lstat()) or not (emptied or _is_model(aside)):
             return
-        if os.path.lexists(place):
+        if emptied or os.path.lexists(place):
             remove_folder(aside, _FILES)
         else:
             rename(aside, place)

@@ -10,10 +10,11 @@ from typing import Any
 
 from ..errors import ModelError
 from ..validate import FORMER_NAMES
+from .folder import FORMAT, NETWORK_FORMAT
 
 __all__ = ["SCHEMA", "migrate"]
 
-SCHEMA = 4
+SCHEMA = 5
 """The schema that is written; a reader refuses later ones."""
 
 Record = dict[str, Any]
@@ -27,6 +28,8 @@ def migrate(record: Record) -> Record:
     ModelError
         If it is of a later schema, or of none.
     """
+    if record.get("format") == NETWORK_FORMAT:
+        return _from_network(record)
     schema = record.get("schema")
     if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
         raise ModelError(f"its schema is {schema!r}, expected a whole number of at least 1")
@@ -64,7 +67,7 @@ def _from_1(record: Record) -> Record:
         **{key: record[key] for key in own if key in record},
         "encoder": {**encoder, "columns": columns},
         "about": about,
-        "files": {},
+        "files": None,
     }
 
 
@@ -88,4 +91,28 @@ def _from_3(record: Record) -> Record:
     return {**record, "encoder": {**encoder, "missing": []}}
 
 
-_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(record: Record) -> Record:
+    """Schema 4: nothing was optional, and the recipe had the number of threads in it."""
+    about = record.get("about")
+    if isinstance(about, Mapping) and isinstance(about.get("recipe"), Mapping):
+        recipe = {name: value for name, value in about["recipe"].items() if name != "threads"}
+        about = {**about, "recipe": recipe}
+    return {**record, "about": about, "calibration": None}
+
+
+def _from_network(record: Record) -> Record:
+    """Return the record of a network alone, which had a format of its own, as that of a model."""
+    schema = record.get("schema")
+    if schema != 1 or isinstance(schema, bool):
+        raise ModelError(f"its schema is {schema!r}, and of networks alone there was schema 1 only")
+    nothing: Record = dict.fromkeys(("loss", "task", "encoder", "calibration"))
+    own: Record = {k: record[k] for k in ("network", "versions", "files") if k in record}
+    return {**nothing, **own, "format": FORMAT, "schema": SCHEMA, "about": {}}
+
+
+_STEPS: dict[int, Callable[[Record], Record]] = {
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+    4: _from_4,
+}

@@ -27,14 +27,13 @@ from ..system.memory import physical_memory
 from ..tables.encoder import Encoder
 from ..tables.task import Task
 from .config import from_config, to_config
-from .folder import ENCODER, FORMAT, NETWORK_FORMAT, RECORD, THETA, digest, read_file
+from .folder import ENCODER, FORMAT, NETWORK_FORMAT, RECORD, STATE, THETA, digest, read_file
 from .migrate import SCHEMA, migrate
-from .size import check_size
+from .size import check_size, state_shapes
 
-__all__ = ["Parts", "pack", "pack_network", "read_format", "unpack", "unpack_network"]
+__all__ = ["Parts", "pack", "unpack"]
 
 
-_NETWORK_SCHEMA = 1
 _HEADER = 1 << 24  # the longest header of a safetensors file
 
 _ABOUT: dict[str, Any] = {
@@ -51,7 +50,7 @@ _ABOUT: dict[str, Any] = {
 
 
 class Parts(NamedTuple):
-    """What a model is made of."""
+    """What a model of tables is made of."""
 
     network: Network
     loss: Loss
@@ -60,55 +59,44 @@ class Parts(NamedTuple):
     about: dict[str, Any]
 
 
-def pack(parts: Parts) -> dict[str, bytes]:
-    """Return the files of the folder, except the card.
+def pack(thing: Parts | Network) -> dict[str, bytes]:
+    """Return the files of the folder of a model or of a network alone, except the card.
 
     Raises
     ------
     ModelError
-        If a part can't be written: a user's own class, a function, or a network too large.
+        If the network is not built or too large, or a part can't be written: a user's own class, a
+        function.
     """
+    network = thing.network if isinstance(thing, Parts) else thing
+    described, files = _pack_network(network)
+    record: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA, "network": described}
+    record |= dict.fromkeys(("loss", "task", "encoder", "calibration"))
+    record |= {"about": {}, "versions": _versions()}
+    if isinstance(thing, Parts):
+        files[ENCODER] = _add_table(record, thing)
+    record["files"] = {name: digest(content) for name, content in files.items()}
+    return {RECORD: _text(record), **files}
+
+
+def _add_table(record: dict[str, Any], parts: Parts) -> bytes:
+    """Write into a record what makes a network a model of tables; return the encoder's arrays."""
     from safetensors.numpy import save
 
-    described, theta = _pack_network(parts.network)
     encoder, arrays = _pack_encoder(parts.encoder.to_dict())
-    files = {THETA: theta, ENCODER: save(arrays)}
     about = {key: _finite(value) for key, value in parts.about.items() if key != "versions"}
-    record = {
-        "format": FORMAT,
-        "schema": SCHEMA,
-        "network": described,
+    record |= {
         "loss": to_config(parts.loss),
         "task": parts.task.to_dict(),
         "encoder": encoder,
         "about": about,
-        "versions": parts.about.get("versions") or _versions(),
-        "files": {name: digest(content) for name, content in files.items()},
+        "versions": parts.about.get("versions") or record["versions"],
     }
-    return {RECORD: _text(record), **files}
+    return bytes(save(arrays))
 
 
-def pack_network(network: Network) -> dict[str, bytes]:
-    """Return the files of the folder of a network alone.
-
-    Raises
-    ------
-    ModelError
-        If it is not built, or a part can't be written: a user's own class, a function.
-    """
-    described, theta = _pack_network(network)
-    record = {
-        "format": NETWORK_FORMAT,
-        "schema": _NETWORK_SCHEMA,
-        "network": described,
-        "versions": _versions(),
-        "files": {THETA: digest(theta)},
-    }
-    return {RECORD: _text(record), THETA: theta}
-
-
-def _pack_network(network: Network) -> tuple[dict[str, Any], bytes]:
-    """Return what a record says of a network, and its parameters as a file."""
+def _pack_network(network: Network) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return what a record says of a network, and its parameters and its state as files."""
     from safetensors.numpy import save
 
     if network.inputs is None:
@@ -120,8 +108,12 @@ def _pack_network(network: Network) -> tuple[dict[str, Any], bytes]:
         "dtype": network.dtype,
         "seed": network.seed,
     }
-    theta = {name: np.ascontiguousarray(view) for name, view in network.parameters.items()}
-    return described, save(theta)
+    arrays = {THETA: network.parameters, STATE: network.state}
+    return described, {
+        file: save({name: np.ascontiguousarray(view) for name, view in views.items()})
+        for file, views in arrays.items()
+        if views or file == THETA
+    }
 
 
 def _text(record: Mapping[str, Any]) -> bytes:
@@ -133,19 +125,8 @@ def _text(record: Mapping[str, Any]) -> bytes:
     return text
 
 
-def read_format(place: Path) -> str:
-    """Return what the record of a folder says it describes: a model, or a network alone.
-
-    Raises
-    ------
-    ModelError
-        If there is none, it is damaged, or it is of neither.
-    """
-    return str(_read_record(place, (FORMAT, NETWORK_FORMAT))["format"])
-
-
-def unpack(place: Path) -> Parts:
-    """Return what the files of a folder describe.
+def unpack(place: Path) -> Parts | Network:
+    """Return the model that the files of a folder describe, or the network if it has no encoder.
 
     Raises
     ------
@@ -153,62 +134,59 @@ def unpack(place: Path) -> Parts:
         If a file lacks, is damaged, or is of a later version.
     """
     file = place / RECORD
-    record = _read_record(place, (FORMAT,))
+    record = _read_record(place)
     try:
         record = migrate(record)
         files = record["files"]
-        if not fits(files, Mapping[str, Mapping[str, Any]]):
+        if files is not None and not fits(files, Mapping[str, Mapping[str, Any]]):
             raise ModelError("files must say what it knows of each file")
-        encoder = _unpack_encoder(record["encoder"], place, files)
-        network, inputs = _unpack_network(record["network"])
-        loss = from_config(record["loss"], "loss")
-        task = Task.from_dict(record["task"])
-        if not fits(record["versions"], Mapping[str, str]):
-            raise ModelError("versions must be texts")
-        about = {**_check_about(record["about"]), "versions": record["versions"]}
-        found, outputs = network.layer.output_shape(inputs), task.width(loss)
-        if (inputs, found) != ((encoder.width,), (outputs,)):
-            columns, width = (", ".join(map(str, shape)) for shape in (inputs, found))
-            raise ModelError(
-                f"the network takes {columns} columns and returns {width}, the encoder makes "
-                f"{encoder.width} and the task and the loss want {outputs}"
-            )
-        shapes = check_size(network.layer, inputs)
-    except PluginError:
-        raise
-    except _DAMAGE as error:
-        raise _damaged(file, error) from error
-    _read_theta(network, inputs, place, files, shapes)
-    return Parts(network, loss, encoder, task, about)
-
-
-def unpack_network(place: Path) -> Network:
-    """Return the network that the files of a folder describe.
-
-    Raises
-    ------
-    ModelError
-        If a file lacks, is damaged, or is of a later version.
-    """
-    file = place / RECORD
-    record = _read_record(place, (NETWORK_FORMAT,))
-    try:
-        if record["schema"] != _NETWORK_SCHEMA:
-            raise ModelError(
-                f"it is of schema {record['schema']!r}, this Steepest reads {_NETWORK_SCHEMA}; "
-                "upgrade it"
-            )
-        files = record["files"]
-        if not fits(files, Mapping[str, Mapping[str, Any]]) or THETA not in files:
+        if files is not None and THETA not in files:
             raise ModelError(f"files must say what it knows of {THETA}")
         network, inputs = _unpack_network(record["network"])
-        shapes = check_size(network.layer, inputs)
+        found = _unpack_table(record, network, inputs, place)
+        shapes = check_size(network.layer, inputs), state_shapes(network.layer, inputs)
     except PluginError:
         raise
     except _DAMAGE as error:
         raise _damaged(file, error) from error
-    _read_theta(network, inputs, place, files, shapes)
-    return network
+    _read_network(network, inputs, place, files, shapes)
+    return network if found is None else found
+
+
+def _unpack_table(
+    record: Mapping[str, Any], network: Network, inputs: Shape, place: Path
+) -> Parts | None:
+    """Return the model that a record makes of a network; None if it stands alone."""
+    loss, encoder, task = (record[part] for part in ("loss", "encoder", "task"))
+    if record["calibration"] is not None:
+        raise ModelError("it is calibrated, by a later Steepest; upgrade this one")
+    if not fits(record["versions"], Mapping[str, str]):
+        raise ModelError("versions must be texts")
+    about = {**_check_about(record["about"]), "versions": record["versions"]}
+    if encoder is None and task is None:
+        return None
+    if encoder is None or task is None or loss is None:
+        raise ModelError("a model of tables has an encoder, a task and a loss")
+    parts = Parts(
+        network,
+        from_config(loss, "loss"),
+        _unpack_encoder(encoder, place, record["files"]),
+        Task.from_dict(task),
+        about,
+    )
+    _check_widths(network, inputs, parts.encoder, parts.task.width(parts.loss))
+    return parts
+
+
+def _check_widths(network: Network, inputs: Shape, encoder: Encoder, outputs: int) -> None:
+    """Raise a `ModelError` unless a network stands between an encoder and so many outputs."""
+    found = network.layer.output_shape(inputs)
+    if (inputs, found) != ((encoder.width,), (outputs,)):
+        columns, width = (", ".join(map(str, shape)) for shape in (inputs, found))
+        raise ModelError(
+            f"the network takes {columns} columns and returns {width}, the encoder makes "
+            f"{encoder.width} and the task and the loss want {outputs}"
+        )
 
 
 def _unpack_network(described: Any) -> tuple[Network, Shape]:
@@ -231,20 +209,27 @@ def _damaged(file: Path, error: Exception) -> ModelError:
     return ModelError(f"{file} is damaged: {what}")
 
 
-def _read_theta(
-    network: Network, inputs: Shape, place: Path, files: Any, shapes: Mapping[str, tuple[int, ...]]
+def _read_network(
+    network: Network,
+    inputs: Shape,
+    place: Path,
+    files: Any,
+    shapes: tuple[Mapping[str, Shape], Mapping[str, Shape]],
 ) -> None:
-    """Build a network, and give it the parameters of the folder."""
-    theta = _read_arrays(place, THETA, files, shapes, np.dtype(network.dtype))
+    """Build a network; give it the parameters and the state of the folder, of these shapes."""
+    arrays: dict[str, Array] = {}
+    for name, wanted in zip((THETA, STATE), shapes, strict=True):
+        if wanted or name == THETA:
+            arrays |= _read_arrays(place, name, files, wanted, np.dtype(network.dtype))
     try:
         network.build(inputs)
     except (MemoryError, InputError) as error:
         raise ModelError(f"{place / RECORD}: the network does not fit into memory") from error
-    for name, array in theta.items():
-        network.parameters[name][...] = array
+    for name, array in arrays.items():
+        network.built.named[name][...] = array
 
 
-def _read_record(place: Path, formats: Sequence[str]) -> dict[str, Any]:
+def _read_record(place: Path) -> dict[str, Any]:
     if not place.exists():
         raise ModelError(f"{place} does not exist")
     if not place.is_dir():
@@ -256,9 +241,6 @@ def _read_record(place: Path, formats: Sequence[str]) -> dict[str, Any]:
         raise ModelError(f"{place / RECORD} is truncated or damaged: {error}") from error
     if not isinstance(record, dict) or record.get("format") not in (FORMAT, NETWORK_FORMAT):
         raise ModelError(f"{place / RECORD} does not describe a Steepest model")
-    if record["format"] not in formats:
-        what = str(record["format"]).removeprefix("steepest ")
-        raise ModelError(f"{place} holds a {what} alone; steepest.load returns it, from Python")
     return record
 
 

@@ -6,10 +6,10 @@ import math
 
 from ..errors import ModelError
 from ..layer import Layer
-from ..parameters import leaves, walk
+from ..parameters import leaves, states, walk
 from ..shape import Shape
 
-__all__ = ["MOST_ACTIVATIONS", "MOST_LAYERS", "check_size"]
+__all__ = ["MOST_ACTIVATIONS", "MOST_LAYERS", "check_size", "state_shapes"]
 
 MOST_LAYERS = 10_000
 MOST_ACTIVATIONS = 1 << 20
@@ -38,4 +38,13 @@ def check_size(layer: Layer, shape: Shape) -> dict[str, tuple[int, ...]]:
         f"{path}.{name}": parameter.shape
         for path, _, parameters in leaves(layer, shape)
         for name, parameter in parameters.items()
+    }
+
+
+def state_shapes(layer: Layer, shape: Shape) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a network's state by name, without making any."""
+    return {
+        f"{path}.{name}": state.shape
+        for path, _, declared in states(layer, shape)
+        for name, state in declared.items()
     }

@@ -2,9 +2,9 @@
 
 A folder holds the last two, ``step-000001200.safetensors``. In a file lie the arrays
 
-    theta, one a slot of the rule     all that a step changes
+    theta, state, rule.m, …           all that a step changes (`steepest.training.run.lasting`)
     pending (k, 2)                    loss and learning rate of each step of the current epoch
-    best                              θ of the best epoch, if one is looked for
+    best.theta, best.state            the network of the best epoch, if one is looked for
 
 and in its header, as JSON: the numbers of the first and the next step of the fit, the history, the
 settings, and a checksum of all this. JSON has no numbers that are not finite: NaN in a history is
@@ -41,14 +41,15 @@ from ..system.memory import physical_memory
 from ..validate import folder as check_folder
 from ..validate import function, one_of
 
-__all__ = ["Checkpoint", "State", "check_arrays", "fingerprint"]
+__all__ = ["BEST", "Checkpoint", "State", "check_arrays", "fingerprint"]
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of a file's layout; a reader refuses later ones."""
 KEPT = 2
 """Checkpoints in a folder."""
 
 _FORMAT = "steepest checkpoint"
+_NAMED_BY_OWNER = 3  # the schema since which arrays of the rule and of the best epoch are called so
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(epoch|step|second)s?")
 _DIGITS = 12
 _FAULTS = ("continue", "stop")
@@ -80,7 +81,7 @@ class State:
     elapsed : float
         Seconds of training so far.
     arrays : dict of str to ndarray
-        ``theta``, the slots of the rule, ``pending``, and ``best`` or not.
+        What `steepest.training.run.lasting` has, ``pending``, and ``best.theta`` or not.
     before, rows : list of dict
         The history of earlier fits, and of this one.
     best : (float, int), optional
@@ -98,7 +99,20 @@ class State:
     best: tuple[float, int] | None
     settings: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def best_vectors(self) -> dict[str, Array]:
+        """The network of the best epoch, by name; nothing if none was looked for."""
+        return {
+            name.removeprefix(BEST): array
+            for name, array in self.arrays.items()
+            if name.startswith(BEST)
+        }
 
+
+BEST = "best."
+"""What stands before the names of the arrays of the best epoch."""
+
+_RULE = "rule."
 _FORMER_NAMES = {"products": "matmul_dtype"}
 _FORMER_SAMPLERS = {"Sequential()": "InOrder()"}
 _FORMER_SETTINGS = {"threads"}  # results depended on their number
@@ -301,6 +315,14 @@ def _under_new_names(settings: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def _under_new_array_names(arrays: dict[str, Array], schema: int) -> dict[str, Array]:
+    """Return the arrays of a file of any schema under the names of today."""
+    if schema >= _NAMED_BY_OWNER:
+        return arrays
+    known = {"theta": "theta", "pending": "pending", "best": f"{BEST}theta"}
+    return {known.get(name, f"{_RULE}{name}"): array for name, array in arrays.items()}
+
+
 def fingerprint(*arrays: Any) -> str:
     """Return a short name of the contents of arrays and CSR matrices."""
     digest = hashlib.blake2b(digest_size=16)
@@ -386,7 +408,7 @@ def _read(file: Path) -> State:
                 f"{file} is of schema {record['schema']}, written by a later Steepest; this one "
                 f"reads up to {SCHEMA}, so upgrade it"
             )
-        return _state(record, arrays)
+        return _state(record, _under_new_array_names(arrays, record["schema"]))
     except OSError as error:
         raise CheckpointError(f"{file} can't be read: {_reason(error)}") from error
     except MemoryError as error:
@@ -429,13 +451,13 @@ def _state(record: Mapping[str, Any], arrays: dict[str, Array]) -> State:
         found = [abs(number) for number in rows[epoch - 1].values()]  # what is best may be most
         if abs(value) not in found and (math.isfinite(value) or not any(map(math.isnan, found))):
             raise ValueError("its best epoch has no such value")
-    if (best is None) != ("best" not in arrays):
+    if (best is None) != (f"{BEST}theta" not in arrays):
         raise ValueError("its best epoch has no parameters")
     pending = arrays["pending"]
     if pending.dtype != np.float64 or pending.shape != (len(pending), 2):
         raise ValueError("its steps have no losses")
-    for name in {"theta", "best", "pending"} & set(arrays):
-        if not np.isfinite(arrays[name]).all():
+    for name, array in arrays.items():
+        if not name.startswith(_RULE) and not np.isfinite(array).all():
             raise ValueError(f"{name} holds a number that is not finite")
     return state
 
@@ -455,15 +477,18 @@ def _check_history(before: list[dict[str, float]], rows: list[dict[str, float]])
         raise ValueError("its steps are not in order")
 
 
-def check_arrays(state: State, wanted: Mapping[str, Array], where: Any) -> None:
-    """Check that a state has arrays like these.
+def check_arrays(
+    state: State, wanted: Mapping[str, Array], vectors: Mapping[str, Array], where: Any
+) -> None:
+    """Check that a state has arrays like those wanted, and a best network like these vectors.
 
     Raises
     ------
     CheckpointError
         If one lacks, or is of another shape or dtype.
     """
-    for name, like in wanted.items():
+    best = {} if state.best is None else {f"{BEST}{k}": like for k, like in vectors.items()}
+    for name, like in {**wanted, **best}.items():
         found = state.arrays.get(name)
         if found is None or (found.shape, found.dtype) != (like.shape, like.dtype):
             raise CheckpointError(f"{where}: {name} does not fit this training")

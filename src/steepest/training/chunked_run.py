@@ -22,7 +22,7 @@ from .fit import close_epoch, run_epochs
 from .fit_log import FitLog
 from .learning_rates import Rates
 from .progress import Callback, ask
-from .run import TrainingRun
+from .run import TrainingRun, lasting
 from .validation import Validation
 
 __all__ = ["ChunkedRun"]
@@ -73,22 +73,20 @@ class ChunkedRun:
         if state is None:
             checkpoint.save(self.state(), must=True)  # what can't be written is told before hours
             return
-        wanted = {"theta": self.network.theta, **self.run.slots}
-        best = {} if state.best is None else {"best": self.network.theta}
-        check_arrays(state, wanted | best, checkpoint.folder)
+        vectors, wanted = self.network.built.vectors, lasting(self.network, self.run.slots)
+        check_arrays(state, wanted, vectors, checkpoint.folder)
         done = state.step - state.first
         if len(state.rows) * self.run.per_epoch + len(state.arrays["pending"]) != done:
             raise CheckpointError(f"{checkpoint.folder}: its history is not that of {done} steps")
-        self.run.restore((*(state.arrays[name] for name in wanted), np.array(state.step)))
+        self.run.restore(state.arrays | {"step": np.array(state.step)})
         self.log.losses.add(*state.arrays["pending"].T)
         self.log.go_back(state)
 
     def state(self) -> State:
         """Return all that is needed to go on from here."""
-        theta, *slots, _ = self.run.state()
-        losses, step = self.log.losses, self.run.step
-        pending = {"pending": np.stack([losses.losses, losses.rates], axis=1)}
-        arrays = {"theta": theta, **dict(zip(self.run.slots, slots, strict=True)), **pending}
+        arrays, losses = self.run.state(), self.log.losses
+        step = int(arrays.pop("step"))
+        arrays["pending"] = np.stack([losses.losses, losses.rates], axis=1)
         return self.log.state(step - self.log.done, step, arrays, self._settings)
 
     def fit(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 import numpy as np
@@ -17,7 +18,7 @@ _LARGE = 1e4  # an input to be named
 
 
 def raise_divergence(
-    run: TrainingRun, before: tuple[Array, ...], rates: Array, losses: Array
+    run: TrainingRun, before: Mapping[str, Array], rates: Array, losses: Array
 ) -> NoReturn:
     """Replay a chunk up to the first step that went wrong; leave the state before that step.
 
@@ -26,8 +27,8 @@ def raise_divergence(
     Parameters
     ----------
     run : TrainingRun
-    before : tuple of ndarray
-        Its state before the chunk.
+    before : mapping of str to ndarray
+        Its state before the chunk (`TrainingRun.state`).
     rates, losses : ndarray
         Of the chunk. The last loss may be the one that is not finite.
 
@@ -46,7 +47,7 @@ def raise_divergence(
         state = run.state()
     run.restore(state)
     step = run.step
-    rate = float(rates[step - int(before[-1])])
+    rate = float(rates[step - int(before["step"])])
     where = run.first_nonfinite(rate)
     run.restore(state)
     value, row, column = largest(run.data[0])

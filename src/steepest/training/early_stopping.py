@@ -1,4 +1,7 @@
-"""Early stopping: which epoch is the best, and for how long there has been no better one."""
+"""Early stopping: which epoch is the best, and for how long there has been no better one.
+
+What is kept of an epoch are the vectors of its network, by name: ``theta``, and ``state``.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ __all__ = ["EarlyStopping", "ToleranceStopping"]
 
 
 class EarlyStopping:
-    """Judges every epoch by one column of the history, and keeps θ of the best one.
+    """Judges every epoch by one column of the history, and keeps the network of the best one.
 
     An epoch is better if its value is; NaN is the worst value. Of equally good epochs the first
-    counts, and θ of the last is kept.
+    counts, and the network of the last is kept.
 
     Parameters
     ----------
@@ -29,8 +32,8 @@ class EarlyStopping:
     ----------
     best : (float, int), optional
         The best value so far, with its sign changed if greater is better; and its epoch, from 1.
-    theta : ndarray, optional
-        The parameters that are kept.
+    kept : dict of str to ndarray, optional
+        What is kept of the network.
     waited : int
         Epochs without progress, up to now.
     """
@@ -38,34 +41,35 @@ class EarlyStopping:
     def __init__(self, monitor: str, patience: float, *, greater: bool = False) -> None:
         self.monitor, self.patience, self.greater = monitor, patience, greater
         self.best: tuple[float, int] | None = None
-        self.theta: Array | None = None
+        self.kept: dict[str, Array] | None = None
         self.waited = 0
 
-    def judge(self, row: Mapping[str, float], epoch: int, theta: Array) -> None:
-        """Hear how an epoch went, and what the parameters are at its end."""
+    def judge(self, row: Mapping[str, float], epoch: int, vectors: Mapping[str, Array]) -> None:
+        """Hear how an epoch went, and what the network's vectors are at its end."""
         value = self._value(row)
         if math.isnan(value):
             value = math.inf
         if self.best is None or value < self.best[0]:
-            self.best, self.waited, self.theta = (value, epoch), 0, theta.copy()
+            self.best, self.waited, self.kept = (value, epoch), 0, _copies(vectors)
             return
         self.waited += 1
         if value == self.best[0]:
-            self.theta = theta.copy()
+            self.kept = _copies(vectors)
 
     @property
     def out(self) -> bool:
         """Whether patience has run out."""
         return self.waited >= self.patience
 
-    def go_back(self, best: tuple[float, int], theta: Array, epochs: int) -> None:
-        """Go back to where ``best`` and ``theta`` were the best of so many epochs."""
-        self.best, self.theta, self.waited = best, theta, epochs - best[1]
+    def go_back(self, best: tuple[float, int], kept: Mapping[str, Array], epochs: int) -> None:
+        """Go back to where ``best`` and ``kept`` were the best of so many epochs."""
+        self.best, self.kept, self.waited = best, dict(kept), epochs - best[1]
 
-    def restore(self, theta: Array) -> None:
-        """Put the best epoch's parameters into ``theta``, if an epoch was judged."""
-        if self.theta is not None:
-            theta[:] = self.theta
+    def restore(self, vectors: Mapping[str, Array]) -> None:
+        """Put the best epoch's network into these vectors, if an epoch was judged."""
+        if self.kept is not None:
+            for name, vector in vectors.items():
+                vector[:] = self.kept[name]
 
     def _value(self, row: Mapping[str, float]) -> float:
         value = row[self.monitor]
@@ -85,28 +89,38 @@ class ToleranceStopping(EarlyStopping):
         The most epochs in a row without progress; with one more, patience has run out.
     greater : bool
     tol : float
-    theta : ndarray, optional
-        The parameters to keep until an epoch is judged; None if none are to be kept at all.
+    vectors : mapping of str to ndarray, optional
+        The network to keep until an epoch is judged; None if none is to be kept at all.
     """
 
     def __init__(
-        self, monitor: str, patience: float, *, greater: bool, tol: float, theta: Array | None
+        self,
+        monitor: str,
+        patience: float,
+        *,
+        greater: bool,
+        tol: float,
+        vectors: Mapping[str, Array] | None,
     ) -> None:
         super().__init__(monitor, patience, greater=greater)
         self.tol = tol
         self.best: tuple[float, int] = math.inf, 0
-        self.theta = None if theta is None else theta.copy()
+        self.kept = None if vectors is None else _copies(vectors)
 
-    def judge(self, row: Mapping[str, float], epoch: int, theta: Array) -> None:
-        """Hear how an epoch went, and what the parameters are at its end."""
+    def judge(self, row: Mapping[str, float], epoch: int, vectors: Mapping[str, Array]) -> None:
+        """Hear how an epoch went, and what the network's vectors are at its end."""
         value = self._value(row)
         self.waited = self.waited + 1 if value > self.best[0] - self.tol else 0
         if value < self.best[0]:
             self.best = value, epoch
-            if self.theta is not None:
-                self.theta = theta.copy()
+            if self.kept is not None:
+                self.kept = _copies(vectors)
 
     @property
     def out(self) -> bool:
         """Whether patience has run out."""
         return self.waited > self.patience
+
+
+def _copies(vectors: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: vector.copy() for name, vector in vectors.items()}

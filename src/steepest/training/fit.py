@@ -68,4 +68,4 @@ def close_epoch(work: Work) -> None:
     log = work.log
     rest = max(0, log.losses.count - log.per_epoch)  # steps of later epochs
     row = log.row(work.next_step - rest) | work.evaluate()
-    log.close(row, work.network.theta)
+    log.close(row, work.network.built.vectors)

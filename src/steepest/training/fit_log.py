@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..arrays import Array
-from .checkpoint import State
+from .checkpoint import BEST, State
 from .early_stopping import EarlyStopping
 from .history import EpochLosses, History
 from .progress import Progress
@@ -115,12 +115,12 @@ class FitLog:
             "seconds": self.elapsed,
         }
 
-    def close(self, row: dict[str, float], theta: Array) -> None:
-        """Close the first open epoch with this row; ``theta`` is what it ended with."""
+    def close(self, row: dict[str, float], vectors: Mapping[str, Array]) -> None:
+        """Close the first open epoch with this row; ``vectors`` are the network it ended with."""
         self.history.append(**row)
         self.losses.close()
         if self.stopping is not None:
-            self.stopping.judge(row, len(self.history), theta)
+            self.stopping.judge(row, len(self.history), vectors)
 
     def progress(self, network: Network, run: TrainingRun | None = None) -> Progress:
         """Return what callbacks are told now; if no epoch is open, one has just ended."""
@@ -151,12 +151,13 @@ class FitLog:
         first, step : int
             The first step of the fit, and the next.
         arrays : mapping of str to ndarray
-            ``theta``, the slots of the rule, ``pending``.
+            What `steepest.training.run.lasting` has, and ``pending``.
         settings : dict of str to str
         """
         best, kept = None, {}
-        if self.stopping is not None and self.stopping.theta is not None:
-            best, kept = self.stopping.best, {"best": self.stopping.theta}
+        if self.stopping is not None and self.stopping.kept is not None:
+            best = self.stopping.best
+            kept = {f"{BEST}{name}": vector for name, vector in self.stopping.kept.items()}
         return State(
             first,
             step,
@@ -173,4 +174,4 @@ class FitLog:
         self.before[:], self.history.rows = state.before, state.rows
         self._start -= state.elapsed
         if self.stopping is not None and state.best is not None:
-            self.stopping.go_back(state.best, state.arrays["best"], len(state.rows))
+            self.stopping.go_back(state.best, state.best_vectors, len(state.rows))

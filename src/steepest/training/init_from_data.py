@@ -59,8 +59,8 @@ def init_from_data(network: Network, X: Any, *, seed: int = 0) -> None:
         own = {name: network.parameters[f"{k}{name[1:]}"] for name in part.parameters}
         if isinstance(layer, Dense):
             _fit(rng, h.reshape(-1, h.shape[-1]), own["0.A"], own.get("0.b"))
-        for name, view in part.parameters.items():
-            view[...] = own[name]
+        for name, view in part.built.named.items():
+            view[...] = network.built.named[f"{k}{name[1:]}"]
         h = part.predict(h)
 
 

@@ -6,6 +6,7 @@ former state when asked to, and finds the instruction by which numbers stopped b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from .descent import Descent
 from .step import lower_step, target_of
 from .update import Update
 
-__all__ = ["MATMUL_DTYPES", "Data", "TrainingRun"]
+__all__ = ["MATMUL_DTYPES", "Data", "TrainingRun", "lasting"]
 
 Data = tuple[Any, Array, Array | None]
 """Prepared X, y and w; w None for weights of 1."""
@@ -34,13 +35,21 @@ MATMUL_DTYPES = ("bfloat16",)
 """To what the factors of products of matrices may be rounded."""
 
 
+def lasting(network: Network, slots: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the arrays that steps change and later steps need, by name; no copies.
+
+    ``theta``, ``state`` if the layers have any, and what the rule remembers, like ``rule.m``.
+    """
+    return {**network.built.vectors, **{f"rule.{name}": slot for name, slot in slots.items()}}
+
+
 class TrainingRun:
     """A network, data, and how to descend, lowered to programs.
 
     Parameters
     ----------
     network : Network
-        Built. Its parameters are updated in place.
+        Built. Its parameters and its state are updated in place.
     descent : Descent
         What to minimise, how to step, what each step sees.
     data : tuple
@@ -154,27 +163,30 @@ class TrainingRun:
         self._board.write(rates)
         return self._board.losses(self.engine.run(self.step - self._first, rates.size))
 
-    def state(self) -> tuple[Array, ...]:
-        """Return copies of all that a step changes and a later one needs."""
-        return tuple(array.copy() for array in self._state())
+    def state(self) -> dict[str, Array]:
+        """Return copies of all that a step changes and a later one needs, by name.
 
-    def restore(self, state: tuple[Array, ...]) -> None:
+        That is what `lasting` has, and ``step``.
+        """
+        return {name: array.copy() for name, array in self._state().items()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
         """Go back to a `state`."""
-        for array, saved in zip(self._state(), state, strict=True):
-            array[...] = saved
+        for name, array in self._state().items():
+            array[...] = state[name]
         if self._gradient is not None:
             self._gradient[:] = 0
         self._arena.clean()
 
-    def _state(self) -> list[Array]:
-        return [self.network.theta, *self.slots.values(), self._board.step.array]
+    def _state(self) -> dict[str, Array]:
+        return {**lasting(self.network, self.slots), "step": self._board.step.array}
 
     def finite(self, *, hidden: bool) -> bool:
-        """Whether all numbers are, in the parameters and in what the rule remembers.
+        """Whether all numbers are, in the parameters, the state and what the rule remembers.
 
         ``hidden`` asks for all numbers of the last step too: behind a tanh an infinite one is 1.
         """
-        kept = (self.network.theta, *self.slots.values())
+        kept = lasting(self.network, self.slots).values()
         return all(map(is_finite, kept)) and (not hidden or self._arena.finite)
 
     def first_nonfinite(self, rate: float) -> str:
