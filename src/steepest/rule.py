@@ -47,7 +47,7 @@ import numpy as np
 from .arrays import Array
 from .contract import required
 from .emitter import Emitter
-from .errors import InputError
+from .errors import InputError, MissingKernelError
 from .layer import Parameter
 from .schedules import Schedule
 from .settings import OFF, Shown
@@ -219,7 +219,10 @@ class Rule(Shown):
         ``names`` are those of `lower`, in the shape in which the parameter is stored; ``entries``
         is not among them.
         """
-        raise NotImplementedError(f"{type(self).__name__} takes blocks, and has no lower_block")
+        raise MissingKernelError(
+            f"{type(self).__name__} has no lower_block(low, names, parameter), which lists the "
+            "steps of the parameters that it takes as blocks; steepest/rules/muon.py shows how"
+        )
 
     def settings(self) -> dict[str, float]:
         """Return the rule's own numbers, by name: what its ``step`` may ask for.

@@ -96,7 +96,7 @@ def test_more_rows_mean_larger_batches_and_fewer_epochs():
         ({"dropout": 1.5}, "dropout"),
         (
             {"rule": "adamant"},
-            "rule must be one of adadelta, adafactor, adagrad, adam, adamax, adamw",
+            "rule must be one of adadelta, adafactor, adagrad, adam",
         ),
         ({"schedule": "sometimes"}, "schedule must be one of constant"),
         ({"activation": "relu6"}, "activation must be one of"),

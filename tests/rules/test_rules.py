@@ -45,7 +45,7 @@ SHAPES = Sequential(Dense(20), Dense(3))  # matrices stored in both ways
 
 def reference(theta, gradients, rule, layer=SHAPES):
     """Return the θ to predict with, by the published formula of each parameter."""
-    parameters = Parameters(layer, 5, "float64")
+    parameters = Parameters(layer, (5,), "float64")
     strength, found = decay_of(rule), np.empty(theta.size)
     for name, start in parameters.views(theta).items():
         matrix, kept = parameters.declared[name].decays, {}
@@ -63,7 +63,7 @@ def decay_of(rule):
 
 def run(rule, layer=SHAPES, dtype="float64", compiled=True, threads=1, steps=6, theta=None):
     rule = replace(rule, weight_decay=decay_of(rule))
-    size, rng = Parameters(layer, 5, dtype).theta.size, np.random.default_rng(0)
+    size, rng = Parameters(layer, (5,), dtype).theta.size, np.random.default_rng(0)
     theta = (rng.normal(size=size) if theta is None else theta * np.ones(size)).astype(dtype)
     gradients = [rng.normal(size=size).astype(dtype) for _ in range(steps)]
     with RuleProbe(rule, layer, 5, theta, dtype, threads) as probe:
