@@ -11,8 +11,10 @@ from steepest import (
     Checkpoint,
     Dense,
     DivergenceError,
+    InputError,
     MLPRegressor,
     Network,
+    ReduceOnPlateau,
     Squared,
     Tanh,
     Trainer,
@@ -79,7 +81,9 @@ def test_a_schedule_of_the_average():
     for each in found:
         each.fit(X, Y, epochs=3)
     assert bits(found[0]) == bits(found[1])
-    with pytest.raises(ValueError, match=r"at least 0 and below 1"):
+    with pytest.raises(InputError, match=r"ReduceOnPlateau\(0\.1\) is for learning rates only"):
+        trainer(SGD(0.05, ema=ReduceOnPlateau(0.1))).fit(X, Y, epochs=1)
+    with pytest.raises(InputError, match=r"at least 0 and below 1"):
         trainer(SGD(0.05, ema=lambda t: np.ones(t.size))).fit(X, Y, epochs=1)
 
 

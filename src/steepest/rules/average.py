@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Array
+from ..errors import InputError
 from ..schedule import Schedule, for_steps, values_of
+from ..schedules import ReduceOnPlateau
 
 __all__ = ["Rest", "count_average", "follow_average"]
 
@@ -23,6 +25,10 @@ class Rest:
     """1 − a schedule: what float32 could not take from 0.999 exactly."""
 
     schedule: Schedule
+
+    def __post_init__(self) -> None:
+        if isinstance(self.schedule, ReduceOnPlateau):
+            raise InputError(f"ema: {self.schedule!r} is for learning rates only")
 
     def for_steps(self, total: int) -> Rest:
         """Return it as it is for a fit of ``total`` steps."""
