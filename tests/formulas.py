@@ -280,8 +280,9 @@ def _schedule_free_adamw(r, g, eta, t, kept):
     most = kept["most"] = max(kept.get("most", 0), eta)
     w = t**r.weight_growth * most**r.weight_power
     total = kept["total"] = kept.get("total", 0) + w
-    z = kept["z"] = z - eta * d
-    x = kept["predicted"] = (1 - w / total) * x + w / total * z
+    c, z = w / (total or 1), z - eta * d  # (a factor may have frozen it)
+    kept["z"], x = z, (1 - c) * x + c * z
+    kept["predicted"] = x
     return (1 - r.beta1) * z + r.beta1 * x - y
 
 
