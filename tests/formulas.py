@@ -154,41 +154,190 @@ def with_targets(losses: Any) -> list[tuple[Any, str]]:
 
 # -------------------------------------------------------------------------------------- rules
 # The step of a parameter: its gradient g, the rate η, the number t of the step from 1, and what is
-# kept, nothing at first.
+# kept, nothing at first but what `step` puts there.
+
+
+def step(
+    rule: Any, theta: Any, g: Any, eta: float, t: int, kept: dict[str, Any], *,
+    matrix: bool = False, decay: float = 0.0,
+) -> Any:  # fmt: skip
+    """Return the θ to train after a step of one parameter; kept["shown"] is that to predict with.
+
+    ``matrix`` is whether it is the matrix of a dense layer, in the shape (outputs, inputs).
+    """
+    if not rule.decays_itself:
+        theta = theta * (1 - eta * decay)
+    kept |= {"theta": theta, "matrix": matrix, "decay": decay}
+    theta = theta + RULES[type(rule)](rule, g, eta, t, kept)
+    kept["shown"] = kept.get("predicted", theta)
+    if rule.ema is not None:
+        old = kept.get("average", kept["shown"])
+        kept["average"] = kept["shown"] = rule.ema * old + (1 - rule.ema) * kept["shown"]
+    return theta
 
 
 def _sgd(r, g, eta, t, kept):
     """Sutskever et al. 2013, equations 1 to 4, at the point θ + μ v for Nesterov's."""
-    v = kept["v"] = r.momentum * kept.get("v", 0) - eta * g
-    return r.momentum * v - eta * g if r.nesterov else v
+    push = eta * g * (1 if t == 1 else 1 - r.dampening)
+    v = kept["v"] = r.momentum * kept.get("v", 0) - push
+    return r.momentum * v - push if r.nesterov else v
 
 
 def _adagrad(r, g, eta, t, kept):
-    s = kept["s"] = kept.get("s", 0) + g**2
-    return -eta * g / (np.sqrt(s) + r.eps)
+    s = kept["s"] = kept.get("s", r.initial) + g**2
+    return -eta / (1 + (t - 1) * r.lr_decay) * g / (np.sqrt(s) + r.eps)
 
 
 def _rmsprop(r, g, eta, t, kept):
+    """Graves 2013, equations 38 to 41."""
     s = kept["s"] = r.rho * kept.get("s", 0) + (1 - r.rho) * g**2
-    return -eta * g / (np.sqrt(s) + r.eps)
+    a = kept["a"] = r.rho * kept.get("a", 0) + (1 - r.rho) * g
+    v = r.momentum * kept.get("v", 0) + g / (np.sqrt(s - r.centred * a**2) + r.eps)
+    kept["v"] = v
+    return -eta * v
+
+
+def _moments(r, g, kept):
+    m = kept["m"] = r.beta1 * kept.get("m", 0) + (1 - r.beta1) * g
+    v = kept["v"] = r.beta2 * kept.get("v", 0) + (1 - r.beta2) * g**2
+    return m, v
 
 
 def _adam(r, g, eta, t, kept):
-    """Kingma & Ba 2015, Algorithm 1, or the form at the end of section 2."""
-    m = kept["m"] = r.beta1 * kept.get("m", 0) + (1 - r.beta1) * g
-    v = kept["v"] = r.beta2 * kept.get("v", 0) + (1 - r.beta2) * g**2
+    """Kingma & Ba 2015, Algorithm 1, or the form at the end of section 2; Reddi et al. 2018."""
+    m, v = _moments(r, g, kept)
+    if r.amsgrad:
+        v = kept["most"] = np.maximum(v, kept.get("most", 0))
     mend_m, mend_v = 1 - r.beta1**t, 1 - r.beta2**t
     if r.epsilon_hat:
         return -eta * np.sqrt(mend_v) / mend_m * m / (np.sqrt(v) + r.eps)
     return -eta * (m / mend_m) / (np.sqrt(v / mend_v) + r.eps)
 
 
+def _nadam(r, g, eta, t, kept):
+    """Dozat 2016, Algorithm 2."""
+
+    def mu(t):
+        return r.beta1 * (1 - 0.5 * 0.96 ** (t * r.momentum_decay))
+
+    m, v = _moments(r, g, kept)
+    p = kept["p"] = kept.get("p", 1) * mu(t)
+    ahead = (1 - mu(t)) / (1 - p) * g + mu(t + 1) / (1 - p * mu(t + 1)) * m
+    return -eta * ahead / (np.sqrt(v / (1 - r.beta2**t)) + r.eps)
+
+
+def _radam(r, g, eta, t, kept):
+    """Liu et al. 2020, Algorithm 2."""
+    m, v = _moments(r, g, kept)
+    m = m / (1 - r.beta1**t)
+    full = 2 / (1 - r.beta2) - 1
+    known = full - 2 * t * r.beta2**t / (1 - r.beta2**t)
+    if known <= 5:
+        return -eta * m
+    rectified = np.sqrt((known - 4) * (known - 2) * full / ((full - 4) * (full - 2) * known))
+    return -eta * rectified * np.sqrt(1 - r.beta2**t) * m / (np.sqrt(v) + r.eps)
+
+
+def _adamax(r, g, eta, t, kept):
+    """Kingma & Ba 2015, Algorithm 2."""
+    m = kept["m"] = r.beta1 * kept.get("m", 0) + (1 - r.beta1) * g
+    u = kept["u"] = np.maximum(r.beta2 * kept.get("u", 0), np.abs(g) + r.eps)
+    return -eta / (1 - r.beta1**t) * m / u
+
+
+def _adadelta(r, g, eta, t, kept):
+    """Zeiler 2012, Algorithm 1."""
+    s = kept["s"] = r.rho * kept.get("s", 0) + (1 - r.rho) * g**2
+    d = np.sqrt(kept.get("w", 0) + r.eps) / np.sqrt(s + r.eps) * g
+    kept["w"] = r.rho * kept.get("w", 0) + (1 - r.rho) * d**2
+    return -eta * d
+
+
+def _rprop(r, g, eta, t, kept):
+    """Riedmiller & Braun 1993, without going back."""
+    agree = g * kept.get("last", 0 * g)
+    grown = np.where(agree > 0, r.grow, np.where(agree < 0, r.shrink, 1))
+    s = kept["s"] = np.clip(kept.get("s", eta) * grown, r.least, r.most)
+    kept["last"] = np.where(agree < 0, 0, g)
+    return -np.sign(kept["last"]) * s
+
+
+def _asgd(r, g, eta, t, kept):
+    """Bottou 2012, with the average of Polyak & Juditsky 1992."""
+    theta, rate = kept["theta"], eta / (1 + r.shrinkage * eta * (t - 1)) ** r.power
+    push = -rate * (g + r.shrinkage * theta)
+    old, weight = kept.get("predicted", theta), 1 / max(1, t - 1 - r.start)
+    kept["predicted"] = old + weight * (theta + push - old)
+    return push
+
+
+def _schedule_free_adamw(r, g, eta, t, kept):
+    """Defazio et al. 2024, Algorithm 1."""
+    y = kept["theta"]
+    x, z = kept.get("predicted", y), kept.get("z", y)
+    v = kept["v"] = r.beta2 * kept.get("v", 0) + (1 - r.beta2) * g**2
+    d = g / (np.sqrt(v / (1 - r.beta2**t)) + r.eps) + kept["decay"] * y
+    most = kept["most"] = max(kept.get("most", 0), eta)
+    w = t**r.weight_growth * most**r.weight_power
+    total = kept["total"] = kept.get("total", 0) + w
+    c, z = w / (total or 1), z - eta * d  # (a factor may have frozen it)
+    kept["z"], x = z, (1 - c) * x + c * z
+    kept["predicted"] = x
+    return (1 - r.beta1) * z + r.beta1 * x - y
+
+
+def _muon(r, g, eta, t, kept):
+    """Jordan et al. 2024; Adam for all that is no matrix."""
+    if not kept["matrix"]:
+        m, v = _moments(r, g, kept)
+        return -eta * (m / (1 - r.beta1**t)) / (np.sqrt(v / (1 - r.beta2**t)) + r.eps)
+    m = kept["m"] = r.momentum * kept.get("m", 0) + (1 - r.momentum) * g
+    u = (1 - r.momentum) * g + r.momentum * m if r.nesterov else m
+    a, b, c = r.coefficients
+    X = u / max(np.sqrt((u**2).sum()), r.norm_eps)
+    for _ in range(r.steps):
+        S = X @ X.T
+        X = a * X + (b * S + c * S @ S) @ X
+    q, p = g.shape
+    sizes = {"rms": 0.2 * max(q, p) ** 0.5, "original": max(1, q / p) ** 0.5, "none": 1}
+    return -eta * sizes[r.adjust] * X
+
+
+def _adafactor(r, g, eta, t, kept):
+    """Shazeer & Stern 2018, Algorithms 4 and 5."""
+    theta, new = kept["theta"], t**-r.decay
+    eps = np.finfo(g.dtype).eps if r.eps is None else r.eps
+
+    def follow(name, value):
+        kept[name] = kept.get(name, 0) + new * (value - kept.get(name, 0))
+        return kept[name]
+
+    if g.ndim == 2:
+        R, C = follow("R", (g**2).mean(1)), follow("C", (g**2).mean(0))
+        V = R[:, None] * C / max(R.mean(), eps)
+    else:
+        V = follow("V", g**2)
+    u = g / np.sqrt(np.maximum(V, eps**2))
+    u = u / max(1, np.sqrt((u**2).mean()) / r.limit)
+    size = min(eta, t**-0.5) * max(r.least, np.sqrt((theta**2).mean()))
+    return -eta * kept["decay"] * theta - size * u
+
+
 RULES: dict[type, Callable[..., Any]] = {
+    R.ASGD: _asgd,
+    R.Adadelta: _adadelta,
+    R.Adafactor: _adafactor,
     R.Adagrad: _adagrad,
     R.Adam: _adam,
     R.AdamW: _adam,
+    R.Adamax: _adamax,
+    R.Muon: _muon,
+    R.NAdam: _nadam,
+    R.RAdam: _radam,
     R.RMSprop: _rmsprop,
+    R.Rprop: _rprop,
     R.SGD: _sgd,
+    R.ScheduleFreeAdamW: _schedule_free_adamw,
 }
 
 

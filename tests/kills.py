@@ -39,11 +39,13 @@ from steepest import (
     Exponential,
     FlatCosine,
     InverseScaling,
+    Muon,
     Network,
     OneCycle,
     ReduceOnPlateau,
     ReLU,
     RMSprop,
+    ScheduleFreeAdamW,
     SoftmaxCrossEntropy,
     Step,
     Trainer,
@@ -81,6 +83,16 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "adam, full, coslog4": {
         "rule": Adam(lr=CosLog4(0.01)), "sampling": "full", "every": "2 steps", "epochs": 60,
+    },
+    "adam, shuffled, constant, average of θ, early stopping": {
+        "rule": Adam(0.01, ema=0.9), "every": "3 steps", "validation": 0.3, "patience": 15,
+    },
+    "schedule-free, uniform, decay": {
+        "rule": ScheduleFreeAdamW(0.02, weight_decay=0.1), "sampling": "uniform",
+        "every": "0.001 seconds",
+    },
+    "muon, shuffled, average of θ, two threads": {
+        "rule": Muon(0.01, ema=0.95), "every": "5 steps", "threads": 2,
     },
     "adamw, shuffled, cosine, early stopping": {
         "rule": AdamW(lr=Cosine(0.03), clip_norm=1.0, l2=0.01, factors={"*.b": 0.5}),

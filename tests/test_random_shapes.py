@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from scipy import sparse, special
 
 import formulas
 from lab import Lab
-from steepest import layers
+from steepest import Dense, layers
 from steepest.checking import catalogue
 from steepest.engine.operands import Handle
 from steepest.kernels.moves import (
@@ -28,6 +29,8 @@ from steepest.network import Network
 from steepest.rules.blocks import block_count
 from steepest.rules.clip import block_norms, clip_norm, clip_value
 from steepest.rules.penalise import decay, penalise
+from steepest.training.slots import ShownTheta, fill_slots
+from steepest.training.update import Update
 
 sizes = st.one_of(st.sampled_from((1, 2, 15, 16, 17, 31, 32, 33, 64)), st.integers(1, 70))
 threads = st.integers(1, 3)
@@ -355,22 +358,30 @@ def naive_dz(loss, z, y):
 
 @pytest.mark.parametrize("rule", catalogue.RULES, ids=repr)
 @settings(few, max_examples=12)
-@given(st.integers(1, 200), dtypes, threads, seeds)
-def test_rule(rule, m, dtype, threads, seed):
-    rng = np.random.default_rng(seed)
-    theta, g = (rng.standard_normal(m).astype(dtype) for _ in range(2))
-    kept = {slot: rng.random(m).astype(dtype) for slot in rule.slots}
-    lab = Lab(1, dtype, threads)
-    given = {k: lab.given(k, v) for k, v in {"theta": theta, "g": g, **kept}.items()}
-    entries = lab.low.share(m, 16)
-    lab.low.emit(rule.kernel, {**given, "eta": 0.1, "t": 3, "entries": entries, **rule.settings()})
-    lab.run()
-    wanted = {k: v.astype(float) for k, v in kept.items()}
-    expected = theta + formulas.RULES[type(rule)](rule, g.astype(float), 0.1, 3, wanted)
-    close(given["theta"].array, expected, dtype)
-    for slot in rule.slots:
-        close(given[slot].array, wanted[slot], dtype)
-    assert not given["g"].array.any()
+@given(st.integers(1, 40), st.integers(1, 9), dtypes, threads, seeds)
+def test_rule(rule, units, inputs, dtype, threads, seed):
+    rng, rule = np.random.default_rng(seed), replace(rule, weight_decay=0.1)
+    lab = Lab(1, dtype, threads, Network(Dense(units), inputs=inputs, dtype=dtype))
+    built, slots = lab.network.built, {}
+    built.theta = built.buffers["0.A"].block.array  # what the lab watches
+    fill_slots(slots, rule, built)
+    slots = {name: lab.guards.copy(slot) for name, slot in slots.items()}
+    g, eta, count = lab.guards.copy(0 * built.theta), lab.given("eta", 0.1), lab.given("t", 0)
+    Update(rule, built, g, slots).lower(lab.low, eta, count, None)
+    kept = {name: {} for name in built.buffers}
+    wanted = {name: view.astype(float) for name, view in built.views(built.theta).items()}
+    for t in (1, 2, 3):
+        g[:], count.array[()] = rng.standard_normal(g.size), t
+        for name, own in built.views(g.astype(float)).items():
+            matrix = name == "0.A"
+            wanted[name] = formulas.step(
+                rule, wanted[name], own, 0.1, t, kept[name], matrix=matrix, decay=0.1 * matrix
+            )
+        with ShownTheta(rule, built.theta, slots).trained():
+            lab.run()
+        assert not g.any()
+    for name, view in built.views(built.theta).items():
+        close(view, kept[name]["shown"], dtype)
 
 
 @few

@@ -1,14 +1,14 @@
 """What the fields of a class say of themselves."""
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 import pytest
 
 import steepest
-from steepest import Adam, Cosine, FlatCosine, Huber, ReLU
+from steepest import SGD, Adam, Cosine, FlatCosine, Huber, ReLU
 from steepest.checking import catalogue
 from steepest.settings import Setting, declared, numbers_of, spelled_out
 
@@ -77,3 +77,15 @@ def test_spelled_out_nothing_is_left_at_a_default_that_may_change():
     assert spelled_out(ReLU) == repr(ReLU)
     decayed = spelled_out(Adam(weight_decay=FlatCosine(0.1)))
     assert "weight_decay=FlatCosine(lr=0.1, total=None, flat=0.5)" in decayed
+
+
+def test_settings_that_came_later_are_spelled_out_where_they_are_on():
+    """A checkpoint that was written before they came is resumed."""
+    rule = SGD(momentum=0.5)
+    assert spelled_out(rule) == (
+        "SGD(lr=0.01, l1=0.0, l2=0.0, weight_decay=0.0, clip_norm=None, clip_value=None, "
+        "factors={}, penalty_over_batch=False, momentum=0.5, nesterov=False)"
+    )
+    on = {"ema": 0.9, "decay_all": True, "dampening": 0.1}
+    for name, value in on.items():
+        assert f"{name}={value}" in spelled_out(replace(rule, **{name: value}))

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from steepest import (
     SGD,
+    Adafactor,
     Adam,
     Dense,
     Dropout,
@@ -15,6 +16,7 @@ from steepest import (
     Gradients,
     LayerNorm,
     MLPRegressor,
+    Muon,
     Network,
     Periodic,
     ReLU,
@@ -94,6 +96,15 @@ def test_what_comes_before_a_rule(rule, options, dtype):
     """θ has several blocks, and the last one is shorter."""
     layers = Dense(90), Tanh(), Dense(40), ReLU(), Dense(4)
     assert_same(layers, Squared(), rule(lr=1e-3, **options), X, FOUR, dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("rule", [Muon(), Adafactor(), Adam(ema=0.9)], ids=str)
+def test_rules_of_matrices_of_several_blocks(rule, dtype):
+    """Some are stored as their transposes, wide and tall; none is divided by shares of 16."""
+    layers = Dense(90), Tanh(), Dense(57), ReLU(), Dense(4)
+    rows = np.hstack([X] * 4)
+    assert_same(layers, Squared(), rule, rows, FOUR, dtype)
 
 
 @dtypes

@@ -3,20 +3,36 @@
 A rule turns the gradient of the batch, and what it remembers, into a step of the parameters. Its
 kernel is a plain static function ``step`` that asks by name for
 
-============  =====================================================================
-``theta``     (m,) parameters, updated in place
-``g``         (m,) the gradient; the rule leaves zeros, ready for the next step
-``eta``       the learning rate of this step, η_t times the factor of the parameters
-``t``         the number of this step, from 1
-``entries``   this thread's share of range(m)
-============  =====================================================================
+================  =====================================================================
+``theta``         (m,) parameters, updated in place
+``g``             (m,) the gradient; the rule leaves zeros, ready for the next step
+``eta``           the learning rate of this step, η_t times the factor of the parameters
+``t``             the number of this step, from 1
+``entries``       this thread's share of range(m)
+``weight_decay``  its strength, 0 for parameters that don't decay, if `Rule.decays_itself`;
+                  otherwise θ decays before the step, and no kernel gets it
+================  =====================================================================
 
 for its slots (arrays like ``theta``, zero at first) and for its own fields by their names.
 
 Clipping comes first, then the penalties l1 and l2, which belong to the objective
 (1/n) Σ ℓ + l1 ‖θ‖₁ + l2/2 ‖θ‖² and to the loss that is reported, then decoupled weight decay
-θ ← θ − η·decay·θ (Loshchilov & Hutter 2019, arXiv:1711.05101), then the step. Penalties and decay
-apply to the parameters that declare it: the matrices of dense layers, and no biases.
+θ ← θ − η·decay·θ (Loshchilov & Hutter 2019, arXiv:1711.05101), then the step, then the average
+that ``ema`` asks for. Penalties and decay apply to the parameters that declare it, which are the
+matrices of dense layers and no biases; with ``decay_all`` to all.
+
+Most rules need no more. There are three things that a rule may ask for beside:
+
+- **Memory of other shapes.** `Rule.memory` says of each slot its shape and what it begins with
+  (`Slot`). ``begin``, a kernel that one thread runs before the parameters are updated, is the place
+  to bring numbers for the whole network up to date.
+- **Parameters with their shapes.** A rule whose `Rule.takes_block` says so gets such a parameter
+  apart from its neighbours, and lists instructions of its own for it in `Rule.lower_block`, where
+  ``theta``, ``g`` and the slots like θ have the shape in which the parameter is stored.
+- **Another θ to predict with.** `Rule.predicts` names the slot that holds it. While steps run, the
+  network holds the θ to train; whenever Python looks (validation, callbacks, the best epoch, the
+  end of a fit), it holds the θ to predict with. A further step goes on from the θ to train; but if
+  somebody has put another θ into the network meanwhile, from that one.
 """
 
 from __future__ import annotations
@@ -24,16 +40,20 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from .arrays import Array
 from .contract import required
-from .errors import InputError
+from .emitter import Emitter
+from .errors import InputError, MissingKernelError
+from .layer import Parameter
 from .schedules import Schedule
-from .settings import Shown
+from .settings import OFF, Shown
 from .validate import flag, number, number_or_function
 
-__all__ = ["Array", "IfPresent", "Rule"]
+__all__ = ["Array", "IfPresent", "Rule", "Slot"]
 
 
 _SHOWN = 12  # names of parameters in an error
@@ -41,6 +61,30 @@ _SHOWN = 12  # names of parameters in an error
 
 class IfPresent(dict[str, float]):
     """Factors of a rule that is made before its network: a pattern need not fit anything."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a rule says of an array that it remembers; by default it is like θ, and begins at 0.
+
+    Attributes
+    ----------
+    shape : tuple of int or callable, optional
+        None for an array like θ. A shape for an array of the whole network. A function from the
+        shape in which a parameter is stored for an array of each parameter that is a block.
+    begins : float
+        What all entries are at first.
+    is_theta : bool
+        Whether it is a θ too: it begins where θ is.
+    restarts : bool
+        Whether it begins again where somebody puts another θ between two steps, as each that is a
+        θ does. Of rules with another θ to predict with.
+    """
+
+    shape: tuple[int, ...] | Callable[[tuple[int, ...]], tuple[int, ...]] | None = None
+    begins: float = 0.0
+    is_theta: bool = False
+    restarts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -67,12 +111,22 @@ class Rule(Shown):
         network is an error when training begins.
     penalty_over_batch : bool
         Divide the penalties of a step by the rows of its batch, as scikit-learn's MLP does.
+    decay_all : bool
+        Apply penalties and weight decay to all parameters, biases too, as PyTorch does.
+    ema : float or callable, optional
+        Predict with the exponential moving average θ̄ ← ema θ̄ + (1 − ema) θ of the parameters, or a
+        schedule of it, like ``lambda t: np.minimum(0.999, (1 + t) / (10 + t))``. θ̄ begins at θ
+        after the first step, as PyTorch's ``AveragedModel`` and Keras's ``use_ema`` have it.
     """
 
     called: ClassVar[tuple[str, ...]] = ()
     """Names beside the class's own in small letters; the first one is shown."""
     adaptive: ClassVar[bool] = False
     """Whether a step is of the size of the learning rate, however long the gradient is."""
+    begin: ClassVar[Callable[..., None] | None] = None
+    """A kernel that one thread runs once a step, before ``step``: for arrays of the network."""
+    decays_itself: ClassVar[bool] = False
+    """Whether the rule's kernels do what decoupled weight decay asks for."""
     step: ClassVar[Callable[..., None]] = required(
         "steps along g and leaves zeros in it", "theta, g, eta, entries"
     )
@@ -85,6 +139,8 @@ class Rule(Shown):
     clip_value: float | None = None
     factors: Mapping[str, float] = field(default_factory=dict)
     penalty_over_batch: bool = False
+    decay_all: bool = field(default=False, metadata=OFF)
+    ema: float | Schedule | None = field(default=None, metadata=OFF)
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -95,7 +151,10 @@ class Rule(Shown):
         for what in ("clip_norm", "clip_value"):
             if getattr(self, what) is not None:
                 number(name, what, getattr(self, what), above=0)
-        flag(name, "penalty_over_batch", self.penalty_over_batch)
+        for what in ("penalty_over_batch", "decay_all"):
+            flag(name, what, getattr(self, what))
+        if self.ema is not None:
+            number_or_function(name, "ema", self.ema, least=0, below=1)
         if not isinstance(self.factors, Mapping):
             raise InputError(
                 f"{name}: factors must be numbers by the names of parameters, like "
@@ -127,6 +186,16 @@ class Rule(Shown):
         return ()
 
     @property
+    def memory(self) -> Mapping[str, Slot]:
+        """All that the rule remembers, by name; by default its `slots`."""
+        return {name: Slot() for name in self.slots}
+
+    @property
+    def predicts(self) -> str | None:
+        """The slot that holds the θ to predict with; None if that is the θ that is trained."""
+        return None
+
+    @property
     def kernel(self) -> Callable[..., None]:
         """The kernel of a step; a rule with several forms chooses among them."""
         return type(self).step
@@ -136,6 +205,25 @@ class Rule(Shown):
         """Whether the step is θ ← θ − η ∇ℓ and nothing else, so that no gradient is stored."""
         return False
 
+    def takes_block(self, name: str, parameter: Parameter) -> bool:
+        """Return whether a parameter is to be updated apart from its neighbours, with its shape."""
+        return False
+
+    def lower(self, low: Emitter, names: Mapping[str, Any], size: int) -> None:
+        """List the step of ``size`` neighbouring parameters; ``names`` are what kernels may use."""
+        low.emit(self.kernel, names, flops=10 * size)
+
+    def lower_block(self, low: Emitter, names: Mapping[str, Any], parameter: Parameter) -> None:
+        """List the step of a parameter that `takes_block`.
+
+        ``names`` are those of `lower`, in the shape in which the parameter is stored; ``entries``
+        is not among them.
+        """
+        raise MissingKernelError(
+            f"{type(self).__name__} has no lower_block(low, names, parameter), which lists the "
+            "steps of the parameters that it takes as blocks; steepest/rules/muon.py shows how"
+        )
+
     def settings(self) -> dict[str, float]:
         """Return the rule's own numbers, by name: what its ``step`` may ask for.
 
@@ -144,10 +232,10 @@ class Rule(Shown):
         """
         common = {f.name for f in fields(Rule)}
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in common}
-        return {name: float(value) for name, value in own.items()}
+        return {name: float(v) for name, v in own.items() if isinstance(v, int | float | np.number)}
 
     @property
     def plain(self) -> bool:
-        """Whether no penalty, decay, clipping or factor is asked for."""
+        """Whether no penalty, decay, clipping, factor or average is asked for."""
         wanted = (self.l1, self.l2, self.weight_decay, self.clip_norm, self.clip_value)
-        return not any(wanted) and not self.factors
+        return not any(wanted) and not self.factors and self.ema is None

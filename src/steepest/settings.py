@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Annotated, Any, ClassVar, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 __all__ = [
+    "OFF",
     "Declared",
     "Named",
     "Setting",
@@ -18,6 +19,13 @@ __all__ = [
     "numbers_of",
     "spelled_out",
 ]
+
+OFF: dict[str, bool] = {"off": True}
+"""Metadata of a field that came later, and whose default leaves all as it was before.
+
+`spelled_out` is silent about it while it is off, so that what was written down before it came still
+means the same. Such a default never changes.
+"""
 
 
 @dataclass(frozen=True)
@@ -110,11 +118,22 @@ class Shown:
 
 
 def spelled_out(thing: Any) -> str:
-    """Return what is shown of a thing, with all fields by name: a default may change some day."""
+    """Return what is shown of a thing, with all fields by name: a default may change some day.
+
+    But for those that are `OFF`.
+    """
     if not is_dataclass(thing) or type(thing).__repr__ is not Shown.__repr__:
         return repr(thing)
-    shown = (f"{f.name}={spelled_out(getattr(thing, f.name))}" for f in fields(thing))
+    shown = (
+        f"{f.name}={spelled_out(getattr(thing, f.name))}"
+        for f in fields(thing)
+        if not _is_off(thing, f)
+    )
     return f"{type(thing).__qualname__}({', '.join(shown)})"
+
+
+def _is_off(thing: Any, f: Field[Any]) -> bool:
+    return "off" in f.metadata and bool(getattr(thing, f.name) == f.default)
 
 
 class Named(Shown):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, aligned
+from .arrays import Array
 from .engine.program import Program
 from .errors import InputError
 from .loss import Loss, by_rows
@@ -95,7 +95,9 @@ class Trainer:
     step : int
         Steps taken so far. A further `fit` goes on from there, momentum included.
     slots : dict of str to ndarray
-        What the update rule remembers, each like θ.
+        What the update rule remembers: vectors, most of them laid out as θ. After a fit by a rule
+        with another θ to predict with, the network holds that one, and ``slots["trained"]`` the θ
+        that a further `fit` goes on from.
 
     Raises
     ------
@@ -444,9 +446,6 @@ class Trainer:
 
     def _lower(self, descent: Descent, data: Data, state: State | None = None) -> TrainingRun:
         """Return the run that goes on from the last fit, or from a checkpoint's state."""
-        for name in self.rule.slots:
-            if name not in self.slots:
-                self.slots[name] = aligned(self.network.theta.size, self.network.dtype)
         return TrainingRun(
             self.network,
             descent,
@@ -476,10 +475,8 @@ class Trainer:
     def program(self, X: Any, y: Any) -> Program:
         """Return the program of one step on data like these; print it to read it."""
         X, y, _ = prepare(self.network, self.loss, X, y, None, "Trainer.program")
-        size = self.network.theta.size
-        slots = {name: aligned(size, self.network.dtype) for name in self.rule.slots}
         data, descent = (X, y, None), self._descent(X.shape[0])
-        run = TrainingRun(self.network, descent, data, slots=slots, step=0, threads=self.threads)
+        run = TrainingRun(self.network, descent, data, slots={}, step=0, threads=self.threads)
         return run.whole
 
     def _descent(self, n: int) -> Descent:

@@ -1,7 +1,13 @@
-"""Collects the tests of an oracle where its package is installed."""
+"""Collects the tests of an oracle where its packages are installed."""
 
 import importlib.util
 
+NEEDED = {
+    "test_jax.py": ("jax",),
+    "test_torch.py": ("torch",),
+    "test_torch_optim.py": ("torch", "expecttest", "schedulefree"),
+}
+
 collect_ignore = [
-    f"test_{oracle}.py" for oracle in ("jax", "torch") if importlib.util.find_spec(oracle) is None
+    file for file, packages in NEEDED.items() if not all(map(importlib.util.find_spec, packages))
 ]

@@ -116,17 +116,34 @@ def loss_of(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
 
 
 RULES: dict[type[Rule], Callable[[Any, Any], torch.optim.Optimizer]] = {
-    rules.SGD: lambda r, groups: torch.optim.SGD(groups, momentum=r.momentum, nesterov=r.nesterov),
-    rules.Adagrad: lambda r, groups: torch.optim.Adagrad(groups, eps=r.eps),
-    rules.RMSprop: lambda r, groups: torch.optim.RMSprop(groups, alpha=r.rho, eps=r.eps),
-    rules.Adam: lambda r, groups: torch.optim.Adam(groups, betas=(r.beta1, r.beta2), eps=r.eps),
-    rules.AdamW: lambda r, groups: torch.optim.AdamW(groups, betas=(r.beta1, r.beta2), eps=r.eps),
+    rules.SGD: lambda r, groups: torch.optim.SGD(
+        groups, momentum=r.momentum, nesterov=r.nesterov, dampening=r.dampening
+    ),
+    rules.Adagrad: lambda r, groups: torch.optim.Adagrad(
+        groups, eps=r.eps, lr_decay=r.lr_decay, initial_accumulator_value=r.initial
+    ),
+    rules.RMSprop: lambda r, groups: torch.optim.RMSprop(
+        groups, alpha=r.rho, eps=r.eps, momentum=r.momentum, centered=r.centred
+    ),
+    rules.Adam: lambda r, groups: torch.optim.Adam(groups, **_moments(r), amsgrad=r.amsgrad),
+    rules.AdamW: lambda r, groups: torch.optim.AdamW(groups, **_moments(r), amsgrad=r.amsgrad),
+    rules.NAdam: lambda r, groups: torch.optim.NAdam(
+        groups, **_moments(r), momentum_decay=r.momentum_decay
+    ),
+    rules.RAdam: lambda r, groups: torch.optim.RAdam(groups, **_moments(r)),
+    rules.Adamax: lambda r, groups: torch.optim.Adamax(groups, **_moments(r)),
+    rules.Adadelta: lambda r, groups: torch.optim.Adadelta(groups, rho=r.rho, eps=r.eps),
 }
+
+
+def _moments(rule: Any) -> dict[str, Any]:
+    return {"betas": (rule.beta1, rule.beta2), "eps": rule.eps}
 
 
 def knows(rule: Rule) -> bool:
     """Whether PyTorch has the rule."""
-    return type(rule) in RULES and not getattr(rule, "epsilon_hat", False)
+    plain = rule.ema is None and not getattr(rule, "epsilon_hat", False)
+    return type(rule) in RULES and plain  # (test_torch_optim.py has the others)
 
 
 class Oracle:

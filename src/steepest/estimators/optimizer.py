@@ -24,13 +24,12 @@ class Optimizer:
     step: int = 0
 
     @classmethod
-    def of(cls, model: Any, size: int, dtype: str) -> Optimizer:
-        """Return a new one as ``model``'s parameters ask, for ``size`` parameters."""
+    def of(cls, model: Any) -> Optimizer:
+        """Return a new one as ``model``'s parameters ask."""
         rule = model.solver if isinstance(model.solver, Rule) else _named_rule(model)
         clips = {what: getattr(model, what) for what in ("clip_norm", "clip_value")}
         rule = replace(rule, **{what: limit for what, limit in clips.items() if limit is not None})
-        slots = {name: aligned(size, dtype) for name in rule.slots}
-        return cls(rule, _learning_rate(model, rule), slots)
+        return cls(rule, _learning_rate(model, rule))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -57,7 +57,7 @@ def fit_stochastic(
     """
     network = fitted.network
     if not incremental or fitted.optimizer is None:
-        fitted.optimizer = Optimizer.of(settings, network.theta.size, network.dtype)
+        fitted.optimizer = Optimizer.of(settings)
     shuffle = Shuffle(len(rows), random_state) if settings.shuffle else None
     epochs, stopping = _epochs(fitted, settings, rows, incremental), fitted.judge_by(settings)
     log = FitLog(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..arrays import Array, aligned
+from ..arrays import Array
 from ..errors import CheckpointError
 from ..lowering.predict import Predictor
 from ..trainer import Trainer
@@ -17,6 +17,7 @@ from ..training.fit import run_epochs
 from ..training.fit_log import AT_ONCE, FitLog
 from ..training.progress import Progress, ask
 from ..training.run import lasting
+from ..training.slots import fill_slots
 from .recipe import Recipe
 from .shuffled_blocks import Scratch
 
@@ -82,9 +83,7 @@ class BlockTraining:
         trainer, arrays = self.trainer, {"data": self.scratch.fingerprint}
         self.settings = trainer.settings() | arrays | {"blocks": str(len(self.scratch.rows))}
         state = self.checkpoint.begin(self.settings, resume)
-        size, dtype = trainer.network.theta.size, trainer.network.dtype
-        for name in trainer.rule.slots:
-            trainer.slots[name] = aligned(size, dtype)
+        fill_slots(trainer.slots, trainer.rule, trainer.network.built)
         if state is None:
             self.checkpoint.save(self._state(), must=True)
             return

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from ..errors import InputError
 from ..rule import Array, Rule
 from ..schedules import Schedule
+from ..settings import OFF
 from ..validate import flag, number
+from ._momentum import step_dampened, step_momentum, step_nesterov
 
 __all__ = ["SGD"]
 
@@ -29,6 +31,8 @@ class SGD(Rule):
     ----------
     momentum : float
         μ, the fraction of the last step that is kept.
+    dampening : float
+        v ← μ v − (1 − dampening) η g, but for the first step, which is −η g, as in PyTorch.
     nesterov : bool
         θ ← θ + μ v − η g, with the new v: θ is the point ahead, where the gradient is wanted.
     """
@@ -36,13 +40,17 @@ class SGD(Rule):
     lr: float | Schedule = field(default=0.01, kw_only=False)
     momentum: float = 0.0
     nesterov: bool = False
+    dampening: float = field(default=0.0, metadata=OFF)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         number("SGD", "momentum", self.momentum, least=0, most=1)
         flag("SGD", "nesterov", self.nesterov)
+        number("SGD", "dampening", self.dampening, least=0, most=1)
         if self.nesterov and self.momentum == 0:
             raise InputError("SGD: nesterov needs a momentum above 0")
+        if self.dampening and (self.nesterov or self.momentum == 0):
+            raise InputError("SGD: dampening needs a momentum above 0, and no nesterov")
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -56,7 +64,13 @@ class SGD(Rule):
     def kernel(self) -> Callable[..., None]:
         if not self.momentum:
             return type(self).step
-        return type(self).step_nesterov if self.nesterov else type(self).step_momentum
+        if self.dampening:
+            return step_dampened
+        return step_nesterov if self.nesterov else step_momentum
+
+    def settings(self) -> dict[str, float]:
+        """Return also 1 − dampening, which float32 could not take from dampening."""
+        return super().settings() | {"undampened": 1.0 - self.dampening}
 
     @staticmethod
     def step(theta: Array, g: Array, eta: float, entries: range) -> None:
@@ -65,26 +79,11 @@ class SGD(Rule):
             theta[i] -= eta * g[i]
             g[i] = 0
 
-    @staticmethod
-    def step_momentum(
-        theta: Array, g: Array, v: Array, eta: float, momentum: float, entries: range
-    ) -> None:
-        """v = momentum v − eta g; theta += v"""
-        for i in entries:
-            v[i] = momentum * v[i] - eta * g[i]
-            theta[i] += v[i]
-            g[i] = 0
 
-    @staticmethod
-    def step_nesterov(
-        theta: Array, g: Array, v: Array, eta: float, momentum: float, entries: range
-    ) -> None:
-        """v = momentum v − eta g; theta += momentum v − eta g"""
-        for i in entries:
-            push = eta * g[i]
-            v[i] = momentum * v[i] - push
-            theta[i] += momentum * v[i] - push
-            g[i] = 0
-
-
-examples = (SGD(), SGD(momentum=0.9), SGD(momentum=0.8, nesterov=True))
+examples = (
+    SGD(),
+    SGD(momentum=0.9),
+    SGD(momentum=0.8, nesterov=True),
+    SGD(momentum=0.9, dampening=0.3),
+    SGD(ema=0.9),
+)

@@ -25,7 +25,7 @@ class Progress:
     Attributes
     ----------
     network : Network
-        As it is now.
+        As it is now, with the θ to predict with (`steepest.rule.Rule.ema`).
     epoch, epochs : int
         Epochs completed in this fit, of how many.
     step, steps : int

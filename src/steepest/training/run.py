@@ -23,6 +23,7 @@ from ..network import Network
 from ..system.cores import threads_for
 from .board import Board
 from .descent import Descent
+from .slots import ShownTheta, fill_slots
 from .step import lower_step, target_of
 from .update import Update
 
@@ -55,7 +56,8 @@ class TrainingRun:
     data : tuple
         Prepared X, y, w (`steepest.arrays`, `Loss.targets`); w None for weights of 1.
     slots : dict of str to ndarray
-        What the rule remembers, each like θ; updated in place.
+        What the rule remembers (`steepest.training.slots`); what lacks is added, and all of it is
+        updated in place.
     step : int
         The number of the next step.
     first : int, optional
@@ -96,7 +98,9 @@ class TrainingRun:
         self._gradient, self._update = None, None
         if not descent.rule.fuses:
             self._gradient = aligned(parameters.theta.size, network.dtype)
+            fill_slots(slots, descent.rule, parameters)
             self._update = Update(descent.rule, parameters, self._gradient, slots)
+        self._shown = ShownTheta(descent.rule, parameters.theta, slots)
         # Threads would share the columns of A that a row in CSR form meets, and lose by it: there
         # the first layer is no reason for a second one.
         layers = network.layer.children_at(parameters.input_shape)[is_sparse(X) :]
@@ -161,7 +165,9 @@ class TrainingRun:
         The last one is not finite if training stopped at it; those after it were not run.
         """
         self._board.write(rates)
-        return self._board.losses(self.engine.run(self.step - self._first, rates.size))
+        with self._shown.trained():
+            done = self.engine.run(self.step - self._first, rates.size)
+        return self._board.losses(done)
 
     def state(self) -> dict[str, Array]:
         """Return copies of all that a step changes and a later one needs, by name.
@@ -194,8 +200,10 @@ class TrainingRun:
         self._board.write(np.array([rate]))
         short = self.rows(self.step) != self.whole.batch
         program = self.short if short and self.short is not None else self.whole
-        for instruction in self.engine.trace(program):
-            arrays = [o for o in instruction.operands.values() if isinstance(o, Buffer) and o.shape]
-            if not all(np.isfinite(o.array).all() for o in arrays if o.kind == "f"):
-                return f"{instruction.layer or 'loss'}: {instruction.formula}"
+        with self._shown.trained():
+            for instruction in self.engine.trace(program):
+                operands = instruction.operands.values()
+                arrays = [o for o in operands if isinstance(o, Buffer) and o.shape]
+                if not all(np.isfinite(o.array).all() for o in arrays if o.kind == "f"):
+                    return f"{instruction.layer or 'loss'}: {instruction.formula}"
         return "loss"
