@@ -17,6 +17,7 @@ import numpy as np
 
 from .arrays import Array, aligned
 from .engine.program import Program
+from .engine.team_size import TeamSize
 from .errors import InputError
 from .loss import Loss, by_rows
 from .metrics import GREATER_IS_BETTER, Metric, metrics_named
@@ -145,6 +146,7 @@ class Trainer:
         self.network, self.loss, self.rule = network, loss, rule
         self.batch, self.sampler = int(batch), sampler_named(sampling)
         self.seed, self.threads = checked_seed("Trainer", seed), threads
+        self._team: TeamSize | None = None  # what fits have found out
         self.matmul_dtype = matmul_dtype
         self.history = History()
         self.step = 0
@@ -447,7 +449,7 @@ class Trainer:
         for name in self.rule.slots:
             if name not in self.slots:
                 self.slots[name] = aligned(self.network.theta.size, self.network.dtype)
-        return TrainingRun(
+        run = TrainingRun(
             self.network,
             descent,
             data,
@@ -455,7 +457,10 @@ class Trainer:
             step=self.step if state is None else state.step,
             first=self.step if state is None else state.first,
             threads=self.threads,
+            team=self._team,
         )
+        self._team = run.team
+        return run
 
     def settings(self) -> dict[str, str]:
         """Return what must be the same for a training to be the same."""
