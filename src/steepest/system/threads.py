@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from ..errors import ThreadError
@@ -113,17 +113,21 @@ class Team:
             _helpers.give_back(self._helpers, self._pool)
             self._pool, self._helpers = None, 0
 
-    def run(self, part: Callable[[int], int], stop: Callable[[], None]) -> int:
+    def run(
+        self, part: Callable[[int], int], stop: Callable[[], None], *, wait_for_all: bool = True
+    ) -> int:
         """Call ``part`` with the number of each thread on that thread; return what it gave for 0.
 
-        If the caller's own is interrupted, ``stop`` must make the others end.
+        If the caller's own is interrupted, ``stop`` must make the others end. Without
+        ``wait_for_all``, a thread that has not begun when the caller's has ended has nothing to do:
+        for want of a core it may be milliseconds late.
         """
         self.lacked = 0.0
         if self.threads == 1:
             return part(0)
         if self._pool is None:
             with self:
-                return self.run(part, stop)
+                return self.run(part, stop, wait_for_all=wait_for_all)
         cores, began = other_cores(self.threads - 1), time.perf_counter()
         others = [self._pool.submit(_help, cores, part, k) for k in range(1, self.threads)]
         busy = -time.thread_time()
@@ -134,8 +138,13 @@ class Team:
             raise
         finally:
             busy += time.thread_time()
-            least = min(busy, *(other.result() for other in others))
+            least = min(busy, *(_seconds(other, wait_for_all) for other in others))
             self.lacked = time.perf_counter() - began - least
+
+
+def _seconds(other: Future[float], wait: bool) -> float:
+    """Return for how many seconds a helper had a core; it need not begin unless we ``wait``."""
+    return 0.0 if not wait and other.cancel() else other.result()
 
 
 def _help(cores: set[int], part: Callable[[int], int], thread: int) -> float:
