@@ -160,9 +160,12 @@ class TeamSize:
         best = self._best()
         if best is not None and best in numbers:
             numbers = [best]
-        numbers = [n for n in numbers if self._credit >= self._cost(n)]
-        if numbers:
-            self.threads = min(numbers, key=lambda n: self._order.get(n, -1))
+        numbers = [n for n in numbers if n not in self._costs or self._credit >= self._cost(n)]
+        if not numbers:
+            return
+        threads = min(numbers, key=lambda n: self._order.get(n, -1))  # tried last, or never
+        if self._credit >= self._cost(threads):
+            self.threads = threads
 
     def _cost(self, threads: int) -> float:
         """Return the seconds that a try is expected to lose."""
