@@ -168,9 +168,9 @@ def test_products_that_are_shared_in_parts(batch, matmul_dtype, monkeypatch):
 def test_blocks_of_a_prediction():
     """The average of a loss is added up over the same rows by any number of threads."""
     rng = np.random.default_rng(4)
-    network = Network(Dense(300), ReLU(), Dense(4), inputs=200)
-    for n in (190, 400, 700):
-        rows, w = rng.standard_normal((n, 200)).astype(np.float32), np.ones(n, np.float32)
+    for width, p, n in ((300, 200, 190), (300, 200, 400), (300, 200, 700), (900, 600, 65)):
+        network = Network(Dense(width), ReLU(), Dense(4), inputs=p)
+        rows, w = rng.standard_normal((n, p)).astype(np.float32), np.ones(n, np.float32)
         y = rng.standard_normal((n, 4)).astype(np.float32)
         found = [Predictor(network.built, 256, t, Squared()).evaluate(rows, y, w) for t in THREADS]
         assert all(np.array_equal(found[0][0], z) and found[0][1] == loss for z, loss in found[1:])

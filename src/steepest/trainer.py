@@ -78,6 +78,7 @@ class Trainer:
         Of the order of examples and of dropout.
     threads : int, optional
         The most threads that share a step; by default one, or more where a step is large enough.
+        A fit tries fewer now and then, or more, and goes on with what is fastest.
         There are never more than cores that the process may use. Results are the same for any
         number, to the last bit; but where products are left to BLAS, they are so for the same
         number: batches of more than 192 rows on a processor without AVX-512.
