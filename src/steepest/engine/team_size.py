@@ -10,7 +10,7 @@ earned first. Credit, in seconds, comes from three sources:
 
 It is spent on the time that tries lose, and on making the programs of a number for the first time.
 After each try in vain it comes half as fast, down to a thirty-second. So a fit of a handful of
-steps tries nothing, one whose cores are taken away tries fewer threads within a tenth of a second,
+steps tries nothing; one whose cores are taken away tries fewer threads after about 0.1 s;
 and one that has the right number spends 1 % of its time on tries at first, and soon a tenth of
 that. Nothing here looks at a clock.
 """
