@@ -132,3 +132,10 @@ def test_defaults_are_compared_by_training_rows(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("har_lifting lr 0.1 0: ") == 1
     assert "1.000 ± 0.000" in done.stdout
+
+
+def test_threads_beside_a_busy_process():
+    done = run("threads.py", "--quick", "--busy", 1, "--only", "at 32", "Adam")
+    assert done.returncode == 0, done.stderr
+    assert "1 busy processes" in done.stdout
+    assert "784-128-10 at 32, Adam (a step)" in done.stdout

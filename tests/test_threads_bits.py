@@ -1,6 +1,7 @@
 """The same bits for any number of threads: all of the catalogue, whatever shares its sums."""
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -26,10 +27,27 @@ from steepest import (
 )
 from steepest.checking import catalogue, draw
 from steepest.compiler import gemm
+from steepest.engine.team_size import TeamSize
 from steepest.lowering.predict import Predictor
 from steepest.sampling import SAMPLERS
+from steepest.training import run
 
 THREADS = (1, 2, 3, 4)
+CHANGING = "changing"  # another number for every step
+
+
+class Changing(TeamSize):
+    """Begins with two threads, whoever asks for how many, and has another number every step."""
+
+    most_steps = 1
+
+    def __init__(self, first, most, least=1):
+        super().__init__(2, 4)
+
+    def took(self, steps, seconds, lacked=0.0):
+        self.threads = self._present = self.threads % 4 + 1
+
+
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((70, 20))
 FOUR = RNG.standard_normal((70, 4))
@@ -37,8 +55,23 @@ PLAIN, SECOND = SGD(lr=1e-3), Adam(lr=1e-3)  # with θ as the target, and with a
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
+@contextmanager
+def as_many(threads):
+    """Yield what to ask for, to have so many threads."""
+    with pytest.MonkeyPatch.context() as patch:
+        if threads == CHANGING:
+            patch.setattr(run, "TeamSize", Changing)
+            threads = 4
+        yield threads
+
+
 def trained(layers, loss, rule, X, y, threads, dtype, **options):
     """Return the bits of all that a training leaves, and of what its network is asked for."""
+    with as_many(threads) as asked:
+        return _trained(layers, loss, rule, X, y, asked, dtype, **options)
+
+
+def _trained(layers, loss, rule, X, y, threads, dtype, **options):
     network = Network(*layers, dtype=dtype)
     trainer = Trainer(network, loss, rule, threads=threads, **options)
     history = trainer.fit(X, y, epochs=2, validation=(X, y))
@@ -51,8 +84,10 @@ def trained(layers, loss, rule, X, y, threads, dtype, **options):
 
 
 def assert_same(layers, loss, rule, X, y, dtype, **options):
-    one, *others = (trained(layers, loss, rule, X, y, n, dtype, **options) for n in THREADS)
-    for threads, found in zip(THREADS[1:], others, strict=True):
+    several = (*THREADS[1:], CHANGING)
+    one = trained(layers, loss, rule, X, y, 1, dtype, **options)
+    for threads in several:
+        found = trained(layers, loss, rule, X, y, threads, dtype, **options)
         assert found == one, f"{threads} threads differ"
 
 
@@ -144,9 +179,9 @@ def test_products_that_are_shared_in_parts(batch, matmul_dtype, monkeypatch):
 def test_blocks_of_a_prediction():
     """The average of a loss is added up over the same rows by any number of threads."""
     rng = np.random.default_rng(4)
-    network = Network(Dense(300), ReLU(), Dense(4), inputs=200)
-    for n in (190, 400, 700):
-        rows, w = rng.standard_normal((n, 200)).astype(np.float32), np.ones(n, np.float32)
+    for width, p, n in ((300, 200, 190), (300, 200, 400), (300, 200, 700), (900, 600, 65)):
+        network = Network(Dense(width), ReLU(), Dense(4), inputs=p)
+        rows, w = rng.standard_normal((n, p)).astype(np.float32), np.ones(n, np.float32)
         y = rng.standard_normal((n, 4)).astype(np.float32)
         found = [Predictor(network.built, 256, t, Squared()).evaluate(rows, y, w) for t in THREADS]
         assert all(np.array_equal(found[0][0], z) and found[0][1] == loss for z, loss in found[1:])
@@ -168,12 +203,12 @@ def test_a_number_that_changes_between_fits(dtype):
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 def test_estimators(solver):
     found = []
-    for threads in THREADS:
-        with warnings.catch_warnings():
+    for threads in (*THREADS, CHANGING):
+        with warnings.catch_warnings(), as_many(threads) as asked:
             warnings.simplefilter("ignore")  # few iterations do not converge
             model = MLPRegressor(
                 hidden_layer_sizes=(40,), solver=solver, max_iter=4, random_state=0,
-                n_threads=threads,
+                n_threads=asked,
             )  # fmt: skip
             model.fit(X, FOUR, sample_weight=np.arange(1.0, 71.0))
         found.append([a.tobytes() for a in (*model.coefs_, *model.intercepts_)])

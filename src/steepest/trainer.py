@@ -17,6 +17,7 @@ import numpy as np
 
 from .arrays import Array
 from .engine.program import Program
+from .engine.team_size import TeamSize
 from .errors import InputError
 from .loss import Loss, by_rows
 from .metrics import GREATER_IS_BETTER, Metric, metrics_named
@@ -77,6 +78,7 @@ class Trainer:
         Of the order of examples and of dropout.
     threads : int, optional
         The most threads that share a step; by default one, or more where a step is large enough.
+        A fit tries fewer now and then, or more, and goes on with what is fastest.
         There are never more than cores that the process may use. Results are the same for any
         number, to the last bit; but where products are left to BLAS, they are so for the same
         number: batches of more than 192 rows on a processor without AVX-512.
@@ -147,6 +149,7 @@ class Trainer:
         self.network, self.loss, self.rule = network, loss, rule
         self.batch, self.sampler = int(batch), sampler_named(sampling)
         self.seed, self.threads = checked_seed("Trainer", seed), threads
+        self._team: TeamSize | None = None  # what fits have found out
         self.matmul_dtype = matmul_dtype
         self.history = History()
         self.step = 0
@@ -446,7 +449,7 @@ class Trainer:
 
     def _lower(self, descent: Descent, data: Data, state: State | None = None) -> TrainingRun:
         """Return the run that goes on from the last fit, or from a checkpoint's state."""
-        return TrainingRun(
+        run = TrainingRun(
             self.network,
             descent,
             data,
@@ -454,7 +457,10 @@ class Trainer:
             step=self.step if state is None else state.step,
             first=self.step if state is None else state.first,
             threads=self.threads,
+            team=self._team,
         )
+        self._team = run.team
+        return run
 
     def settings(self) -> dict[str, str]:
         """Return what must be the same for a training to be the same."""

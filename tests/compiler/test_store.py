@@ -47,6 +47,15 @@ def store(tmp_path, monkeypatch):
     return tmp_path / "store"
 
 
+def test_kernels_that_would_have_to_be_compiled_are_counted(store):
+    known, other = helper_of(1), helper_of(2)
+    run(known)
+    kernels = [(module.kernel, ("f1",), "float64") for module in (known, other, other)]
+    assert module_store.count_lacking(kernels) == 1
+    run(other)
+    assert module_store.count_lacking(kernels) == 0
+
+
 def test_the_same_code_is_stored_once_and_a_changed_helper_makes_a_new_kernel(store):
     assert run(helper_of(1.25)) == 1.25
     assert run(helper_of(1.25)) == 1.25  # another function object, the same code

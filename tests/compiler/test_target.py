@@ -21,9 +21,9 @@ MATHEMATICS = {"erfcf", "fmaf", "logf", "pow"}
 MEMORY = {"memcpy", "memmove", "memset"}
 # First what offers the core to others. The second of Windows reserves a large frame of the stack.
 SYSTEM = {
-    LINUX: ("sched_yield",),
+    LINUX: ("usleep",),
     WINDOWS: ("SwitchToThread", "__chkstk"),
-    **dict.fromkeys(MACS, ("sched_yield", "bzero")),
+    **dict.fromkeys(MACS, ("usleep", "bzero")),
 }
 
 

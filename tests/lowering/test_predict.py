@@ -94,6 +94,28 @@ def test_real_targets_and_a_last_shorter_block_count_by_rows():
     assert loss == pytest.approx(0.5 * float(np.mean((z**2).sum(axis=1))), rel=1e-6)
 
 
+def test_few_rows_are_shared_where_they_are_much_work():
+    def blocks(width, n):
+        network = Network(Dense(width), ReLU(), Dense(width), Dense(3), inputs=width)
+        threads, batch = Predictor(network.built, 256, 2)._division(n)
+        assert threads == min(2, -(-n // batch))
+        return -(-n // batch)
+
+    assert [blocks(600, n) for n in (1, 63, 64, 65, 191, 192)] == [1, 1, 2, 2, 2, 2]
+    assert [blocks(16, n) for n in (64, 191, 192)] == [1, 1, 1]
+
+
+def test_fewer_threads_take_part_where_more_do_not_pay(network):
+    X = np.random.default_rng(0).standard_normal((1000, 128))
+    predictor, told = Predictor(network.built, 256, 2), []
+    expected, team = predictor.outputs(X), predictor._teams[2]
+    team.took = lambda rows, seconds, lacked: told.append(rows)
+    for threads in (1, 2, 1):
+        team.threads = threads
+        assert np.array_equal(predictor.outputs(X), expected)
+    assert told == [1000, 1000, 1000]
+
+
 def test_without_targets_nothing_unwritten_is_read(monkeypatch):
     def garbage(*shape):
         return np.full(*shape[:1], 0x7F800001, np.uint32).view(np.float32)  # a signalling NaN

@@ -15,7 +15,12 @@ from steepest import SGD, Dense, Network, ReLU, Squared, Trainer
 from steepest.compiler import gemm as gemm_module
 from steepest.compiler.gemm import gemm_address
 from steepest.kernels.gemm import gemm
-from steepest.system.blas import blas_address, one_thread, single_threaded
+from steepest.system.blas import blas_address, is_blas, one_thread, single_threaded
+
+
+def test_products_of_blas_are_known_by_their_addresses():
+    assert is_blas({7, blas_address("float32")})
+    assert not is_blas({7})
 
 
 def plain(x, b, y, blas, alpha, beta):

@@ -9,7 +9,14 @@ import pytest
 
 from steepest import SGD, Dense, Network, Squared, Trainer
 from steepest.system import cores
-from steepest.system.cores import core_count, keep_to, other_cores, spins_for, threads_for
+from steepest.system.cores import (
+    core_count,
+    keep_to,
+    other_cores,
+    spins_for,
+    threads_for,
+    threads_to_try,
+)
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and obeys")
 
@@ -27,6 +34,15 @@ def test_threads_for():
     assert threads_for(1, 10**9, None) == 1
     assert threads_for(32, 10, 3) == 3
     assert threads_for(32, 10**9, None) == core_count()
+
+
+def test_threads_to_try_are_never_more_than_asked_for():
+    assert threads_to_try(32, 10, None) == 1
+    assert threads_to_try(1, 10**9, None) == 1
+    assert threads_to_try(32, 10**6, None) == min(2, core_count())
+    assert threads_to_try(32, 10**9, None) == core_count()
+    assert threads_to_try(32, 10**9, 1) == 1
+    assert threads_to_try(32, 10, 3) == 3
 
 
 def test_who_has_no_core_of_its_own_waits_briefly():

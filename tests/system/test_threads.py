@@ -1,6 +1,7 @@
 """Threads that run together: all of them, or an error and none."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -54,3 +55,62 @@ def test_a_team_has_all_its_threads():
         with Team(5) as team:
             assert team.run(part, met.abort) == 0
     assert len(names) == 5
+
+
+def test_a_team_changes_its_size_between_runs():
+    called = []
+
+    def part(thread):
+        met.wait()
+        called.append(thread)
+        return thread
+
+    with Team(2) as team:
+        for threads in (2, 5, 1, 3):
+            team.resize(threads)
+            met = threading.Barrier(threads, timeout=30)
+            assert team.run(part, met.abort) == 0
+            assert sorted(called) == list(range(threads))
+            called.clear()
+
+
+def test_a_team_that_cannot_grow_is_as_large_as_before(only_two):
+    with Team(2) as team:
+        with pytest.raises(ThreadError):
+            team.resize(12)
+        assert team.threads == 2
+        met = threading.Barrier(2, timeout=30)
+        assert team.run(lambda thread: met.wait() and 0, met.abort) == 0
+
+
+def test_the_time_without_a_core_is_that_of_the_thread_that_had_least():
+    def part(thread):
+        time.sleep(0.1 * thread)
+        return 0
+
+    with Team(3) as team:
+        team.run(part, lambda: None)
+        assert team.lacked > 0.15
+        team.resize(1)
+        team.run(part, lambda: None)
+        assert team.lacked == 0
+
+
+def test_a_helper_that_comes_too_late_is_waited_for_only_if_it_must_take_part():
+    for wait_for_all, expected in ((False, [0]), (True, [0, 1])):
+        busy, called = threading.Event(), []
+
+        def part(thread, called=called):
+            called.append(thread)
+            return 0
+
+        with Team(2) as team:
+            other = team._pool.submit(busy.wait, 30)  # what keeps the helper from coming
+            timer = threading.Timer(0.05, busy.set)
+            if wait_for_all:
+                timer.start()
+            team.run(part, lambda: None, wait_for_all=wait_for_all)
+            assert called == expected
+            assert team.lacked > 0
+            busy.set()
+            other.result()

@@ -215,10 +215,11 @@ def _multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 @stands_for(atomics.yield_core)
 def _yield_core(typingctx: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.IntType(32)
         function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.IntType(32), []), HERE.yield_core
+            builder.module, ir.FunctionType(number, [number]), HERE.yield_core
         )
-        return builder.call(function, [])
+        return builder.call(function, [number(atomics.MICROSECONDS)])
 
     return types.int32(), codegen
 

@@ -34,7 +34,14 @@ from ..system.forks import lock_held_at_fork
 from ..system.handles import is_ours
 from . import waiting
 
-__all__ = ["Kernel", "address_of", "cache_folder", "driver_address", "kernel_addresses"]
+__all__ = [
+    "Kernel",
+    "address_of",
+    "cache_folder",
+    "count_lacking",
+    "driver_address",
+    "kernel_addresses",
+]
 
 Kernel = tuple[Callable[..., Any], tuple[str, ...], str]
 """A plain function over arrays and numbers, the kind of each argument, and the dtype of reals."""
@@ -80,6 +87,13 @@ def kernel_addresses(kernels: Sequence[Kernel]) -> list[int]:
         lacking[kernel] if address is None else address
         for kernel, address in zip(kernels, found, strict=True)
     ]
+
+
+def count_lacking(kernels: Sequence[Kernel]) -> int:
+    """Return how many of the kernels would have to be compiled."""
+    return sum(
+        _find(function, (*operands, dtype)) is None for function, operands, dtype in set(kernels)
+    )
 
 
 def _compile(function: Callable[..., Any], operands: tuple[str, ...], dtype: str) -> int:

@@ -30,11 +30,13 @@ class Target:
 
     @property
     def yield_core(self) -> str:
-        """The function of the operating system that takes nothing and offers the core to others.
+        """The function of the operating system that offers the core to others for microseconds.
 
-        What it returns, an int, nobody reads.
+        It takes their number, an int; that of Windows ignores it. What it returns, an int, nobody
+        reads. It sleeps: Linux takes a whole time slice from whoever only yields (since 6.18), but
+        lets whoever wakes up go first.
         """
-        return "SwitchToThread" if "-windows-" in self.triple else "sched_yield"
+        return "SwitchToThread" if "-windows-" in self.triple else "usleep"
 
     def machine(self) -> Any:
         """Return LLVM's target machine."""

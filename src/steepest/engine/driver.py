@@ -117,7 +117,8 @@ class Engine:
 
     Chunks of several steps run ``pipelined`` instead, where it is given; there is no shorter batch
     then. Use it as a context manager: it holds threads, and keeps BLAS, if a product is left to
-    that, on one thread of its own.
+    that, on one thread of its own. Between runs the same steps, as they are for another number of
+    threads, may take the place of these (`use`).
     """
 
     def __init__(
@@ -128,10 +129,9 @@ class Engine:
         control: Control,
         pipelined: Pipelined | None = None,
     ) -> None:
-        assert short is None or (short.threads == whole.threads and pipelined is None)
-        self.whole, self.short, self.per_epoch, self.control = whole, short, per_epoch, control
-        self.pipelined, self.threads = pipelined, whole.threads
-        self._team = Team(self.threads)
+        self.per_epoch, self.control = per_epoch, control
+        self._team = Team(whole.threads)
+        self.use(whole, short, pipelined)
         self._blas = one_thread(a for p in self.programs for a in p.products)
         self._driver = entry(drive, 10)
 
@@ -143,6 +143,30 @@ class Engine:
     def __exit__(self, *exception: Any) -> None:
         self._blas.__exit__(None, None, None)
         self._team.__exit__()
+
+    def use(
+        self, whole: Program, short: Program | None, pipelined: Pipelined | None = None
+    ) -> None:
+        """Run these from now on: the same steps, and as many threads as they are for.
+
+        Raises
+        ------
+        ThreadError
+            If the operating system starts no more threads; then nothing is changed.
+        """
+        assert short is None or (short.threads == whole.threads and pipelined is None)
+        self._team.resize(whole.threads)
+        self.whole, self.short, self.pipelined = whole, short, pipelined
+
+    @property
+    def threads(self) -> int:
+        """How many threads run the steps."""
+        return self._team.threads
+
+    @property
+    def lacked(self) -> float:
+        """For how many seconds of the last run the thread that had least of a core had none."""
+        return self._team.lacked
 
     @property
     def programs(self) -> list[Program]:

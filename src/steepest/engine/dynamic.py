@@ -31,8 +31,14 @@ class Worker:
     step: Buffer
 
 
-def run(workers: Sequence[Worker], steps: int, control: Control) -> None:
-    """Run steps 0, …, ``steps`` − 1, each once, on as many threads as there are ``workers``."""
+def run(workers: Sequence[Worker], steps: int, control: Control) -> float:
+    """Run steps 0, …, ``steps`` − 1, each once, on as many threads as there are ``workers``.
+
+    Returns
+    -------
+    float
+        For how many seconds the thread that had least of a core had none.
+    """
     driver = entry(take, 7)
     control.reset()
 
@@ -42,8 +48,9 @@ def run(workers: Sequence[Worker], steps: int, control: Control) -> None:
         return driver(*span(worker.whole), *span(worker.short), at, steps, control.address)
 
     with Team(len(workers)) as team:
-        team.run(part, control.stop)
+        team.run(part, control.stop, wait_for_all=False)
     control.check([p for worker in workers for p in (worker.whole, worker.short) if p is not None])
+    return team.lacked
 
 
 def take(

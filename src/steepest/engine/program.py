@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiler.store import Kernel, kernel_addresses
+from ..compiler.store import Kernel, count_lacking, kernel_addresses
 from .operands import Buffer, Constant, Handle, Operand
 
-__all__ = ["Instruction", "Program", "assemble"]
+__all__ = ["Instruction", "Program", "assemble", "count_to_compile"]
 
 
 @dataclass
@@ -148,10 +148,18 @@ class Program:
         return "\n".join([title, line(head), *map(line, table)])
 
 
+def count_to_compile(programs: Sequence[Program]) -> int:
+    """Return how many kernels of the programs no process has compiled before."""
+    return count_lacking(_kernels(programs))
+
+
 def assemble(programs: Sequence[Program]) -> None:
     """Make the rows of several programs; compile together what no process did before."""
-    kernels = [step.kernel(program.dtype) for program in programs for step in program.instructions]
-    addresses = iter(kernel_addresses(kernels))
+    addresses = iter(kernel_addresses(_kernels(programs)))
     for program in programs:
         rows = [step.row(next(addresses)) for step in program.instructions]
         program.rows = np.array([word for row in rows for word in row], np.int64)
+
+
+def _kernels(programs: Sequence[Program]) -> list[Kernel]:
+    return [step.kernel(program.dtype) for program in programs for step in program.instructions]

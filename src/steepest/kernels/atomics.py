@@ -10,7 +10,10 @@ from __future__ import annotations
 import ctypes
 import time
 
-__all__ = ["call", "fetch_add", "load", "store", "yield_core"]
+__all__ = ["MICROSECONDS", "call", "fetch_add", "load", "store", "yield_core"]
+
+MICROSECONDS = 20
+"""How long `yield_core` offers the core to others, as far as the system can count."""
 
 
 def load(address: int) -> int:
@@ -31,8 +34,8 @@ def fetch_add(address: int, value: int) -> int:
 
 
 def yield_core() -> None:
-    """Let another thread that wants this core have it."""
-    time.sleep(0)
+    """Let other threads have this core for some microseconds."""
+    time.sleep(1e-6 * MICROSECONDS)
 
 
 def call(kernel: int, row: int, thread: int, threads: int) -> int:

@@ -7,6 +7,7 @@ writes those of the result (`steepest.engine.row_views`).
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..engine.dynamic import Worker
 from ..engine.operands import Buffer
 from ..engine.program import Program
 from ..engine.row_views import RowViews
+from ..engine.team_size import TeamSize
 from ..kernels.moves import average, copy_columns, following_rows
 from ..loss import Loss
 from ..parameters import Parameters
@@ -32,6 +34,7 @@ __all__ = ["Predictor"]
 
 _KEPT = 16  # programs, for as many sizes of the last block
 _TWO_BLOCKS = 192  # rows that may be two blocks: in smaller ones a row takes longer
+_LARGE, _TWO_LARGE = 1 << 25, 64  # FLOPs, a quarter of a ms, from which fewer rows may be two
 
 
 class Predictor:
@@ -58,6 +61,7 @@ class Predictor:
         self._threads = threads
         self._control = Control()
         self._steps: list[Buffer] = []  # of each thread
+        self._teams: dict[int, TeamSize] = {}  # of calls for so many threads at most
         self._programs: dict[Any, tuple[Program, RowViews]] = {}
         self._source = InputRows(sparse=True)
 
@@ -85,19 +89,29 @@ class Predictor:
             self._source.set(X)
         else:
             arrays["X"] = X
+        team = self._teams.setdefault(threads, TeamSize(threads, threads))
         workers = [
-            self._worker(thread, int(batch), int(rows[-1]), arrays) for thread in range(threads)
+            self._worker(thread, int(batch), int(rows[-1]), arrays)
+            for thread in range(team.threads)
         ]
-        dynamic.run(workers, rows.size, self._control)
+        if team.is_fixed:
+            dynamic.run(workers, rows.size, self._control)
+        else:
+            began = time.perf_counter()
+            lacked = dynamic.run(workers, rows.size, self._control)
+            team.took(n, time.perf_counter() - began, lacked)
         return out, losses.astype(np.float64), rows
 
     def _division(self, n: int) -> tuple[int, int]:
-        """Return by how many threads ``n`` rows are shared, and how many rows go at once.
+        """Return by how many threads ``n`` rows are shared at most, and how many rows go at once.
 
         That doesn't depend on the threads there are: nor does the average of the blocks' losses.
         """
         flops = n * self._flops
-        blocks = max(-(-n // self._batch), min(worth_threads(flops), 2 * (n // _TWO_BLOCKS)))
+        most = 2 * (n // _TWO_BLOCKS)
+        if flops >= _LARGE and n >= _TWO_LARGE:
+            most = max(2, most)
+        blocks = max(-(-n // self._batch), min(worth_threads(flops), most))
         batch = -(-n // blocks)
         return min(threads_for(n, flops, self._threads), -(-n // batch)), batch
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from .forks import call_in_forked, lock_held_at_fork
 
-__all__ = ["blas_address", "one_thread", "single_threaded"]
+__all__ = ["blas_address", "is_blas", "one_thread", "single_threaded"]
 
 
 _addresses: dict[str, int] = {}
@@ -99,7 +99,11 @@ class _SingleThreaded:
 single_threaded = _SingleThreaded()
 
 
+def is_blas(products: Iterable[int]) -> bool:
+    """Whether one of the addresses ``products`` is of BLAS."""
+    return any(address in _addresses.values() for address in products)
+
+
 def one_thread(products: Iterable[int]) -> AbstractContextManager[None]:
     """Return what keeps BLAS on one thread, if one of the addresses ``products`` is of BLAS."""
-    blas = any(address in _addresses.values() for address in products)
-    return single_threaded if blas else nullcontext()
+    return single_threaded if is_blas(products) else nullcontext()

@@ -25,12 +25,14 @@ __all__ = [
     "other_cores",
     "spins_for",
     "threads_for",
+    "threads_to_try",
     "worth_threads",
 ]
 
 _WORTH_SHARING = 4_000_000  # FLOPs of a step for each further thread to pay, see threads_for
+_WORTH_TRYING = 1_000_000  # with so many a step, a second thread may pay
 _SYSTEM = Path("/sys/devices/system/cpu")
-_PATIENT, _BRIEF = 100_000, 1_000  # about 150 µs, and 1.5
+_PATIENT, _BRIEF = 300_000, 1_000  # about 450 µs, and 1.5
 
 
 def threads_for(batch: int, flops: int, threads: int | None) -> int:
@@ -46,6 +48,16 @@ def threads_for(batch: int, flops: int, threads: int | None) -> int:
         _warn_of_fewer(int(threads), most)
         return most
     return int(threads)
+
+
+def threads_to_try(batch: int, flops: int, threads: int | None) -> int:
+    """Return how many threads at most may turn out to be best for such steps.
+
+    No more than were asked for. Two have been seen to gain from a million FLOPs on.
+    """
+    if threads is None:
+        return min(core_count(), 1 + flops // _WORTH_TRYING) if batch > 1 else 1
+    return threads_for(batch, flops, threads)
 
 
 def worth_threads(flops: int) -> int:
@@ -76,9 +88,8 @@ def _warn_of_fewer(threads: int, most: int) -> None:
 def spins_for(threads: int) -> int:
     """Return how often a thread tries at a barrier before it offers its core to others.
 
-    Where each thread has a core it must be patient. Whoever yields to another program gets the core
-    back after that one's time slice, which is longer than a step: with one busy program beside
-    784-128-10 at 32 rows, a step takes 200 µs so, and 3 ms when threads yield after 3 µs.
+    Where each thread has a core it must be patient: to sleep and wake up takes 70 µs. And another
+    program that gets the core keeps it for a time slice, which is longer than a step.
     """
     return _PATIENT if threads <= core_count() else _BRIEF
 

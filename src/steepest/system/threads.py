@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from ..errors import ThreadError
@@ -61,6 +62,13 @@ class Team:
     threads : int
         The caller's own counts.
 
+    Attributes
+    ----------
+    threads : int
+    lacked : float
+        For how many seconds of the last run the thread that had least of a core had none; 0 for the
+        caller's thread alone.
+
     Raises
     ------
     ThreadError
@@ -68,38 +76,80 @@ class Team:
     """
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads
+        self.threads, self.lacked = threads, 0.0
+        self._held = False
         self._pool: ThreadPoolExecutor | None = None
+        self._helpers = 0  # in the pool: as many as were ever needed
 
     def __enter__(self) -> Team:
-        if self.threads > 1:
-            self._pool = _helpers.take(self.threads - 1)
+        self._hold(self.threads)
+        self._held = True
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        if self._pool is not None:
-            _helpers.give_back(self.threads - 1, self._pool)
-            self._pool = None
+        self._held = False
+        self._release()
 
-    def run(self, part: Callable[[int], int], stop: Callable[[], None]) -> int:
+    def resize(self, threads: int) -> None:
+        """Be so many threads from now on.
+
+        Raises
+        ------
+        ThreadError
+            If the operating system starts no more; then it is as many as before.
+        """
+        if self._held:
+            self._hold(threads)
+        self.threads = threads
+
+    def _hold(self, threads: int) -> None:
+        if threads - 1 > self._helpers:
+            pool = _helpers.take(threads - 1)
+            self._release()
+            self._pool, self._helpers = pool, threads - 1
+
+    def _release(self) -> None:
+        if self._pool is not None:
+            _helpers.give_back(self._helpers, self._pool)
+            self._pool, self._helpers = None, 0
+
+    def run(
+        self, part: Callable[[int], int], stop: Callable[[], None], *, wait_for_all: bool = True
+    ) -> int:
         """Call ``part`` with the number of each thread on that thread; return what it gave for 0.
 
-        If the caller's own is interrupted, ``stop`` must make the others end.
+        If the caller's own is interrupted, ``stop`` must make the others end. Without
+        ``wait_for_all``, a thread that has not begun when the caller's has ended has nothing to do:
+        for want of a core it may be milliseconds late.
         """
-        if self._pool is None:
+        self.lacked = 0.0
+        if self.threads == 1:
             return part(0)
-        cores = other_cores(self.threads - 1)
+        if self._pool is None:
+            with self:
+                return self.run(part, stop, wait_for_all=wait_for_all)
+        cores, began = other_cores(self.threads - 1), time.perf_counter()
         others = [self._pool.submit(_help, cores, part, k) for k in range(1, self.threads)]
+        busy = -time.thread_time()
         try:
             return part(0)
         except BaseException:
             stop()
             raise
         finally:
-            for other in others:
-                other.result()
+            busy += time.thread_time()
+            least = min(busy, *(_seconds(other, wait_for_all) for other in others))
+            self.lacked = time.perf_counter() - began - least
 
 
-def _help(cores: set[int], part: Callable[[int], int], thread: int) -> None:
+def _seconds(other: Future[float], wait: bool) -> float:
+    """Return for how many seconds a helper had a core; it need not begin unless we ``wait``."""
+    return 0.0 if not wait and other.cancel() else other.result()
+
+
+def _help(cores: set[int], part: Callable[[int], int], thread: int) -> float:
+    """Call ``part``; return for how many seconds it had a core."""
     keep_to(cores)
+    began = time.thread_time()
     part(thread)
+    return time.thread_time() - began

@@ -6,8 +6,9 @@ former state when asked to, and finds the instruction by which numbers stopped b
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,12 +16,15 @@ from ..arrays import Array, aligned, is_finite, is_sparse
 from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer
-from ..engine.pipelining import Seam, pipeline
-from ..engine.program import Program, assemble
+from ..engine.pipelining import Pipelined, pipeline
+from ..engine.program import Program, assemble, count_to_compile
+from ..engine.team_size import TeamSize
+from ..errors import ThreadError
 from ..lowering.batches import Batches
 from ..lowering.lowering import Lowering, TrainingSettings
 from ..network import Network
-from ..system.cores import threads_for
+from ..system.blas import is_blas
+from ..system.cores import threads_for, threads_to_try
 from .board import Board
 from .descent import Descent
 from .slots import ShownTheta, fill_slots
@@ -36,6 +40,9 @@ MATMUL_DTYPES = ("bfloat16",)
 """To what the factors of products of matrices may be rounded."""
 
 
+_COMPILING = 0.3  # seconds a kernel
+
+
 def lasting(network: Network, slots: Mapping[str, Array]) -> dict[str, Array]:
     """Return the arrays that steps change and later steps need, by name; no copies.
 
@@ -44,8 +51,25 @@ def lasting(network: Network, slots: Mapping[str, Array]) -> dict[str, Array]:
     return {**network.built.vectors, **{f"rule.{name}": slot for name, slot in slots.items()}}
 
 
+class _Lowered(NamedTuple):
+    """The step for one number of threads; see `steepest.engine.driver.Engine`."""
+
+    whole: Program
+    short: Program | None
+    pipelined: Pipelined | None
+
+    @property
+    def programs(self) -> list[Program]:
+        pipelined = () if self.pipelined is None else self.pipelined.programs
+        return [p for p in (self.whole, self.short, *pipelined) if p is not None]
+
+
 class TrainingRun:
     """A network, data, and how to descend, lowered to programs.
+
+    How many threads share a step is decided between pieces of a chunk, by how long the last ones
+    took (`steepest.engine.team_size`); the same bits come of any number. Programs for another
+    number are lowered when it is first tried, into the same memory.
 
     Parameters
     ----------
@@ -63,11 +87,16 @@ class TrainingRun:
     first : int, optional
         The number of the first step of the first epoch, if ``step`` is not that.
     threads : int, optional
+        At most.
+    team : TeamSize, optional
+        What a run of the same steps before has found out.
 
     Attributes
     ----------
     whole, short : Program
-        The step for whole batches, and for the last one of an epoch; None if that is whole.
+        The step for whole batches, and for the last one of an epoch; None if that is whole. As it
+        is for the number of threads to begin with.
+    team : TeamSize
     per_epoch : int
         Steps in an epoch.
     data : tuple
@@ -84,6 +113,7 @@ class TrainingRun:
         step: int,
         first: int | None = None,
         threads: int | None = None,
+        team: TeamSize | None = None,
     ) -> None:
         self.network, self.descent, self.slots = network, descent, slots
         X, y, w = data
@@ -105,22 +135,33 @@ class TrainingRun:
         # the first layer is no reason for a second one.
         layers = network.layer.children_at(parameters.input_shape)[is_sparse(X) :]
         flops = batch * 3 * sum(layer.flops_at(shape) for _, layer, shape in layers)
-        self.threads = threads_for(batch, flops, threads)
-        rest = self._n % batch if descent.sampler.epochs else 0
-        self.whole, seam = self._program(batch)
-        self.short = self._program(rest)[0] if rest else None
-        pipelined = pipeline(self.whole, seam) if self.short is None else None
-        self._arena.allocate()
+        first, most = threads_for(batch, flops, threads), threads_to_try(batch, flops, threads)
+        same = team is not None and (team.first, team.most) == (first, most)
+        self.team = team if team is not None and same else TeamSize(first, most)
+        lowered = self._lower(self.team.threads)
+        self._lowered = {self.team.threads: lowered}
         self._board.epoch.array[0] = self._first
-        self.engine = Engine(self.whole, self.short, self.per_epoch, self._control, pipelined)
-        assemble(self.engine.programs)
+        self.whole, self.short = lowered.whole, lowered.short
+        if is_blas(self.whole.products):  # its bits depend on the number of threads
+            self.team = TeamSize(first, first, least=first)
+        self.engine = Engine(*lowered[:2], self.per_epoch, self._control, lowered.pipelined)
+        assemble(lowered.programs)
 
-    def _program(self, n: int) -> tuple[Program, Seam | None]:
-        """Return the step on ``n`` examples, and where it can be pipelined."""
+    def _lower(self, threads: int) -> _Lowered:
+        """Return the step for so many threads; give it memory, but don't assemble it."""
+        rest = self._n % self.descent.batch if self.descent.sampler.epochs else 0
+        whole = self._program(self.descent.batch, threads)
+        short = self._program(rest, threads).program if rest else None
+        pipelined = pipeline(whole.program, whole.seam) if short is None else None
+        self._arena.allocate()
+        return _Lowered(whole.program, short, pipelined)
+
+    def _program(self, n: int, threads: int) -> Lowering:
+        """Return the step on ``n`` examples."""
         parameters, descent = self.network.built, self.descent
         target = target_of(parameters, self._gradient, self._board.minus_eta.as_number())
         low = Lowering(
-            Program("train", n, parameters.dtype, self.threads),
+            Program("train", n, parameters.dtype, threads),
             self._arena,
             parameters,
             self._control,
@@ -130,13 +171,18 @@ class TrainingRun:
         )
         size = self._n, self.per_epoch
         lower_step(low, descent, self._batches, self._board, self._update, size)
-        return low.program, low.seam
+        return low
 
     def exchange(self, X: Any, y: Array, w: Array | None) -> None:
         """Put other data in, as many rows and of the same kind."""
         assert X.shape[0] == self._n
         self._batches.set(X, y, w)
         self.data: Data = X, y, w
+
+    @property
+    def threads(self) -> int:
+        """How many threads are to share the next step."""
+        return self.team.threads
 
     @property
     def step(self) -> int:
@@ -166,8 +212,45 @@ class TrainingRun:
         """
         self._board.write(rates)
         with self._shown.trained():
-            done = self.engine.run(self.step - self._first, rates.size)
-        return self._board.losses(done)
+            return self._board.losses(self._steps(self.step - self._first, rates.size))
+
+    def _steps(self, first: int, most: int) -> int:
+        """Run so many steps, in pieces; return how many were run."""
+        if self.team.is_fixed:
+            return self.engine.run(first, most)
+        done = self._piece(first, most)
+        while done < most and not self._control.stopped:
+            done += self._piece(first + done, most - done)
+        return done
+
+    def _piece(self, first: int, most: int) -> int:
+        """Run ``most`` steps or fewer, as the team's size wants it; return how many."""
+        self._gather()
+        began = time.perf_counter()
+        done = self.engine.run(first, min(most, self.team.most_steps))
+        self.team.took(done, time.perf_counter() - began, self.engine.lacked)
+        return done
+
+    def _gather(self) -> None:
+        """Have as many threads as the team's size says, unless a try turns out to cost too much."""
+        team, threads = self.team, self.team.threads
+        if threads == self.engine.threads:
+            return
+        if threads not in self._lowered:
+            lowered = self._lowered[threads] = self._lower(threads)
+            lacking = count_to_compile(lowered.programs)
+            if lacking and team.is_trying:
+                team.put_off(lacking * _COMPILING)
+                return
+        lowered = self._lowered[threads]
+        if lowered.whole.rows.size == 0:
+            assemble(lowered.programs)
+        try:
+            self.engine.use(*lowered)
+        except ThreadError:
+            if not team.is_trying:
+                raise
+            team.refuse()
 
     def state(self) -> dict[str, Array]:
         """Return copies of all that a step changes and a later one needs, by name.
