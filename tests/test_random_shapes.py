@@ -309,9 +309,9 @@ LOSSES = formulas.with_targets(catalogue.LOSSES)
 @settings(few, max_examples=12)
 @given(sizes, sizes, threads, seeds)
 def test_loss(loss, kind, n, half, threads, seed):
-    rng, k = np.random.default_rng(seed), 2 * half
+    rng, k = np.random.default_rng(seed), formulas.columns(loss, kind, 2 * half)
     q = k * formulas.per_target(loss)
-    z, w = rng.standard_normal((n, q)).astype("float32"), rng.random(n).astype("float32")
+    z, w = formulas.outputs(loss, rng, n, q).astype("float32"), rng.random(n).astype("float32")
     drawn = formulas.TARGETS[kind](rng, n, k)
     drawn = drawn.astype("float32") if drawn.dtype.kind == "f" else drawn
     y = loss.targets(drawn, q, "float32")

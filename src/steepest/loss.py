@@ -81,6 +81,11 @@ class Loss(Named):
         """Return (``value``, ``gradient``) for prepared targets ``y``."""
         return type(self).value, type(self).gradient
 
+    @property
+    def positive(self) -> bool:
+        """Whether outputs must be above 0: then a network ends in a layer like `Softplus`."""
+        return False
+
     def outputs(self, y: Array) -> int:
         """Return the width of network that targets ``y``, as the user gave them, ask for."""
         return 1 if np.ndim(y) == 1 else int(np.shape(y)[1])

@@ -51,7 +51,7 @@ def check_loss(
                 assert z is not None
                 kinds = [("the given targets", y[:n], z.shape[1])]
             for kind, targets, q in kinds:
-                drawn = rng.standard_normal((n, q)) if z is None else z[:n]
+                drawn = draw.outputs(loss, n, q, rng) if z is None else z[:n]
                 outputs = np.asarray(drawn, np.float32)
                 _Check(loss, kind, outputs, targets, settings, report).run()
                 if not report.ok:

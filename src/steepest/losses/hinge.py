@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..kernels.functions import times
 from ..loss import Array, Loss, real_targets
 from ..onnx_form import OnnxGraph
-from .softmax_cross_entropy import class_targets
+from ._logits import class_targets
 
 __all__ = ["Hinge"]
 

@@ -9,7 +9,7 @@ Source: Koenker & Bassett, "Regression quantiles", Econometrica 46 (1978).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -60,10 +60,6 @@ class Quantile(Loss):
     def outputs(self, y: Array) -> int:
         """Return k·L."""
         return super().outputs(y) * len(self.levels)
-
-    def settings(self) -> dict[str, Any]:
-        """Return the levels, as an array."""
-        return {"levels": np.array(self.levels)}
 
     @staticmethod
     def value(z: Array, y: Array, w: Array, loss: Array, levels: Array, rows: range) -> None:
