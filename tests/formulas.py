@@ -116,6 +116,12 @@ def _kl_divergence(s, z, y, xp):
     return (t * (log_t - xp.log_softmax(z))).sum(1)
 
 
+def _output_weights(s, z, y, xp):
+    f, m = LOSSES[type(s.loss)], z.shape[1] // y.shape[1]
+    parts = (f(s.loss, z[:, k * m : k * m + m], y[:, k : k + 1], xp) for k in range(y.shape[1]))
+    return sum(c * part for c, part in zip(s.weights, parts, strict=True))
+
+
 def _logistic(s, z, y, xp):
     t = _smooth(y, 1 / 2, s.label_smoothing)
     p = 1 if s.pos_weight is None else xp.array(s.pos_weight)
@@ -143,6 +149,7 @@ LOSSES: dict[type, Callable[..., Any]] = {
     O.Huber: _huber,
     O.KLDivergence: _kl_divergence,
     O.Logistic: _logistic,
+    O.OutputWeights: _output_weights,
     O.Poisson: _poisson,
     O.Quantile: _quantile,
     O.SoftmaxCrossEntropy: _cross_entropy,

@@ -318,12 +318,11 @@ def test_loss(loss, kind, n, half, threads, seed):
     lab = Lab(n, "float32", threads)
     names = {
         "z": lab.given("z", z), "y": lab.given("y_", y), "w": lab.given("w", w), "scale": 0.5,
-        "loss": lab.low.array("loss", n), "dz": lab.low.array("dz", n, q), **loss.settings(),
+        "loss": lab.low.array("loss", n), "dz": lab.low.array("dz", n, q),
     }  # fmt: skip
-    value, gradient = loss.kernels(y)
-    lab.low.emit(gradient, names)
+    loss.lower(lab.low, names, y, gradient=True)
     again = names | {"loss": lab.low.array("again", n)}
-    lab.low.emit(value, again)
+    loss.lower(lab.low, again, y)
     lab.run()
     exact = drawn.astype(float) if drawn.dtype.kind == "f" else drawn
     expected, slopes = w * naive_loss(loss, z.astype(float), exact), naive_dz(loss, z, exact)

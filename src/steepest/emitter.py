@@ -97,7 +97,10 @@ class Emitter(Protocol):
         """Return a key for random numbers that no other instruction has."""
 
     def share(self, extent: int, grain: int = 1) -> Share:
-        """Return each thread's part of ``range(extent)``: ``rows`` that are not those of x, say."""
+        """Return each thread's part of ``range(extent)``, in multiples of ``grain``.
+
+        For ``rows`` that are not those of x, say.
+        """
 
     def dynamic_share(self, extent: int) -> Share | DynamicShare:
         """Return parts of ``range(extent)`` that threads take when they are free."""

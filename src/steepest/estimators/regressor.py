@@ -179,7 +179,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return ordered[:, 0] if ordered.shape[1] == 1 else ordered
 
     def _add_predictions(self, g: OnnxModel, z: str, mean: str) -> None:
-        shape: tuple[int, ...] = () if self.network_.outputs == 1 else (self.network_.outputs,)
+        width = self._loss.mean(np.zeros((1, self.network_.outputs))).shape[1]
+        shape: tuple[int, ...] = () if width == 1 else (width,)
         if isinstance(self._loss, Quantile):
             levels = len(self._loss.levels)
             rows = g.op("Reshape", z, g.constant([0, -1, levels], np.int64))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .huber import Huber as Huber
     from .kl_divergence import KLDivergence as KLDivergence
     from .logistic import Logistic as Logistic
+    from .output_weights import OutputWeights as OutputWeights
     from .poisson import Poisson as Poisson
     from .quantile import Quantile as Quantile
     from .softmax_cross_entropy import SoftmaxCrossEntropy as SoftmaxCrossEntropy

@@ -39,6 +39,7 @@ class GaussianNLL(Loss):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    by_output: ClassVar[bool] = True
     called: ClassVar[tuple[str, ...]] = ("gaussian_nll",)
 
     full: bool = False

@@ -27,6 +27,7 @@ class Hinge(Loss):
     """ℓ = Σ_k max(0, 1 − s_k z_k); targets are 0 and 1, −1 and 1, or classes."""
 
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
+    by_output: ClassVar[bool] = True
 
     def targets(self, y: Array, q: int, dtype: str) -> Array:
         """Return the signs s, (n, q)."""

@@ -39,6 +39,7 @@ class Logistic(Loss):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("binary",)
+    by_output: ClassVar[bool] = True
 
     label_smoothing: float = 0.0
     pos_weight: float | tuple[float, ...] | None = None

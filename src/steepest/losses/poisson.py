@@ -40,6 +40,7 @@ class Poisson(Loss):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ()  # targets are scaled to mean 0
+    by_output: ClassVar[bool] = True
 
     log_input: bool = True
     full: bool = False

@@ -32,6 +32,7 @@ class Quantile(Loss):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ()  # they have a setting of their own
+    by_output: ClassVar[bool] = True
 
     levels: tuple[float, ...] = (0.05, 0.5, 0.95)
 
