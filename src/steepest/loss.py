@@ -66,6 +66,12 @@ class Loss(Named):
         q : int
             The width of the network's output.
         dtype : {"float32", "float64"}
+            That of the network.
+
+        Returns
+        -------
+        ndarray
+            (n, k) of ``dtype``, or classes (n,) of int64.
 
         Raises
         ------
@@ -88,10 +94,13 @@ class Loss(Named):
         Parameters
         ----------
         low : Emitter
+            Takes the calls.
         names : mapping of str to operand
             ``z``, ``y``, ``w`` and ``loss``; for the gradient also ``dz`` and ``scale``.
         y : array
             Prepared targets, or others of their number of axes.
+        gradient : bool
+            Whether ``dz`` is wanted.
         """
         value, slope = self.kernels(y)
         kernel, flops = (slope, 4) if gradient else (value, 1)

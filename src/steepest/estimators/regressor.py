@@ -111,6 +111,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Parameters
         ----------
         X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
 
         Returns
         -------
@@ -123,6 +124,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """Return R²; with ``quantiles`` the part of the pinball loss that is explained.
 
         See `steepest.estimators.quantile_score`.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
+        y : array-like, (n,) or (n, k)
+            The targets.
+        sample_weight : array-like, (n,), optional
+            How much each example counts; 1 by default.
+
+        Returns
+        -------
+        float
+            At most 1, for predictions without error.
         """
         if self.quantiles is None:
             return float(super().score(X, y, sample_weight))
