@@ -32,7 +32,7 @@ class OfLogits(Loss):
         return self.mean(z)
 
     def onnx(self, g: OnnxGraph) -> str:
-        return g.op("Softmax", g.x, axis=1)
+        return g.op("Softmax", g.x, axis=-1)
 
 
 def distributions(loss: Loss, y: Array) -> Array:

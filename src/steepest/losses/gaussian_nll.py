@@ -79,7 +79,7 @@ class GaussianNLL(Loss):
         return found
 
     def onnx(self, g: OnnxGraph) -> str:
-        return g.op("Gather", g.x, g.constant(np.arange(0, g.p, 2), np.int64), axis=1)
+        return g.op("Gather", g.x, g.constant(np.arange(0, g.p, 2), np.int64), axis=-1)
 
     @staticmethod
     def value(
