@@ -85,3 +85,16 @@ class Whole(Loss):
 def test_refused(make, words):
     with pytest.raises(InputError, match=words):
         make()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_examples_of_several_rows(threads):
+    """Their ℓ is the average of those of their rows: as if each row were an example."""
+    loss, X3, Y3 = OutputWeights(GaussianNLL(), (3, 1)), X[:36].reshape(9, 4, 3), Y[:36]
+    found = []
+    for x, y, shape, batch in ((X[:36], Y3, 3, 12), (X3, Y3.reshape(9, 4, 2), (4, 3), 3)):
+        network = Network(Dense(4), inputs=shape, seed=1, dtype="float64")
+        options = {"batch": batch, "sampling": "sequential", "threads": threads}
+        history = Trainer(network, loss, **options).fit(x, y, epochs=2, validation=(x, y))
+        found.append([*history["loss"], *history["validation_loss"], *network.theta])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
