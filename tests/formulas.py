@@ -22,8 +22,8 @@ from steepest.errors import InputError
 
 NUMPY = SimpleNamespace(
     abs=np.abs, array=np.array, concatenate=np.concatenate, cos=np.cos, einsum=np.einsum,
-    exp=np.exp, expm1=np.expm1, maximum=np.maximum, minimum=np.minimum, sqrt=np.sqrt, tanh=np.tanh,
-    permute=np.transpose, where=np.where, ndtr=special.ndtr, sigmoid=special.expit,
+    exp=np.exp, expm1=np.expm1, log=np.log, maximum=np.maximum, minimum=np.minimum, sqrt=np.sqrt,
+    tanh=np.tanh, permute=np.transpose, where=np.where, ndtr=special.ndtr, sigmoid=special.expit,
     softplus=lambda x: np.logaddexp(x, 0),
     softmax=lambda x: special.softmax(x, axis=1),
     log_softmax=lambda x: special.log_softmax(x, axis=1),
@@ -94,6 +94,46 @@ def _quantile(s, z, y, xp):
     return xp.where(u > 0, level * u, (level - 1) * u).sum(2).sum(1)
 
 
+def _stirling(y, xp):
+    t = xp.maximum(y, 1)
+    return xp.where(y > 1, t * xp.log(t) - t + xp.log(2 * np.pi * t) / 2, 0)
+
+
+def _poisson(s, z, y, xp):
+    loss = xp.exp(z) - y * z if s.log_input else z - y * xp.log(z + s.eps)
+    return (loss + (_stirling(y, xp) if s.full else 0)).sum(1)
+
+
+def _gaussian_nll(s, z, y, xp):
+    v = xp.exp(z[:, 1::2]) + s.eps
+    loss = (xp.log(v) + (z[:, ::2] - y) ** 2 / v) / 2
+    return (loss + (np.log(2 * np.pi) / 2 if s.full else 0)).sum(1)
+
+
+def _kl_divergence(s, z, y, xp):
+    t = xp.exp(y) if s.log_target else y
+    log_t = xp.log(xp.where(t > 0, t, 1))
+    return (t * (log_t - xp.log_softmax(z))).sum(1)
+
+
+def _output_weights(s, z, y, xp):
+    f, m = LOSSES[type(s.loss)], z.shape[1] // y.shape[1]
+    parts = (f(s.loss, z[:, k * m : k * m + m], y[:, k : k + 1], xp) for k in range(y.shape[1]))
+    return sum(c * part for c, part in zip(s.weights, parts, strict=True))
+
+
+def _logistic(s, z, y, xp):
+    t = _smooth(y, 1 / 2, s.label_smoothing)
+    p = 1 if s.pos_weight is None else xp.array(s.pos_weight)
+    return (p * t * xp.softplus(-z) + (1 - t) * xp.softplus(z)).sum(1)
+
+
+def _cross_entropy(s, z, y, xp):
+    t = _smooth(_shares(z, y, xp), 1 / z.shape[1], s.label_smoothing)
+    c = 1 if s.weight is None else xp.array(s.weight)
+    return -(c * t * xp.log_softmax(z)).sum(1)
+
+
 def _smooth(y, even, smoothing):
     return (1 - smoothing) * y + smoothing * even
 
@@ -104,16 +144,15 @@ def _shares(z, y, xp):
 
 LOSSES: dict[type, Callable[..., Any]] = {
     O.Absolute: lambda s, z, y, xp: xp.abs(z - y).sum(1),
+    O.GaussianNLL: _gaussian_nll,
     O.Hinge: lambda s, z, y, xp: xp.maximum(1 - (2 * _shares(z, y, xp) - 1) * z, 0).sum(1),
     O.Huber: _huber,
-    O.Logistic: lambda s, z, y, xp: (xp.softplus(z) - _smooth(y, 1 / 2, s.label_smoothing) * z).sum(
-        1
-    ),
-    O.Poisson: lambda s, z, y, xp: (xp.exp(z) - y * z).sum(1),
+    O.KLDivergence: _kl_divergence,
+    O.Logistic: _logistic,
+    O.OutputWeights: _output_weights,
+    O.Poisson: _poisson,
     O.Quantile: _quantile,
-    O.SoftmaxCrossEntropy: lambda s, z, y, xp: (
-        -(_smooth(_shares(z, y, xp), 1 / z.shape[1], s.label_smoothing) * xp.log_softmax(z)).sum(1)
-    ),
+    O.SoftmaxCrossEntropy: _cross_entropy,
     O.Squared: lambda s, z, y, xp: ((z - y) ** 2).sum(1) / 2,
 }
 
@@ -124,12 +163,28 @@ TARGETS: dict[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
     "shares": lambda rng, n, k: rng.random((n, k)),
     "distributions": lambda rng, n, k: rng.dirichlet(np.ones(k), size=n),
     "classes": lambda rng, n, k: rng.integers(k, size=n),
+    "log probabilities": lambda rng, n, k: np.log(rng.dirichlet(np.ones(k), size=n)),
 }
+_COLUMNS = 3
 
 
-def takes(loss: O.Squared | Any, kind: str) -> bool:
+def columns(loss: Any, kind: str, k: int) -> int:
+    """Return k if the loss takes so many columns of targets, else how many it asks for."""
+    return k if _fits(loss, kind, k) else _COLUMNS
+
+
+def outputs(loss: Any, rng: np.random.Generator, n: int, q: int) -> np.ndarray:
+    """Return outputs (n, q) that a loss can take."""
+    z = rng.normal(size=(n, q))
+    return np.abs(z) + 0.1 if loss.positive else z
+
+
+def takes(loss: Any, kind: str) -> bool:
     """Return whether a loss takes targets of a kind."""
-    k = 3
+    return _fits(loss, kind, _COLUMNS)
+
+
+def _fits(loss: Any, kind: str, k: int) -> bool:
     try:
         loss.targets(TARGETS[kind](np.random.default_rng(0), 8, k), k * per_target(loss), "float64")
     except InputError:

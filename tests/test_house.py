@@ -155,6 +155,10 @@ REASONS = {
         "layers._dense.one_example.update_and_forward",
         "layers.periodic.Periodic.backward_theta",
         "layers.periodic.Periodic.forward",
+        "losses._class_weights.gradient_weighted",
+        "losses.gaussian_nll.GaussianNLL.gradient",
+        "losses.logistic.Logistic.gradient_weighted",
+        "losses.poisson.Poisson.gradient_of_rates",
         "rules.adam.Adam.step",
     },
 }

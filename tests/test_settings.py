@@ -44,8 +44,13 @@ def test_numbers_are_those_among_the_fields():
         count: int = 2
         share: float = np.float32(0.5)
         name: str = "x"
+        weights: tuple[float, ...] = (1, 2.5)
+        names: tuple[str, ...] = ("x",)
 
     found = numbers_of(Mixed())
+    weights = found.pop("weights")
+    assert weights.dtype == np.float64
+    np.testing.assert_array_equal(weights, [1, 2.5])
     assert found == {"rate": 1.0, "count": 2, "share": 0.5}
     assert [type(value) for value in found.values()] == [float, int, float]
     assert numbers_of(object()) == {}

@@ -102,7 +102,7 @@ class Emitter(Protocol):
     def share(self, extent: int, grain: int = 1) -> Share:
         """Return each thread's part of ``range(extent)``, in multiples of ``grain``.
 
-        Of ``rows`` that are not those of x, say.
+        For ``rows`` that are not those of x, say.
         """
 
     def dynamic_share(self, extent: int) -> Share | DynamicShare:

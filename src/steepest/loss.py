@@ -29,13 +29,14 @@ example of weight 0 counts for nothing: its loss and its dz are 0 whatever z is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .arrays import Array, as_numbers, too_large
 from .contract import required
+from .emitter import Emitter
 from .errors import InputError
 from .onnx_form import OnnxGraph
 from .settings import Named
@@ -48,6 +49,8 @@ class Loss(Named):
 
     tasks: ClassVar[tuple[str, ...]] = ("regression", "binary", "multiclass")
     """The kinds of tasks that it can be chosen for by name."""
+    by_output: ClassVar[bool] = False
+    """Whether ℓ is a sum over the columns of y, each of which has outputs of its own, in order."""
     value: ClassVar[Callable[..., None]] = required("writes the losses", "z, y, w, loss, rows")
     gradient: ClassVar[Callable[..., None]] = required(
         "writes dz and the losses", "z, y, w, loss, dz, scale, rows"
@@ -63,6 +66,12 @@ class Loss(Named):
         q : int
             The width of the network's output.
         dtype : {"float32", "float64"}
+            That of the network.
+
+        Returns
+        -------
+        ndarray
+            (n, k) of ``dtype``, or classes (n,) of int64.
 
         Raises
         ------
@@ -77,9 +86,34 @@ class Loss(Named):
             )
         return y
 
+    def lower(
+        self, low: Emitter, names: Mapping[str, Any], y: Array, *, gradient: bool = False
+    ) -> None:
+        """List the calls of kernels that write ``loss``, and ``dz`` if ``gradient``, in ``low``.
+
+        Parameters
+        ----------
+        low : Emitter
+            Takes the calls.
+        names : mapping of str to operand
+            ``z``, ``y``, ``w`` and ``loss``; for the gradient also ``dz`` and ``scale``.
+        y : array
+            Prepared targets, or others of their number of axes.
+        gradient : bool
+            Whether ``dz`` is wanted.
+        """
+        value, slope = self.kernels(y)
+        kernel, flops = (slope, 4) if gradient else (value, 1)
+        low.emit(kernel, {**names, **self.settings()}, flops=flops * names["z"].size)
+
     def kernels(self, y: Array) -> tuple[Callable[..., None], Callable[..., None]]:
         """Return (``value``, ``gradient``) for prepared targets ``y``."""
         return type(self).value, type(self).gradient
+
+    @property
+    def positive(self) -> bool:
+        """Whether outputs must be above 0: then a network ends in a layer like `Softplus`."""
+        return False
 
     def outputs(self, y: Array) -> int:
         """Return the width of network that targets ``y``, as the user gave them, ask for."""

@@ -214,6 +214,11 @@ class Network:
             the parameters of all that are in it.
         width : int, optional
             The most characters of what a layer is called.
+
+        Returns
+        -------
+        str
+            A line for each layer, and the total.
         """
         if self.input_shape is None:
             names = [("layer", ""), *((str(k), repr(f)) for k, f in enumerate(self.layers))]

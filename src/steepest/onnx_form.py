@@ -22,8 +22,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from .arrays import Array
+from .errors import ModelError
 
-__all__ = ["Exchanged", "OnnxGraph", "OnnxModel", "Operator", "form_of"]
+__all__ = ["Exchanged", "OnnxGraph", "OnnxModel", "Operator", "add_mean", "form_of"]
 
 
 class OnnxGraph(Protocol):
@@ -127,6 +128,23 @@ def form_of(kind: type, *mathematics: str) -> Callable[[Any, OnnxGraph], str] | 
         if any(name in vars(each) for name in mathematics):
             return None
     return None
+
+
+def add_mean(loss: Any, g: OnnxGraph) -> str:
+    """Add what the ``mean`` of a loss makes of outputs ``g.x``; return its name.
+
+    Raises
+    ------
+    ModelError
+        If its class has a ``mean`` and no ``onnx`` beside it.
+    """
+    link = form_of(type(loss), "mean")
+    if link is None:
+        raise ModelError(
+            f"{loss!r} has no ONNX form; give its class an ``onnx`` beside its ``mean``: "
+            "steepest/onnx_form.py says how"
+        )
+    return link(loss, g)
 
 
 class Exchanged:

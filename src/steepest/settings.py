@@ -82,7 +82,8 @@ def declared(cls: type) -> list[Declared]:
 def numbers_of(thing: Any) -> dict[str, Any]:
     """Return the numbers among the fields of a dataclass, by name; of anything else, none.
 
-    Those declared ``float`` come as floats.
+    Those declared ``float`` come as floats; tuples of numbers as arrays (k,) of float64, which a
+    kernel gets in the network's dtype.
     """
     found: dict[str, Any] = {}
     for f in fields(thing) if is_dataclass(thing) else ():
@@ -90,6 +91,8 @@ def numbers_of(thing: Any) -> dict[str, Any]:
         if isinstance(value, int | float | np.number):
             whole = isinstance(value, int | np.integer) and f.type not in ("float", float)
             found[f.name] = int(value) if whole else float(value)
+        elif isinstance(value, tuple) and all(isinstance(v, int | float) for v in value):
+            found[f.name] = np.array(value, np.float64)
     return found
 
 
@@ -146,5 +149,5 @@ class Named(Shown):
     """Names beside the class's own in small letters; the first one is shown."""
 
     def settings(self) -> dict[str, Any]:
-        """Return the numbers among the fields, by name; those declared ``float`` as floats."""
+        """Return the numbers among the fields, by name, and tuples of them: see `numbers_of`."""
         return numbers_of(self)

@@ -36,6 +36,7 @@ __all__ = [
     "renamed_keys",
     "seed",
     "sequence",
+    "weights",
 ]
 
 DTYPES = ("float32", "float64")
@@ -214,6 +215,18 @@ def sequence(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is a list, a tuple or another sequence, but no text."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise InputError(f"{where}: {what} must be a list, got {value!r}")
+
+
+def weights(where: str, what: str, value: Any) -> tuple[float, ...]:
+    """Return weights as a tuple: finite numbers of at least 0, and one of them above 0."""
+    given = plain(value)
+    if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+        raise InputError(f"{where}: {what} must be numbers, one for each, got {value!r}")
+    for weight in given:
+        number(where, f"each of {what}", weight, least=0)
+    if not any(given):
+        raise InputError(f"{where}: one of {what} must be above 0, got {value!r}")
+    return tuple(map(float, given))
 
 
 def renamed(where: str, old: str, given_old: Any, new: str, given: Any) -> Any:

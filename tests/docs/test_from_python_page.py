@@ -25,6 +25,8 @@ def test_snippets(tmp_path, monkeypatch, capsys):
     assert names["label"] in names["model"].classes
     assert names["classes"].shape == (500,)
     assert names["shares"].shape == (500, 3)
+    assert names["means"].shape == (2000,)
+    assert np.corrcoef(names["variances"][:, 0], names["spread"] ** 2)[0, 1] > 0.5
     assert len(names["frame"]) == 10
     assert names["trainer"].step == 380 + 3 * 30 + 30
     assert np.array_equal(names["same"].theta, names["network"].theta)

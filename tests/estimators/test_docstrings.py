@@ -32,7 +32,7 @@ def names_in(kind, title):
 @pytest.mark.parametrize("model", FITTED, ids=str)
 def test_every_parameter_and_every_fitted_attribute_is_listed_once(model):
     listed = names_in(type(model), "Parameters")
-    assert sorted(listed) == sorted(model.get_params())
+    assert listed == [*inspect.signature(type(model)).parameters]
     model.fit(X, Y)
     listed = names_in(type(model), "Attributes")
     assert len(listed) == len(set(listed))
@@ -76,6 +76,25 @@ def test_what_is_shared_stands_where_the_others_are_named():
         "A kind.\n\nParameters\n----------\nc : str\na : int\n    First.\nb : int\n\n"
         "Examples\n--------\n>>> Kind()\n"
     )
+
+
+def test_parameters_are_listed_in_the_order_of_the_signature():
+    @with_lists_of(Base)
+    class Kind(Base):
+        """A kind.
+
+        Parameters
+        ----------
+        c : str
+            Third.
+        **others
+            See `Base`.
+        """
+
+        def __init__(self, b, a, c):
+            pass
+
+    assert Kind.__doc__.split("---\n")[1] == "b : int\na : int\n    First.\nc : str\n    Third.\n"
 
 
 def test_without_docstrings_nothing_is_shown():

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from steepest import (  # fmt: skip
     Dense,
+    GaussianNLL,
     Hinge,
     Identity,
     InputError,
@@ -22,6 +23,8 @@ from steepest import (  # fmt: skip
     MLPRegressor,
     ModelError,
     Network,
+    OutputWeights,
+    Poisson,
     Quantile,
     Sequential,
     Squared,
@@ -242,8 +245,22 @@ def test_classifiers(tmp_path, y, settings):
         (1, {"loss": "poisson"}),
         (1, {"quantiles": (0.9, 0.1, 0.5)}),
         (2, {"loss": Quantile((0.2, 0.8))}),
+        (1, {"loss": GaussianNLL()}),
+        (2, {"loss": GaussianNLL()}),
+        (2, {"loss": OutputWeights(Poisson(), (1, 3))}),
+        (2, {"loss": OutputWeights(Quantile((0.2, 0.8)), (1, 3))}),
     ],
-    ids=["one", "two", "poisson", "quantiles", "quantiles of two"],
+    ids=[
+        "one",
+        "two",
+        "poisson",
+        "quantiles",
+        "quantiles of two",
+        "gaussian",
+        "gaussian of two",
+        "weighted",
+        "weighted quantiles",
+    ],
 )
 def test_regressors(tmp_path, k, settings):
     y = np.abs(X[:, 0] if k == 1 else X[:, :2])

@@ -60,11 +60,20 @@ def test_state_stands_with_the_parameters_of_its_layer_and_comes_back():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"8.weight": np.zeros(3)}, "8.weight"),
+        (
+            {"8.weight": np.zeros(3)},
+            r"knows no 8\.weight; parameters of the network are 0\.1\.weight",
+        ),
+        ({"module.1.bias": np.zeros(20)}, r"1\.bias and module\.1\.bias are both 1\.bias"),
         ({"1.bias": np.zeros((20, 1))}, r"1.bias is \(20, 1\), expected \(20,\)"),
         ({"7.bias": [0.0, np.nan]}, "not finite"),
-        ({"7.bias": ["a", "b"]}, "no array of numbers"),
-        ({"7.bias": None}, "7.bias"),
+        ({"7.bias": np.array([0.0, 1e300])}, "7.bias holds a number that is not finite"),
+        ({"7.bias": ["a", "b"]}, "7.bias is of <U1, expected floats"),
+        ({"7.bias": [[1.0], [2.0, 3.0]]}, "7.bias is no array of numbers"),
+        ({"7.bias": None}, "7.bias is of object"),
+        ({"7.bias": np.zeros(2, complex)}, "7.bias is of complex128, expected floats"),
+        ({"7.bias": np.zeros(2, int)}, "7.bias is of int64, expected floats"),
+        ({"7.bias": np.zeros(2, bool)}, "7.bias is of bool, expected floats"),
     ],
 )
 def test_what_does_not_fit_changes_nothing(change, words):
@@ -76,3 +85,82 @@ def test_what_does_not_fit_changes_nothing(change, words):
     np.testing.assert_array_equal(network.theta, before)
     with pytest.raises(InputError, match="not built"):
         to_state_dict(Network(Dense(2)))
+
+
+def test_all_that_lacks_is_named():
+    state = to_state_dict(make(0))
+    del state["1.bias"], state["7.weight"]
+    state["9.running_mean"] = np.zeros(3)
+    with pytest.raises(InputError, match=r"lacks 1\.bias, 7\.weight; .* no 9\.running_mean; "):
+        from_state_dict(make(0), state)
+    with pytest.raises(InputError, match=r"lacks 0\.1\.weight, .*, 2\.bias and 4 more; param"):
+        from_state_dict(make(0), {})
+    with pytest.raises(InputError, match="expected a module, or a mapping as"):
+        from_state_dict(make(0), list(state))
+
+
+class Tensor:
+    """As much of a tensor of PyTorch as is asked for; bfloat16 by its upper 16 bits."""
+
+    def __init__(self, numbers, dtype):
+        self.numbers, self.dtype = np.asarray(numbers), f"torch.{dtype}"
+
+    def detach(self):
+        return self
+
+    cpu = detach
+
+    def float(self):
+        return Tensor(self.numbers, "float32")
+
+    def new_tensor(self, numbers):
+        return Tensor(numbers, self.dtype.removeprefix("torch."))
+
+    def __array__(self, dtype=None, copy=None):
+        if "bfloat16" in self.dtype:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return np.array(self.numbers, self.dtype.removeprefix("torch."))
+
+
+class Module:
+    def __init__(self, state):
+        self._state = state
+
+    def state_dict(self):
+        return self._state
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_modules_whatever_wraps_them_and_of_any_precision(prefix, dtype):
+    first, second = make(0), make(1)
+    first.theta[:] = np.round(first.theta * 16) / 16  # which every float holds
+    state = {prefix + name: Tensor(a, dtype) for name, a in to_state_dict(first).items()}
+    from_state_dict(second, Module(state))
+    np.testing.assert_array_equal(first.theta, second.theta)
+    for like in (state, Module(state)):
+        found = to_state_dict(second, like)
+        assert list(found) == list(state)
+        assert {tensor.dtype for tensor in found.values()} == {f"torch.{dtype}"}
+        from_state_dict(third := make(2), found)
+        np.testing.assert_array_equal(third.theta, first.theta)
+
+
+def test_names_that_stand_inside_of_others():
+    state = {
+        name.replace(".", "._orig_mod.", 1): array for name, array in to_state_dict(make(0)).items()
+    }
+    from_state_dict(network := make(1), state)
+    np.testing.assert_array_equal(network.theta, make(0).theta)
+    half = {name: array.astype("float16") for name, array in state.items()}
+    assert {array.dtype.name for array in to_state_dict(network, half).values()} == {"float16"}
+
+
+def test_tensors_that_are_no_floats_are_refused():
+    state = to_state_dict(make(0))
+    for dtype in ("int64", "complex64", "bool"):
+        odd = state | {"7.bias": Tensor([1, 0], dtype)}
+        with pytest.raises(InputError, match=rf"7\.bias is of torch\.{dtype}, expected floats"):
+            from_state_dict(make(0), odd)
+        with pytest.raises(InputError, match=rf"7\.bias is of torch\.{dtype}, expected floats"):
+            to_state_dict(make(0), odd)

@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 from scipy import special
 
+import formulas
 from formulas import LOSSES, NUMPY, TARGETS, per_target, with_targets
 from helpers import numerical_gradient, run_kernel
 from steepest.checking import catalogue
 from steepest.errors import InputError
+from steepest.loss import Loss
 from steepest.losses import (
     Absolute,
+    GaussianNLL,
     Hinge,
     Huber,
+    KLDivergence,
     Logistic,
     Poisson,
     Quantile,
@@ -26,19 +30,27 @@ def cross_entropy(z, y, smoothing=0.0):
     return LOSSES[SoftmaxCrossEntropy](SoftmaxCrossEntropy(smoothing), z, y, NUMPY)
 
 
+def drawn(loss, kind):
+    """What draws outputs and targets for a loss: about q outputs."""
+
+    def draw(rng, n, q):
+        per = per_target(loss)
+        k = formulas.columns(loss, kind, -(-q // per))
+        return formulas.outputs(loss, rng, n, k * per), TARGETS[kind](rng, n, k)
+
+    return draw
+
+
+WITH_KERNELS = with_targets(loss for loss in catalogue.LOSSES if type(loss).lower is Loss.lower)
 REFERENCES = [
-    (
-        loss,
-        lambda z, y, loss=loss: LOSSES[type(loss)](loss, z, y, NUMPY),
-        lambda rng, n, q, loss=loss, kind=kind: TARGETS[kind](rng, n, q // per_target(loss)),
-    )
-    for loss, kind in with_targets(catalogue.LOSSES)
+    (loss, lambda z, y, loss=loss: LOSSES[type(loss)](loss, z, y, NUMPY), drawn(loss, kind))
+    for loss, kind in WITH_KERNELS
 ]
-binary, classes = TARGETS["0 and 1"], TARGETS["classes"]
+binary, classes = drawn(Logistic(), "0 and 1"), drawn(SoftmaxCrossEntropy(), "classes")
 each_loss = pytest.mark.parametrize(
     ("loss", "reference", "draw"),
     REFERENCES,
-    ids=[f"{loss!r} of {kind}" for loss, kind in with_targets(catalogue.LOSSES)],
+    ids=[f"{loss!r} of {kind}" for loss, kind in WITH_KERNELS],
 )
 both = pytest.mark.parametrize("compiled", [False, True])
 
@@ -69,7 +81,8 @@ def gradient(loss, z, t, w, scale, compiled=True, threads=1):
 
 def example(draw, n, q, dtype="float64"):
     rng = np.random.default_rng(n + q)
-    return rng.normal(size=(n, q)).astype(dtype), draw(rng, n, q), rng.random(n).astype(dtype) + 0.5
+    z, y = draw(rng, n, q)
+    return z.astype(dtype), y, rng.random(n).astype(dtype) + 0.5
 
 
 @each_loss
@@ -77,7 +90,7 @@ def example(draw, n, q, dtype="float64"):
 @pytest.mark.parametrize(("n", "q"), [(1, 3), (5, 3), (3, 21)])
 def test_value_and_gradient(loss, reference, draw, compiled, n, q):
     z, y, w = example(draw, n, q)
-    t = loss.targets(y, q, "float64")
+    t = loss.targets(y, z.shape[1], "float64")
     expected = w * reference(z, y)
     np.testing.assert_allclose(value(loss, z, t, w, compiled), expected, rtol=1e-13, atol=1e-14)
     scale = 1 / n
@@ -186,9 +199,8 @@ def test_cross_entropy_of_huge_logits(compiled, smoothing, dtype):
 def test_weight_0_counts_for_nothing(loss, reference, draw, compiled, output):
     z, y, w = example(draw, 3, 3)
     w[:] = [0, 1, 0]
-    z[0] = [output, 1, 2]
-    z[2] = output
-    t = loss.targets(y, 3, "float64")
+    z[0, 0], z[2] = output, output
+    t = loss.targets(y, z.shape[1], "float64")
     with np.errstate(all="ignore"):
         losses, (same, dz) = value(loss, z, t, w, compiled), gradient(loss, z, t, w, 1.0, compiled)
     np.testing.assert_array_equal(losses[[0, 2]], 0)
@@ -202,7 +214,7 @@ def test_weight_0_counts_for_nothing(loss, reference, draw, compiled, output):
 def test_nan_is_seen(loss, reference, draw, compiled):
     z, y, w = example(draw, 2, 3)
     z[0] = np.nan
-    t = loss.targets(y, 3, "float64")
+    t = loss.targets(y, z.shape[1], "float64")
     out, dz = gradient(loss, z, t, w, 1.0, compiled)
     assert np.isnan(out[0])
     assert np.isnan(dz[0]).all()
@@ -222,6 +234,64 @@ def test_derivatives_at_kinks(compiled):
 def test_poisson_at_rate_0_and_overflow(compiled):
     z, y, w = np.array([[-np.inf], [1e4]]), np.array([[0.0], [2.0]]), np.ones(2)
     np.testing.assert_array_equal(value(Poisson(), z, y, w, compiled), [0, np.inf])
+
+
+@both
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_at_huge_logits(compiled, dtype):
+    z, w = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 0]], dtype), np.ones(2, dtype)
+    for loss, y, expected in (
+        (Logistic(pos_weight=(2, 3, 4)), np.array([[1, 0, 1], [1, 1, 0]]), [2.77, 2e4 + 0.69]),
+        (SoftmaxCrossEntropy(weight=(2, 3, 4)), np.array([0, 0]), [0, 4e4]),
+    ):
+        t = loss.targets(y, 3, dtype)
+        out, dz = gradient(loss, z, t, w, 1.0, compiled)
+        np.testing.assert_allclose(out, expected, rtol=2e-3)
+        np.testing.assert_array_equal(value(loss, z, t, w, compiled), out)
+        assert np.isfinite(dz).all()
+
+
+def test_weights_of_one_are_none():
+    z, y, w = example(classes, 9, 3)
+    for weighted, plain, t in (
+        (SoftmaxCrossEntropy(0.1, (1, 1, 1)), SoftmaxCrossEntropy(0.1), y),
+        (Logistic(0.1, 1), Logistic(0.1), np.eye(3)[y]),
+    ):
+        for found, expected in zip(
+            gradient(weighted, z, t, w, 0.5), gradient(plain, z, t, w, 0.5), strict=True
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-16)
+
+
+@both
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_variances_that_no_number_holds(compiled, dtype):
+    """exp(±1000) over- and underflows; the least variance is eps."""
+    loss = GaussianNLL(eps=1e-4)
+    z = np.array([[3, 1000], [3, -1000], [0, -1000]], dtype)
+    y, w = np.zeros((3, 1), dtype), np.ones(3, dtype)
+    out, dz = gradient(loss, z, y, w, 1.0, compiled)
+    least = np.log(1e-4) / 2
+    np.testing.assert_allclose(out, [500, least + 4.5e4, least], rtol=1e-5)
+    np.testing.assert_allclose(dz, [[0, 0.5], [3e4, 0], [0, 0]], rtol=1e-5)
+
+
+@both
+def test_rates_that_are_none(compiled):
+    loss, z, w = Poisson(log_input=False, eps=0), np.array([[0.0], [0.0], [-1.0]]), np.ones(3)
+    y = np.array([[0.0], [2.0], [1.0]])
+    np.testing.assert_array_equal(value(loss, z, y, w, compiled), [0, np.inf, np.nan])
+
+
+def test_logarithms_of_distributions_are_like_distributions():
+    z, w, p = np.array([[0.5, 2.0, -1.0]]), np.ones(1), np.array([[0.25, 0.75, 0.0]])
+    with np.errstate(divide="ignore"):
+        t = KLDivergence(log_target=True).targets(np.log(p), 3, "float64")
+    np.testing.assert_allclose(t, p)
+    exact = special.softmax(z, axis=1)
+    assert value(KLDivergence(), np.log(exact), exact, w) == pytest.approx(0, abs=1e-15)
+    cross = value(SoftmaxCrossEntropy(), z, p, w)
+    assert value(KLDivergence(), z, p, w) == pytest.approx(cross - special.entr(p).sum())
 
 
 def test_minimisers():
@@ -252,8 +322,15 @@ def test_means():
     np.testing.assert_array_equal(Logistic().mean(z), [[0, 0.5, 1]])
     np.testing.assert_array_equal(SoftmaxCrossEntropy().mean(z), [[0, 0, 1]])
     np.testing.assert_array_equal(Poisson().mean(z), [[0, 1, np.inf]])
+    np.testing.assert_array_equal(Poisson(log_input=False).mean(z), z)
     np.testing.assert_array_equal(Hinge().mean(z), [[0, 0, 1]])
     np.testing.assert_array_equal(Squared().mean(z), z)
+    np.testing.assert_array_equal(KLDivergence().mean(z), [[0, 0, 1]])
+    z = np.array([[1, 0, 2, 1e4]], "float32")
+    np.testing.assert_array_equal(GaussianNLL().mean(z), [[1, 2]])
+    variance = GaussianNLL(eps=0.5).variance(z)
+    assert variance.dtype == np.float32
+    np.testing.assert_array_equal(variance, [[1.5, np.inf]])
 
 
 def test_widths():
@@ -262,6 +339,9 @@ def test_widths():
     assert Squared().outputs(table) == 3
     assert Quantile().outputs(column) == 3
     assert Quantile((0.1, 0.9)).outputs(table) == 6
+    assert GaussianNLL().outputs(column) == 2
+    assert GaussianNLL().outputs(table) == 6
+    assert KLDivergence().outputs(table) == 3
     assert SoftmaxCrossEntropy().outputs(labels) == 3
     assert SoftmaxCrossEntropy().outputs(np.zeros(4, int)) == 2
     assert SoftmaxCrossEntropy().outputs(table) == 3
@@ -304,6 +384,12 @@ def test_prepared_targets():
         (SoftmaxCrossEntropy(), np.array([[0.5, 0.5], [0.5, 0.6]]), 2, "row 1 .* not a dist"),
         (SoftmaxCrossEntropy(), np.array([[1.5, -0.5]]), 2, "row 0 .* not a dist"),
         (Poisson(), np.array([1, -2]), 1, "row 1 has -2"),
+        (Logistic(pos_weight=(1, 2)), np.zeros(3), 1, r"has 2 numbers; .* 1 outputs needs 1, or"),
+        (SoftmaxCrossEntropy(weight=(1, 2)), np.zeros(3), 3, "has 2 numbers; .* needs 3, one for"),
+        (GaussianNLL(), np.zeros(3), 1, "network with 2 outputs, a mean and a log variance"),
+        (KLDivergence(), np.zeros(3), 3, "SoftmaxCrossEntropy takes classes"),
+        (KLDivergence(), np.array([[0.5, 0.6]]), 2, "KLDivergence: row 0 .* not a dist"),
+        (KLDivergence(True), np.array([[0.5, 0.5]]), 2, "KLDivergence: row 0 .* not a dist"),
         (Hinge(), np.array([0, 1, -1]), 1, "row 0 has 0"),
         (Hinge(), np.array([0, 5]), 3, "row 1 has 5"),
     ],
@@ -325,6 +411,19 @@ def test_refused_targets(loss, y, q, words):
         lambda: Quantile((np.nan,)),
         lambda: SoftmaxCrossEntropy(1.0),
         lambda: SoftmaxCrossEntropy(-0.1),
+        lambda: SoftmaxCrossEntropy(weight=()),
+        lambda: SoftmaxCrossEntropy(weight=(0, 0)),
+        lambda: SoftmaxCrossEntropy(weight=(1, -1)),
+        lambda: SoftmaxCrossEntropy(weight="ab"),
+        lambda: SoftmaxCrossEntropy(weight=2.0),
+        lambda: Logistic(pos_weight=0),
+        lambda: Logistic(pos_weight="a"),
+        lambda: Logistic(pos_weight=(1, np.nan)),
+        lambda: GaussianNLL(eps=0),
+        lambda: GaussianNLL(full=1),
+        lambda: Poisson(eps=-1),
+        lambda: Poisson(log_input="yes"),
+        lambda: KLDivergence("yes"),
     ],
 )
 def test_refused_settings(make):
@@ -341,6 +440,8 @@ Z = np.array([[0.5, 2.0, -1.0], [3.0, 1.0, 0.0]])
         (Squared(), Z, Z),
         (Squared(), Z[:, :1], Z[:, 0]),
         (Poisson(), Z[:, :1], np.exp(Z[:, 0])),
+        (GaussianNLL(), Z[:, :2], Z[:, 0]),
+        (KLDivergence(), Z, [1, 0]),
         (SoftmaxCrossEntropy(), Z, [1, 0]),
         (Logistic(), Z[:, 2:], [0, 0]),
         (Logistic(), Z, [[1, 1, 0], [1, 1, 0]]),
@@ -363,6 +464,13 @@ def test_probabilities():
     for loss in (Squared(), Hinge(), Quantile((0.5,))):
         with pytest.raises(InputError, match=f"{type(loss).__name__}: its outputs are no prob"):
             loss.probabilities(Z)
+
+
+def test_weights_of_numpy_are_weights():
+    for weights in (np.array([2.0, 0.5]), [2, np.float32(0.5)]):
+        assert SoftmaxCrossEntropy(weight=weights) == SoftmaxCrossEntropy(weight=(2.0, 0.5))
+        assert Logistic(pos_weight=weights) == Logistic(pos_weight=(2.0, 0.5))
+    assert repr(Logistic(pos_weight=np.float64(2))) == "Logistic(pos_weight=2.0)"
 
 
 def test_levels_of_numpy_are_levels():

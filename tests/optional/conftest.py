@@ -2,4 +2,5 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["test_pytorch.py"]
+NEEDS = {"test_pytorch.py": "torch", "test_numpydoc.py": "numpydoc"}
+collect_ignore = [test for test, package in NEEDS.items() if not find_spec(package)]

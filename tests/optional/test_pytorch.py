@@ -1,6 +1,7 @@
 """Parameters go to PyTorch and come back, and mean the same there."""
 
 import numpy as np
+import pytest
 import torch
 
 from states import Centre
@@ -10,6 +11,7 @@ from steepest import (  # fmt: skip
     SELU,
     Dense,
     Embedding,
+    InputError,
     LayerNorm,
     LeakyReLU,
     Mish,
@@ -101,3 +103,29 @@ def test_state_is_what_pytorch_calls_buffers():
     from_state_dict(again, theirs.state_dict())
     assert np.array_equal(again.built.state, ours.built.state)
     assert np.array_equal(again.theta, ours.theta)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # PyTorch's own
+@pytest.mark.parametrize("wrapped", [lambda m: m, NN.DataParallel, torch.compile])
+def test_modules_there_and_back(dtype, wrapped):
+    ours, again = (
+        Network(Dense(8), LayerNorm(), ReLU(), Dense(2), inputs=3, seed=s) for s in (0, 1)
+    )
+    theirs = NN.Sequential(NN.Linear(3, 8), NN.LayerNorm(8), NN.ReLU(), NN.Linear(8, 2)).to(dtype)
+    module = wrapped(theirs)
+    module.load_state_dict(to_state_dict(ours, module))
+    from_state_dict(again, module)
+    np.testing.assert_allclose(again.theta, ours.theta, rtol=1e-7 if dtype.itemsize > 2 else 1e-2)
+    assert {tensor.dtype for tensor in to_state_dict(ours, module).values()} == {dtype}
+    from_state_dict(ours, dict(module.named_parameters()))
+    np.testing.assert_array_equal(again.theta, ours.theta)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex64, torch.bool])
+def test_tensors_that_are_no_floats(dtype):
+    network = Network(Dense(2), inputs=3)
+    state = NN.Linear(3, 2).state_dict()
+    state = {f"0.{name}": tensor.to(dtype) for name, tensor in state.items()}
+    with pytest.raises(InputError, match=f"weight is of {dtype}, expected floats"):
+        from_state_dict(network, state)

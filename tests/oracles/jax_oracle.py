@@ -53,8 +53,8 @@ LAYERS: dict[type[Layer], Callable[[Any, Any, Scope], Any]] = {
 
 JAX = SimpleNamespace(
     abs=jnp.abs, array=jnp.array, concatenate=jnp.concatenate, cos=jnp.cos, einsum=jnp.einsum,
-    exp=jnp.exp, expm1=jnp.expm1, maximum=jnp.maximum, minimum=jnp.minimum, sqrt=jnp.sqrt,
-    permute=jnp.transpose, tanh=jnp.tanh, where=jnp.where, ndtr=special.ndtr,
+    exp=jnp.exp, expm1=jnp.expm1, log=jnp.log, maximum=jnp.maximum, minimum=jnp.minimum,
+    sqrt=jnp.sqrt, permute=jnp.transpose, tanh=jnp.tanh, where=jnp.where, ndtr=special.ndtr,
     sigmoid=nn.sigmoid,
     softplus=lambda x: jnp.logaddexp(x, 0),
     softmax=lambda x: nn.softmax(x, axis=1),

@@ -188,7 +188,8 @@ def problems(draw: Callable[..., Any]) -> Problem:
     width = first[0].outputs(p) if first else p
     layers = (*first, *draw(chain(width, depth=2)))
     loss, kind = draw(st.sampled_from(LOSSES))
-    k = draw(st.integers(2 if kind in ("classes", "distributions") else 1, 4))
+    alone = kind in ("classes", "distributions", "log probabilities")
+    k = formulas.columns(loss, kind, draw(st.integers(2 if alone else 1, 4)))
     y = formulas.TARGETS[kind](rng, n, k)
     w = None
     if draw(st.booleans()):
@@ -205,7 +206,7 @@ def problems(draw: Callable[..., Any]) -> Problem:
     if draw(st.booleans()):
         extras["weight_decay"] = draw(st.sampled_from((0.2, FlatCosine(0.2, STEPS))))
     return Problem(
-        (*layers, L.Dense(k * formulas.per_target(loss))),
+        (*layers, L.Dense(k * formulas.per_target(loss)), *([L.Softplus()] * loss.positive)),
         loss, x, csr, y, w,
         batch=draw(st.sampled_from((n, -(-n // 2)))), threads=draw(st.integers(1, 2)),
         seed=seed, extras=extras,

@@ -52,7 +52,7 @@ def _parallel(layer: Any, x: Tensor, s: Scope) -> Tensor:
 
 TORCH = SimpleNamespace(
     abs=torch.abs, array=partial(torch.tensor, dtype=torch.float64), concatenate=torch.cat,
-    cos=torch.cos, einsum=torch.einsum, exp=torch.exp, expm1=torch.expm1,
+    cos=torch.cos, einsum=torch.einsum, exp=torch.exp, expm1=torch.expm1, log=torch.log,
     maximum=lambda x, y: torch.clamp(x, min=y), minimum=lambda x, y: torch.clamp(x, max=y),
     sqrt=torch.sqrt, tanh=torch.tanh, where=torch.where, ndtr=torch.special.ndtr,
     permute=torch.permute, sigmoid=torch.sigmoid,
@@ -94,7 +94,20 @@ def forward(layer: Layer, x: Tensor, s: Scope) -> Tensor:
 
 def _logistic(loss: Any, z: Tensor, y: Tensor) -> Tensor:
     t = (1 - loss.label_smoothing) * y + loss.label_smoothing / 2
-    return functional.binary_cross_entropy_with_logits(z, t, reduction="none").sum(1)
+    p = None if loss.pos_weight is None else torch.tensor(loss.pos_weight)
+    return functional.binary_cross_entropy_with_logits(z, t, pos_weight=p, reduction="none").sum(1)
+
+
+def _gaussian_nll(loss: Any, z: Tensor, y: Tensor) -> Tensor:
+    v = z[:, 1::2].exp() + loss.eps
+    nll = functional.gaussian_nll_loss
+    return nll(z[:, ::2], y, v, full=loss.full, eps=loss.eps, reduction="none").sum(1)
+
+
+def _cross_entropy(loss: Any, z: Tensor, y: Tensor) -> Tensor:
+    c = None if loss.weight is None else torch.tensor(loss.weight, dtype=torch.float64)
+    found = functional.cross_entropy
+    return found(z, y, weight=c, reduction="none", label_smoothing=loss.label_smoothing)
 
 
 LOSSES: dict[type, Callable[[Any, Tensor, Tensor], Tensor]] = {
@@ -102,10 +115,14 @@ LOSSES: dict[type, Callable[[Any, Tensor, Tensor], Tensor]] = {
     losses.Absolute: lambda _, z, y: functional.l1_loss(z, y, reduction="none").sum(1),
     losses.Huber: lambda loss, z, y: functional.huber_loss(z, y, "none", loss.delta).sum(1),
     losses.Logistic: _logistic,
-    losses.SoftmaxCrossEntropy: lambda loss, z, y: functional.cross_entropy(
-        z, y, reduction="none", label_smoothing=loss.label_smoothing
-    ),
-    losses.Poisson: lambda _, z, y: functional.poisson_nll_loss(z, y, reduction="none").sum(1),
+    losses.SoftmaxCrossEntropy: _cross_entropy,
+    losses.Poisson: lambda loss, z, y: functional.poisson_nll_loss(
+        z, y, loss.log_input, loss.full, eps=loss.eps, reduction="none"
+    ).sum(1),
+    losses.GaussianNLL: _gaussian_nll,
+    losses.KLDivergence: lambda loss, z, y: functional.kl_div(
+        functional.log_softmax(z, 1), y, reduction="none", log_target=loss.log_target
+    ).sum(1),
 }
 
 

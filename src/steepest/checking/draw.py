@@ -13,7 +13,7 @@ from ..layer import Layer
 from ..loss import Loss
 from ..shape import Shape, check_inputs
 
-__all__ = ["SHAPES", "codes", "inputs", "shape", "targets"]
+__all__ = ["SHAPES", "codes", "inputs", "outputs", "shape", "targets"]
 
 
 _WIDTHS: tuple[int, ...] = (5, *range(6, 41), *range(1, 5))
@@ -70,19 +70,21 @@ def takes(layer: Layer, X: Array, column: int) -> bool:
 
 def targets(loss: Loss, n: int, rng: np.random.Generator) -> list[tuple[str, Array, int]]:
     """Return the kinds of targets that ``loss`` takes: what they are, y, and the outputs q."""
-    q = 3
+    k = 3
     kinds = {
-        "numbers": rng.standard_normal((n, q)),
+        "numbers": rng.standard_normal((n, k)),
         "a number": rng.standard_normal((n, 1)),
-        "counts": rng.poisson(2.0, (n, q)).astype(np.float64),
-        "0 and 1": rng.integers(2, size=(n, q)).astype(np.float64),
-        "shares": rng.random((n, q)),
-        "distributions": rng.dirichlet(np.ones(q), n),
-        "classes": rng.integers(q, size=n),
+        "counts": rng.poisson(2.0, (n, k)).astype(np.float64),
+        "0 and 1": rng.integers(2, size=(n, k)).astype(np.float64),
+        "shares": rng.random((n, k)),
+        "distributions": rng.dirichlet(np.ones(k), n),
+        "classes": rng.integers(k, size=n),
+        "log probabilities": np.log(rng.dirichlet(np.ones(k), n)),
     }
     found: list[tuple[str, Array, int]] = []
     for name, y in kinds.items():
         y = y if y.dtype == np.int64 else y.astype(np.float32).astype(np.float64)
+        q = k if name == "a number" else k * loss.outputs(np.zeros((1, 1)))
         try:
             loss.targets(y, q, "float64")
         except InputError:
@@ -91,5 +93,11 @@ def targets(loss: Loss, n: int, rng: np.random.Generator) -> list[tuple[str, Arr
         if name in ("numbers", "a number"):
             break  # then the others are but special cases
     if not found:
-        raise InputError(f"{loss!r} takes none of {', '.join(kinds)} as targets for {q} outputs")
+        raise InputError(f"{loss!r} takes none of {', '.join(kinds)} as targets for {k} outputs")
     return found
+
+
+def outputs(loss: Loss, n: int, q: int, rng: np.random.Generator) -> Array:
+    """Return outputs (n, q) that ``loss`` can take: normal numbers, or what is above 0."""
+    z = rng.standard_normal((n, q))
+    return np.abs(z) + 0.1 if loss.positive else z

@@ -51,7 +51,7 @@ def check_loss(
                 assert z is not None
                 kinds = [("the given targets", y[:n], z.shape[1])]
             for kind, targets, q in kinds:
-                drawn = rng.standard_normal((n, q)) if z is None else z[:n]
+                drawn = draw.outputs(loss, n, q, rng) if z is None else z[:n]
                 outputs = np.asarray(drawn, np.float32)
                 _Check(loss, kind, outputs, targets, settings, report).run()
                 if not report.ok:
@@ -178,12 +178,10 @@ class _Probe(Runner):
             "w": arena.array("w", n),
             "y": arena.array("y", *prepared.shape, kind=kind),
         }
-        names: dict[str, Any] = {**arrays, "scale": _SCALE, **loss.settings()}
+        names: dict[str, Any] = {**arrays, "scale": _SCALE}
         self.value, self.gradient = (Program("check", n, dtype, threads) for _ in range(2))
         network = Network(Identity(), inputs=q, dtype=dtype)
-        for program, kernel in zip(
-            (self.value, self.gradient), loss.kernels(prepared), strict=True
-        ):
+        for program, gradient in ((self.value, False), (self.gradient, True)):
             low = Lowering(
                 program,
                 arena,
@@ -192,7 +190,7 @@ class _Probe(Runner):
                 Buffer.number("t"),
                 training=TrainingSettings(),
             )
-            low.emit(kernel, names)
+            loss.lower(low, names, prepared, gradient=gradient)
         arena.allocate()
         self.z, self.dz, self.loss, self.w = (arrays[k].array for k in ("z", "dz", "loss", "w"))
         self.z[...], self.w[:], arrays["y"].array[...] = z, 1, prepared

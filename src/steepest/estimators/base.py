@@ -250,8 +250,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
         y : array-like, (n,) or (n, k)
+            The targets.
         sample_weight : array-like, (n,), optional
+            How much each example counts; 1 by default.
         eval_set : tuple, optional
             ``(X, y)`` or ``(X, y, sample_weight)``: rows that are scored after every epoch. With
             ``early_stopping`` they take the place of the fraction that is held out otherwise.
@@ -259,6 +262,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         Returns
         -------
         self
+            The estimator, fitted.
         """
         return self._fit(X, y, sample_weight, eval_set, incremental=False)
 
@@ -271,12 +275,16 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
         y : array-like, (n,) or (n, k)
+            The targets.
         sample_weight : array-like, (n,), optional
+            How much each example counts; 1 by default.
 
         Returns
         -------
         self
+            The estimator, fitted.
         """
         return self._fit(X, y, sample_weight, None, incremental=True)
 
@@ -458,6 +466,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         It holds the weights of this moment's network: it follows further training of the same
         network, and is not safe to call from two threads at once.
 
+        Returns
+        -------
+        Compiled
+            Takes a row, (p,), and returns what `predict` has for it.
+
         Examples
         --------
         >>> import numpy as np
@@ -473,7 +486,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return Compiled(self.network_, self._read, self._means)
 
     def fill_onnx(self, g: OnnxModel) -> None:
-        """Add the network and what it predicts to an ONNX file (`steepest.export_onnx`)."""
+        """Add the network and what it predicts to an ONNX file (`steepest.export_onnx`).
+
+        Parameters
+        ----------
+        g : OnnxModel
+            The file.
+        """
         check_is_fitted(self)
         self._weights.pull(self.coefs_, self.intercepts_)
         self._add_predictions(g, *g.network(self.network_, self._loss))

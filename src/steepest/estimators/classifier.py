@@ -125,14 +125,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Parameters
         ----------
         X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
         y : array-like, (n,) or (n, k)
+            The targets.
         sample_weight : array-like, (n,), optional
+            How much each example counts; 1 by default.
         classes : array-like, (n_classes,), optional
             All labels that there will ever be; needed in the first call.
 
         Returns
         -------
         self
+            The estimator, fitted.
         """
         if _check_partial_fit_first_call(self, classes):
             multilabel = type_of_target(y).startswith("multilabel")
@@ -145,6 +149,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Parameters
         ----------
         X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
 
         Returns
         -------
@@ -160,16 +165,29 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Parameters
         ----------
         X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
 
         Returns
         -------
         ndarray, (n, n_classes)
+            Of each row, the probabilities of ``classes_``.
         """
         return self._means(self._outputs(X))
 
     @available_if(_gives_probabilities)
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of what `predict_proba` returns."""
+        """Return the logarithms of what `predict_proba` returns.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
+
+        Returns
+        -------
+        ndarray, (n, n_classes)
+            Of each row, the logarithms of the probabilities of ``classes_``.
+        """
         p: Array = self.predict_proba(X)
         return np.log(p, out=p)
 

@@ -111,6 +111,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Parameters
         ----------
         X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
 
         Returns
         -------
@@ -123,6 +124,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """Return R²; with ``quantiles`` the part of the pinball loss that is explained.
 
         See `steepest.estimators.quantile_score`.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix, (n, p)
+            The inputs, one example a row.
+        y : array-like, (n,) or (n, k)
+            The targets.
+        sample_weight : array-like, (n,), optional
+            How much each example counts; 1 by default.
+
+        Returns
+        -------
+        float
+            At most 1, for predictions without error.
         """
         if self.quantiles is None:
             return float(super().score(X, y, sample_weight))
@@ -179,7 +194,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return ordered[:, 0] if ordered.shape[1] == 1 else ordered
 
     def _add_predictions(self, g: OnnxModel, z: str, mean: str) -> None:
-        shape: tuple[int, ...] = () if self.network_.outputs == 1 else (self.network_.outputs,)
+        width = self._loss.mean(np.zeros((1, self.network_.outputs))).shape[1]
+        shape: tuple[int, ...] = () if width == 1 else (width,)
         if isinstance(self._loss, Quantile):
             levels = len(self._loss.levels)
             rows = g.op("Reshape", z, g.constant([0, -1, levels], np.int64))

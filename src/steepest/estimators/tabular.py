@@ -76,6 +76,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Parameters
         ----------
         X : table or array (n, p)
+            Raw columns, as `fit` takes them.
 
         Returns
         -------
@@ -94,10 +95,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Parameters
         ----------
         X : table or array (n, p)
+            Raw columns, as `fit` takes them.
 
         Returns
         -------
         ndarray (n, n_classes)
+            Of each row, the probabilities of ``classes_``.
         """
         shares = self._outputs(X).astype(np.float64)
         return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
@@ -179,6 +182,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         Parameters
         ----------
         X : table or array (n, p)
+            Raw columns, as `fit` takes them.
 
         Returns
         -------
@@ -201,6 +205,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         Parameters
         ----------
         X : table or array (n, p)
+            Raw columns, as `fit` takes them.
         coverage : float
             Above 0 and below 1.
 
@@ -232,6 +237,20 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         """Return R²; with ``quantiles`` the part of the pinball loss that is explained.
 
         See `steepest.estimators.quantile_score`.
+
+        Parameters
+        ----------
+        X : table or array (n, p)
+            Raw columns, as `fit` takes them.
+        y : array-like, (n,) or (n, k)
+            The targets.
+        sample_weight : array-like, (n,), optional
+            How much each example counts; 1 by default.
+
+        Returns
+        -------
+        float
+            At most 1, for predictions without error.
         """
         if self.quantiles is None:
             return float(super().score(X, y, sample_weight))

@@ -162,6 +162,7 @@ class BaseTabular(BaseEstimator):
         Returns
         -------
         self
+            The estimator, fitted.
 
         Raises
         ------
@@ -315,16 +316,24 @@ class BaseTabular(BaseEstimator):
         Parameters
         ----------
         X : table or array (n, p)
+            Raw columns, as `fit` takes them.
 
         Returns
         -------
         list of RowPath
+            One for each row.
         """
         check_is_fitted(self)
         return row_paths(self.model_, read_inputs(self, X, reset=False))
 
     def fill_onnx(self, g: OnnxModel) -> None:
-        """Add the model to an ONNX file (`steepest.export_onnx`)."""
+        """Add the model to an ONNX file (`steepest.export_onnx`).
+
+        Parameters
+        ----------
+        g : OnnxModel
+            The file.
+        """
         check_is_fitted(self)
         g.model(self.model_)
 

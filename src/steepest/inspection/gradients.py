@@ -195,6 +195,11 @@ class Gradients:
         weights : array-like, (n,), optional
             Of the examples; scaled to a mean of 1.
 
+        Returns
+        -------
+        Gradient
+            By parameter, by layer and by example.
+
         Raises
         ------
         InputError
@@ -289,6 +294,14 @@ class Gradients:
         Parameters
         ----------
         what : {"mean", "norms", "moments", "each"}
+            The method whose program is wanted.
+        X, y : array-like
+            As of `mean`.
+
+        Returns
+        -------
+        Program
+            For as many rows as X has.
         """
         if what not in _KINDS:
             raise InputError(f"Gradients.program: there are {', '.join(_KINDS)}, got {what!r}")

@@ -80,6 +80,11 @@ def hardest_examples(
     top : int
         How many to return, at most n.
 
+    Returns
+    -------
+    Ranking
+        The examples, those of the longest gradients first.
+
     Raises
     ------
     InputError

@@ -97,6 +97,11 @@ def importance(
     seed : int
     threads : int, optional
 
+    Returns
+    -------
+    Importance
+        Of each group, the rise of the loss and what the gradient says.
+
     Raises
     ------
     InputError

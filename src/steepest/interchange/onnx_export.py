@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError, ModelError
 from ..losses import Quantile
 from ..network import Network
-from ..onnx_form import form_of
+from ..onnx_form import add_mean
 from ..trainer import Trainer
 from ..validate import folder
 from .graph import Graph
@@ -102,13 +102,7 @@ def _add_network(graph: Graph, network: Network) -> str:
 
 def _add_mean(graph: Graph, network: Network, loss: Loss, z: str) -> str:
     """Add what a loss makes of a network's outputs z."""
-    link = form_of(type(loss), "mean")
-    if link is None:
-        raise ModelError(
-            f"{loss!r} has no ONNX form; give its class an ``onnx`` beside its ``mean``: "
-            "steepest/onnx_form.py says how"
-        )
-    return link(loss, Here(graph, network, "", loss, z, network.output_shape))
+    return add_mean(loss, Here(graph, network, "", loss, z, network.output_shape))
 
 
 def _add_model(graph: Graph, model: Model) -> None:

@@ -11,9 +11,12 @@ from ..loss import Loss
 
 if TYPE_CHECKING:
     from .absolute import Absolute as Absolute
+    from .gaussian_nll import GaussianNLL as GaussianNLL
     from .hinge import Hinge as Hinge
     from .huber import Huber as Huber
+    from .kl_divergence import KLDivergence as KLDivergence
     from .logistic import Logistic as Logistic
+    from .output_weights import OutputWeights as OutputWeights
     from .poisson import Poisson as Poisson
     from .quantile import Quantile as Quantile
     from .softmax_cross_entropy import SoftmaxCrossEntropy as SoftmaxCrossEntropy

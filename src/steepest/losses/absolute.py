@@ -19,6 +19,7 @@ class Absolute(Loss):
     """ℓ = Σ_k |z_k − y_k|."""
 
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    by_output: ClassVar[bool] = True
 
     @staticmethod
     def value(z: Array, y: Array, w: Array, loss: Array, rows: range) -> None:

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..kernels.functions import times
 from ..loss import Array, Loss, real_targets
 from ..onnx_form import OnnxGraph
-from .softmax_cross_entropy import class_targets
+from ._logits import class_targets
 
 __all__ = ["Hinge"]
 
@@ -27,6 +27,7 @@ class Hinge(Loss):
     """ℓ = Σ_k max(0, 1 − s_k z_k); targets are 0 and 1, −1 and 1, or classes."""
 
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
+    by_output: ClassVar[bool] = True
 
     def targets(self, y: Array, q: int, dtype: str) -> Array:
         """Return the signs s, (n, q)."""

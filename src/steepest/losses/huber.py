@@ -28,6 +28,7 @@ class Huber(Loss):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    by_output: ClassVar[bool] = True
 
     delta: float = 1.0
 

@@ -9,7 +9,7 @@ Source: Koenker & Bassett, "Regression quantiles", Econometrica 46 (1978).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class Quantile(Loss):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ()  # they have a setting of their own
+    by_output: ClassVar[bool] = True
 
     levels: tuple[float, ...] = (0.05, 0.5, 0.95)
 
@@ -60,10 +61,6 @@ class Quantile(Loss):
     def outputs(self, y: Array) -> int:
         """Return k·L."""
         return super().outputs(y) * len(self.levels)
-
-    def settings(self) -> dict[str, Any]:
-        """Return the levels, as an array."""
-        return {"levels": np.array(self.levels)}
 
     @staticmethod
     def value(z: Array, y: Array, w: Array, loss: Array, levels: Array, rows: range) -> None:

@@ -2,7 +2,8 @@
 
 z (n, q); y (n,) classes 0, …, q − 1, or (n, q) distributions. With label smoothing ε,
 t = (1 − ε)·y + ε/q (Szegedy et al., "Rethinking the Inception architecture", CVPR 2016,
-arXiv:1512.00567, section 7). The largest logit of a row is subtracted first.
+arXiv:1512.00567, section 7). With weights c of the classes, c_k t_k stands for t_k:
+ℓ = −Σ_k c_k t_k log softmax(z)_k. The largest logit of a row is subtracted first.
 """
 
 from __future__ import annotations
@@ -16,50 +17,57 @@ import numpy as np
 
 from ..errors import InputError
 from ..kernels.functions import exp, times
-from ..loss import Array, Loss, real_targets
-from ..onnx_form import OnnxGraph
-from ..validate import fraction
+from ..loss import Array, real_targets
+from ..validate import fraction, weights
+from ._class_weights import gradient_weighted, value_weighted
+from ._logits import OfLogits, class_targets, distributions
 from ._two_classes import gradient_of_two, value_of_two
 
 __all__ = ["SoftmaxCrossEntropy"]
 
-_FEW = 32  # classes up to which turning z pays
-
 
 @dataclass(frozen=True, repr=False)
-class SoftmaxCrossEntropy(Loss):
-    """−Σ_k t_k log softmax(z)_k; targets t are classes or distributions.
+class SoftmaxCrossEntropy(OfLogits):
+    """−Σ_k c_k t_k log softmax(z)_k; targets t are classes or distributions.
 
     Parameters
     ----------
     label_smoothing : float
         ε: the part of each target that is spread evenly over the classes.
+    weight : tuple of float, optional
+        c, one of at least 0 for each class; all 1 by default. A batch is divided by its number of
+        examples. PyTorch's ``CrossEntropyLoss(weight, label_smoothing=ε)`` computes the same ℓ; its
+        ``reduction="mean"`` divides by that number too where targets are distributions, but by
+        Σ_i c_(y_i) where they are classes.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("multiclass",)
     called: ClassVar[tuple[str, ...]] = ("softmax",)
 
     label_smoothing: float = 0.0
+    weight: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         fraction("SoftmaxCrossEntropy", "label_smoothing", self.label_smoothing)
+        if self.weight is not None:
+            given = weights("SoftmaxCrossEntropy", "weight", self.weight)
+            object.__setattr__(self, "weight", given)
 
     def targets(self, y: Array, q: int, dtype: str) -> Array:
         """Return classes (n,) as int64, or distributions (n, q) of ``dtype``."""
+        if self.weight is not None and len(self.weight) != q:
+            raise InputError(
+                f"SoftmaxCrossEntropy: weight has {len(self.weight)} numbers; a network with {q} "
+                f"outputs needs {q}, one for each class"
+            )
         if np.ndim(y) == 1:
             return class_targets(self, y, q)
-        y = super().targets(y, q, dtype)
-        bad = (y < 0).any(axis=1) | (np.abs(y.sum(axis=1) - 1) > 1e-4)
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise InputError(
-                f"SoftmaxCrossEntropy: row {row} of the targets is not a distribution: its entries "
-                f"must be at least 0 and add up to 1, got {y[row].tolist()}; classes are (n,)"
-            )
-        return y
+        return distributions(self, super().targets(y, q, dtype))
 
     def kernels(self, y: Array) -> tuple[Callable[..., None], Callable[..., None]]:
-        """Return the kernels for classes or for distributions."""
+        """Return the kernels for classes, for distributions, or for either with weights."""
+        if self.weight is not None:
+            return type(self).value_weighted, type(self).gradient_weighted
         if y.ndim == 1:
             return type(self).value, type(self).gradient
         return type(self).value_distribution, type(self).gradient_distribution
@@ -70,24 +78,6 @@ class SoftmaxCrossEntropy(Loss):
             return int(np.shape(y)[1])
         labels = real_targets(self, y, "float64")
         return max(2, int(labels.max()) + 1) if labels.size else 2
-
-    def mean(self, z: Array) -> Array:
-        """Return softmax(z), the probabilities of the classes."""
-        # NumPy reduces short rows slowly: few classes lie class after class meanwhile.
-        turned = z.T.copy() if z.shape[1] <= _FEW else z.T
-        e = np.exp(turned - turned.max(axis=0))
-        return np.ascontiguousarray((e / e.sum(axis=0)).T)
-
-    def predict(self, z: Array) -> Array:
-        """Return the most probable class of each row, (n,)."""
-        return np.asarray(z.argmax(axis=1))
-
-    def probabilities(self, z: Array) -> Array:
-        """Return softmax(z), (n, classes)."""
-        return self.mean(z)
-
-    def onnx(self, g: OnnxGraph) -> str:
-        return g.op("Softmax", g.x, axis=1)
 
     @staticmethod
     def value(
@@ -147,6 +137,9 @@ class SoftmaxCrossEntropy(Loss):
                 dz[i, k] = times(factor, dz[i, k] * share - even)
             dz[i, y[i]] -= factor * (one - label_smoothing)
 
+    value_weighted = staticmethod(value_weighted)
+    gradient_weighted = staticmethod(gradient_weighted)
+
     @staticmethod
     def value_distribution(
         z: Array, y: Array, w: Array, loss: Array, label_smoothing: float, rows: range
@@ -198,19 +191,8 @@ class SoftmaxCrossEntropy(Loss):
                 dz[i, k] = times(factor, dz[i, k] * share - t)
 
 
-def class_targets(loss: Loss, y: Array, q: int) -> Array:
-    """Return classes (n,) as int64; raise `InputError` if one is not in 0, …, q − 1."""
-    if y.dtype.kind in "iu" and y.ndim == 1 and y.size and y.min() >= 0 and y.max() < q:
-        return np.array(y, np.int64)  # a copy: kernels trust that it stays as it was checked
-    labels = real_targets(loss, y, "float64")[:, 0]
-    bad = (labels < 0) | (labels >= q) | (labels != np.floor(labels))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise InputError(
-            f"{type(loss).__name__}: classes must be 0, …, {q - 1} for a network with {q} outputs; "
-            f"row {row} has {labels[row]:g}"
-        )
-    return np.ascontiguousarray(labels, np.int64)
-
-
-examples = (SoftmaxCrossEntropy(), SoftmaxCrossEntropy(label_smoothing=0.2))
+examples = (
+    SoftmaxCrossEntropy(),
+    SoftmaxCrossEntropy(label_smoothing=0.2),
+    SoftmaxCrossEntropy(0.2, weight=(0.5, 2.0, 1.0)),
+)

@@ -16,6 +16,7 @@ class Squared(Loss):
     """ℓ = ½ Σ_k (z_k − y_k)²."""
 
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    by_output: ClassVar[bool] = True
 
     @staticmethod
     def value(z: Array, y: Array, w: Array, loss: Array, rows: range) -> None:

@@ -180,7 +180,6 @@ class Predictor:
         array = low.arena.array
         y = array("y", n, *like.shape[1:], kind="f" if own else "i")
         w, loss, total = array("w", n), array("loss", rows.shape[0]), array("mean", 1)
-        value, _ = self._loss.kernels(np.empty((0, *own), like.dtype))
         names: dict[str, Any] = {
             "z": rows,
             "y": y.reshaped(rows.shape[0], *own),
@@ -188,6 +187,6 @@ class Predictor:
             "loss": loss,
             "rows": low.share(rows.shape[0]),
         }
-        low.emit(value, {**names, **self._loss.settings()}, flops=z.size)
+        self._loss.lower(low, names, np.empty((0, *own), like.dtype))
         low.emit(average, {"loss": loss, "mean": total})
         return {"y": (y, batch), "w": (w, batch), "losses": (total, 1)}

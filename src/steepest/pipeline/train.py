@@ -71,7 +71,7 @@ class TrainingData:
         Of these rows.
     held_out : tuple, optional
         ``(X, y)`` or ``(X, y, weights)``, to choose the best epoch by: that of the highest
-        weighted accuracy, the last among equals; for numbers, and where classes have no
+        weighted accuracy, rounded, the last among equals; for numbers, and where classes have no
         probabilities, that of the lowest loss. Without it the last epoch is kept.
     """
 
@@ -230,11 +230,16 @@ def _monitored(recipe: Recipe, task: Task, data: TrainingData) -> str:
 
 
 def _accuracy(weights: Array | None) -> Metric:
-    """Return the share of rows, by their weights, whose most probable class is the right one."""
+    """Return the share of rows, by their weights, whose most probable class is the right one.
+
+    With weights it is rounded to a hundredth of what a row counts on average: an epoch is not the
+    best because of rows that count next to nothing.
+    """
 
     def accuracy(y: Array, prediction: Array) -> float:
         right = labels(prediction) == y.reshape(len(y))
-        return float(np.average(right, weights=weights))
+        share, steps = float(np.average(right, weights=weights)), 100 * len(y)
+        return share if weights is None else round(share * steps) / steps
 
     return accuracy
 

@@ -86,7 +86,7 @@ def from_config(record: Any, kind: str) -> Any:
     try:
         if made_of_layers:
             return found(*_branches(settings))
-        values = {k: _thing(v) for k, v in settings.items()}
+        values = {k: _thing(v, kind) for k, v in settings.items()}
         check_fields(found, values)
         return found(**values)
     except (InputError, TypeError, ValueError, KeyError) as error:
@@ -115,12 +115,15 @@ def _plain(value: Any, where: str) -> Any:
     raise ModelError(f"{where}: {value!r} can't be saved; use one of the names instead")
 
 
-def _thing(value: Any) -> Any:
-    """Return the value of a field: lists as tuples, records of schedules as schedules."""
+def _thing(value: Any, kind: str) -> Any:
+    """Return the value of a field: lists as tuples, records as what they describe.
+
+    A loss may hold a loss; all others hold schedules.
+    """
     if isinstance(value, list):
-        return tuple(map(_thing, value))
+        return tuple(_thing(item, kind) for item in value)
     if isinstance(value, Mapping) and isinstance(value.get("type"), str):
-        return from_config(value, "schedule")
+        return from_config(value, "loss" if kind == "loss" else "schedule")
     return value
 
 

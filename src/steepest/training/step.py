@@ -87,9 +87,8 @@ def backpropagate(
     n, dz = z.size // z.shape[-1], low.arena.array("dz", *z.shape)
     losses = low.arena.array("loss", n)
     names = {"z": z.as_rows(), "y": batch.y, "w": batch.w, "loss": losses, "dz": dz.as_rows()}
-    more = {"scale": scale / (n // low.examples), "rows": low.share(n), **loss.settings()}
-    _, gradient = loss.kernels(batch.like)
-    low.emit(gradient, {**names, **more}, flops=4 * z.size)
+    more = {"scale": scale / (n // low.examples), "rows": low.share(n)}
+    loss.lower(low, {**names, **more}, batch.like, gradient=True)
     dx = backward(dz, wants_dx and isinstance(batch.x, Buffer))  # Φ_h, …, Φ_1, backwards
     low.settle()  # what waits for every row
     for observer in low.observers:
