@@ -45,7 +45,7 @@ from steepest import (  # fmt: skip
     import_onnx,
 )
 from steepest.errors import SteepestError
-from steepest.interchange.onnx_import import RULES
+from steepest.interchange.onnx_import import known
 from steepest.pipeline.model import Model
 from steepest.saved.folder import CARD, ENCODER, RECORD, THETA, digest
 from steepest.tables.encoder import Encoder
@@ -296,7 +296,7 @@ def mutate_onnx(data, draw):
 def mutate_node(graph, node, draw):
     kind = draw.randrange(6)
     if kind == 0:
-        node.op_type = draw.choice([*RULES, "Conv", "If", "Constant", ""])
+        node.op_type = draw.choice([*known(), "Conv", "If", "Constant", ""])
     elif kind == 1 and node.input:
         names = [n for other in graph.node for n in (*other.input, *other.output)]
         node.input[draw.randrange(len(node.input))] = draw.choice([*names, "", "x", "y"])
