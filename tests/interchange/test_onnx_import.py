@@ -187,7 +187,8 @@ def test_every_layer_that_is_written_is_read_again(tmp_path, layer):
 
 
 def test_what_is_not_written_does_not_come_back(tmp_path):
-    network = Network(Dropout(0.5), Flatten(), Hardtanh(0, 6), PReLU(0.1), Sequential(Tanh(), Identity()),
+    network = Network(Dropout(0.5), Flatten(), Hardtanh(0, 6), PReLU(0.1),
+                      Sequential(Tanh(), Identity()),
                       Sum(Identity(), Sequential(Identity(), Tanh())), inputs=3)  # fmt: skip
     export_onnx(network, tmp_path / "n.onnx")
     layers = "Hardtanh(0.0, high=6.0), PReLU(), Tanh(), Sum(Identity(), Tanh())"
