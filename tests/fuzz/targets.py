@@ -273,6 +273,7 @@ def onnx_seeds():
         for network in NETWORKS:
             export_onnx(network, Path(folder) / "n.onnx")
             seeds.append((Path(folder) / "n.onnx").read_bytes())
+    seeds += [file.read_bytes() for file in sorted((FIXTURES / "onnx").glob("*.onnx"))]
     return seeds
 
 
