@@ -51,19 +51,35 @@ def _periodic(s, x, P, xp):
     return xp.concatenate([x[:, :, None], waves], 2).reshape(len(x), -1)
 
 
+def _gelu(s, x, P, xp):
+    if s.approximate == "tanh":
+        return x * xp.sigmoid(2 * (2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))
+    return x * xp.ndtr(x)
+
+
+def _clip(x, low, high, xp):
+    return xp.minimum(xp.maximum(x, low), high)
+
+
 LAYERS: dict[type, Callable[..., Any]] = {
+    L.Affine: lambda s, x, P, xp: P["s"] * x + P["b"],
     L.Average: lambda s, x, P, xp: x.reshape(len(x), s.parts, -1).mean(1),
     L.Dense: lambda s, x, P, xp: x @ P["A"].T + (P["b"] if s.bias else 0),
     L.ELU: lambda s, x, P, xp: _elu(x, 1, s.scale, xp),
     L.Embedding: lambda s, x, P, xp: P["E"][xp.whole(x)].reshape(len(x), -1),
-    L.GELU: lambda s, x, P, xp: x * xp.ndtr(x),
     L.Flatten: lambda s, x, P, xp: x.reshape(len(x), -1),
+    L.GELU: _gelu,
+    L.Hardsigmoid: lambda s, x, P, xp: _clip(s.slope * x + 0.5, 0, 1, xp),
+    L.Hardswish: lambda s, x, P, xp: x * _clip(x + 3, 0, 6, xp) / 6,
+    L.Hardtanh: lambda s, x, P, xp: _clip(x, s.low, s.high, xp),
     L.Identity: lambda s, x, P, xp: x,
     L.LayerNorm: _layer_norm,
     L.LeakyReLU: lambda s, x, P, xp: xp.where(x > 0, x, s.slope * x),
+    L.LogSoftmax: lambda s, x, P, xp: xp.log_softmax(x),
     L.Mish: lambda s, x, P, xp: x * xp.tanh(xp.softplus(x)),
     L.Periodic: _periodic,
     L.Permute: lambda s, x, P, xp: xp.permute(x, (0, *s.axes)),
+    L.PReLU: lambda s, x, P, xp: xp.where(x > 0, x, P["a"] * x),
     L.ReLU: lambda s, x, P, xp: xp.maximum(x, 0),
     L.Reshape: lambda s, x, P, xp: x.reshape(len(x), *s.shape),
     L.RootScale: lambda s, x, P, xp: x / x.shape[1] ** 0.5,

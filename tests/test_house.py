@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "steepest"
 # A file imports from its own room and from rooms on lower floors; types count as imports.
 GROUND = ("errors", "validate", "arrays", "records", "printing", "settings", "collect")
 CONTRACTS = ("contract", "emitter", "layer", "loss", "rule", "schedule", "schedules", "onnx_form")
-CONTRACTS += ("init", "metrics", "shape", "state")
+CONTRACTS += ("onnx_reading", "init", "metrics", "shape", "state")
 FLOORS = (
     *((name,) for name in ("ground", "system", "kernels", "compiler", "engine", "contracts")),
     ("layers", "losses", "rules", "sampling", "parameters"),

@@ -63,6 +63,16 @@ def scale(P, x, dy):
     return P["s"] * x, P["s"] * dy, {"s": (dy * x).sum(axis=0)}
 
 
+def affine(P, x, dy):
+    return P["s"] * x + P["b"], P["s"] * dy, {"s": (dy * x).sum(axis=0), "b": dy.sum(axis=0)}
+
+
+def prelu(P, x, dy):
+    above, a = x > 0, P["a"]
+    y, dx = np.where(above, x, a * x), np.where(above, dy, a * dy)
+    return y, dx, {"a": np.where(above, 0, dy * x).sum(axis=0)}
+
+
 def layer_norm(P, x, dy):
     inverse = 1 / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
     u, d = (x - x.mean(axis=1, keepdims=True)) * inverse, P["gamma"] * dy
@@ -104,6 +114,11 @@ def softmax(P, x, dy):
     return y, y * (dy - (dy * y).sum(axis=1, keepdims=True)), {}
 
 
+def log_softmax(P, x, dy):
+    y = special.log_softmax(x, axis=1)
+    return y, dy - np.exp(y) * dy.sum(axis=1, keepdims=True), {}
+
+
 def embedding(P, x, dy):
     E, codes = P["E"], x.astype(int)
     dE = np.zeros_like(E)
@@ -125,6 +140,8 @@ LAYERS = {
     "Dense": (lambda q: layers.Dense(q), dense),
     "Dense without b": (lambda q: layers.Dense(q, bias=False), dense),
     "Scale": (lambda q: layers.Scale(), scale),
+    "Affine": (lambda q: layers.Affine(), affine),
+    "PReLU": (lambda q: layers.PReLU(), prelu),
     "RootScale": (
         lambda q: layers.RootScale(),
         lambda P, x, dy: (x / math.sqrt(x.shape[1]), dy / math.sqrt(x.shape[1]), {}),
@@ -134,6 +151,7 @@ LAYERS = {
     "Periodic": (lambda q: layers.Periodic(1 + q % 5, 2 + q % 3), periodic),
     "LayerNorm": (lambda q: layers.LayerNorm(), layer_norm),
     "Softmax": (lambda q: layers.Softmax(), softmax),
+    "LogSoftmax": (lambda q: layers.LogSoftmax(), log_softmax),
     "Embedding": (lambda q: layers.Embedding(q, 3), embedding),
 } | {
     repr(layer): (lambda q, layer=layer: layer, entrywise(layer))
@@ -143,7 +161,8 @@ LAYERS = {
 
 
 def test_every_layer_with_a_kernel_of_its_own_is_here():
-    elsewhere = {"Dropout", "Sequential", "Residual", "Concat", "Parallel"}  # random, or layers'
+    # random, or layers'
+    elsewhere = {"Dropout", "Sequential", "Residual", "Sum", "Concat", "Parallel"}
     elsewhere |= {"Flatten", "Reshape", "Permute"}  # of shapes: tests/layers/test_shapes.py
     assert {re.split(r"\W", name)[0] for name in LAYERS} | elsewhere == set(layers.__all__)
 

@@ -9,6 +9,7 @@ that adds operators to a graph and returns the name of the output::
         return g.op("Mul", g.x, g.op("Sigmoid", g.x))
 
 A loss has an ``onnx`` if it has a ``mean``: what that makes of the network's outputs ``g.x``.
+How a layer is read is said in `steepest.onnx_reading`.
 An estimator has a ``fill_onnx``, which adds its network and its predictions to an `OnnxModel`.
 Everything is computed in float32: ONNX Runtime has most activations in no other precision.
 """
@@ -23,6 +24,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ModelError
+from .onnx_reading import Form
 
 __all__ = ["Exchanged", "OnnxGraph", "OnnxModel", "Operator", "add_mean", "form_of"]
 
@@ -152,5 +154,11 @@ class Exchanged:
 
     onnx: ClassVar[Callable[..., str]]
     """Optional: how the layer is written in ONNX."""
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        """Return the forms in which ONNX files have the layer, beside that of an `Operator`."""
+        return ()
+
     torch_names: ClassVar[Mapping[str, str]] = {}
     """What PyTorch calls the parameters, where it calls them otherwise."""

@@ -46,7 +46,7 @@ from steepest import (  # fmt: skip
     import_onnx,
 )
 from steepest.errors import SteepestError
-from steepest.interchange.onnx_import import RULES
+from steepest.interchange.onnx_import import known
 from steepest.pipeline import folders
 from steepest.pipeline.model import Model
 from steepest.saved.folder import CARD, ENCODER, RECORD, STATE, THETA, digest
@@ -285,6 +285,7 @@ def onnx_seeds():
         for network in NETWORKS:
             export_onnx(network, Path(folder) / "n.onnx")
             seeds.append((Path(folder) / "n.onnx").read_bytes())
+    seeds += [file.read_bytes() for file in sorted((FIXTURES / "onnx").glob("*.onnx"))]
     return seeds
 
 
@@ -308,7 +309,7 @@ def mutate_onnx(data, draw):
 def mutate_node(graph, node, draw):
     kind = draw.randrange(6)
     if kind == 0:
-        node.op_type = draw.choice([*RULES, "Conv", "If", "Constant", ""])
+        node.op_type = draw.choice([*known(), "Conv", "If", "Constant", ""])
     elif kind == 1 and node.input:
         names = [n for other in graph.node for n in (*other.input, *other.output)]
         node.input[draw.randrange(len(node.input))] = draw.choice([*names, "", "x", "y"])

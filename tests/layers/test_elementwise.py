@@ -7,7 +7,18 @@ from formulas import LAYERS, NUMPY
 from helpers import run_kernel
 from steepest.checking import catalogue
 from steepest.errors import InputError
-from steepest.layers import ELU, GELU, Identity, LeakyReLU, Mish, ReLU, SiLU
+from steepest.layers import (
+    ELU,
+    GELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    Identity,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    SiLU,
+)
 
 REFERENCES = [
     (layer, lambda x, layer=layer: LAYERS[type(layer)](layer, x, {}, NUMPY))
@@ -69,7 +80,9 @@ def test_extremes_and_nan(layer, reference, compiled, dtype):
     np.testing.assert_allclose(y, expected, **tight)
     dx = backward(layer, x, np.ones_like(x), compiled)
     assert np.isfinite(dx[0, :-1]).all()
-    if not isinstance(layer, ReLU | LeakyReLU):  # whose slope is a choice, and no sum
+    if not isinstance(
+        layer, ReLU | LeakyReLU | Hardsigmoid | Hardtanh
+    ):  # whose slope is a choice, and no sum
         assert np.isnan(dx[0, -1])
     if isinstance(layer, GELU | SiLU | Mish):  # nothing of x·P(x) is left, or all of it
         assert dx[0, 0] == 0
@@ -81,6 +94,18 @@ def test_derivative_at_0():
     assert backward(ReLU(), zero, one) == 0
     assert backward(LeakyReLU(0.25), zero, one) == 0.25
     assert backward(ELU(0.5), zero, one) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("layer", "at", "slope"),
+    [
+        (Hardtanh(-1, 2), -1, 0), (Hardtanh(-1, 2), 2, 0), (Hardtanh(-1, 2), 0, 1),
+        (Hardsigmoid(0.25), -2, 0), (Hardsigmoid(0.25), 2, 0), (Hardsigmoid(0.25), 0, 0.25),
+        (Hardswish(), -3, 0), (Hardswish(), 3, 1), (Hardswish(), 0, 0.5),
+    ],
+)  # fmt: skip
+def test_derivative_at_kinks(layer, at, slope):
+    assert backward(layer, np.full((1, 1), float(at)), np.ones((1, 1))) == slope
 
 
 @pytest.mark.parametrize("layer", [ELU, LeakyReLU])

@@ -4,6 +4,7 @@ import importlib.util
 
 NEEDED = {
     "test_jax.py": ("jax",),
+    "test_onnx_files.py": ("torch", "onnxscript"),
     "test_torch.py": ("torch",),
     "test_torch_optim.py": ("torch", "expecttest", "schedulefree"),
 }

@@ -48,6 +48,9 @@ LAYERS: dict[type[Layer], Callable[[Any, Any, Scope], Any]] = {
     layers.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
     layers.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
     layers.Sequential: _sequential,
+    layers.Sum: lambda layer, x, s: sum(
+        forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)
+    ),
 }
 """What is no formula: layers made of layers, and masks."""
 

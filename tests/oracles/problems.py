@@ -81,10 +81,10 @@ class Problem:
 SIMPLE: tuple[Layer, ...] = (
     *(layer for layer in catalogue.LAYERS if layer.steepest_slope is not None),
     L.Scale(), L.Dropout(0.0), L.Dropout(0.3), L.Dropout(FlatCosine(0.4, STEPS)), L.RootScale(),
-    L.Parametric(L.SELU()), L.Periodic(3, 2),
+    L.Parametric(L.SELU()), L.Periodic(3, 2), L.Affine(), L.PReLU(),
 )  # fmt: skip
 # These are constant on a single column: nothing but rounding would be left of their gradients.
-OF_A_ROW: tuple[Layer, ...] = (L.Softmax(), L.LayerNorm(), L.LayerNorm(0.01))
+OF_A_ROW: tuple[Layer, ...] = (L.Softmax(), L.LogSoftmax(), L.LayerNorm(), L.LayerNorm(0.01))
 
 
 @st.composite
@@ -110,6 +110,13 @@ def residual(draw: Callable[..., Any], p: int, depth: int) -> Layer:
         if L.Sequential(*inner).outputs(p) == p
         else L.Residual(*inner, L.Dense(p))
     )
+
+
+@st.composite
+def total(draw: Callable[..., Any], p: int, depth: int) -> Layer:
+    q = draw(WIDTHS)
+    inner = draw(st.lists(chain(p, depth), min_size=1, max_size=3))
+    return L.Sum(*(L.Sequential(*branch, L.Dense(q)) for branch in inner))
 
 
 @st.composite
@@ -146,6 +153,7 @@ def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
         kinds += [
             chain(p, depth - 1).map(lambda inner: L.Sequential(*inner)),
             residual(p, depth - 1),
+            total(p, depth - 1),
             branches.map(lambda inner: L.Concat(*inner)),
             ensemble(p),
             shaped(p),

@@ -72,7 +72,11 @@ LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     layers.LeakyReLU: lambda layer, x, s: functional.leaky_relu(x, layer.slope),
     layers.ELU: lambda layer, x, s: functional.elu(x, layer.scale),
     layers.SELU: lambda _, x, s: functional.selu(x),
-    layers.GELU: lambda _, x, s: functional.gelu(x),
+    layers.GELU: lambda layer, x, s: functional.gelu(x, approximate=layer.approximate),
+    layers.Hardswish: lambda _, x, s: functional.hardswish(x),
+    layers.Hardtanh: lambda layer, x, s: functional.hardtanh(x, layer.low, layer.high),
+    layers.PReLU: lambda _, x, s: functional.prelu(x, s["a"]),
+    layers.LogSoftmax: lambda _, x, s: functional.log_softmax(x, 1),
     layers.SiLU: lambda _, x, s: functional.silu(x),
     layers.Mish: lambda _, x, s: functional.mish(x),
     layers.Tanh: lambda _, x, s: torch.tanh(x),
@@ -82,6 +86,9 @@ LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     layers.Sequential: _sequential,
     layers.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
     layers.Concat: _concat,
+    layers.Sum: lambda layer, x, s: sum(
+        forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)
+    ),
     layers.Parallel: _parallel,
 }
 

@@ -24,11 +24,23 @@ __all__ = ["STANDARD", "OnnxFile"]
 STANDARD = ("", "ai.onnx")
 """The names of the domain whose operators ONNX defines."""
 _MOST_NODES = 4_000
+_DTYPES = {
+    "value_float": np.float32,
+    "value_floats": np.float32,
+    "value_int": np.int64,
+    "value_ints": np.int64,
+}
 _FIRST_OPSET = 7  # since when arrays of other shapes are added and multiplied as in NumPy
 
 
 class OnnxFile:
-    """A graph with one input (n, p) and one output, its nodes by what they make.
+    """A graph with one input (n, p), its nodes by what they make.
+
+    Parameters
+    ----------
+    path : str or path-like
+    output : str, optional
+        Which of its outputs is wanted. By default, the only one that is of real numbers.
 
     Attributes
     ----------
@@ -51,7 +63,7 @@ class OnnxFile:
         If it is no ONNX file, or its graph is of another kind.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], output: str | None = None) -> None:
         self._onnx = need_onnx()
         self._file = Path(path)
         self._siblings: dict[str, bytes] = {}
@@ -61,13 +73,22 @@ class OnnxFile:
         self._check_meaning(model)
         graph = model.graph
         self._tensors = {tensor.name: tensor for tensor in graph.initializer}
+        self._scalars: dict[str, float | None] = {}
         self.made_by: dict[str, Any] = {}
         self.beside: dict[str, tuple[Any, int]] = {}
         self.dtype = "float32"
         if len(graph.node) > _MOST_NODES:
             raise self.error(f"it has {len(graph.node):,} nodes, at most {_MOST_NODES:,} are read")
-        given = [tensor.name for tensor in graph.initializer]
-        given += [value.name for value in graph.input if value.name not in self._tensors]
+        inputs = [value for value in graph.input if value.name not in self._tensors]
+        self._take_nodes(graph, [value.name for value in inputs])
+        if len(inputs) != 1:
+            raise self.error(f"it has {len(inputs)} inputs; a network has one")
+        self.input, self.output = inputs[0].name, self._chosen(graph.output, output)
+        self.width = self._width(inputs[0])
+
+    def _take_nodes(self, graph: Any, inputs: list[str]) -> None:
+        """Take the nodes by what they make, and the constants among them."""
+        given = [tensor.name for tensor in graph.initializer] + inputs
         taken = set(given)
         if len(taken) < len(given):
             raise self.error("two of its inputs or constants have the same name")
@@ -80,18 +101,50 @@ class OnnxFile:
                     self.beside[name] = node, k
                     if k == 0:
                         self.made_by[name] = self.beside.pop(name)[0]
-            if node.op_type == "Constant" and node.domain in STANDARD and node.output:
-                for item in node.attribute:
-                    if item.name == "value":
-                        self._tensors[node.output[0]] = item.t
-        inputs = [value for value in graph.input if value.name not in self._tensors]
-        if len(inputs) != 1 or len(graph.output) != 1:
-            raise self.error(
-                f"it has {len(inputs)} inputs and {len(graph.output)} outputs; a network has one "
-                "of each"
-            )
-        self.input, self.output = inputs[0].name, graph.output[0].name
-        self.width = self._width(inputs[0])
+            tensor = self._constant(node)
+            if tensor is not None and node.output:
+                self._tensors[node.output[0]] = tensor
+
+    def _constant(self, node: Any) -> Any:
+        """Return the constant that a node makes, or only passes on; None if it makes none."""
+        if self.kind(node) == "Identity" and len(node.input) == 1:
+            return self._tensors.get(node.input[0])
+        if self.kind(node) == "Constant":
+            for item in node.attribute:
+                if item.name == "value":
+                    return item.t
+                dtype = _DTYPES.get(item.name)
+                if dtype is not None:
+                    value = self._onnx.helper.get_attribute_value(item)
+                    return self._onnx.numpy_helper.from_array(np.array(value, dtype))
+        return None
+
+    def _chosen(self, outputs: Any, wanted: str | None) -> str:
+        """Return the name of the output that is wanted."""
+        names = [str(value.name) for value in outputs]
+        real = [str(value.name) for value in outputs if self._is_real(value)]
+        shown = ", ".join(map(repr, names)) or "none"
+        if wanted is not None and wanted not in names:
+            raise self.error(f"it has no output {wanted!r}; it has {shown}")
+        if wanted is not None or len(names) == 1:
+            return wanted or names[0]
+        if len(real) == 1:
+            return real[0]
+        raise self.error(
+            f"it has the outputs {shown}, and {len(real)} of them are of real numbers; say which "
+            f"one, like import_onnx(path, output={(real or names or ['name'])[0]!r})"
+        )
+
+    def _is_real(self, value: Any) -> bool:
+        """Whether an output is of real numbers, as they are or with names of classes."""
+        node = self.made_by.get(value.name)
+        named = node is not None and self.kind(node) == "ai.onnx.ml.ZipMap"
+        return named or value.type.tensor_type.elem_type in self.reals
+
+    def kind(self, node: Any) -> str:
+        """Return the operator of a node, with its domain if ONNX does not define it."""
+        kind = str(node.op_type)
+        return kind if node.domain in STANDARD else f"{node.domain}.{kind}"
 
     def error(self, why: str) -> ModelError:
         """Return the error that says why the file can't be used."""
@@ -100,6 +153,16 @@ class OnnxFile:
     def is_constant(self, name: str) -> bool:
         """Whether a value stands in the file."""
         return name in self._tensors
+
+    def scalar(self, name: str) -> float | None:
+        """Return a constant that is one real number; None if it is anything else."""
+        if name not in self._scalars:
+            tensor = self._tensors.get(name)
+            real = tensor is not None and tensor.data_type in self.reals
+            shape = tuple(tensor.dims) if tensor is not None and real else (0,)
+            single = len(shape) < 3 and math.prod(shape) == 1
+            self._scalars[name] = float(self.array(name).reshape(-1)[0]) if single else None
+        return self._scalars[name]
 
     def array(self, name: str) -> Array:
         """Return a constant array of real numbers, float32 or float64.
@@ -166,7 +229,7 @@ class OnnxFile:
             there = len(raw) / np.dtype(dtype).itemsize
         else:
             there = len(getattr(tensor, typed)) if typed else -1
-        if there != wanted or any(size < 0 for size in shape) or len(shape) > 2:
+        if there != wanted or any(size < 0 for size in shape) or len(shape) > 3:
             raise self.error(f"{name!r} declares the shape {shape}, but holds {there:g} numbers")
         if raw is not None:
             array = np.frombuffer(raw, np.dtype(dtype).newbyteorder("<"))
@@ -203,7 +266,7 @@ class OnnxFile:
         return content[start:end]
 
     def attributes(self, node: Any) -> Mapping[str, Any]:
-        """Return a node's attributes by name; what is no number and no text is None."""
+        """Return a node's attributes by name; None is what has no plain value."""
         kinds = self._onnx.AttributeProto
         found: dict[str, Any] = {}
         for item in node.attribute:
@@ -215,6 +278,10 @@ class OnnxFile:
                 found[item.name] = item.i
             elif item.type == kinds.STRING:
                 found[item.name] = item.s.decode(errors="replace")
+            elif item.type == kinds.FLOATS:
+                found[item.name] = [float(number) for number in item.floats]
+            elif item.type == kinds.INTS:
+                found[item.name] = [int(number) for number in item.ints]
             else:
                 found[item.name] = None
         return found

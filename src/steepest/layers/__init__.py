@@ -10,6 +10,7 @@ from ..collect import collect
 from ..layer import Layer
 
 if TYPE_CHECKING:
+    from .affine import Affine as Affine
     from .average import Average as Average
     from .concat import Concat as Concat
     from .dense import Dense as Dense
@@ -18,14 +19,19 @@ if TYPE_CHECKING:
     from .embedding import Embedding as Embedding
     from .flatten import Flatten as Flatten
     from .gelu import GELU as GELU
+    from .hardsigmoid import Hardsigmoid as Hardsigmoid
+    from .hardswish import Hardswish as Hardswish
+    from .hardtanh import Hardtanh as Hardtanh
     from .identity import Identity as Identity
     from .layer_norm import LayerNorm as LayerNorm
     from .leaky_relu import LeakyReLU as LeakyReLU
+    from .log_softmax import LogSoftmax as LogSoftmax
     from .mish import Mish as Mish
     from .parallel import Parallel as Parallel
     from .parametric import Parametric as Parametric
     from .periodic import Periodic as Periodic
     from .permute import Permute as Permute
+    from .prelu import PReLU as PReLU
     from .relu import ReLU as ReLU
     from .reshape import Reshape as Reshape
     from .residual import Residual as Residual
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
     from .silu import SiLU as SiLU
     from .softmax import Softmax as Softmax
     from .softplus import Softplus as Softplus
+    from .sum import Sum as Sum
     from .tanh import Tanh as Tanh
 else:
     _found = collect(__name__, Layer)

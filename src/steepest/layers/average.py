@@ -6,12 +6,14 @@ After ``Concat`` of k networks it makes one network of an ensemble.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import positive_count
 
 __all__ = ["Average"]
@@ -45,6 +47,10 @@ class Average(Layer):
         return g.op("ReduceMean", parts, g.constant([1], np.int64), keepdims=0)
 
     @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("ReduceMean", Op("Reshape", "x", "shape"), "axes", keepdims=0), _read),)
+
+    @staticmethod
     def forward(x: Array, y: Array, parts: int, rows: range) -> None:
         """y = mean of the parts of x"""
         q = y.shape[1]
@@ -65,6 +71,13 @@ class Average(Layer):
             for k in range(parts):
                 for j in range(q):
                     dx[i, k * q + j] = share * dy[i, j]
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading | None:
+    shape = node.whole("shape")
+    if node.whole("axes") != [1] or len(shape) != 3 or shape[0] != -1 or min(shape[1:]) < 1:
+        return None
+    return Reading(kind(shape[1]), node.value("x"), takes=shape[1] * shape[2])
 
 
 examples = (Average(3),)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..kernels.moves import add_columns, copy_columns
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape, check_inputs
 from ._combinator import Combinator, move, same_rows
+from ._reading import joined
 from .dense import Dense
 from .identity import Identity
 from .sequential import Sequential
@@ -69,6 +73,21 @@ class Concat(Combinator):
         children = self.children_at(g.shape)
         parts = [g.child(name, layer, g.x, shape) for name, layer, shape in children]
         return g.op("Concat", *parts, axis=len(self.output_shape(g.shape)))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Concat"), _read),)
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading | None:
+    """Of branches that read all columns of the same value."""
+    if node.given(len(node.inputs), axis=0)["axis"] not in (1, -1):
+        raise node.error("does not run over the columns")
+    origin, branches = node.branches(*node.inputs, columns=True)
+    if any(branch and branch[0].columns for branch in branches):
+        return None
+    parts = [joined(branch) for branch in branches]
+    return Reading(kind(*(part.layer for part in parts)), origin, {}, parts)
 
 
 examples = (Concat(Identity(), Dense(4), Sequential(Dense(18), SiLU())),)

@@ -20,6 +20,7 @@ from ..onnx_form import OnnxGraph
 from ..validate import flag, positive_count
 from ._dense import example_gradients
 from ._dense.lower import FEW_OUTPUTS, Kernels, lower
+from ._dense.onnx import forms
 
 __all__ = ["Dense"]
 
@@ -42,6 +43,7 @@ class Dense(Layer):
 
     takes_sparse: ClassVar[bool] = True
     torch_names: ClassVar[Mapping[str, str]] = {"A": "weight", "b": "bias"}
+    onnx_import = staticmethod(forms)
 
     units: int
     weights: str | Callable[..., Any] = "glorot_uniform"

@@ -17,6 +17,7 @@ import numpy as np
 from ..emitter import Backward
 from ..kernels.random import squares
 from ..layer import Array, Layer
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..schedules import FlatCosine, Schedule
 from ..validate import number_or_function
 
@@ -68,6 +69,10 @@ class Dropout(Layer):
         return g.x
 
     @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Dropout"), _read),)
+
+    @staticmethod
     def forward(x: Array, y: Array, rate: float, key: int, step: int, rows: range) -> None:
         """y = x ⊙ mask(step) / (1 − rate)"""
         mask(x, y, rate, key, step, rows)
@@ -96,6 +101,14 @@ def mask(x: Array, y: Array, rate: float, key: int, step: int, rows: range) -> N
         for j in range(p - p % 4, p):
             y[i, j] = x[i, j] * (zero if bits & low < threshold else kept)
             bits = bits >> part
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    rate = node.given(3, ratio=0.5, seed=0)["ratio"]
+    rate = node.number(1) if node.has(1) else rate
+    if node.has(2) and node.truth(2):
+        raise node.error("is in training mode, and drops values when it predicts")
+    return Reading(kind(rate), node.value(0))
 
 
 examples = (Dropout(0.5), Dropout(0.0), Dropout(FlatCosine(0.5)))

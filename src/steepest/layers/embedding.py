@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,9 +16,12 @@ from ..arrays import is_sparse
 from ..errors import InputError
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import number, positive_count
 
 __all__ = ["Embedding"]
+
+_INT64 = 7  # in ONNX
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,6 +81,10 @@ class Embedding(Layer):
         return g.op("Flatten", rows, axis=1)
 
     @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Flatten", Op("Gather", "E", Op("Cast", "x", to=_INT64)), axis=1), _read),)
+
+    @staticmethod
     def forward(x: Array, y: Array, E: Array, rows: range) -> None:
         """y = E[x]"""
         codes, dim = E.shape
@@ -112,6 +119,13 @@ class Embedding(Layer):
                 if first <= code < last:  # every thread owns some of the codes
                     for d in range(dim):
                         dE[code, d] += alpha * dy[i, j * dim + d]
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    E = node.array("E")
+    if E.ndim != 2 or 0 in E.shape:
+        raise node.error(f"needs a matrix, got an array {E.shape}")
+    return Reading(kind(*E.shape), node.value("x"), {"E": E})
 
 
 examples = (Embedding(4, 3), Embedding(7, 1))

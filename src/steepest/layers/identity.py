@@ -6,10 +6,11 @@ It emits nothing: the layer after it reads x itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..emitter import Backward
 from ..layer import Layer
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 
 if TYPE_CHECKING:
     from ..emitter import Emitter
@@ -35,6 +36,44 @@ class Identity(Layer):
 
     def onnx(self, g: OnnxGraph) -> str:
         return g.x
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (
+            Form(Op("Identity")),
+            Form(Op("Cast"), _read_cast),
+            Form(Op("Flatten"), _read_flatten),
+            Form(Op("Reshape"), _read_reshape),
+            Form(Op("ai.onnx.ml.ZipMap"), _read_zip_map),
+        )
+
+
+def _read_cast(kind: Any, node: OnnxNode) -> Reading:
+    given = node.given(to=0, saturate=1)
+    if given["to"] not in node.reals:
+        raise node.error("does not keep real numbers")
+    return Reading(kind(), node.value(0))
+
+
+def _read_flatten(kind: Any, node: OnnxNode) -> Reading:
+    if node.given(axis=1)["axis"] not in (1, -1):
+        raise node.error("changes the shape of its input")
+    return Reading(kind(), node.value(0))
+
+
+def _read_zip_map(kind: Any, node: OnnxNode) -> Reading:
+    """Of columns to the same columns with the names of classes."""
+    node.given(1, classlabels_int64s=[], classlabels_strings=None)
+    return Reading(kind(), node.value(0))
+
+
+def _read_reshape(kind: Any, node: OnnxNode) -> Reading:
+    """Of (n, q) to (n, q), which is known to be one if the columns are as many as it says."""
+    node.given(2, allowzero=0)
+    shape = node.whole(1)
+    if len(shape) != 2 or shape[0] not in (-1, 0) or shape[1] < 1:
+        raise node.error(f"makes the shape {shape}; expected (-1, columns)")
+    return Reading(kind(), node.value(0), takes=shape[1])
 
 
 examples = (Identity(),)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import number
 
 __all__ = ["LayerNorm"]
@@ -58,6 +59,10 @@ class LayerNorm(Layer):
     def onnx(self, g: OnnxGraph) -> str:
         given = g.x, g.parameter("gamma"), g.parameter("beta")
         return g.op("LayerNormalization", *given, axis=-1, epsilon=self.eps)
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("LayerNormalization"), _read),)
 
     @staticmethod
     def forward(
@@ -181,6 +186,16 @@ class LayerNorm(Layer):
                 d = alpha * dy[r, j] * dy[r, j]
                 dgamma[j] += d * u * u
                 dbeta[j] += d
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    given = node.given(3, axis=-1, epsilon=1e-5, stash_type=1)
+    if given["axis"] not in (1, -1):
+        raise node.error("does not run over the columns")
+    gamma = node.row(1)
+    beta = node.row(2) if node.has(2) else np.zeros_like(gamma)
+    theta = {"gamma": gamma, "beta": beta}
+    return Reading(kind(given["epsilon"]), node.value(0), theta)
 
 
 examples = (LayerNorm(), LayerNorm(eps=0.1))

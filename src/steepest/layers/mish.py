@@ -14,6 +14,7 @@ from typing import ClassVar
 from ..kernels.functions import exp
 from ..layer import Array, Layer
 from ..onnx_form import Operator
+from ..onnx_reading import Form, Op
 
 __all__ = ["Mish"]
 
@@ -24,6 +25,10 @@ class Mish(Layer):
 
     steepest_slope: ClassVar[float | None] = 1.09
     onnx = Operator("Mish")
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Mul", "x", Op("Tanh", Op("Softplus", "x")))),)
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

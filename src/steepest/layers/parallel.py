@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from ..errors import InputError
 from ..kernels.moves import copy_columns
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape, check_inputs
 from ..validate import positive_count
 from ._combinator import Combinator, move, same_rows
+from ._reading import joined
 from .concat import Concat
 from .dense import Dense
 from .embedding import Embedding
@@ -25,6 +28,8 @@ from .sequential import Sequential
 from .tanh import Tanh
 
 __all__ = ["Parallel"]
+
+_MOST_COLUMNS = 1 << 30
 
 
 class Parallel(Combinator):
@@ -114,6 +119,42 @@ class Parallel(Combinator):
             parts.append(g.child(name, layer, g.op("Slice", g.x, *bounds), shape))
             start += shape[-1]
         return g.op("Concat", *parts, axis=len(g.shape))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (
+            Form(Op("Concat"), _read),
+            Form(Op("Slice"), _read_columns),
+        )
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    """Of branches that read all columns of the same value among them, from left to right."""
+    origin, branches = node.branches(*node.inputs, columns=True)
+    end, parts, pairs = 0, [], []
+    for first, *rest in (branch or [Reading(None, origin)] for branch in branches):
+        if first.columns is None or first.columns[0] != end:
+            raise node.error("joins columns that are not all, each once, from left to right")
+        part = joined(rest)
+        stop = first.columns[1]
+        if stop > _MOST_COLUMNS:  # up to the last one, however many there are
+            stop = end + (part.takes or 0)
+        if stop == end:
+            raise node.error("joins branches of which one does not say how many columns it reads")
+        width, end = stop - end, stop
+        parts.append(part)
+        pairs.append((width, part.layer))
+    return Reading(kind(*pairs), origin, {}, parts, takes=end)
+
+
+def _read_columns(kind: Any, node: OnnxNode) -> Reading:
+    node.given(5)
+    start, stop, axis = (node.whole(k) for k in (1, 2, 3))
+    if node.has(4) and node.whole(4) != [1]:
+        raise node.error("leaves columns out between others")
+    if axis not in ([1], [-1]) or len(start) != 1 or len(stop) != 1 or not 0 <= start[0] < stop[0]:
+        raise node.error("takes something else than columns from one up to another")
+    return Reading(None, node.value(0), columns=(start[0], stop[0]))
 
 
 examples = (

@@ -19,8 +19,10 @@ from ..engine.operands import Buffer
 from ..errors import InputError
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape, check_inputs
 from ._combinator import Combinator, add
+from ._reading import joined
 from .dense import Dense
 from .selu import SELU
 from .sequential import Sequential
@@ -104,6 +106,10 @@ class Parametric(Combinator):
         return g.op("Add", g.x, bent)
 
     @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Add", "x", Op("Mul", "w", Op("Sub", "f", "x"))), _read),)
+
+    @staticmethod
     def forward(x: Array, f: Array, y: Array, w: Array, rows: range) -> None:
         """y = x + w ⊙ (f − x)"""
         for i in rows:
@@ -129,6 +135,17 @@ class Parametric(Combinator):
         for i in range(x.shape[0]):
             for j in units:
                 dw[j] += alpha * dy[i, j] * (f[i, j] - x[i, j])
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading | None:
+    if not node.is_constant("w"):
+        return None
+    x = node.value("x")
+    origin, (inside, straight) = node.branches(node.value("f"), x)
+    if straight:
+        return None
+    part = joined(inside)
+    return Reading(kind(part.layer), origin, {"w": node.row("w")}, [part])
 
 
 examples = (

@@ -17,17 +17,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..kernels.functions import cosine, sine
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import number, positive_count
 
 __all__ = ["Periodic"]
 
 _TURN = 2 * np.pi
+
+
+def _pattern() -> Op:
+    """Return what `Periodic.onnx` writes."""
+    x = Op("Unsqueeze", "x", "middle")
+    turns = Op("Add", Op("Mul", x, "omega"), "phi")
+    waves = Op("Cos", Op("Mul", Op("Sub", turns, Op("Round", turns)), _TURN))
+    mixed = Op("Squeeze", Op("MatMul", Op("Unsqueeze", waves, "middle"), "W"), "middle")
+    return Op("Flatten", Op("Concat", x, Op("Add", mixed, "c"), axis=2), axis=1)
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,6 +108,10 @@ class Periodic(Layer):
         h = g.op("Squeeze", g.op("MatMul", waves, g.constant(W)), middle)
         h = g.op("Add", h, g.parameter("c"))
         return g.op("Flatten", g.op("Concat", x, h, axis=2), axis=1)
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(_pattern(), _read),)
 
     @staticmethod
     def forward(
@@ -176,6 +191,22 @@ class Periodic(Layer):
                     dc[j, o] += d
                     for k in range(K):
                         dW[j * m + o, k] += d * cos[i, j * K + k]
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    omega, turns, W, c = (node.array(name) for name in ("omega", "phi", "W", "c"))
+    if node.whole("middle") != [2] or omega.ndim != 2 or c.ndim != 2:
+        raise node.error("is no Periodic: it adds other axes")
+    (p, K), m = omega.shape, c.shape[1]
+    if turns.shape != (p, K) or W.shape != (p, K, m) or len(c) != p or 0 in W.shape:
+        raise node.error("is no Periodic: its constants do not fit together")
+    theta = {
+        "omega": omega,
+        "phi": turns * turns.dtype.type(_TURN),
+        "W": W.transpose(0, 2, 1).reshape(p * m, K),
+        "c": c,
+    }
+    return Reading(kind(K, m + 1), node.value("x"), theta, takes=p)
 
 
 examples = (Periodic(), Periodic(5, 2))

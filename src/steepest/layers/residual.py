@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..errors import InputError
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape, check_inputs
 from ._combinator import Combinator, add
 from .dense import Dense
@@ -63,6 +66,22 @@ class Residual(Combinator):
 
     def onnx(self, g: OnnxGraph) -> str:
         return g.op("Add", g.x, Sequential(*self.layers).onnx(g))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Add"), _read),)
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading | None:
+    """Of x + g(x), in either order."""
+    node.given(2)
+    if any(map(node.is_constant, (0, 1))):
+        return None
+    origin, branches = node.branches(*node.inputs)
+    pieces = [piece for branch in branches for piece in branch]
+    if not pieces or all(branches):
+        return None
+    return Reading(kind(*(piece.layer for piece in pieces)), origin, {}, pieces)
 
 
 examples = (Residual(Dense(17), Tanh(), Dense(5)),)

@@ -11,11 +11,13 @@ section 3.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 
 __all__ = ["RootScale"]
 
@@ -25,7 +27,11 @@ class RootScale(Layer):
     """Divide by the root of the width: y = x/√p."""
 
     def onnx(self, g: OnnxGraph) -> str:
-        return g.op("Mul", g.x, g.constant(1 / np.sqrt(g.p)))
+        return g.op("Div", g.x, g.op("Sqrt", g.constant(g.p)))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Div", "x", Op("Sqrt", "p")), _read),)
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:
@@ -42,6 +48,11 @@ class RootScale(Layer):
         for i in rows:
             for j in units:
                 dx[i, j] = factor * dy[i, j]
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading | None:
+    p = node.number("p") if node.is_constant("p") and node.array("p").size == 1 else 0
+    return Reading(kind(), node.value("x"), takes=int(p)) if p >= 1 and p == int(p) else None
 
 
 examples = (RootScale(),)

@@ -12,6 +12,7 @@ from typing import ClassVar
 from ..kernels.functions import sigmoid
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, Op
 
 __all__ = ["SiLU"]
 
@@ -24,6 +25,10 @@ class SiLU(Layer):
 
     def onnx(self, g: OnnxGraph) -> str:
         return g.op("Mul", g.x, g.op("Sigmoid", g.x))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Mul", "x", Op("Sigmoid", "x"))),)
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range, units: range) -> None:

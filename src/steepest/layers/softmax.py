@@ -7,10 +7,12 @@ the network in its logits and use `steepest.losses.SoftmaxCrossEntropy`, which w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..kernels.functions import exp
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 
 __all__ = ["Softmax"]
 
@@ -25,6 +27,10 @@ class Softmax(Layer):
 
     def onnx(self, g: OnnxGraph) -> str:
         return g.op("Softmax", g.x, axis=1)
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Softmax"), _read),)
 
     @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:
@@ -54,6 +60,12 @@ class Softmax(Layer):
                 along += dy[i, j] * y[i, j]
             for j in range(p):
                 dx[i, j] = y[i, j] * (dy[i, j] - along)
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    if node.given(axis=-1)["axis"] not in (1, -1):
+        raise node.error("does not run over the columns")
+    return Reading(kind(), node.value(0))
 
 
 examples = (Softmax(),)

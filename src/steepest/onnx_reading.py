@@ -1,0 +1,174 @@
+"""How a layer is read from ONNX: the forms in which files have it, beside how it is written.
+
+A layer says so in its ``onnx_import``. A form is a pattern of operators, in which a text names a
+value and a number stands for a constant. Factors and summands may come in any order::
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Mul", "x", Op("Sigmoid", "x"))),)
+
+is the layer with its defaults, and it reads ``x``. A form may have settings, or a function that
+makes a `Reading` of the operator, or returns None if it is not this layer after all::
+
+    Form(Op("Clip"), read_clip)
+
+An `Operator` in ``onnx`` is such a form already. Forms of more operators are tried first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .arrays import Array
+
+if TYPE_CHECKING:
+    from .errors import ModelError
+
+__all__ = ["Form", "OnnxNode", "Op", "Reading"]
+
+
+class Op:
+    """An operator in a pattern.
+
+    Parameters
+    ----------
+    kind : str
+        Its name in ONNX, with its domain if that is another one: ``"ai.onnx.ml.Scaler"``.
+    *inputs : Op, str or float
+        What it reads: of exactly these, or of anything if there are none. The same name stands for
+        the same value; a number for a constant that is it to six digits. Those of ``Mul`` and
+        ``Add`` may be any number, in any order.
+    **attributes : float, int or str
+        What it must have; others must have their defaults, which is for the function to see if
+        there are no inputs.
+    """
+
+    def __init__(self, kind: str, *inputs: Op | str | float, **attributes: float | str) -> None:
+        self.kind, self.inputs, self.attributes = kind, inputs, attributes
+
+    @property
+    def size(self) -> int:
+        """The number of operators in the pattern."""
+        return 1 + sum(each.size for each in self.inputs if isinstance(each, Op))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A layer that was read, with its parameters, and what is inside it.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer.
+    x : str
+        The value that it reads.
+    theta : mapping
+        Its parameters; one number stands for a whole row of them.
+    inside : sequence of Reading
+        Its children, in the order of `Layer.children`.
+    takes, makes : int, optional
+        The widths that its input and its output must have, where the file says so.
+    columns : (int, int), optional
+        It is no layer, but these columns of x, from the first up to the second.
+    said_by : str
+        The operator that says the widths. It is filled in by who reads the file.
+    """
+
+    layer: Any
+    x: str
+    theta: Mapping[str, Array] = field(default_factory=dict)
+    inside: Sequence[Reading] = ()
+    takes: int | None = None
+    makes: int | None = None
+    columns: tuple[int, int] | None = None
+    said_by: str = ""
+
+
+class OnnxNode(Protocol):
+    """An operator of a file that a form fits.
+
+    Its inputs are asked for by their place, 0, 1, …, or by their name in the pattern.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The operator."""
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of its inputs; empty where one is left out."""
+
+    @property
+    def reals(self) -> tuple[int, ...]:
+        """The element types of ONNX that are real numbers."""
+
+    def value(self, key: int | str) -> str:
+        """Return the name of an input."""
+
+    def has(self, k: int) -> bool:
+        """Whether the input k is given."""
+
+    def given(self, most: int = 1, **known: Any) -> dict[str, Any]:
+        """Return the attributes: those given here are the only ones known, with their defaults.
+
+        One whose default is None may be anything.
+        """
+
+    def is_constant(self, key: int | str) -> bool:
+        """Whether an input stands in the file."""
+
+    def array(self, key: int | str) -> Array:
+        """Return an input that must be a constant of real numbers."""
+
+    def row(self, key: int | str) -> Array:
+        """Return an input that must be a constant number for each column, as (q,) or (1,)."""
+
+    def number(self, key: int | str) -> float:
+        """Return an input that must be one constant number."""
+
+    def whole(self, key: int | str) -> list[int]:
+        """Return an input that must be constant whole numbers."""
+
+    def truth(self, key: int | str) -> bool:
+        """Return an input that must be a constant that is true or false."""
+
+    def branches(self, *values: str, columns: bool = False) -> tuple[str, list[list[Reading]]]:
+        """Return the nearest value that all of these are made of, and how each is.
+
+        With ``columns``, a branch may begin with some of the columns.
+        """
+
+    def error(self, why: str) -> ModelError:
+        """Return the error that names the operator."""
+
+
+Read = Callable[[Any, OnnxNode], "Reading | None"]
+
+
+class Form:
+    """A form in which files have a layer.
+
+    Parameters
+    ----------
+    pattern : Op
+        The operator that makes the layer's output, and those before it.
+    read : callable, optional
+        Makes a `Reading` of the layer's class and the operator that fits, or returns None. Without
+        it, the layer has the ``settings``, and reads the value that the pattern calls ``x``.
+    **settings
+        Of the layer.
+    """
+
+    def __init__(self, pattern: Op, read: Read | None = None, **settings: Any) -> None:
+        self.pattern, self._read, self.settings = pattern, read, settings
+
+    def read(self, layer: Any, node: OnnxNode) -> Reading | None:
+        """Return what a layer of this class is here, or None."""
+        if self._read is not None:
+            return self._read(layer, node)
+        if not self.pattern.inputs:
+            node.given()
+        x = node.value("x" if self.pattern.inputs else 0)
+        return Reading(layer(**self.settings), x)
