@@ -11,16 +11,22 @@ from ..layer import Layer
 
 if TYPE_CHECKING:
     from .average import Average as Average
+    from .average_pool import AveragePool as AveragePool
     from .concat import Concat as Concat
+    from .conv1d import Conv1D as Conv1D
+    from .conv2d import Conv2D as Conv2D
     from .dense import Dense as Dense
     from .dropout import Dropout as Dropout
     from .elu import ELU as ELU
     from .embedding import Embedding as Embedding
     from .flatten import Flatten as Flatten
     from .gelu import GELU as GELU
+    from .global_average_pool import GlobalAveragePool as GlobalAveragePool
+    from .group_norm import GroupNorm as GroupNorm
     from .identity import Identity as Identity
     from .layer_norm import LayerNorm as LayerNorm
     from .leaky_relu import LeakyReLU as LeakyReLU
+    from .max_pool import MaxPool as MaxPool
     from .mish import Mish as Mish
     from .parallel import Parallel as Parallel
     from .parametric import Parametric as Parametric
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from .relu import ReLU as ReLU
     from .reshape import Reshape as Reshape
     from .residual import Residual as Residual
+    from .rms_norm import RMSNorm as RMSNorm
     from .root_scale import RootScale as RootScale
     from .scale import Scale as Scale
     from .selu import SELU as SELU
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
     from .softmax import Softmax as Softmax
     from .softplus import Softplus as Softplus
     from .tanh import Tanh as Tanh
+    from .zero_pad import ZeroPad as ZeroPad
 else:
     _found = collect(__name__, Layer)
     globals().update(_found)
