@@ -25,11 +25,11 @@ from .processor import processor_has
 _WORD = ir.IntType(64)
 _WIDE = processor_has("avx512f")
 VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
-_MICROTILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
+MICROTILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
 MICROTILE_VECTORS = 2
-MICROPANEL_ROWS = 4 * _MICROTILE_ROWS  # in whole vectors, for either type
+MICROPANEL_ROWS = 4 * MICROTILE_ROWS  # in whole vectors, for either type
 _STRIP_VECTORS = 8
-_CHANNEL_ROWS = 6  # two sums a row
+CHANNEL_TILE_ROWS = 6  # two sums a row
 
 
 class Vectors:
@@ -128,10 +128,10 @@ def _constant(plain: Callable[..., Any], value: Callable[[int], int]) -> None:
 _constant(plain.item_bytes, lambda size: size)
 _constant(plain.lanes, lambda size: VECTOR_BYTES // size)
 _constant(plain.microtile_columns, lambda size: MICROTILE_VECTORS * VECTOR_BYTES // size)
-_constant(plain.microtile_rows, lambda size: _MICROTILE_ROWS)
-_constant(plain.channel_tile_rows, lambda size: _CHANNEL_ROWS)
+_constant(plain.microtile_rows, lambda size: MICROTILE_ROWS)
+_constant(plain.channel_tile_rows, lambda size: CHANNEL_TILE_ROWS)
 _constant(plain.micropanel_rows, lambda size: MICROPANEL_ROWS)
-_constant(plain.microtile_bytes, lambda size: _MICROTILE_ROWS * MICROTILE_VECTORS * VECTOR_BYTES)
+_constant(plain.microtile_bytes, lambda size: MICROTILE_ROWS * MICROTILE_VECTORS * VECTOR_BYTES)
 
 
 @stands_for(plain.number)
@@ -269,11 +269,11 @@ def microtile_of(plain: Callable[..., Any], kind: type[Vectors]) -> None:
             done = builder.append_basic_block("done")
             asks = builder.icmp_signed("!=", lines.start, ir.Constant(_WORD, 0))
             choice = builder.switch(builder.add(rows, builder.zext(asks, _WORD)), done)
-            for number in range(1, _MICROTILE_ROWS + 2):
+            for number in range(1, MICROTILE_ROWS + 2):
                 block = builder.append_basic_block(f"rows{number}")
                 choice.add_case(ir.Constant(_WORD, number), block)
                 builder.position_at_end(block)
-                last = number > _MICROTILE_ROWS
+                last = number > MICROTILE_ROWS
                 _microtile(v, number - last, rest, lines if last else None)
                 builder.branch(done)
             builder.position_at_end(done)
@@ -361,125 +361,6 @@ def _microtile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> N
 
 
 microtile_of(plain.multiply_microtile, Vectors)
-
-
-def _tile_of(plain: Callable[..., Any], most: int, *, by_channels: bool) -> None:
-    """Register a tile of `steepest.kernels.windows`, of ``most`` rows or fewer."""
-
-    @stands_for(plain)
-    def multiply(
-        typingctx: Any, extents: Any, alpha: Any, of_a: Any, of_b: Any, of_s: Any, of_c: Any
-    ) -> Any:
-        two, three, four = (types.UniTuple(types.int64, n) for n in (2, 3, 4))
-
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            v = Vectors(builder, alpha)
-            rows, columns, *counts = cgutils.unpack_tuple(builder, arguments[0])
-            done = builder.append_basic_block("done")
-            lanes = ir.Constant(_WORD, v.lanes)
-            wide = builder.icmp_signed(">", columns, lanes)
-            mask = v.mask(builder.select(wide, builder.sub(columns, lanes), columns))
-            twice = builder.select(wide, ir.Constant(_WORD, most), ir.Constant(_WORD, 0))
-            choice = builder.switch(builder.add(rows, twice), done)
-            for vectors in range(1, MICROTILE_VECTORS + 1):
-                for number in range(1, most + 1):
-                    block = builder.append_basic_block(f"rows{number}x{vectors}")
-                    choice.add_case(ir.Constant(_WORD, (vectors - 1) * most + number), block)
-                    builder.position_at_end(block)
-                    shape = number, vectors, by_channels
-                    _window_tile(v, shape, mask, counts, arguments[1:])
-                    builder.branch(done)
-            builder.position_at_end(done)
-            return context.get_dummy_value()
-
-        return types.void(four, alpha, four, three, two, two), codegen
-
-
-def _window_tile(
-    v: Vectors, shape: tuple[int, int, bool], mask: Any, counts: list[Any], arguments: Any
-) -> None:
-    """Emit a tile of some rows and vectors, of the last vector the lanes of a mask.
-
-    ``shape`` ends with whether A has columns too.
-    """
-    rows, vectors, by_channels = shape
-    builder = v.builder
-    outer, inner = counts
-    alpha, *places = arguments
-    of_a, of_b, of_s, of_c = (cgutils.unpack_tuple(builder, place) for place in places)
-    (a, row_a, outer_a, inner_a), (b, outer_b, inner_b) = of_a, of_b
-    (s, row_s), (c, row_c) = of_s, of_c
-    below = [builder.mul(row_a, ir.Constant(_WORD, i)) for i in range(rows)]
-    lines = [builder.add(c, builder.mul(row_c, ir.Constant(_WORD, i))) for i in range(rows)]
-    cells = [(i, j) for i in range(rows) for j in range(vectors)]
-
-    def load(address: Any, j: int) -> Any:
-        at = v.at(address, j * VECTOR_BYTES)
-        return v.load_some(at, mask) if j == vectors - 1 else v.load(at)
-
-    for line in lines:
-        v.prefetch(line, write=True)
-    one, none = ir.Constant(_WORD, 1), ir.Constant(_WORD, 0)
-    before = builder.block
-    each_outer, each_inner = builder.append_basic_block("o"), builder.append_basic_block("k")
-    behind, after = builder.append_basic_block("next"), builder.append_basic_block("sums")
-    builder.branch(each_outer)
-
-    builder.position_at_end(each_outer)
-    outer_left, line_a, line_b = (builder.phi(_WORD) for _ in range(3))
-    carried = {cell: builder.phi(v.vector) for cell in cells}
-    builder.branch(each_inner)
-
-    builder.position_at_end(each_inner)
-    left, at_a, at_b = (builder.phi(_WORD) for _ in range(3))
-    sums = {cell: builder.phi(v.vector) for cell in cells}
-    row_of_b = [load(at_b, j) for j in range(vectors)]
-    added: dict[tuple[int, int], Any] = {}
-    for i in range(rows):
-        row = [(i, j) for j in range(vectors)]
-        before_a, start = [sums[cell] for cell in row], v.at(at_a, below[i])
-        if by_channels:
-            terms = zip(range(vectors), row_of_b, before_a, strict=True)
-            after_a = [v.fma(load(start, j), y, z) for j, y, z in terms]
-        else:
-            after_a = v.add_products(start, row_of_b, before_a)
-        added.update(zip(row, after_a, strict=True))
-    fewer = builder.sub(left, one)
-    for phi, start, following in (
-        (left, inner, fewer),
-        (at_a, line_a, builder.add(at_a, inner_a)),
-        (at_b, line_b, builder.add(at_b, inner_b)),
-        *((sums[cell], carried[cell], added[cell]) for cell in cells),
-    ):
-        phi.add_incoming(start, each_outer)
-        phi.add_incoming(following, each_inner)
-    builder.cbranch(builder.icmp_signed("==", fewer, none), behind, each_inner)
-
-    builder.position_at_end(behind)
-    fewer_outer = builder.sub(outer_left, one)
-    for phi, start, following in (
-        (outer_left, outer, fewer_outer),
-        (line_a, a, builder.add(line_a, outer_a)),
-        (line_b, b, builder.add(line_b, outer_b)),
-        *((carried[cell], v.zero, added[cell]) for cell in cells),
-    ):
-        phi.add_incoming(start, before)
-        phi.add_incoming(following, behind)
-    builder.cbranch(builder.icmp_signed("==", fewer_outer, none), after, each_outer)
-
-    builder.position_at_end(after)
-    factor = v.splat(alpha)
-    for i, j in cells:
-        start = load(v.at(s, builder.mul(row_s, ir.Constant(_WORD, i))), j)
-        value, at = v.fma(factor, added[i, j], start), v.at(lines[i], j * VECTOR_BYTES)
-        if j == vectors - 1:
-            v.store_some(value, at, mask)
-        else:
-            v.store(value, at)
-
-
-_tile_of(plain.multiply_window_tile, _MICROTILE_ROWS, by_channels=False)
-_tile_of(plain.multiply_channel_tile, _CHANNEL_ROWS, by_channels=True)
 
 
 @stands_for(plain.multiply_strip)

@@ -47,24 +47,17 @@ class AveragePool(Pool):
         rows: range,
     ) -> None:
         """y = mean x, window by window"""
-        one = y.dtype.type(1)
+        zero, one = y.dtype.type(0), y.dtype.type(1)
         for i in rows:
             for k in range(firsts.shape[0]):
-                at, out = firsts[k], k * channels
-                part = one / y.dtype.type(down[k] * along[k])
-                if down[k] == 2 and along[k] == 2:
+                pixels, out = down[k] * along[k], k * channels
+                part = one / y.dtype.type(pixels)
+                for j in range(channels):
+                    y[i, out + j] = zero
+                for pixel in range(pixels):
+                    here = firsts[k] + pixel // along[k] * line + pixel % along[k] * channels
                     for j in range(channels):
-                        above = x[i, at + j] + x[i, at + channels + j]
-                        below = x[i, at + line + j] + x[i, at + line + channels + j]
-                        y[i, out + j] = part * (above + below)
-                else:
-                    for j in range(channels):
-                        y[i, out + j] = y.dtype.type(0)
-                    for up in range(down[k]):
-                        for pixel in range(along[k]):
-                            here = at + up * line + pixel * channels
-                            for j in range(channels):
-                                y[i, out + j] += part * x[i, here + j]
+                        y[i, out + j] += part * x[i, here + j]
 
     @staticmethod
     def backward_x(
@@ -83,12 +76,12 @@ class AveragePool(Pool):
             for j in range(dx.shape[1]):
                 dx[i, j] = zero
             for k in range(firsts.shape[0]):
-                part = one / dx.dtype.type(down[k] * along[k])
-                for up in range(down[k]):
-                    for pixel in range(along[k]):
-                        here = firsts[k] + up * line + pixel * channels
-                        for j in range(channels):
-                            dx[i, here + j] += part * dy[i, k * channels + j]
+                pixels = down[k] * along[k]
+                part = one / dx.dtype.type(pixels)
+                for pixel in range(pixels):
+                    here = firsts[k] + pixel // along[k] * line + pixel % along[k] * channels
+                    for j in range(channels):
+                        dx[i, here + j] += part * dy[i, k * channels + j]
 
 
 examples = (AveragePool(2), AveragePool(2, stride=1), AveragePool(3, stride=2, padding="same"))

@@ -56,13 +56,7 @@ class MaxPool(Pool):
                         below = max(x[i, at + line + j], x[i, at + line + channels + j])
                         y[i, out + j] = max(above, below)
                 else:
-                    for j in range(channels):
-                        y[i, out + j] = x[i, at + j]
-                    for up in range(down[k]):
-                        for pixel in range(along[k]):
-                            here = at + up * line + pixel * channels
-                            for j in range(channels):
-                                y[i, out + j] = max(y[i, out + j], x[i, here + j])
+                    largest(x[i], y[i], at, out, (down[k], along[k]), line, channels)
 
     @staticmethod
     def backward_x(
@@ -97,24 +91,34 @@ class MaxPool(Pool):
                         dx[i, third] += d if three and not (one or two) else zero
                         dx[i, fourth] += zero if one or two or three else d
                 else:
+                    size = down[k], along[k]
                     for j in range(channels):
-                        dx[
-                            i,
-                            first_of(
-                                x[i], at + j, y[i, out + j], down[k], along[k], line, channels
-                            ),
-                        ] += dy[i, out + j]
+                        most = y[i, out + j]
+                        dx[i, first_of(x[i], at + j, most, size, line, channels)] += dy[i, out + j]
+
+
+def largest(
+    x: Array, y: Array, at: int, out: int, size: tuple[int, int], line: int, channels: int
+) -> None:
+    """y = max x over one window"""
+    down, along = size
+    for j in range(channels):
+        y[out + j] = x[at + j]
+    for pixel in range(1, down * along):
+        here = at + pixel // along * line + pixel % along * channels
+        for j in range(channels):
+            y[out + j] = max(y[out + j], x[here + j])
 
 
 def first_of(
-    x: Array, start: int, most: float, down: int, along: int, line: int, channels: int
+    x: Array, start: int, most: float, size: tuple[int, int], line: int, channels: int
 ) -> int:
     """Return the place of the first entry of a window that is ``most``."""
-    for up in range(down):
-        for pixel in range(along):
-            here = start + up * line + pixel * channels
-            if x[here] == most:
-                return here
+    down, along = size
+    for pixel in range(down * along):
+        here = start + pixel // along * line + pixel % along * channels
+        if x[here] == most:
+            return here
     return start
 
 
