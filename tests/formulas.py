@@ -61,14 +61,73 @@ def _clip(x, low, high, xp):
     return xp.minimum(xp.maximum(x, low), high)
 
 
+def _padded(x, axes, value, xp):
+    """Return x (n, …, p) with ``value`` around it along the axes."""
+    for k, axis in enumerate(axes, 1):
+        low, high = (
+            xp.array(np.full((*x.shape[:k], zeros, *x.shape[k + 1 :]), value))
+            for zeros in (axis.low, axis.high)
+        )
+        x = xp.concatenate([low, x, high], k)
+    return x
+
+
+def _taps(x, axes, value, xp):
+    """Yield each tap of a kernel, and what it meets: (n, …, p), a pixel for each output."""
+    x = _padded(x, axes, value, xp)
+    for tap in np.ndindex(*(axis.kernel for axis in axes)):
+        starts = [t * axis.dilation for t, axis in zip(tap, axes, strict=True)]
+        slices = [
+            slice(start, start + axis.stride * (axis.outputs - 1) + 1, axis.stride)
+            for start, axis in zip(starts, axes, strict=True)
+        ]
+        yield tap, x[(slice(None), *slices)]
+
+
+def _convolution(s, x, P, xp):
+    conv = s.convolution(tuple(x.shape[1:]))
+    y = P["b"] if s.bias else 0
+    for tap, seen in _taps(x, [conv.vertical, conv.horizontal][-s.axes :], 0.0, xp):
+        groups = seen.reshape(*seen.shape[:-1], s.groups, conv.inputs)
+        A = P["A"][tap].reshape(conv.inputs, s.groups, conv.outputs)
+        y = y + xp.einsum("...gc,cgo->...go", groups, A).reshape(*seen.shape[:-1], -1)
+    return y
+
+
+def _max_pool(s, x, xp):
+    axes, y = s.real_axes(tuple(x.shape[1:])), None
+    for _, seen in _taps(x, axes, -1e300, xp):
+        y = seen if y is None else xp.maximum(y, seen)
+    return y
+
+
+def _average_pool(s, x, xp):
+    axes = s.real_axes(tuple(x.shape[1:]))
+    total = sum(seen for _, seen in _taps(x, axes, 0.0, xp))
+    there = sum(seen for _, seen in _taps(np.ones(tuple(x.shape)), axes, 0.0, NUMPY))
+    return total / xp.array(there)
+
+
+def _group_norm(s, x, P, xp):
+    u = x.reshape(len(x), -1, s.groups, x.shape[-1] // s.groups)
+    u = u - u.mean((1, 3))[:, None, :, None]
+    u = u / xp.sqrt((u**2).mean((1, 3))[:, None, :, None] + s.eps)
+    return P["gamma"] * u.reshape(x.shape) + P["beta"]
+
+
 LAYERS: dict[type, Callable[..., Any]] = {
     L.Affine: lambda s, x, P, xp: P["s"] * x + P["b"],
     L.Average: lambda s, x, P, xp: x.reshape(len(x), s.parts, -1).mean(1),
+    L.AveragePool: lambda s, x, P, xp: _average_pool(s, x, xp),
+    L.Conv1D: _convolution,
+    L.Conv2D: _convolution,
     L.Dense: lambda s, x, P, xp: x @ P["A"].T + (P["b"] if s.bias else 0),
     L.ELU: lambda s, x, P, xp: _elu(x, 1, s.scale, xp),
     L.Embedding: lambda s, x, P, xp: P["E"][xp.whole(x)].reshape(len(x), -1),
     L.Flatten: lambda s, x, P, xp: x.reshape(len(x), -1),
     L.GELU: _gelu,
+    L.GlobalAveragePool: lambda s, x, P, xp: x.reshape(len(x), -1, x.shape[-1]).mean(1),
+    L.GroupNorm: _group_norm,
     L.Hardsigmoid: lambda s, x, P, xp: _clip(s.slope * x + 0.5, 0, 1, xp),
     L.Hardswish: lambda s, x, P, xp: x * _clip(x + 3, 0, 6, xp) / 6,
     L.Hardtanh: lambda s, x, P, xp: _clip(x, s.low, s.high, xp),
@@ -76,12 +135,14 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.LayerNorm: _layer_norm,
     L.LeakyReLU: lambda s, x, P, xp: xp.where(x > 0, x, s.slope * x),
     L.LogSoftmax: lambda s, x, P, xp: xp.log_softmax(x),
+    L.MaxPool: lambda s, x, P, xp: _max_pool(s, x, xp),
     L.Mish: lambda s, x, P, xp: x * xp.tanh(xp.softplus(x)),
     L.Periodic: _periodic,
     L.Permute: lambda s, x, P, xp: xp.permute(x, (0, *s.axes)),
     L.PReLU: lambda s, x, P, xp: xp.where(x > 0, x, P["a"] * x),
     L.ReLU: lambda s, x, P, xp: xp.maximum(x, 0),
     L.Reshape: lambda s, x, P, xp: x.reshape(len(x), *s.shape),
+    L.RMSNorm: lambda s, x, P, xp: P["gamma"] * x / xp.sqrt((x**2).mean(1)[:, None] + s.eps),
     L.RootScale: lambda s, x, P, xp: x / x.shape[1] ** 0.5,
     L.Scale: lambda s, x, P, xp: P["s"] * x,
     L.SELU: lambda s, x, P, xp: _elu(
@@ -92,6 +153,7 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.Softmax: lambda s, x, P, xp: xp.softmax(x),
     L.Softplus: lambda s, x, P, xp: xp.softplus(x),
     L.Tanh: lambda s, x, P, xp: xp.tanh(x),
+    L.ZeroPad: lambda s, x, P, xp: _padded(x, s.real_axes(tuple(x.shape[1:])), 0.0, xp),
 }
 
 

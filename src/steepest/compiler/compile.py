@@ -24,14 +24,13 @@ from numba.np.arrayobj import get_cfarray_intrinsic
 
 from ..errors import InputError
 from ..kernels.atomics import fetch_add
-from . import bfloat16  # noqa: F401  (with simd: registers what stands for plain functions)
+from . import bfloat16, window_tiles  # noqa: F401  (register what stands for plain functions)
 from .frontend import inlined, llvm_code
 from .intrinsics import INSTEAD, pointer, real
 from .target import HERE, Target
 
 _REAL = {"float32": types.float32, "float64": types.float64}
 _ENTRY = types.void(types.CPointer(types.int64), types.int64, types.int64)
-_OF_GEMM = 13  # arguments
 _CARRAY = get_cfarray_intrinsic(
     "C", None
 )  # `numba.carray` would be compiled for every kind of array
@@ -71,14 +70,15 @@ def driver_code(function: Callable[..., Any], n_arguments: int, symbol: str) -> 
 
 
 def blas_code(function: Callable[..., Any], dtype: str, symbol: str) -> bytes:
-    """Compile ``function``, of 13 addresses, so that it can be called as BLAS ``?gemm`` is.
+    """Compile ``function``, of whole numbers and addresses, so that C can call it.
 
     Its global ``LIKE`` becomes a number of ``dtype``.
     """
     plain = _jitable(function)
     plain.__globals__["LIKE"] = np.dtype(dtype).type(0)
-    signature = types.void(*[types.int64] * _OF_GEMM)
-    return _emit(*llvm_code(plain, signature), symbol, as_c=_OF_GEMM)
+    count = plain.__code__.co_argcount
+    signature = types.void(*[types.int64] * count)
+    return _emit(*llvm_code(plain, signature), symbol, as_c=count)
 
 
 def start_runtime() -> None:

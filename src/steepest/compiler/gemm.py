@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from ..kernels import matmul, matmul_bfloat16
+from ..kernels import matmul, matmul_bfloat16, windows
 from ..system.blas import blas_address
 from .processor import processor_has
 from .store import address_of
 
-__all__ = ["OWN_ROWS", "gemm_address", "own_gemm_address"]
+__all__ = ["OWN_ROWS", "gemm_address", "own_gemm_address", "windows_address"]
 
 OWN_ROWS = sys.maxsize if processor_has("avx512f") else 192
 """Rows of a batch up to which our own product is as quick as BLAS, or quicker.
@@ -32,13 +33,22 @@ def own_gemm_address(dtype: str) -> int:
 
     That for bfloat16 takes float32 matrices, and rounds them.
     """
-    product, kind = matmul.gemm, dtype
     if dtype == "bfloat16":
-        product, kind = matmul_bfloat16.gemm, "float32"
+        return _address(matmul_bfloat16.gemm, "float32", dtype)
+    return _address(matmul.gemm, dtype, dtype)
+
+
+def windows_address(dtype: str) -> int:
+    """Return the address of the product under a convolution (`steepest.kernels.windows`)."""
+    return _address(windows.windows, dtype, dtype)
+
+
+def _address(product: Callable[..., None], kind: str, name: str) -> int:
+    """Return the address of a product of matrices of ``kind``, stored under ``name``."""
 
     def compile_it(symbol: str) -> bytes:
         from .compile import blas_code
 
         return blas_code(product, kind, symbol)
 
-    return address_of(product, (dtype,), compile_it)
+    return address_of(product, (name,), compile_it)

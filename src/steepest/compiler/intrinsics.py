@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 from ..kernels import atomics, fma
 from ..kernels import prefetch as _ahead
 from ..kernels.gemm import gemm
+from ..kernels.windows import multiply_windows
 from .frontend import inlined
 from .target import HERE
 
@@ -145,6 +146,47 @@ def _gemm(address, alpha, a, b, beta, c):  # type: ignore[no-untyped-def]
 
 
 INSTEAD[gemm] = inlined(_gemm)
+
+
+@stands_for(multiply_windows)
+def _multiply_windows(
+    typingctx: Any,
+    address: Any,
+    extents: Any,
+    alpha: Any,
+    a: Any,
+    of_a: Any,
+    b: Any,
+    of_b: Any,
+    s: Any,
+    of_s: Any,
+    c: Any,
+    of_c: Any,
+) -> Any:
+    """Call the product at ``address``: `steepest.kernels.windows.windows`, with C's convention."""
+    real = c.dtype
+    six, of_b, three = (types.UniTuple(types.int64, n) for n in (6, 2, 3))
+    size = ir.Constant(_WORD, real.bitwidth // 8)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, extents, alpha, *matrices = arguments
+        values = [
+            builder.ptrtoint(cgutils.alloca_once_value(builder, alpha), _WORD),
+            *cgutils.unpack_tuple(builder, extents),
+        ]
+        for kind, array, entries in zip(
+            signature.args[3::2], matrices[::2], matrices[1::2], strict=True
+        ):
+            data = context.make_array(kind)(context, builder, array).data
+            values.append(builder.ptrtoint(data, _WORD))
+            distances = cgutils.unpack_tuple(builder, entries)
+            values += [builder.mul(distance, size) for distance in distances]
+        function = ir.FunctionType(ir.VoidType(), [_WORD] * len(values)).as_pointer()
+        builder.call(builder.inttoptr(address, function), values)
+        return context.get_dummy_value()
+
+    signature = types.void(types.int64, six, real, a, six, b, of_b, s, three, c, three)
+    return signature, codegen
 
 
 def _atomic_operation(plain: Callable[..., Any]) -> None:

@@ -25,10 +25,11 @@ from .processor import processor_has
 _WORD = ir.IntType(64)
 _WIDE = processor_has("avx512f")
 VECTOR_BYTES = 64 if _WIDE else 32  # without AVX, LLVM makes two registers of one vector
-_MICROTILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
+MICROTILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and one of A
 MICROTILE_VECTORS = 2
-MICROPANEL_ROWS = 4 * _MICROTILE_ROWS  # in whole vectors, for either type
+MICROPANEL_ROWS = 4 * MICROTILE_ROWS  # in whole vectors, for either type
 _STRIP_VECTORS = 8
+CHANNEL_TILE_ROWS = 6  # two sums a row
 
 
 class Vectors:
@@ -60,6 +61,37 @@ class Vectors:
         """Ask for the cache line at ``address``."""
         byte = self.builder.inttoptr(address, ir.IntType(8).as_pointer())
         prefetch(self.builder, byte, write=write)
+
+    def mask(self, count: Any) -> Any:
+        """Return which lanes are the first ``count``, all if there are more."""
+        lanes, item = self.lanes, ir.VectorType(_WORD, self.lanes)
+        numbers = ir.Constant(item, list(range(lanes)))
+        nothing = ir.Constant(item, ir.Undefined)
+        zero = ir.Constant(ir.IntType(32), 0)
+        first = self.builder.insert_element(nothing, count, zero)
+        chosen = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+        counts = self.builder.shuffle_vector(first, nothing, chosen)
+        return self.builder.icmp_signed("<", numbers, counts)
+
+    def load_some(self, address: Any, mask: Any) -> Any:
+        """Load the lanes of ``mask``; the others are 0 and their memory is not touched."""
+        pointer = self.vector.as_pointer()
+        align = ir.IntType(32)
+        kind = ir.FunctionType(self.vector, [pointer, align, mask.type, self.vector])
+        name = f"llvm.masked.load.v{self.lanes}f{8 * self.size}.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        where = self.builder.inttoptr(address, pointer)
+        return self.builder.call(function, [where, align(self.size), mask, self.zero])
+
+    def store_some(self, value: Any, address: Any, mask: Any) -> None:
+        """Store the lanes of ``mask``."""
+        pointer = self.vector.as_pointer()
+        align = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [self.vector, pointer, align, mask.type])
+        name = f"llvm.masked.store.v{self.lanes}f{8 * self.size}.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        where = self.builder.inttoptr(address, pointer)
+        self.builder.call(function, [value, where, align(self.size), mask])
 
     def shuffle(self, x: Any, y: Any, lanes: list[int]) -> Any:
         chosen = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)
@@ -96,9 +128,10 @@ def _constant(plain: Callable[..., Any], value: Callable[[int], int]) -> None:
 _constant(plain.item_bytes, lambda size: size)
 _constant(plain.lanes, lambda size: VECTOR_BYTES // size)
 _constant(plain.microtile_columns, lambda size: MICROTILE_VECTORS * VECTOR_BYTES // size)
-_constant(plain.microtile_rows, lambda size: _MICROTILE_ROWS)
+_constant(plain.microtile_rows, lambda size: MICROTILE_ROWS)
+_constant(plain.channel_tile_rows, lambda size: CHANNEL_TILE_ROWS)
 _constant(plain.micropanel_rows, lambda size: MICROPANEL_ROWS)
-_constant(plain.microtile_bytes, lambda size: _MICROTILE_ROWS * MICROTILE_VECTORS * VECTOR_BYTES)
+_constant(plain.microtile_bytes, lambda size: MICROTILE_ROWS * MICROTILE_VECTORS * VECTOR_BYTES)
 
 
 @stands_for(plain.number)
@@ -236,11 +269,11 @@ def microtile_of(plain: Callable[..., Any], kind: type[Vectors]) -> None:
             done = builder.append_basic_block("done")
             asks = builder.icmp_signed("!=", lines.start, ir.Constant(_WORD, 0))
             choice = builder.switch(builder.add(rows, builder.zext(asks, _WORD)), done)
-            for number in range(1, _MICROTILE_ROWS + 2):
+            for number in range(1, MICROTILE_ROWS + 2):
                 block = builder.append_basic_block(f"rows{number}")
                 choice.add_case(ir.Constant(_WORD, number), block)
                 builder.position_at_end(block)
-                last = number > _MICROTILE_ROWS
+                last = number > MICROTILE_ROWS
                 _microtile(v, number - last, rest, lines if last else None)
                 builder.branch(done)
             builder.position_at_end(done)

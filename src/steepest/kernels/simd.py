@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "channel_tile_rows",
     "copy_micropanel_column",
     "copy_row",
     "item_bytes",
@@ -25,8 +26,10 @@ __all__ = [
     "microtile_bytes",
     "microtile_columns",
     "microtile_rows",
+    "multiply_channel_tile",
     "multiply_microtile",
     "multiply_strip",
+    "multiply_window_tile",
     "number",
     "peek",
     "peek_byte",
@@ -70,6 +73,11 @@ def microtile_columns(like: Any) -> int:
 
 def microtile_rows(like: Any) -> int:
     """Rows of the largest microtile: its sums fit the registers."""
+    return 6
+
+
+def channel_tile_rows(like: Any) -> int:
+    """Rows of the largest tile of `multiply_channel_tile`."""
     return 6
 
 
@@ -176,6 +184,66 @@ def multiply_microtile(
             total += peek(alpha, a + i * row_a + p * step_a) * _at(alpha, b + p * row_b, n)
         out = _at(alpha, c + i * row_c, n)
         out[:] = alpha * total + beta * out if beta != 0 else alpha * total
+
+
+def multiply_window_tile(
+    extents: tuple[int, int, int, int],
+    alpha: Any,
+    of_a: tuple[int, int, int, int],
+    of_b: tuple[int, int, int],
+    of_s: tuple[int, int],
+    of_c: tuple[int, int],
+) -> None:
+    """C = alpha Σ_o Σ_k A B + S, a tile of it.
+
+    Parameters
+    ----------
+    extents : tuple of int
+        Rows (≤ `microtile_rows`), columns (≤ `microtile_columns`), o and k. None of them is 0.
+    alpha : real
+    of_a : tuple of int
+        The address of A, and the bytes from row to row, from o to o, and from k to k.
+    of_b : tuple of int
+        The address of B, and the bytes from o to o, and from k to k.
+    of_s, of_c : tuple of int
+        The address of S or C, and the bytes from row to row.
+    """
+    rows, columns, outer, inner = extents
+    (a, row_a, outer_a, inner_a), (b, outer_b, inner_b) = of_a, of_b
+    (s, row_s), (c, row_c) = of_s, of_c
+    for i in range(rows):
+        total = np.zeros(columns, np.asarray(alpha).dtype)
+        for o in range(outer):
+            for k in range(inner):
+                factor = peek(alpha, a + i * row_a + o * outer_a + k * inner_a)
+                total += factor * _at(alpha, b + o * outer_b + k * inner_b, columns)
+        out, start = (_at(alpha, at, columns) for at in (c + i * row_c, s + i * row_s))
+        out[:] = alpha * total + start
+
+
+def multiply_channel_tile(
+    extents: tuple[int, int, int, int],
+    alpha: Any,
+    of_a: tuple[int, int, int, int],
+    of_b: tuple[int, int, int],
+    of_s: tuple[int, int],
+    of_c: tuple[int, int],
+) -> None:
+    """C = alpha Σ_o Σ_k A ⊙ B + S: as `multiply_window_tile`, but A has as many columns as B.
+
+    There are at most `channel_tile_rows` rows.
+    """
+    rows, columns, outer, inner = extents
+    (a, row_a, outer_a, inner_a), (b, outer_b, inner_b) = of_a, of_b
+    (s, row_s), (c, row_c) = of_s, of_c
+    for i in range(rows):
+        total = np.zeros(columns, np.asarray(alpha).dtype)
+        for o in range(outer):
+            for k in range(inner):
+                factors = _at(alpha, a + i * row_a + o * outer_a + k * inner_a, columns)
+                total += factors * _at(alpha, b + o * outer_b + k * inner_b, columns)
+        out, start = (_at(alpha, at, columns) for at in (c + i * row_c, s + i * row_s))
+        out[:] = alpha * total + start
 
 
 def multiply_strip(vectors: Any, k: int, like: Any, x: int, of_a: tuple[int, int], y: int) -> None:

@@ -12,13 +12,18 @@ from ..layer import Layer
 if TYPE_CHECKING:
     from .affine import Affine as Affine
     from .average import Average as Average
+    from .average_pool import AveragePool as AveragePool
     from .concat import Concat as Concat
+    from .conv1d import Conv1D as Conv1D
+    from .conv2d import Conv2D as Conv2D
     from .dense import Dense as Dense
     from .dropout import Dropout as Dropout
     from .elu import ELU as ELU
     from .embedding import Embedding as Embedding
     from .flatten import Flatten as Flatten
     from .gelu import GELU as GELU
+    from .global_average_pool import GlobalAveragePool as GlobalAveragePool
+    from .group_norm import GroupNorm as GroupNorm
     from .hardsigmoid import Hardsigmoid as Hardsigmoid
     from .hardswish import Hardswish as Hardswish
     from .hardtanh import Hardtanh as Hardtanh
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from .layer_norm import LayerNorm as LayerNorm
     from .leaky_relu import LeakyReLU as LeakyReLU
     from .log_softmax import LogSoftmax as LogSoftmax
+    from .max_pool import MaxPool as MaxPool
     from .mish import Mish as Mish
     from .parallel import Parallel as Parallel
     from .parametric import Parametric as Parametric
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from .relu import ReLU as ReLU
     from .reshape import Reshape as Reshape
     from .residual import Residual as Residual
+    from .rms_norm import RMSNorm as RMSNorm
     from .root_scale import RootScale as RootScale
     from .scale import Scale as Scale
     from .selu import SELU as SELU
@@ -45,6 +52,7 @@ if TYPE_CHECKING:
     from .softplus import Softplus as Softplus
     from .sum import Sum as Sum
     from .tanh import Tanh as Tanh
+    from .zero_pad import ZeroPad as ZeroPad
 else:
     _found = collect(__name__, Layer)
     globals().update(_found)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.gemm import gemm_address
+from ..compiler.gemm import gemm_address, windows_address
 from ..contract import kernel_fault
 from ..emitter import Backward
 from ..engine import driver
@@ -395,6 +395,8 @@ class Lowering:
             # One product for all batches of a prediction: a row's does not depend on its place.
             kind = self._settings.matmul_dtype or str(self.arena.dtype)
             return Constant(gemm_address(kind, self.rows if self.training else 1))
+        if name == "windows":
+            return Constant(windows_address(str(self.arena.dtype)))
         if name == "alpha" and self._target is not None:
             return self._target.alpha
         known = ", ".join(sorted({*names, *_PROVIDED}))
@@ -445,7 +447,18 @@ class Lowering:
 
 _BARRIER = object()
 _SHARES = ("rows", "units", "inputs")
-_PROVIDED = ("alpha", "blas", "inputs", "key", "rows", "step", "thread", "threads", "units")
+_PROVIDED = (
+    "alpha",
+    "blas",
+    "inputs",
+    "key",
+    "rows",
+    "step",
+    "thread",
+    "threads",
+    "units",
+    "windows",
+)
 
 
 class _Scope:

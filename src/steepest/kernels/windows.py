@@ -1,0 +1,199 @@
+"""The product under a convolution: C ← α Σ A B + S, whose A is read through windows of an image.
+
+``multiply_windows`` is what a kernel calls; ``windows`` is its compiled core, stored once for all
+kernels. Rows of A may overlap, and a sum has two levels, so an image is read where it lies: of a
+convolution the matrix of all patches is never written.
+
+For every image, every line of it, every row r of a line, and every column j
+
+    C[image, line, r, j] ← α Σ_o Σ_k A[image, line, r, o, k] B[o, k, j] + S[image, line, r, j]
+
+where every index has a distance of its own in memory, but for j: entries of a row of B, of C and of
+S lie side by side. A may have columns too; each is then multiplied by the same column of B alone. S
+may be C itself. Lines are taken one after the other, so those of C may overlap, as those of A may.
+
+=================  =============  =====================  ==================  ===================
+of a convolution   a line         r                      o                   k
+=================  =============  =====================  ==================  ===================
+forward            of y           a pixel of the line    a line of taps      a tap and channel
+dx                 of x           a pixel of the line    a line of taps      a tap and channel
+dA                 of taps        a tap and channel      a line of dy        a pixel of the line
+=================  =============  =====================  ==================  ===================
+
+Georganas et al. 2018, arXiv:1808.05567, call such a forward pass a direct convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .simd import (
+    PACKED_BYTES,
+    channel_tile_rows,
+    copy_row,
+    item_bytes,
+    microtile_columns,
+    microtile_rows,
+    multiply_channel_tile,
+    multiply_window_tile,
+    number,
+    peek,
+    poke,
+    scratch,
+)
+
+__all__ = ["multiply_windows", "windows"]
+
+LIKE = np.float64(0)
+"""A number of the arrays' type. The compiler puts in one of the type that is wanted."""
+
+_FEW = 48  # rows of A that pass a panel of B: for fewer, a copy of the panel does not pay
+
+
+def multiply_windows(
+    address: int,
+    extents: tuple[Any, ...],
+    alpha: float,
+    a: Any,
+    of_a: tuple[Any, ...],
+    b: Any,
+    of_b: tuple[Any, ...],
+    s: Any,
+    of_s: tuple[Any, ...],
+    c: Any,
+    of_c: tuple[Any, ...],
+) -> None:
+    """C ← α Σ A B + S through windows. Compiled, this calls `windows` at ``address``.
+
+    Parameters
+    ----------
+    address : int
+        Of the compiled product: what a kernel gets that asks for ``windows``.
+    extents : tuple of int
+        Images, lines, rows, o, k, and columns; none of them 0.
+    alpha : real
+    a, b, s, c : ndarray
+        Vectors that begin with the first entry.
+    of_a : tuple of int
+        Entries from image to image, line to line, row to row, o to o, k to k, and column to column:
+        the last is 0 or 1.
+    of_b : tuple of int
+        Entries from o to o, and from k to k.
+    of_s, of_c : tuple of int
+        Entries from image to image, line to line, and row to row.
+    """
+    images, lines, rows, outer, inner, columns = extents
+    size = c.itemsize
+    strided = np.lib.stride_tricks.as_strided
+    windowed = strided(a, (images, lines, rows, outer, inner, columns), [size * d for d in of_a])
+    factors = strided(b, (outer, inner, columns), [size * d for d in (*of_b, 1)])
+    start = strided(s, (images, lines, rows, columns), [size * d for d in (*of_s, 1)])
+    out = strided(c, (images, lines, rows, columns), [size * d for d in (*of_c, 1)])
+    for at in np.ndindex(images, lines):
+        out[at] = alpha * np.einsum("rokj,okj->rj", windowed[at], factors) + start[at]
+
+
+def windows(
+    at_alpha: int,
+    images: int,
+    lines: int,
+    rows: int,
+    outer: int,
+    inner: int,
+    columns: int,
+    a: int,
+    a_image: int,
+    a_line: int,
+    a_row: int,
+    a_outer: int,
+    a_inner: int,
+    a_column: int,
+    b: int,
+    b_outer: int,
+    b_inner: int,
+    s: int,
+    s_image: int,
+    s_line: int,
+    s_row: int,
+    c: int,
+    c_image: int,
+    c_line: int,
+    c_row: int,
+) -> None:
+    """C = alpha Σ A B + S: as `multiply_windows`, with addresses, and distances in bytes."""
+    alpha = peek(LIKE, at_alpha)
+    size, wide = item_bytes(LIKE), microtile_columns(LIKE)
+    panel = scratch(LIKE)
+    packs = images * lines * rows > _FEW and outer * inner * wide * size <= PACKED_BYTES
+    for j in range(0, columns, wide):
+        width = min(wide, columns - j)
+        of_b = b + j * size, b_outer, b_inner
+        if packs:
+            copy_panel(LIKE, of_b, outer, inner, width, panel)
+            of_b = panel, inner * wide * size, wide * size
+        for image in range(images):
+            of_a = a + image * a_image + j * a_column, a_line, a_row, a_outer, a_inner
+            of_s = s + image * s_image + j * size, s_line, s_row
+            of_c = c + image * c_image + j * size, c_line, c_row
+            extents = lines, rows, outer, inner, width
+            if a_column == 0:
+                most = microtile_rows(LIKE)
+                multiply_image(alpha, most, extents, of_a, of_b, of_s, of_c, multiply_window_tile)
+            else:
+                most = channel_tile_rows(LIKE)
+                multiply_image(alpha, most, extents, of_a, of_b, of_s, of_c, multiply_channel_tile)
+
+
+def multiply_image(
+    alpha: Any,
+    most: int,
+    extents: tuple[int, int, int, int, int],
+    of_a: tuple[int, int, int, int, int],
+    of_b: tuple[int, int, int],
+    of_s: tuple[int, int, int],
+    of_c: tuple[int, int, int],
+    multiply: Callable[..., None],
+) -> None:
+    """C = alpha Σ A B + S for the lines of one image, columns of one tile, ``most`` rows a tile."""
+    lines, rows, outer, inner, width = extents
+    a, a_line, a_row, a_outer, a_inner = of_a
+    (s, s_line, s_row), (c, c_line, c_row) = of_s, of_c
+    tiles = (rows + most - 1) // most
+    few, more = rows // tiles, rows % tiles  # so many tiles have one row more
+    for line in range(lines):
+        at_a, at_s, at_c = a + line * a_line, s + line * s_line, c + line * c_line
+        for tile in range(tiles):
+            high = few + 1 if tile < more else few
+            multiply(
+                (high, width, outer, inner),
+                alpha,
+                (at_a, a_row, a_outer, a_inner),
+                of_b,
+                (at_s, s_row),
+                (at_c, c_row),
+            )
+            at_a += high * a_row
+            at_s += high * s_row
+            at_c += high * c_row
+
+
+def copy_panel(
+    like: Any, of_b: tuple[int, int, int], outer: int, inner: int, width: int, to: int
+) -> None:
+    """to = B, ``width`` columns of it, and zeros beside them"""
+    b, b_outer, b_inner = of_b
+    size, wide = item_bytes(like), microtile_columns(like)
+    for o in range(outer):
+        for k in range(inner):
+            source = b + o * b_outer + k * b_inner
+            if width == wide:
+                copy_row(like, source, to)
+            else:
+                for j in range(width):
+                    poke(to + j * size, peek(like, source + j * size))
+                for j in range(width, wide):
+                    poke(to + j * size, number(like, 0.0))
+            to += wide * size

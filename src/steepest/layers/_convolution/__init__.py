@@ -1,0 +1,1 @@
+"""How Conv1D and Conv2D are computed."""

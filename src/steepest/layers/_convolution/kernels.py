@@ -1,0 +1,164 @@
+"""The kernels of Conv1D and Conv2D. Images lie in rows: x (n, h·w·p), y (n, oh·ow·q).
+
+``products`` are tables of `steepest.layers._convolution.products`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...kernels.windows import multiply_windows
+from ...layer import Array
+
+__all__ = ["backward_theta", "backward_x", "forward", "turn"]
+
+_NEAR = np.int64(1 << 15)
+"""Numbers of y or dx that are computed at once, so that they stay in the second cache."""
+
+
+def forward(
+    x: Array,
+    A: Array,
+    b: Array,
+    y: Array,
+    products: Array,
+    fills: int,
+    windows: int,
+    rows: range,
+) -> None:
+    """y = b + Σ x A"""
+    flat, q = A.reshape(-1), b.shape[0]
+    if fills > 0:
+        for i in rows:
+            for pixel in range(0, y.shape[1], q):
+                for j in range(q):
+                    y[i, pixel + j] = b[j]
+    go(windows, products, x, flat, b, y, rows)
+
+
+def backward_x(
+    dy: Array,
+    turned: Array,
+    zeros: Array,
+    dx: Array,
+    products: Array,
+    fills: int,
+    windows: int,
+    rows: range,
+) -> None:
+    """dx = Σ dy Aᵀ"""
+    zero = dx.dtype.type(0)
+    if fills > 0:
+        for i in rows:
+            for j in range(dx.shape[1]):
+                dx[i, j] = zero
+    go(windows, products, dy, turned, zeros, dx, rows)
+
+
+def go(
+    windows: int, products: Array, a: Array, b: Array, start: Array, c: Array, rows: range
+) -> None:
+    """c = start + Σ a b, product by product, for images that are rows of a and c"""
+    one, none = c.dtype.type(1), np.int64(0)
+    from_a, from_c = np.int64(a.shape[1]), np.int64(c.shape[1])
+    at_once = max(np.int64(1), _NEAR // from_c)
+    for first in range(np.int64(rows.start), np.int64(rows.stop), at_once):
+        images = min(at_once, np.int64(rows.stop) - first)
+        of_a, of_c = a[first:].reshape(-1), c[first:].reshape(-1)
+        for k in range(products.shape[0]):
+            p = products[k]
+            begins = p[17] >= 0
+            multiply_windows(
+                windows,
+                (images, p[3], p[4], p[5], p[6], p[7]),
+                one,
+                of_a[p[0] :],
+                (from_a, p[8], p[9], p[10], p[11], p[16]),
+                b[p[1] :],
+                (p[12], p[13]),
+                start[p[17] :] if begins else of_c[p[2] :],
+                (none, none, none) if begins else (from_c, p[14], p[15]),
+                of_c[p[2] :],
+                (from_c, p[14], p[15]),
+            )
+
+
+def turn(
+    A: Array,
+    turned: Array,
+    depth: int,
+    outputs: int,
+    first: int,
+    tap_step: int,
+    output_step: int,
+    taps: range,
+) -> None:
+    """turned = Aᵀ, tap by tap"""
+    flat = A.reshape(-1)
+    for tap in taps:
+        source, target = np.int64(tap) * depth * outputs, first + np.int64(tap) * tap_step
+        for j in range(outputs):
+            for c in range(depth):
+                turned[target + j * output_step + c] = flat[source + c * outputs + j]
+
+
+def backward_theta(
+    alpha: float,
+    x: Array,
+    dy: Array,
+    dA: Array,
+    db: Array,
+    ones: Array,
+    products: Array,
+    windows: int,
+    weights: range,
+    channels: range,
+) -> None:
+    """dA += alpha Σ xᵀ dy; db += alpha Σ dy"""
+    add_to_bias(alpha, dy, db, ones, windows, channels)
+    q = np.int64(db.shape[0])
+    begin, end = np.int64(weights.start), np.int64(weights.stop)  # rows of dA
+    out, none, one = dA.reshape(-1), np.int64(0), np.int64(1)
+    for i in range(x.shape[0]):
+        for k in range(products.shape[0]):
+            p = products[k]
+            above = p[2] // q
+            first, last = max(begin, above), min(end, above + p[4])
+            if first < last:
+                skip = first - above
+                multiply_windows(
+                    windows,
+                    (one, one, last - first, p[5], p[6], p[7]),
+                    alpha,
+                    x[i][p[0] + skip * p[9] :],
+                    (none, none, p[9], p[10], p[11], p[16]),
+                    dy[i][p[1] :],
+                    (p[12], p[13]),
+                    out[p[2] + skip * q :],
+                    (none, none, p[15]),
+                    out[p[2] + skip * q :],
+                    (none, none, p[15]),
+                )
+
+
+def add_to_bias(
+    alpha: float, dy: Array, db: Array, ones: Array, windows: int, channels: range
+) -> None:
+    """db += alpha Σ dy, over all pixels"""
+    q, none, single = np.int64(db.shape[0]), np.int64(0), np.int64(1)
+    begin, end = np.int64(channels.start), np.int64(channels.stop)
+    if begin < end:
+        images, pixels = np.int64(dy.shape[0]), dy.shape[1] // q
+        multiply_windows(  # whose A is 1 everywhere
+            windows,
+            (single, single, single, images, pixels, end - begin),
+            alpha,
+            ones,
+            (none, none, none, none, none, none),
+            dy.reshape(-1)[begin:],
+            (np.int64(dy.shape[1]), q),
+            db[begin:],
+            (none, none, none),
+            db[begin:],
+            (none, none, none),
+        )

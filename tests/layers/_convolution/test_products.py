@@ -1,0 +1,98 @@
+"""The products of a convolution against its definition, as plain Python."""
+
+from itertools import product as pairs
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steepest.errors import InputError
+from steepest.layers._convolution import kernels
+from steepest.layers._convolution.geometry import axis
+from steepest.layers._convolution.products import Convolution, table
+
+IMAGES = 2
+few = st.integers(1, 3)
+
+
+@st.composite
+def convolutions(draw):
+    groups = draw(st.sampled_from([1, 1, 2, 3, 20]))
+    p, q = (
+        groups * draw(st.sampled_from([1, 1, 2, 3, 17] if groups < 20 else [1])) for _ in range(2)
+    )
+    same = draw(st.booleans())
+    axes = []
+    for _ in range(2):
+        inputs, kernel, stride, dilation = draw(st.integers(1, 7)), draw(few), draw(few), draw(few)
+        reach = dilation * (kernel - 1) + 1
+        low = draw(st.integers(max(0, reach - inputs), reach))
+        padding = "same" if same else (low, draw(st.integers(0, 2)))
+        axes.append(axis("test", inputs, kernel, stride, padding, dilation))
+    return Convolution(*axes, p, q, groups)
+
+
+def defined(x, A, b, conv):
+    """Return the convolution by its definition; x (n, h, w, p), A (kh, kw, p/groups, q)."""
+    v, h = conv.vertical, conv.horizontal
+    padded = np.pad(x, ((0, 0), (v.low, v.high), (h.low, h.high), (0, 0)))
+    y = np.zeros((len(x), v.outputs, h.outputs, conv.q)) + b
+    for i, j, t, u in pairs(*map(range, (v.outputs, h.outputs, v.kernel, h.kernel))):
+        pixel = padded[:, i * v.stride + t * v.dilation, j * h.stride + u * h.dilation]
+        for g in range(conv.groups):
+            of_x = slice(g * conv.inputs, (g + 1) * conv.inputs)
+            of_y = slice(g * conv.outputs, (g + 1) * conv.outputs)
+            y[:, i, j, of_y] += pixel[:, of_x] @ A[t, u][:, of_y]
+    return y
+
+
+@given(convolutions(), st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_products_are_those_of_the_definition(conv, seed):
+    rng = np.random.default_rng(seed)
+    v, h = conv.vertical, conv.horizontal
+    x = rng.standard_normal((IMAGES, v.inputs, h.inputs, conv.p))
+    A = rng.standard_normal((v.kernel, h.kernel, conv.inputs, conv.q))
+    b = rng.standard_normal(conv.q)
+    wanted = defined(x, A, b, conv)
+    y = np.full((IMAGES, wanted[0].size), np.nan)
+    flat, fills = x.reshape(IMAGES, -1), int(conv.leaves_outputs)
+    kernels.forward(flat, A, b, y, table(conv.forward()), fills, 0, range(IMAGES))
+    np.testing.assert_allclose(y.reshape(wanted.shape), wanted, atol=1e-12)
+
+    dy = rng.standard_normal(wanted.shape)
+    dA, db, of_dy = np.ones(A.shape), np.zeros(conv.q), dy.reshape(IMAGES, -1)
+    products = table(conv.backward_theta())
+    for thread in range(2):  # each has a share
+        weights, channels = (
+            range(thread * n // 2, (thread + 1) * n // 2) for n in (conv.weights, conv.q)
+        )
+        kernels.backward_theta(
+            -0.5, flat, of_dy, dA, db, np.ones(1), products, 0, weights, channels
+        )
+    np.testing.assert_allclose(db, -0.5 * dy.sum((0, 1, 2)), atol=1e-12)
+    along = rng.standard_normal(A.shape)  # ⟨dA, along⟩ is the derivative along it
+    derivative = np.sum(defined(x, along, 0, conv) * dy)
+    np.testing.assert_allclose(np.sum((dA - 1) * along), -0.5 * derivative, atol=1e-9)
+
+    turned = np.full(A.size, np.nan)
+    kernels.turn(A, turned, conv.inputs, conv.q, *conv.turned(), range(conv.taps))
+    dx = np.full(flat.shape, np.nan)
+    products, fills = table(conv.backward_x()), int(conv.leaves_inputs)
+    zeros = np.zeros(conv.p)
+    kernels.backward_x(of_dy, turned, zeros, dx, products, fills, 0, range(IMAGES))
+    along = rng.standard_normal(x.shape)
+    derivative = np.sum(defined(along, A, 0, conv) * dy)
+    np.testing.assert_allclose(np.sum(dx.reshape(x.shape) * along), derivative, atol=1e-9)
+
+
+@pytest.mark.parametrize("inputs", range(1, 9))
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_same_gives_as_many_outputs_as_strides(inputs, stride):
+    assert axis("test", inputs, 3, stride, "same", 1).outputs == -(-inputs // stride)
+
+
+def test_a_kernel_that_does_not_fit_is_refused():
+    with pytest.raises(InputError, match="reaches over 5 entries does not fit into 4"):
+        axis("test", 4, 3, 1, "valid", 2)
