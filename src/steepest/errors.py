@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .printing import harmless
+
 __all__ = [
     "CheckError",
     "CheckpointError",
@@ -43,6 +45,10 @@ __all__ = [
 class SteepestError(Exception):
     """Base of all errors of this package."""
 
+    def __str__(self) -> str:
+        """Return the message, without control characters of the names in it."""
+        return harmless(super().__str__(), lines=True)
+
 
 class InputError(SteepestError, ValueError):
     """An argument is not what was asked for."""
@@ -58,6 +64,10 @@ class ColumnTypeError(TableError, TypeError):
 
 class TableWarning(UserWarning):
     """Something of a table is not used, or was read otherwise than it may have been meant."""
+
+    def __str__(self) -> str:
+        """Return the message, without control characters of the names in it."""
+        return harmless(super().__str__(), lines=True)
 
 
 class MissingKernelError(InputError, AttributeError):

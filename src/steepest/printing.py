@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["aligned_table", "shortened", "shortened_text"]
+__all__ = ["aligned_table", "harmless", "shortened", "shortened_text"]
+
+
+def harmless(text: str, *, lines: bool = False) -> str:
+    """Return a text of strangers for a terminal: what it would obey is spelled out.
+
+    That is every control character, such as those of escape sequences, what turns the direction of
+    writing, and the end of a line unless ``lines``.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        mark if mark.isprintable() or (lines and mark == "\n") else repr(mark)[1:-1]
+        for mark in text
+    )
 
 
 def aligned_table(rows: Iterable[Sequence[str]], left: int = 0) -> str:

@@ -26,6 +26,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ..collect import modules
 from ..errors import SteepestError
+from ._printing import say
 
 __all__ = ["app", "run"]
 
@@ -141,5 +142,5 @@ def run() -> None:
 
 
 def _fail(cause: str) -> None:
-    print(f"steepest: {' '.join(cause.split())}", file=sys.stderr)
+    say(f"steepest: {' '.join(cause.split())}", error=True)
     sys.exit(2)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ._options import MODEL_HELP, PluginOption
+from ._printing import say
 
 __all__ = ["export"]
 
@@ -36,4 +37,4 @@ def export(
         raise InputError(f"{out} must end in .onnx, the only format that models are exported to")
     loaded = Model.load(model, plugins=plugin or ())
     export_onnx(loaded, out)
-    print(f"{len(loaded.encoder.columns)} columns to {loaded.task.name!r} written to {out}")
+    say(f"{len(loaded.encoder.columns)} columns to {loaded.task.name!r} written to {out}")

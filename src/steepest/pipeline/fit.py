@@ -136,7 +136,7 @@ def _encode(
     out = (request.target, split.column, *request.ignore, *index_columns(table))
     inputs = [name for name in table.column_names if name not in out]
     odd, training = Counts(), _take(table, split.train)
-    encoder = Encoder.fit(training, inputs, counts=odd, options=request.written)
+    encoder = Encoder.fit(training, inputs, request.rare, odd, request.written)
     notes.columns(encoder, odd)
     X = encoder.transform(training, dtype=dtype)
     held_out = None

@@ -24,11 +24,13 @@ from ..losses import Hinge, Quantile
 from ..plugins import Plugin, use
 from ..saved.card import card
 from ..saved.folder import CARD, check_place, read_whole, replace
+from ..saved.private import withheld
 from ..saved.record import Parts, pack, unpack
 from ..tables.door import is_record, open_table
 from ..tables.encoder import Counts, Encoder, not_read
 from ..tables.task import Task
 from ..tables.values import column_of_values
+from ..validate import flag
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -215,11 +217,18 @@ class Model:
                 columns[f"proba_{label}"] = pa.array(shares[:, k])
         return pa.table(columns)
 
-    def save(self, path: Path_) -> None:
+    def save(self, path: Path_, *, private: bool = False) -> None:
         """Write the folder, whole or not at all.
 
         A model that is there already is replaced: whoever reads the folder meanwhile, or after a
         crash, finds the old model or the new one.
+
+        Parameters
+        ----------
+        path : str or path
+        private : bool
+            Whether to leave out what predicting does not need: the columns that are not used, the
+            command, the history and the settings of the training.
 
         Raises
         ------
@@ -227,6 +236,9 @@ class Model:
             If there is something else in that place, or it can't be written.
         """
         parts = Parts(self.network, self.loss, self.encoder, self.task, self.about)
+        flag("Model.save", "private", private)
+        if private:
+            parts = withheld(parts)
         check_place(path)  # before the work
         replace(path, {**pack(parts), CARD: card(parts).encode()})
 

@@ -118,7 +118,7 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
     recipe.make_loss(task)  # says what is wrong before anything is encoded
     if source.named:
         notes.split_column()
-    encoder = Encoder.fit(survey.sample, source.inputs, options=request.written)
+    encoder = Encoder.fit(survey.sample, source.inputs, request.rare, options=request.written)
     notes.columns(encoder, Counts())
     notes.add(
         f"types, task and encoding are those of {survey.sample.num_rows:,} rows drawn at random"

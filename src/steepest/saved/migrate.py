@@ -81,11 +81,14 @@ def _from_2(record: Record) -> Record:
 
 
 def _from_3(record: Record) -> Record:
-    """Schema 3: no word in a text meant that a value is missing; files of text had seen to that."""
+    """Schema 3: no word in a text meant that a value is missing; files of text had seen to that.
+
+    Texts and numbers of single rows might stand in it.
+    """
     encoder = record["encoder"]
     if not isinstance(encoder, Mapping):
         raise ModelError("its encoder is no object")
-    return {**record, "encoder": {**encoder, "missing": []}}
+    return {**record, "encoder": {**encoder, "missing": [], "shared": 0}}
 
 
 _STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2, 3: _from_3}

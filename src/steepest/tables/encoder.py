@@ -61,6 +61,8 @@ class Encoder:
         one column of the table stand side by side, as in models of schema 2, without codes.
     missing : sequence of str
         Texts that mean a missing value, in every column.
+    shared : int
+        So many training rows at least have each text that a category names; 0 if that is not known.
     notes : sequence of str
         What there is to say of how the columns of the training rows were read; it isn't saved.
     """
@@ -69,6 +71,7 @@ class Encoder:
     dropped: dict[str, str]
     grouped: bool = True
     missing: Sequence[str] = MISSING
+    shared: int = 0
     notes: Sequence[str] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
@@ -94,7 +97,7 @@ class Encoder:
             The columns to use.
         rare : int, optional
             A category's value that is seen in fewer rows counts as rare; by default 1/200 of the
-            rows, at least 1 and at most 10.
+            rows, at least 2 and at most 10.
         counts : Counter, optional
             Takes up how many values were infinite, or not what their column holds.
         options : TableOptions, optional
@@ -113,7 +116,7 @@ class Encoder:
         inputs = list(dict.fromkeys(inputs))
         _check_present(table, inputs)
         if rare is None:
-            rare = min(10, max(1, table.num_rows // 200))
+            rare = min(10, max(2, table.num_rows // 200))
         counts = Counts() if counts is None else counts
         options = options or NOTHING_SAID
         missing = (*MISSING, *options.missing)
@@ -135,7 +138,7 @@ class Encoder:
         if not columns:
             why = "; ".join(f"{name!r}: {reason}" for name, reason in list(dropped.items())[:5])
             raise TableError(f"no input column is of use ({why or 'none was given'})")
-        return cls(columns, dropped, missing=missing, notes=notes)
+        return cls(columns, dropped, missing=missing, shared=rare, notes=notes)
 
     def transform(
         self, table: pa.Table, counts: Counts | None = None, dtype: DTypeLike = np.float32
@@ -228,6 +231,7 @@ class Encoder:
             "dropped": dict(self.dropped),
             "grouped": self.grouped,
             "missing": list(self.missing),
+            "shared": self.shared,
         }
 
     @classmethod
@@ -241,8 +245,14 @@ class Encoder:
                 raise ModelError("an encoder's grouped must be true or false")
             if not fits(record["missing"], Sequence[str]):
                 raise ModelError("an encoder's words for a missing value must be texts")
+            if not fits(record["shared"], int):
+                raise ModelError("an encoder's shared must be a whole number")
             return cls(
-                columns, dict(record["dropped"]), record["grouped"], tuple(record["missing"])
+                columns,
+                dict(record["dropped"]),
+                record["grouped"],
+                tuple(record["missing"]),
+                record["shared"],
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ModelError(f"this does not describe an encoder: {error!r}") from error

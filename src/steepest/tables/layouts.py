@@ -312,7 +312,7 @@ def period_starts(ordinals: Any, freq: str) -> Any:
         first = (_DAYS.index(end or "SUN") + 1) % 7 - 10
         starts = (ordinals * 7 + first).astype("datetime64[D]")
     elif base == "B" and not end:
-        starts = np.busday_offset("1970-01-01", ordinals)
+        starts = np.busday_offset(np.datetime64("1970-01-01"), ordinals.tolist())
     elif base in ("Y", "A", "Q") and end in ("", *_MONTHS):  # years that end with any month
         late = 11 - _MONTHS.index(end or "DEC")
         starts = (ordinals * (3 if base == "Q" else 12) - late).astype("datetime64[M]")

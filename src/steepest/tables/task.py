@@ -71,7 +71,8 @@ class Task:
     classes : sequence of str, bool, int or float
         The labels in order, empty for regression.
     mean, deviation, low, high : float
-        Of the target's values in training, for regression.
+        Of the target's values in training, for regression; the range is rounded outwards, by a
+        hundredth of it at most, so that it is nobody's value.
     pattern : str
         How texts hold numbers (`steepest.tables.parsing.read_numbers`).
     """
@@ -412,4 +413,16 @@ def _regression(targets: Any, name: str, reason: str, pattern: str) -> Task:
             f"target {name!r}: values from {low:g} to {high:g} can't be scaled; "
             "give it in other units"
         )
+    low, high = _outwards(low, high)
     return Task(name, "regression", reason, (), mean, deviation, low, high, pattern)
+
+
+def _outwards(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of a range rounded in decimal, away from one another."""
+    digits = 2 - math.floor(math.log10(high - low))
+    step = 10.0**-digits
+    ends = round(low, digits), round(high, digits)
+    return (
+        ends[0] if ends[0] <= low else round(ends[0] - step, digits),
+        ends[1] if ends[1] >= high else round(ends[1] + step, digits),
+    )
