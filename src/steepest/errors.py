@@ -11,6 +11,7 @@ SteepestError
 ├── PluginError       a user's file is needed, can't be imported, or holds nothing to use
 ├── CheckError        a layer, loss, rule or network computes something else than it should
 ├── DivergenceError   training met a number that is not finite (also ArithmeticError)
+├── OutOfMemoryError  there is no memory for what was asked (also MemoryError)
 ├── ThreadError       the operating system starts no more threads (also RuntimeError)
 └── UnsupportedSystemError  Steepest does not run on this system (also ImportError)
 
@@ -33,6 +34,7 @@ __all__ = [
     "KernelError",
     "MissingKernelError",
     "ModelError",
+    "OutOfMemoryError",
     "PluginError",
     "SteepestError",
     "TableError",
@@ -80,6 +82,10 @@ class ModelError(SteepestError):
 
 class CheckpointError(SteepestError):
     """A checkpoint can't be read or written."""
+
+
+class OutOfMemoryError(SteepestError, MemoryError):
+    """There is no memory for what was asked."""
 
 
 class ThreadError(SteepestError, RuntimeError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, as_inputs, as_numbers, as_weights
+from .arrays import Array, as_inputs, as_numbers, as_weights, no_memory
 from .engine.program import Program
 from .errors import InputError
 from .layer import Layer
@@ -91,11 +91,11 @@ class Network:
             return
         try:
             built = Parameters(self.layer, shape, self.dtype)
+            built.draw(self.seed)
         except MemoryError as error:
             raise InputError(
                 f"Network: its parameters for {_told(shape)} inputs don't fit into memory"
             ) from error
-        built.draw(self.seed)
         self._built = built
 
     def _build_for(self, X: Any) -> None:
@@ -171,10 +171,13 @@ class Network:
             The outputs: logits where the loss works on logits (`steepest.loss.Loss.mean` turns
             them into probabilities).
         """
-        data = as_inputs(X, self.dtype, "predict")
-        self._build_for(data)
-        self.layer.check_inputs(data)
-        return self._predictor(batch, threads).outputs(data)
+        try:
+            data = as_inputs(X, self.dtype, "predict")
+            self._build_for(data)
+            self.layer.check_inputs(data)
+            return self._predictor(batch, threads).outputs(data)
+        except MemoryError as error:
+            raise no_memory("Network.predict", error) from error
 
     def _predictor(self, batch: int, threads: int | None) -> Predictor:
         # One a Python thread: several may predict with one network at once.

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, aligned
+from .arrays import Array, aligned, within_memory
 from .engine.program import Program
 from .errors import InputError
 from .loss import Loss, by_rows
@@ -150,6 +150,7 @@ class Trainer:
         self.step = 0
         self.slots: dict[str, Array] = {}
 
+    @within_memory("Trainer.fit")
     def fit(
         self,
         X: Any,
@@ -394,6 +395,7 @@ class Trainer:
         """
         return by_rows(self.loss.probabilities, self.network.predict(X, threads=self.threads))
 
+    @within_memory("Trainer.evaluate")
     def evaluate(
         self,
         X: Any,

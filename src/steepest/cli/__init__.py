@@ -127,6 +127,8 @@ def run() -> None:
         app()
     except SteepestError as error:
         _fail(str(error))
+    except MemoryError as error:
+        _fail(f"there is no memory for this ({str(error) or 'none is left'})")
     except BrokenPipeError:
         # Who read our output has gone; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -20,7 +20,15 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..arrays import Array, as_csr, check_weights, is_sparse, refuse_masked, refuse_times
+from ..arrays import (
+    Array,
+    as_csr,
+    check_weights,
+    is_sparse,
+    refuse_masked,
+    refuse_times,
+    within_memory,
+)
 from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
@@ -280,6 +288,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """
         return self._fit(X, y, sample_weight, None, incremental=True)
 
+    @within_memory("fit")
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> Any:
         data = X, y, sample_weight
         refuse_masked(y, "y", type(self).__name__)
@@ -445,6 +454,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ predicting
 
+    @within_memory("predict")
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs for rows as a user gives them."""
         check_is_fitted(self)

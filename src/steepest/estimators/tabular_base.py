@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..arrays import Array
+from ..arrays import Array, within_memory
 from ..errors import InputError
 from ..metrics import metrics_named
 from ..onnx_form import OnnxModel
@@ -143,6 +143,7 @@ class BaseTabular(BaseEstimator):
 
     # ------------------------------------------------------------------ fitting
 
+    @within_memory("fit")
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: Any = None) -> Any:
         """Train on a table.
@@ -328,6 +329,7 @@ class BaseTabular(BaseEstimator):
         check_is_fitted(self)
         g.model(self.model_)
 
+    @within_memory("predict")
     def _outputs(self, X: Any) -> Array:
         """Return what the model says of rows as a user gives them, (n, q)."""
         check_is_fitted(self)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, is_sparse
+from ..arrays import Array, is_sparse, within_memory
 from ..engine.program import Program
 from ..errors import InputError
 from ..loss import Loss
@@ -183,6 +183,7 @@ class Gradients:
         self._batch, self._threads = batch, threads
         self._sweeps: dict[Any, tuple[GradientPass, Any]] = {}
 
+    @within_memory("Gradients.mean")
     def mean(self, X: Any, y: Any, weights: Any = None) -> Gradient:
         """Return the gradient of the average loss, and ∇_y ℓ of every layer.
 
@@ -215,6 +216,7 @@ class Gradients:
         by_name = self.network.built.views(vector)
         return Gradient(_average(losses), losses, vector, by_name, ys, dys, dx)
 
+    @within_memory("Gradients.norms")
     def norms(self, X: Any, y: Any, weights: Any = None) -> ExampleNorms:
         """Return ‖∇_θ ℓ_i‖ of every example, by layer and in all, without storing a gradient.
 
@@ -228,6 +230,7 @@ class Gradients:
         total = np.sqrt(sum(squares.values(), np.zeros(n, dtype)))
         return ExampleNorms(losses, {path: np.sqrt(s) for path, s in squares.items()}, total)
 
+    @within_memory("Gradients.moments")
     def moments(self, X: Any, y: Any, weights: Any = None) -> Moments:
         """Return mean and variance of the gradient over the examples, storing none of them.
 
@@ -243,6 +246,7 @@ class Gradients:
         views = self.network.built.views
         return Moments(_average(losses), views(mean), views(variance))
 
+    @within_memory("Gradients.each")
     def each(
         self, X: Any, y: Any, weights: Any = None, out: Mapping[str, Array] | None = None
     ) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Array
+from ..arrays import Array, within_memory
 from ..errors import TableError
 from ..losses import Quantile
 from ..metrics import METRICS, Metric
@@ -55,6 +55,7 @@ class Fit:
     ended: BaseException | None = None
 
 
+@within_memory("fit_table")
 def fit_table(table: pa.Table, request: Request) -> Fit:
     """Infer the task, encode, train, and test on rows that were held out.
 

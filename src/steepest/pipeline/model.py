@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, within_memory
 from ..errors import InputError, ModelError, TableWarning
 from ..losses import Hinge, Quantile
 from ..plugins import Plugin, use
@@ -87,6 +87,7 @@ class Model:
         """Whether it says how probable each class is."""
         return not self.task.is_regression and not isinstance(self.loss, Hinge)
 
+    @within_memory("Model.predict")
     def outputs(
         self, table: Any, counts: Counts | None = None, *, threads: int | None = None
     ) -> Array:
