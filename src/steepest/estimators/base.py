@@ -268,7 +268,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         -------
         self
         """
-        return self._fit(X, y, sample_weight, eval_set, incremental=False)
+        with within_memory(f"{type(self).__name__}.fit"):
+            return self._fit(X, y, sample_weight, eval_set, incremental=False)
 
     @available_if(is_stochastic)
     @with_callbacks
@@ -286,9 +287,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         -------
         self
         """
-        return self._fit(X, y, sample_weight, None, incremental=True)
+        with within_memory(f"{type(self).__name__}.partial_fit"):
+            return self._fit(X, y, sample_weight, None, incremental=True)
 
-    @within_memory("fit")
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> Any:
         data = X, y, sample_weight
         refuse_masked(y, "y", type(self).__name__)
@@ -454,13 +455,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ predicting
 
-    @within_memory("predict")
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs for rows as a user gives them."""
         check_is_fitted(self)
-        X = validate_data(self, self._taken(X), accept_sparse="csr", reset=False)
-        self._weights.pull(self.coefs_, self.intercepts_)
-        return self.network_.predict(self._prepared(X), threads=self.n_threads)
+        with within_memory(f"{type(self).__name__}.predict"):
+            X = validate_data(self, self._taken(X), accept_sparse="csr", reset=False)
+            self._weights.pull(self.coefs_, self.intercepts_)
+            return self.network_.predict(self._prepared(X), threads=self.n_threads)
 
     def compiled(self) -> Compiled:
         """Return a function of one row that predicts without any check, in microseconds.

@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
-from ..arrays import Array
+from ..arrays import Array, within_memory
 from ..errors import InputError
 from ..loss import Loss
 from ..losses import Hinge, Logistic, SoftmaxCrossEntropy
@@ -137,7 +137,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if _check_partial_fit_first_call(self, classes):
             multilabel = type_of_target(y).startswith("multilabel")
             self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
-        return self._fit(X, y, sample_weight, None, incremental=True)
+        with within_memory(f"{type(self).__name__}.partial_fit"):
+            return self._fit(X, y, sample_weight, None, incremental=True)
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of every row, or the labels that apply.

@@ -137,9 +137,8 @@ def _encode(
     out = (request.target, split.column, *request.ignore, *index_columns(table))
     inputs = [name for name in table.column_names if name not in out]
     odd, training = Counts(), _take(table, split.train)
-    encoder = Encoder.fit(training, inputs, request.rare, odd, request.written)
+    encoder, X = Encoder.fit_transform(training, inputs, request.rare, odd, request.written, dtype)
     notes.columns(encoder, odd)
-    X = encoder.transform(training, dtype=dtype)
     held_out = None
     if len(split.validation):
         checked = encoder.transform(_take(table, split.validation), dtype=dtype)

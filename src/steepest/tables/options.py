@@ -116,6 +116,11 @@ class TableOptions:
             raise InputError(f"missing must be a list of texts, got {self.missing!r}")
         object.__setattr__(self, "missing", tuple(word.strip() for word in self.missing))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers may be written in the plain way, for all that is known."""
+        return not (self.decimal or self.thousands or self.date_format)
+
 
 def _is_date_format(text: str) -> bool:
     """Say whether a day that is written so is read as one of the same year."""

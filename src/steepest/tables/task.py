@@ -37,6 +37,7 @@ from .parsing import (
     read_numbers,
     read_texts,
     read_truths,
+    rows_of_texts,
 )
 
 __all__ = ["Task", "infer_task", "task_rows"]
@@ -311,7 +312,8 @@ def infer_task(
             f"target {name!r} is of type {column.type}; expected text, truth values or numbers"
         ) from error
     there = task_rows(column if declared else targets, options.missing)
-    targets = targets.filter(pa.array(there))
+    if not there.all():
+        targets = targets.filter(pa.array(there))
     if not len(targets):
         raise TableError(f"target {name!r}: all of its {len(column)} values are missing")
     holds, pattern = _holds(targets, options, declared)
@@ -339,7 +341,8 @@ def _holds(targets: Any, options: TableOptions, declared: bool) -> tuple[str, st
     if is_text(type_):
         if declared:
             return "text", ""
-        found = guess(*read_texts(targets), options)
+        texts, indices = read_texts(targets)
+        found = guess(texts, rows_of_texts(texts, indices), options)
         return found.kind, found.pattern
     if pa.types.is_timestamp(type_):
         return "date", ""
