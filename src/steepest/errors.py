@@ -2,6 +2,7 @@
 
 SteepestError
 ├── InputError        an argument, a table or an array is not what was asked for (also ValueError)
+│   ├── ArgumentTypeError  … because it is of another type (also TypeError)
 │   ├── TableError    a table can't be read or used
 │   │   └── ColumnTypeError   a value is of no type that a column can hold (also TypeError)
 │   └── MissingKernelError   a layer, loss or rule lacks a kernel (also AttributeError)
@@ -26,6 +27,7 @@ from typing import Any
 from .printing import harmless
 
 __all__ = [
+    "ArgumentTypeError",
     "CheckError",
     "CheckpointError",
     "ColumnTypeError",
@@ -54,6 +56,10 @@ class SteepestError(Exception):
 
 class InputError(SteepestError, ValueError):
     """An argument is not what was asked for."""
+
+
+class ArgumentTypeError(InputError, TypeError):
+    """An argument is of a type that was not asked for."""
 
 
 class TableError(InputError):

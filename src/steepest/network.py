@@ -19,7 +19,7 @@ from .lowering.predict import Predictor
 from .parameters import Parameters, as_shape, walk
 from .printing import aligned_table, shortened_text
 from .shape import Shape
-from .validate import floats, instance
+from .validate import flag, floats, instance, positive_count
 from .validate import seed as checked_seed
 
 __all__ = ["Network", "prepare"]
@@ -183,9 +183,10 @@ class Network:
         # One a Python thread: several may predict with one network at once.
         cached: dict[Any, Predictor] = self._local.__dict__.setdefault("predictors", {})
         key = batch, threads
-        if key not in cached:
-            cached[key] = Predictor(self.built, batch, threads)
-        return cached[key]
+        try:
+            return cached[key]
+        except (KeyError, TypeError):  # a list, say, has no place in a dictionary
+            return cached.setdefault(key, Predictor(self.built, batch, threads))
 
     def program(self, batch: int = 1) -> Program:
         """Return the program that predicts ``batch`` rows; print it to read it."""
@@ -210,6 +211,9 @@ class Network:
         width : int, optional
             The most characters of what a layer is called.
         """
+        flag("Network.summary", "nested", nested)
+        if width is not None:
+            positive_count("Network.summary", "width", width)
         if self.input_shape is None:
             names = [("layer", ""), *((str(k), repr(f)) for k, f in enumerate(self.layers))]
             return f"{aligned_table(names, left=2)}\nnot built: it has not met any data yet"

@@ -44,6 +44,7 @@ from .compiled import Compiled
 from .fitted import Fitted
 from .held_out import HeldOut, Splitter, split_rows
 from .lbfgs import fit_lbfgs
+from .refusals import checked
 from .rows import Rows
 from .stochastic import fit_stochastic
 
@@ -297,7 +298,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         X, strata, y = self._validate(self._taken(X), y, incremental, reset=first)
         if sample_weight is not None:
             sample_weight = self._checked_weights(sample_weight, X)
-        self._random_state = check_random_state(self.random_state)
+        with checked(type(self).__name__):
+            self._random_state = check_random_state(self.random_state)
         self._loss, outputs = self._choose_loss(y)
         if first:
             self._begin(X, outputs)
@@ -443,13 +445,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _prepared(self, X: Any) -> Any:
         """Return checked inputs as the network takes them: C-contiguous, or CSR."""
         dtype = self.network_.dtype
-        return X.astype(dtype, copy=False) if is_sparse(X) else np.ascontiguousarray(X, dtype)
+        with checked(type(self).__name__):
+            return X.astype(dtype, copy=False) if is_sparse(X) else np.ascontiguousarray(X, dtype)
 
     def _checked_weights(self, w: Any, X: Any) -> Array:
         """Return one weight an example."""
         where = type(self).__name__
         refuse_masked(w, "sample_weight", where)
-        found: Array = _check_sample_weight(w, X)
+        with checked(where):
+            found: Array = _check_sample_weight(w, X)
         check_weights(found, X.shape[0], where)
         return found
 
@@ -459,7 +463,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """Return the network's outputs for rows as a user gives them."""
         check_is_fitted(self)
         with within_memory(f"{type(self).__name__}.predict"):
-            X = validate_data(self, self._taken(X), accept_sparse="csr", reset=False)
+            with checked(type(self).__name__):
+                X = validate_data(self, self._taken(X), accept_sparse="csr", reset=False)
             self._weights.pull(self.coefs_, self.intercepts_)
             return self.network_.predict(self._prepared(X), threads=self.n_threads)
 

@@ -30,6 +30,7 @@ from ..training.bar import shown
 from ..training.progress import Callback, Progress, checked_callbacks
 from .frames import read_inputs, target_column, warn
 from .held_out import Splitter
+from .refusals import checked
 
 __all__ = ["SHARE", "BaseTabular", "TableRows"]
 
@@ -276,7 +277,8 @@ class BaseTabular(BaseEstimator):
             )
         if sample_weight is None:
             return TableRows(table, y, None)
-        w = _check_sample_weight(sample_weight, table, ensure_non_negative=True)
+        with checked(type(self).__name__):
+            w = _check_sample_weight(sample_weight, table, ensure_non_negative=True)
         rows = TableRows(table, y, w)
         if not w.any():
             raise InputError(f"all {len(w)} rows have weight 0; sample_weight needs some above 0")

@@ -24,7 +24,7 @@ from ..loss import Loss
 from ..lowering.observer import Observer
 from ..network import Network, prepare
 from ..printing import aligned_table
-from ..validate import instance, positive_count
+from ..validate import instance, one_of, positive_count
 from .gradient_pass import GradientPass
 from .observers import EachExample, Flow, Norms, Squares, arrays_for
 
@@ -265,6 +265,8 @@ class Gradients:
         dict of str to ndarray
             (n, …) by the name of the parameter, the rest of the shape as the parameter's own.
         """
+        if out is not None:
+            instance("per_example_gradients", "out", out, Mapping, "what it returned before")
         X, y, w = self._data(X, y, weights, "per_example_gradients")
         sweep, observer = self._sweep(X, y, "each")
         found: dict[str, Array] = {}
@@ -294,8 +296,7 @@ class Gradients:
         ----------
         what : {"mean", "norms", "moments", "each"}
         """
-        if what not in _KINDS:
-            raise InputError(f"Gradients.program: there are {', '.join(_KINDS)}, got {what!r}")
+        one_of("Gradients.program", "what", what, tuple(_KINDS))
         X, y, _ = self._data(X, y, None, "Gradients.program")
         return self._sweep(X, y, what)[0].program(X.shape[0])
 

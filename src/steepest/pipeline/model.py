@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +31,7 @@ from ..tables.door import is_record, open_table
 from ..tables.encoder import Counts, Encoder, not_read
 from ..tables.task import Task
 from ..tables.values import column_of_values
-from ..validate import flag
+from ..validate import flag, folder, instance, sequence
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -147,6 +148,9 @@ class Model:
         """
         import pyarrow as pa
 
+        flag("Model.predict", "proba", proba)
+        if counts is not None:
+            instance("Model.predict", "counts", counts, Counter, "collections.Counter()")
         if proba:
             self._check_probabilities()
         if isinstance(X, pa.Table):
@@ -237,6 +241,7 @@ class Model:
             If there is something else in that place, or it can't be written.
         """
         parts = Parts(self.network, self.loss, self.encoder, self.task, self.about)
+        folder("Model.save", "path", path)
         flag("Model.save", "private", private)
         if private:
             parts = withheld(parts)
@@ -264,6 +269,8 @@ class Model:
         PluginError
             If the model needs a plugin that was not given, or one can't be imported.
         """
+        folder("Model.load", "path", path)
+        sequence("Model.load", "plugins", plugins)
         use(*plugins)
         return cls(*read_whole(path, unpack))
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import ColumnTypeError, InputError, TableError
+from ..printing import shown
 from .layouts import is_known, lay_out, of_extension
 from .values import column_of_values
 
@@ -96,7 +97,7 @@ def open_table(X: Any) -> tuple[pa.Table, bool]:
             return _table([f"x{j}" for j in range(len(columns))], columns), False
     array = X if isinstance(X, np.ndarray) else np.asarray(X)
     if array.ndim != 2:
-        raise InputError(f"X: expected a table, got a {type(X).__name__} of shape {array.shape}")
+        raise InputError(f"X: expected a table, got {shown(X)}")
     names = [f"x{j}" for j in range(array.shape[1])]
     return _table(names, [array[:, j] for j in range(array.shape[1])]), False
 
@@ -199,7 +200,7 @@ def _table(names: list[str], columns: list[Any]) -> pa.Table:
     refused: dict[str, str] = {}
     for name, values in zip(names, columns, strict=True):
         if _is_scalar(values) or getattr(values, "ndim", 1) == 0:
-            raise InputError(f"X, column {name!r}: expected one value a row, got {values!r}")
+            raise InputError(f"X, column {name!r}: expected one value a row, got {shown(values)}")
         try:
             laid[name] = column_of_values(name, values)
         except TableError as error:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from ..errors import InputError
+from ..printing import shown
 from ..settings import Setting
 
 __all__ = ["FILE_OPTIONS", "NOTHING_SAID", "TableOptions"]
@@ -86,7 +87,7 @@ class TableOptions:
         for name in ("delimiter", "encoding", "decimal", "thousands", "date_format"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
-                raise InputError(f"{name} must be a text, got {value!r}")
+                raise InputError(f"{name} must be a text, got {shown(value)}")
         if self.delimiter is not None and (
             len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0'
         ):
@@ -112,8 +113,12 @@ class TableOptions:
                 f"encoding: there is none called {self.encoding!r}; try latin-1 or utf-16"
             ) from error
         words: Any = self.missing
-        if isinstance(words, str) or not all(isinstance(word, str) for word in words):
-            raise InputError(f"missing must be a list of texts, got {self.missing!r}")
+        if (
+            not isinstance(words, Sequence | set | frozenset)
+            or isinstance(words, str | bytes)
+            or (not all(isinstance(word, str) for word in words))
+        ):
+            raise InputError(f"missing must be a list of texts, got {shown(self.missing)}")
         object.__setattr__(self, "missing", tuple(word.strip() for word in self.missing))
 
     @property
