@@ -198,7 +198,7 @@ def instance(where: str, what: str, value: Any, kind: type, example: str) -> Non
     if isinstance(value, type) and issubclass(value, kind):
         got = f"the class {value.__name__}: make one, like {value.__name__}(…)"
     else:
-        got = f"{value!r}"
+        got = shown(value)
     raise InputError(
         f"{where}: {what} must be a {kind.__name__.lower()} such as {example}, got {got}"
     )
@@ -242,7 +242,7 @@ def renamed_keys(where: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings under the names that they have now; see `renamed`."""
     if not isinstance(settings, Mapping):
         raise InputError(
-            f"{where} must be a mapping, like {{'layers': (64,), 'epochs': 20}}, got {settings!r}"
+            f"{where} must be a mapping, like {{'layers': (64,), 'epochs': 20}}, got {shown(settings)}"
         )
     found = dict(settings)
     for old, new in FORMER_NAMES.items():

@@ -23,6 +23,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ..arrays import (
     Array,
     as_csr,
+    as_numbers,
     check_weights,
     is_sparse,
     refuse_masked,
@@ -453,7 +454,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         where = type(self).__name__
         refuse_masked(w, "sample_weight", where)
         with checked(where):
-            found: Array = _check_sample_weight(w, X)
+            found: Array = as_numbers(_check_sample_weight(w, X), "sample_weight", where)
         check_weights(found, X.shape[0], where)
         return found
 
