@@ -120,7 +120,7 @@ def flag(where: str, what: str, value: Any) -> None:
 
 def folder(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is a path: a text, or what stands for one."""
-    if not isinstance(value, str | os.PathLike):
+    if not isinstance(value, str | os.PathLike) or value == "":
         raise InputError(f"{where}: {what} must be a path, got {shown(value)}")
 
 
@@ -199,9 +199,9 @@ def instance(where: str, what: str, value: Any, kind: type, example: str) -> Non
         got = f"the class {value.__name__}: make one, like {value.__name__}(…)"
     else:
         got = shown(value)
-    raise InputError(
-        f"{where}: {what} must be a {kind.__name__.lower()} such as {example}, got {got}"
-    )
+    name = kind.__name__
+    name = name.lower() if name.istitle() else name
+    raise InputError(f"{where}: {what} must be a {name} such as {example}, got {got}")
 
 
 def iterated(value: Any) -> list[Any] | None:
@@ -242,7 +242,8 @@ def renamed_keys(where: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings under the names that they have now; see `renamed`."""
     if not isinstance(settings, Mapping):
         raise InputError(
-            f"{where} must be a mapping, like {{'layers': (64,), 'epochs': 20}}, got {shown(settings)}"
+            f"{where} must be a mapping, like {{'layers': (64,), 'epochs': 20}}, got "
+            f"{shown(settings)}"
         )
     found = dict(settings)
     for old, new in FORMER_NAMES.items():

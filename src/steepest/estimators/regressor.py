@@ -11,7 +11,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import validate_data
 
-from ..arrays import Array, refuse_times
+from ..arrays import Array, as_numbers, refuse_times
 from ..loss import Loss
 from ..losses import Quantile, Squared
 from ..onnx_form import OnnxModel
@@ -151,7 +151,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _choose_loss(self, y: Array) -> tuple[Loss, int]:
         loss: Loss
         if self.quantiles is not None:
-            loss = Quantile(tuple(sorted(map(float, self.quantiles))))
+            levels = as_numbers(self.quantiles, "quantiles", type(self).__name__)
+            loss = Quantile(tuple(np.sort(levels.ravel()).tolist()))
         elif isinstance(self.loss, Loss):
             loss = self.loss
         elif self.loss == "poisson":
