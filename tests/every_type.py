@@ -23,7 +23,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from steepest import Model, TabularClassifier, export_onnx
+from steepest import Model, ModelError, TabularClassifier, export_onnx
 from steepest.cli import app
 from steepest.errors import ColumnTypeError
 from steepest.tables.door import open_table
@@ -267,9 +267,9 @@ def tried(kind, name, values, folder):
             found["fit"] = used(model.model_, name)
             found["predict"] = "used" if model.score(frame, TARGET) > 0.8 else "WRONG"
         found["ONNX"] = by_onnx(model.model_, open_table(frame)[0], folder / "m.onnx")
-    except ColumnTypeError as error:
+    except (ColumnTypeError, ModelError) as error:
         sentence = str(error)
-        found = {"fit": "refused", "predict": "refused", "ONNX": "refused"}
+        found = {**dict.fromkeys(("fit", "predict", "ONNX"), "refused"), **found}
     try:
         file = written(frame, kind, folder)
     except Exception:  # whatever pandas, Polars and Arrow raise for what their files can't hold

@@ -1,8 +1,10 @@
 """What a model folder tells of the rows that it was trained on, byte by byte."""
 
+import errno
 import os
 import re
 import struct
+import tempfile
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +14,9 @@ from safetensors.numpy import load_file
 
 from steepest import TabularRegressor
 from steepest.cli import app
-from steepest.errors import InputError
+from steepest.errors import InputError, ModelError
 from steepest.pipeline.model import Model
+from steepest.saved import folder
 from steepest.saved.folder import ENCODER, RECORD
 from steepest.tables.columns.number import KNOTS, SHARED
 
@@ -46,11 +49,11 @@ def steepest(*words, monkeypatch):
     app(words, standalone_mode=False)
 
 
-def train(people, folder, monkeypatch, *options):
-    (folder / "private").mkdir()
-    pq.write_table(people, folder / "private/people.parquet")
-    monkeypatch.chdir(folder / "private")
-    table, out = folder / "private/people.parquet", folder / "model"
+def train(people, place, monkeypatch, *options):
+    (place / "private").mkdir()
+    pq.write_table(people, place / "private/people.parquet")
+    monkeypatch.chdir(place / "private")
+    table, out = place / "private/people.parquet", place / "model"
     steepest("train", table, "--target", "target", "--epochs", 2, "--layers", 8, "--threads", 1,
              f"--out={out}/", *options, monkeypatch=monkeypatch)  # fmt: skip
     return {path.name: path.read_bytes() for path in out.iterdir()}
@@ -138,3 +141,28 @@ def test_knots_are_few_means_of_several_rows(people, tmp_path, monkeypatch):
     arrays = load_file(tmp_path / "model" / ENCODER)
     assert arrays
     assert all(len(array) <= min(KNOTS, ROWS // SHARED) for array in arrays.values())
+
+
+def test_a_model_that_can_not_be_written_is_kept_elsewhere(people, tmp_path, monkeypatch):
+    def full(place, contents, write=folder.write_folder):
+        if place == tmp_path / "model":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(place, contents)
+
+    monkeypatch.setattr(folder, "write_folder", full)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(ModelError, match="No space left on device; the model is in ") as caught:
+        train(people, tmp_path, monkeypatch)
+    kept = str(caught.value).rpartition(" ")[2]
+    assert Model.load(kept).task.name == "target"
+
+
+def test_a_model_that_nobody_can_write_leaves_nothing(people, tmp_path, monkeypatch):
+    def broken(place, contents):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(folder, "write_folder", broken)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(ModelError, match=r"model: Input/output error$"):
+        train(people, tmp_path, monkeypatch)
+    assert [path.name for path in tmp_path.iterdir()] == ["private"]

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+import tempfile
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from ..errors import CheckpointError, InputError
+from ..errors import CheckpointError, InputError, ModelError
 from ..validate import FORMER_NAMES, renamed_keys
 from ._options import FLAG, PluginOption, options_of, settings_of, table_help
 from ._printing import say
 
 if TYPE_CHECKING:
     from ..pipeline.fit import Fit
+    from ..pipeline.model import Model
     from ..pipeline.request import Request
     from ..pipeline.train import Callbacks
     from ..training.checkpoint import Checkpoint
@@ -145,7 +147,7 @@ def train(
         fit = _fit(table, request, given.get("memory"))
     fit.model.about["command"] = _command(context.params)
     if out is not None:
-        fit.model.save(out, private=request.private)
+        _save(fit.model, out, request.private)
     _finish(fit, out, tell, kept is not None)
 
 
@@ -263,6 +265,20 @@ def _checkpoint(given: dict[str, Any], resume: bool) -> Checkpoint | None:
             raise InputError(f"{needs[0]} needs the folder of the checkpoints: --checkpoint FOLDER")
         return None
     return Checkpoint(folder, report=lambda text: say(f"steepest: {text}", error=True), **settings)
+
+
+def _save(model: Model, out: Path, private: bool) -> None:
+    """Write a model; where that fails, among the temporary files, so that it is not lost."""
+    try:
+        model.save(out, private=private)
+    except ModelError as error:
+        aside = Path(tempfile.mkdtemp(prefix="steepest-"), "model")
+        try:
+            model.save(aside, private=private)
+        except ModelError:
+            aside.parent.rmdir()
+            raise error from None
+        raise ModelError(f"{error}; the model is in {aside}") from error
 
 
 def _command(parameters: Mapping[str, Any]) -> str:

@@ -187,7 +187,8 @@ def _usable(table: pa.Table, encoder: Encoder, task: Task, notes: Notes) -> pa.T
     encoder.transform(table, odd)
     notes.odd_values(odd, "test table, ")
     mask = task.rows(check_column(table, task.name))
-    notes.dropped_rows(int((~mask).sum()), "test rows")
+    why = "missing or not finite" if task.is_regression else "missing or of no class in training"
+    notes.dropped_rows(int((~mask).sum()), "test rows", why)
     return table if mask.all() else table.filter(pa.array(mask))
 
 
