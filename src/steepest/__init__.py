@@ -17,9 +17,11 @@ from .errors import DivergenceError as DivergenceError
 from .errors import InputError as InputError
 from .errors import KernelError as KernelError
 from .errors import ModelError as ModelError
+from .errors import OutOfMemoryError as OutOfMemoryError
 from .errors import PluginError as PluginError
 from .errors import SteepestError as SteepestError
 from .errors import TableError as TableError
+from .errors import TableWarning as TableWarning
 from .errors import ThreadError as ThreadError
 from .layer import Layer as Layer
 from .layer import Parameter as Parameter

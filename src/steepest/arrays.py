@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from decimal import Decimal
 from itertools import chain
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .errors import InputError, OutOfMemoryError
 
 __all__ = [
     "ALIGNMENT",
@@ -33,10 +34,12 @@ __all__ = [
     "is_finite",
     "is_sparse",
     "largest",
+    "no_memory",
     "refuse_masked",
     "refuse_times",
     "rows_of",
     "too_large",
+    "within_memory",
 ]
 
 ALIGNMENT = 64  # bytes: a cache line, and a vector of AVX-512
@@ -412,6 +415,31 @@ def is_finite(array: NDArray[Any]) -> bool:
     """Whether all numbers are finite; quick where they are."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(np.sum(array)) or np.isfinite(array).all())
+
+
+@contextmanager
+def within_memory(what: str) -> Iterator[None]:
+    """Have what is called in it raise `OutOfMemoryError` for want of memory; also a decorator.
+
+    Parameters
+    ----------
+    what : str
+        The public function that is called, for the message.
+    """
+    try:
+        yield
+    except OutOfMemoryError:
+        raise
+    except MemoryError as error:
+        raise no_memory(what, error) from error
+
+
+def no_memory(what: str, error: MemoryError) -> OutOfMemoryError:
+    """Return the error for want of memory in a public function."""
+    return OutOfMemoryError(
+        f"{what}: there is no memory for this ({str(error) or 'none is left'}); give fewer rows at "
+        "a time, smaller batches or a smaller network"
+    )
 
 
 def aligned(size: int, dtype: Any) -> NDArray[Any]:

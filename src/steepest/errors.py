@@ -2,6 +2,7 @@
 
 SteepestError
 ├── InputError        an argument, a table or an array is not what was asked for (also ValueError)
+│   ├── ArgumentTypeError  … because it is of another type (also TypeError)
 │   ├── TableError    a table can't be read or used
 │   │   └── ColumnTypeError   a value is of no type that a column can hold (also TypeError)
 │   └── MissingKernelError   a layer, loss or rule lacks a kernel (also AttributeError)
@@ -11,6 +12,7 @@ SteepestError
 ├── PluginError       a user's file is needed, can't be imported, or holds nothing to use
 ├── CheckError        a layer, loss, rule or network computes something else than it should
 ├── DivergenceError   training met a number that is not finite (also ArithmeticError)
+├── OutOfMemoryError  there is no memory for what was asked (also MemoryError)
 ├── ThreadError       the operating system starts no more threads (also RuntimeError)
 └── UnsupportedSystemError  Steepest does not run on this system (also ImportError)
 
@@ -22,7 +24,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .printing import harmless
+
 __all__ = [
+    "ArgumentTypeError",
     "CheckError",
     "CheckpointError",
     "ColumnTypeError",
@@ -31,6 +36,7 @@ __all__ = [
     "KernelError",
     "MissingKernelError",
     "ModelError",
+    "OutOfMemoryError",
     "PluginError",
     "SteepestError",
     "TableError",
@@ -43,9 +49,17 @@ __all__ = [
 class SteepestError(Exception):
     """Base of all errors of this package."""
 
+    def __str__(self) -> str:
+        """Return the message, without control characters of the names in it."""
+        return harmless(super().__str__(), lines=True)
+
 
 class InputError(SteepestError, ValueError):
     """An argument is not what was asked for."""
+
+
+class ArgumentTypeError(InputError, TypeError):
+    """An argument is of a type that was not asked for."""
 
 
 class TableError(InputError):
@@ -59,6 +73,10 @@ class ColumnTypeError(TableError, TypeError):
 class TableWarning(UserWarning):
     """Something of a table is not used, or was read otherwise than it may have been meant."""
 
+    def __str__(self) -> str:
+        """Return the message, without control characters of the names in it."""
+        return harmless(super().__str__(), lines=True)
+
 
 class MissingKernelError(InputError, AttributeError):
     """A layer, a loss or a rule lacks a kernel that its contract asks for."""
@@ -70,6 +88,10 @@ class ModelError(SteepestError):
 
 class CheckpointError(SteepestError):
     """A checkpoint can't be read or written."""
+
+
+class OutOfMemoryError(SteepestError, MemoryError):
+    """There is no memory for what was asked."""
 
 
 class ThreadError(SteepestError, RuntimeError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, as_inputs, as_numbers, as_weights
+from .arrays import Array, as_inputs, as_numbers, as_weights, no_memory
 from .engine.program import Program
 from .errors import InputError
 from .layer import Layer
@@ -19,7 +19,7 @@ from .lowering.predict import Predictor
 from .parameters import Parameters, as_shape, walk
 from .printing import aligned_table, shortened_text
 from .shape import Shape
-from .validate import floats, instance
+from .validate import flag, floats, instance, positive_count
 from .validate import seed as checked_seed
 
 __all__ = ["Network", "prepare"]
@@ -94,11 +94,11 @@ class Network:
             return
         try:
             built = Parameters(self.layer, shape, self.dtype)
+            built.draw(self.seed)
         except MemoryError as error:
             raise InputError(
                 f"Network: its parameters for {_told(shape)} inputs don't fit into memory"
             ) from error
-        built.draw(self.seed)
         self._built = built
 
     def _build_for(self, X: Any) -> None:
@@ -179,18 +179,22 @@ class Network:
             The outputs: logits where the loss works on logits (`steepest.loss.Loss.mean` turns
             them into probabilities).
         """
-        data = as_inputs(X, self.dtype, "predict")
-        self._build_for(data)
-        self.layer.check_inputs(data)
-        return self._predictor(batch, threads).outputs(data)
+        try:
+            data = as_inputs(X, self.dtype, "predict")
+            self._build_for(data)
+            self.layer.check_inputs(data)
+            return self._predictor(batch, threads).outputs(data)
+        except MemoryError as error:
+            raise no_memory("Network.predict", error) from error
 
     def _predictor(self, batch: int, threads: int | None) -> Predictor:
         # One a Python thread: several may predict with one network at once.
         cached: dict[Any, Predictor] = self._local.__dict__.setdefault("predictors", {})
         key = batch, threads
-        if key not in cached:
-            cached[key] = Predictor(self.built, batch, threads)
-        return cached[key]
+        try:
+            return cached[key]
+        except (KeyError, TypeError):  # a list, say, has no place in a dictionary
+            return cached.setdefault(key, Predictor(self.built, batch, threads))
 
     def program(self, batch: int = 1) -> Program:
         """Return the program that predicts ``batch`` rows; print it to read it."""
@@ -220,6 +224,9 @@ class Network:
         str
             A line for each layer, and the total.
         """
+        flag("Network.summary", "nested", nested)
+        if width is not None:
+            positive_count("Network.summary", "width", width)
         if self.input_shape is None:
             names = [("layer", ""), *((str(k), repr(f)) for k, f in enumerate(self.layers))]
             return f"{aligned_table(names, left=2)}\nnot built: it has not met any data yet"

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-__all__ = ["aligned_table", "shortened", "shortened_text"]
+__all__ = ["aligned_table", "harmless", "shortened", "shortened_text", "shown"]
+
+
+def harmless(text: str, *, lines: bool = False) -> str:
+    """Return a text of strangers for a terminal: what it would obey is spelled out.
+
+    That is every control character, such as those of escape sequences, what turns the direction of
+    writing, and the end of a line unless ``lines``.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        mark if mark.isprintable() or (lines and mark == "\n") else repr(mark)[1:-1]
+        for mark in text
+    )
 
 
 def aligned_table(rows: Iterable[Sequence[str]], left: int = 0) -> str:
@@ -40,3 +55,22 @@ def shortened(rows: Sequence[Sequence[str]], most: int) -> list[Sequence[str]]:
 def shortened_text(text: str, most: int | None) -> str:
     """Return a text of at most ``most`` characters, if that is given; a longer one ends in dots."""
     return text if most is None or len(text) <= most else f"{text[: most - 1]}…"
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """Return what a message says of a value that is not what it should be: a few words, one line.
+
+    Of arrays and tables that is their shape, of others what Python shows, shortened.
+    """
+    kind = type(value).__name__
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        dtype = getattr(value, "dtype", None)
+        return f"{kind} of shape {shape}" + (f" of {dtype}" if dtype is not None else "")
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes out
+        return f"{kind} that is too long to show"
+    return shortened_text(" ".join(text.split()), most)

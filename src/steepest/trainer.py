@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, within_memory
 from .engine.program import Program
 from .engine.team_size import TeamSize
 from .errors import InputError
@@ -155,6 +155,7 @@ class Trainer:
         self.step = 0
         self.slots: dict[str, Array] = {}
 
+    @within_memory("Trainer.fit")
     def fit(
         self,
         X: Any,
@@ -399,6 +400,7 @@ class Trainer:
         """
         return by_rows(self.loss.probabilities, self.network.predict(X, threads=self.threads))
 
+    @within_memory("Trainer.evaluate")
     def evaluate(
         self,
         X: Any,

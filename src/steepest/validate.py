@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
+from .printing import shown
 
 __all__ = [
     "DTYPES",
@@ -85,7 +86,7 @@ def number(
         bounds = [f"{word} {bound:g}" for word, bound in named if bound is not None]
         kind = "a whole number" if whole else "a number" if bounds else "a finite number"
         text = " ".join([kind, " and ".join(bounds)]).strip()
-        raise InputError(f"{where}: {what} must be {text}, got {value!r}")
+        raise InputError(f"{where}: {what} must be {text}, got {shown(value)}")
 
 
 def _is_finite(value: Any) -> bool:
@@ -109,19 +110,19 @@ def function(where: str, what: str, value: Any) -> None:
         name = value.__name__
         raise InputError(f"{where}: {what} is the class {name}: make one, like {name}(…)")
     if not callable(value):
-        raise InputError(f"{where}: {what} must be a function, got {value!r}")
+        raise InputError(f"{where}: {what} must be a function, got {shown(value)}")
 
 
 def flag(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise InputError(f"{where}: {what} must be True or False, got {value!r}")
+        raise InputError(f"{where}: {what} must be True or False, got {shown(value)}")
 
 
 def folder(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is a path: a text, or what stands for one."""
-    if not isinstance(value, str | os.PathLike):
-        raise InputError(f"{where}: {what} must be a path, got {value!r}")
+    if not isinstance(value, str | os.PathLike) or value == "":
+        raise InputError(f"{where}: {what} must be a path, got {shown(value)}")
 
 
 def plain(value: Any) -> Any:
@@ -141,7 +142,9 @@ def plain(value: Any) -> Any:
 def positive_count(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{where}: {what} must be a whole number of at least 1, got {value!r}")
+        raise InputError(
+            f"{where}: {what} must be a whole number of at least 1, got {shown(value)}"
+        )
 
 
 def axes_of(where: str, what: str, value: Any) -> tuple[int, ...]:
@@ -169,7 +172,7 @@ def one_of(where: str, what: str, value: Any, known: Collection[str]) -> None:
     names = list(known)
     if not isinstance(value, str) or value not in known:
         text = f"one of {', '.join(names)}" if len(names) > 1 else repr(names[0])
-        raise InputError(f"{where}: {what} must be {text}, got {value!r}")
+        raise InputError(f"{where}: {what} must be {text}, got {shown(value)}")
 
 
 def floats(where: str, dtype: Any) -> str:
@@ -196,10 +199,10 @@ def instance(where: str, what: str, value: Any, kind: type, example: str) -> Non
     if isinstance(value, type) and issubclass(value, kind):
         got = f"the class {value.__name__}: make one, like {value.__name__}(…)"
     else:
-        got = f"{value!r}"
-    raise InputError(
-        f"{where}: {what} must be a {kind.__name__.lower()} such as {example}, got {got}"
-    )
+        got = shown(value)
+    name = kind.__name__
+    name = name.lower() if name.istitle() else name
+    raise InputError(f"{where}: {what} must be a {name} such as {example}, got {got}")
 
 
 def iterated(value: Any) -> list[Any] | None:
@@ -214,7 +217,7 @@ def iterated(value: Any) -> list[Any] | None:
 def sequence(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is a list, a tuple or another sequence, but no text."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise InputError(f"{where}: {what} must be a list, got {value!r}")
+        raise InputError(f"{where}: {what} must be a list, got {shown(value)}")
 
 
 def weights(where: str, what: str, value: Any) -> tuple[float, ...]:
@@ -252,7 +255,8 @@ def renamed_keys(where: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings under the names that they have now; see `renamed`."""
     if not isinstance(settings, Mapping):
         raise InputError(
-            f"{where} must be a mapping, like {{'layers': (64,), 'epochs': 20}}, got {settings!r}"
+            f"{where} must be a mapping, like {{'layers': (64,), 'epochs': 20}}, got "
+            f"{shown(settings)}"
         )
     found = dict(settings)
     for old, new in FORMER_NAMES.items():

@@ -8,6 +8,10 @@ shape, left out, or given by a name that there isn't. Calls that go well by chan
 
 import argparse
 import collections
+import copy
+import datetime
+import decimal
+import functools
 import inspect
 import os
 import random
@@ -17,10 +21,27 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+from scipy.sparse import csr_matrix
 from sklearn.utils._param_validation import InvalidParameterError
 
 import steepest
-from steepest import Adam, Dense, Network, ReLU, Squared, SteepestError, Trainer
+from steepest import (
+    Adam,
+    Dense,
+    Gradients,
+    Network,
+    ReLU,
+    Squared,
+    SteepestError,
+    Trainer,
+)
+from steepest.pipeline.recipe import Recipe
+from steepest.pipeline.request import Request
+from steepest.tables.files import TableWriter, read_table, stream_table
+from steepest.tables.options import TableOptions
 
 X = np.linspace(-1, 1, 24).reshape(12, 2)
 Y, LABELS = X[:, 0] * 2, np.repeat([0, 1], 6)
@@ -35,8 +56,12 @@ VALUES = (
     np.ones((12, 3)), np.ones((2, 2, 2)), np.array(["a", "b"]), np.array([None, 1], object),
     np.array(["2020-01-01"], "M8[D]"), np.ones(12, complex), np.full((12, 2), np.nan), np.ones(11),
     Adam, Adam(), ReLU, ReLU(), Squared, Squared(), Network, Dense(1), Exception("x"), "float16",
+    Path("nowhere"), pd.DataFrame({"a": [1, None], "b": ["x", "y"]}), pd.Series(["a", None]),
+    pd.DataFrame(), pl.DataFrame({"a": [1.0, 2.0], "c": [[1], [2]]}), pl.Series([1, 2]),
+    pa.table({"a": [1], "b": ["\x1b"]}), csr_matrix(np.eye(3)), np.ma.masked_array([1, 2], [0, 1]),
+    datetime.date(2024, 1, 1), decimal.Decimal("NaN"), [{"a": 1}, {"b": "x"}], [{"a": {}}],
 )  # fmt: skip
-RUNS = ("ensemble", "max_iter", "epochs", "max_fun", "repeats", "entries", "units")
+RUNS = ("ensemble", "max_iter", "epochs", "max_fun", "repeats", "entries", "units", "batch")
 """Arguments whose huge values ask for as much work."""
 RESULTS = ("ExampleNorms", "Gradient", "Importance", "Model", "Moments", "Ranking", "Report",
            "Progress", "Layer", "Loss", "Schedule")  # fmt: skip
@@ -53,6 +78,59 @@ def on_data():
 
 def estimator(kind, y, **settings):
     return lambda **given: kind(**{**settings, **given}).fit(X, y), kind, {}
+
+
+NOT_CALLED = (
+    *("get_params", "set_params", "get_metadata_routing", "set_callbacks", "score"),
+    *("set_fit_request", "set_partial_fit_request", "set_score_request"),  # scikit-learn's own
+    *("index", "count"),  # of every sequence
+    *("append", "begin", "due", "fill_onnx", "save_state", "settings", "span"),  # ours alone
+)
+"""Methods that users don't call, or that are not of Steepest."""
+
+
+@functools.cache
+def fitted(name):
+    """Return a fitted estimator."""
+    kind, y = getattr(steepest, name), LABELS if "Classifier" in name else Y
+    if name.startswith("MLP"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it has not converged
+            return kind(hidden_layer_sizes=(3,), max_iter=1, solver="sgd").fit(X, y)
+    more = {"quantiles": (0.1, 0.9)} if name == "TabularRegressor" else {}
+    return kind(settings={"layers": (3,), "epochs": 1}, **more).fit({"a": X[:, 0]}, y)
+
+
+def objects():
+    """Return by name what makes an object with methods."""
+    trained = Trainer(network(), Squared())
+    trained.fit(X, Y, epochs=1)
+    estimators = ("MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor")
+    return {
+        "network": network,
+        "trainer": lambda: Trainer(network(), Squared()),
+        "history": lambda: trained.history,
+        "gradients": lambda: Gradients(network(), Squared()),
+        "model": lambda: fitted("TabularClassifier").model_,
+        **{f"a {name}": lambda name=name: copy.deepcopy(fitted(name)) for name in estimators},
+    }
+
+
+def methods(thing):
+    """Return the names of the methods that users call."""
+    return [
+        name
+        for name in dir(type(thing))
+        if name[0] != "_" and name not in NOT_CALLED and callable(getattr(thing, name, None))
+    ]
+
+
+def arguments(name):
+    """Return arguments by which the methods of an object, and what reads tables, go well."""
+    y = LABELS if "Classifier" in name else Y
+    table = {"a": X[:, 0]} if name == "model" or "Tabular" in name else X
+    return {"X": table, "y": y, "inputs": 2, "path": "t.csv", "table": pa.table({"a": X[:, 0]}),
+            "target": "y", "what": "mean"}  # fmt: skip
 
 
 def targets():
@@ -80,16 +158,27 @@ def targets():
     for name, y in (("TabularClassifier", LABELS), ("TabularRegressor", Y)):
         small = {"settings": {"layers": (3,), "epochs": 1}, "time_limit": 1.0}
         found[name] = (*estimator(getattr(steepest, name), y, **small)[:2], dict)
-    trainer = lambda: Trainer(network(), Squared())  # noqa: E731
-    found["Trainer.fit"] = (
-        lambda **given: trainer().fit(**given), trainer().fit,
-        lambda: {"X": X, "y": Y, "epochs": 1, "time_limit": 1.0},
-    )  # fmt: skip
-    for name in ("predict", "evaluate"):
-        needed = {"X": X} if name == "predict" else {"X": X, "y": Y}
-        found[f"Trainer.{name}"] = (
-            lambda name=name, **given: getattr(trainer(), name)(**given),
-            getattr(trainer(), name), lambda needed=needed: dict(needed),
+    for name, make in objects().items():
+        for method in methods(make()):
+            bound = getattr(make(), method)
+            needed = [
+                p.name
+                for p in inspect.signature(bound).parameters.values()
+                if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+            ]
+            found[f"{name}.{method}"] = (
+                lambda *positional, make=make, method=method, **given: getattr(make(), method)(
+                    *positional, **given
+                ),
+                bound,
+                lambda needed=needed, name=name: {p: arguments(name)[p] for p in needed},
+            )
+    for what in (TableOptions, Recipe, Request, read_table, stream_table, TableWriter):
+        needed = [
+            p.name for p in inspect.signature(what).parameters.values() if p.default is p.empty
+        ]
+        found[what.__name__] = (
+            what, what, lambda needed=needed: {p: arguments("table")[p] for p in needed},
         )  # fmt: skip
     return found
 

@@ -53,7 +53,7 @@ def test_state_stands_with_the_parameters_of_its_layer_and_comes_back():
     assert state["0.running_mean"].tolist() == [0, 1, 2]
     from_state_dict(second, state)
     np.testing.assert_array_equal(first.built.state, second.built.state)
-    with pytest.raises(InputError, match=r"names differ in 2\.0\.m"):
+    with pytest.raises(InputError, match=r"it lacks 2\.0\.m"):
         from_state_dict(second, {name: array for name, array in state.items() if name != "2.0.m"})
 
 

@@ -1,6 +1,7 @@
 """The same table through every door gives the same matrix."""
 
 import datetime
+import decimal
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from steepest.errors import InputError
-from steepest.tables.door import index_columns, is_table, lay_out_table, open_table
+from steepest.errors import ColumnTypeError, InputError
+from steepest.tables.door import check_column, index_columns, is_table, lay_out_table, open_table
 from steepest.tables.encoder import Counts, Encoder
 from steepest.tables.files import TableWriter, read_table, stream_table
+from steepest.tables.layouts import lay_out
 from steepest.tables.values import column_of_values
 
 ROWS = 400
@@ -188,3 +190,51 @@ def test_categories_of_pandas_stay_so_where_parquet_holds_numbers(tmp_path):
     table = open_table(read_table(tmp_path / "t.parquet"))[0]
     assert pa.types.is_dictionary(table.column("x").type)
     assert table.to_pydict() == open_table(frame)[0].to_pydict() == {"x": ["3", "1", "3"]}
+
+
+def test_what_pandas_wrote_is_the_same_where_pandas_was_not_imported():
+    """A process that has not imported pandas finds the types of such columns in their metadata."""
+    periods = pd.Series(pd.period_range("2024-01", periods=20, freq="M"))
+    bins = pd.Series(pd.IntervalIndex(pd.cut(np.arange(20), 4)))
+    frame = pd.DataFrame({"when": periods, "bin": bins})
+    known = pa.Table.from_pandas(frame)
+    fields, columns = [], []
+    for field, column in zip(known.schema, known.columns, strict=True):
+        kind = field.type
+        said = {
+            b"ARROW:extension:name": kind.extension_name.encode(),
+            b"ARROW:extension:metadata": kind.__arrow_ext_serialize__(),
+        }
+        fields.append(pa.field(field.name, kind.storage_type, metadata=said))
+        columns.append(pa.chunked_array([c.storage for c in column.chunks]))
+    unknown = pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    opened = open_table(frame)[0]
+    assert open_table(unknown)[0].equals(opened.cast(open_table(unknown)[0].schema))
+    for name in frame.columns:
+        column = lay_out(name, check_column(unknown, name))
+        assert column.to_pylist() == opened.column(name).to_pylist()
+    assert lay_out_table(lay_out_table(unknown)).equals(lay_out_table(unknown))
+
+
+def test_an_extension_that_says_nonsense_is_refused_by_its_name():
+    said = {b"ARROW:extension:name": b"pandas.period", b"ARROW:extension:metadata": b"{}"}
+    table = pa.table([[1, 2]], pa.schema([pa.field("a", pa.int64(), metadata=said)]))
+    with pytest.raises(ColumnTypeError, match=r"column 'a' is of type pandas\.period"):
+        check_column(lay_out_table(table), "a")
+
+
+def test_names_are_unicode():
+    with pytest.raises(InputError, match=r"X: the name '\\ud800' is no Unicode text; rename"):
+        open_table({"\ud800": [1.0]})
+
+
+def test_a_stream_of_batches_is_a_table():
+    table = pa.table({"a": [1.0, 2.0]})
+    assert open_table(table.to_reader())[0].equals(table)
+    with pytest.raises(InputError, match="expected a table, got a Series; make it one of one"):
+        open_table(pl.Series([1]))
+
+
+def test_decimals_that_are_no_numbers_are_missing():
+    values = [decimal.Decimal(text) for text in ("1", "NaN", "sNaN", "-Infinity")]
+    assert column_of_values("x", values).to_pylist() == [1.0, None, None, float("-inf")]

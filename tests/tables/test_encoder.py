@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steepest.errors import ModelError, TableError
+from steepest.tables.columns.number import KNOTS, SHARED, _groups
 from steepest.tables.encoder import (
     INFINITE,
     UNPARSEABLE,
@@ -130,9 +131,9 @@ def test_category_without_rare_or_missing_ones():
 
 
 def test_two_texts_share_a_column():
-    encoder, X = one(["yes", "no", "no"])
+    encoder, X = one(["yes", "no", "no", "yes"])
     assert encoder.names == ["x=yes"]
-    assert X.tolist() == [[1], [-1], [-1]]
+    assert X.tolist() == [[1], [-1], [-1], [1]]
     assert encoder.transform(pa.table({"x": ["maybe", None]})).tolist() == [[0], [0]]
 
 
@@ -345,7 +346,7 @@ def test_texts_are_read_as_they_were_in_training():
 def test_words_for_missing_values_are_kept():
     options = TableOptions(missing=["foo"])
     encoder = again(
-        fit(pa.table({"x": ["1", "foo", "2"], "t": ["a", "b", "foo"]}), options=options)
+        fit(pa.table({"x": ["1", "foo", "2"], "t": ["a", "a", "foo"]}), options=options)
     )
     assert encoder.columns["x"].missing
     assert encoder.columns["t"].missing
@@ -407,3 +408,60 @@ def test_records_that_are_no_columns():
             Encoder.from_dict(broken)
     with pytest.raises(ModelError, match="must be texts"):
         Encoder.from_dict({**record, "missing": [1]})
+
+
+def test_fit_and_transform_at_once_are_the_same_as_one_after_the_other():
+    draw = np.random.default_rng(0)
+    table = pa.table(
+        {
+            "number": [f"{x:.3f}" for x in draw.standard_normal(200)],
+            "odd": [*map(str, range(198)), "stray", "inf"],
+            "text": draw.choice(["a", "b", "c"], 200),
+            "rare": [f"k{k // 7}" for k in range(200)],
+            "when": pa.array(draw.integers(0, 10**9, 200), pa.timestamp("s")),
+            "truth": draw.random(200) < 0.5,
+            "nothing": pa.nulls(200),
+        }
+    )
+    counts, again = Counter(), Counter()
+    encoder, X = Encoder.fit_transform(table, table.column_names, counts=counts, dtype=np.float64)
+    other = Encoder.fit(table, table.column_names, counts=again)
+    assert encoder == other
+    assert encoder.notes == other.notes
+    assert counts == again
+    np.testing.assert_array_equal(X, other.transform(table, dtype=np.float64))
+
+
+@pytest.mark.parametrize("rows", [11, 40, 216, 5000])
+def test_a_knot_is_the_rounded_mean_of_several_rows(rows):
+    values = np.sort(np.random.default_rng(rows).lognormal(3, 2, rows))
+    knots = np.array(fit(pa.table({"x": values})).columns["x"].knots)
+    assert not set(values) & set(knots)
+    starts = _groups(np.arange(rows), rows)
+    assert len(knots) == len(starts) <= min(KNOTS, rows // SHARED)
+    sizes = np.diff([*starts, rows])
+    assert sizes.min() >= SHARED
+    assert sizes[0] < 2 * SHARED  # finer towards the ends
+    means = np.add.reduceat(values, starts) / sizes
+    gaps = np.diff(means)
+    assert (abs(knots - means) <= np.minimum([np.inf, *gaps], [*gaps, np.inf]) / 20).all()
+
+
+def test_a_value_that_many_rows_have_is_a_knot_itself():
+    values = np.repeat(np.arange(20.0), 7)
+    assert fit(pa.table({"x": values})).columns["x"].knots == list(range(20))
+
+
+def test_numbers_next_to_one_another_have_a_rank():
+    values = 1.0 + np.arange(40) * 2.0**-52
+    X = fit(pa.table({"x": values})).transform(pa.table({"x": values}), dtype=np.float64)
+    assert np.isfinite(X).all()
+    assert (np.diff(X[:, 1]) >= 0).all()
+
+
+def test_the_origin_of_long_whole_numbers_is_round():
+    numbers = [10**17 + 987654321 * k + 12345 for k in range(50)]
+    encoder = fit(pa.table({"x": numbers}))
+    assert encoder.columns["x"].origin == str((10**17 + 12345) // 10**9 * 10**9)
+    assert int(encoder.columns["x"].origin) not in numbers
+    assert len(np.unique(encoder.transform(pa.table({"x": numbers}), dtype=np.float64)[:, 0])) == 50

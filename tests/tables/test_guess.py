@@ -6,14 +6,15 @@ import pytest
 
 from steepest.tables.guess import guess
 from steepest.tables.options import TableOptions
-from steepest.tables.parsing import TIME, read_texts
+from steepest.tables.parsing import TIME, read_texts, rows_of_texts
 
 ROWS = 1500
 NUMBERS = [f"{x:.2f}" for x in np.random.default_rng(0).standard_normal(ROWS) * 100]
 
 
 def of(values, **options):
-    return guess(*read_texts(pa.array(values, pa.string())), TableOptions(**options))
+    texts, indices = read_texts(pa.array(values, pa.string()))
+    return guess(texts, rows_of_texts(texts, indices), TableOptions(**options))
 
 
 def with_strays(word, every):

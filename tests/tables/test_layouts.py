@@ -3,12 +3,20 @@
 import datetime
 import decimal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from steepest.errors import ColumnTypeError, InputError, TableError
-from steepest.tables.layouts import as_texts, is_known, lay_out, period_starts, printable
+from steepest.tables.layouts import (
+    as_texts,
+    is_known,
+    lay_out,
+    of_extension,
+    period_starts,
+    printable,
+)
 
 
 def test_a_layout_stays_as_it_is():
@@ -50,21 +58,32 @@ def test_texts_of_values():
     assert as_texts(pa.array([90], pa.duration("s"))).to_pylist() == ["90"]
 
 
-@pytest.mark.parametrize(
-    "freq", ["Y", "Q", "M", "W-SUN", "W-WED", "D", "h", "min", "s", "ms", "us"]
+FREQUENCIES = (
+    *("Y", "Y-JUN", "Q", "Q-JAN", "2Q-NOV", "M", "3M", "W", "W-WED", "W-FRI"),
+    *("D", "2D", "h", "min", "5min", "s", "ms", "us", "ns"),
 )
+
+
+@pytest.mark.parametrize("freq", FREQUENCIES)
 def test_periods_begin_when_pandas_says(freq):
-    periods = pd.PeriodIndex.from_ordinals([-30, 0, 5, 200], freq=freq)
-    wanted = periods.to_timestamp().to_numpy().astype("M8[us]")
-    assert period_starts(periods.asi8, periods.freqstr).tolist() == wanted.tolist()
-    column = pa.array(pd.Series(periods).where([True, False, True, True]))
-    assert lay_out("x", column).null_count == 1
+    periods = pd.period_range("1968-03-04", periods=30, freq=freq)
+    periods = periods.append(pd.period_range("2010-03-04", periods=30, freq=freq))
+    starts = periods.to_timestamp().to_numpy().astype("M8[us]")
+    np.testing.assert_array_equal(period_starts(periods.asi8, periods.freqstr), starts)
 
 
-def test_periods_that_are_not_known_are_refused():
-    column = pa.array(pd.Series(pd.PeriodIndex.from_ordinals([0, 1], freq="Q-MAR")))
-    with pytest.raises(ColumnTypeError, match=r"column 'x' is of type .*period"):
-        lay_out("x", column)
+def test_periods_of_business_days():  # pandas gives them up
+    found = period_starts([-5, -1, 0, 1, 2], "B").astype("M8[D]").astype(str)
+    assert found.tolist() == ["1969-12-25", "1969-12-31", "1970-01-01", "1970-01-02", "1970-01-05"]
+
+
+@pytest.mark.parametrize(
+    "said", [b'{"freq": "C"}', b'{"freq": "Y-MON"}', b"{}", b"[", b'{"freq": 3}']
+)
+def test_what_pandas_does_not_write_is_refused(said):
+    storage = pa.chunked_array([pa.array([0, 1])])
+    with pytest.raises(ColumnTypeError, match=r"column 'x' is of type pandas\.period in a form"):
+        of_extension("x", storage, "pandas.period", said)
 
 
 def test_a_refusal_is_of_all_the_kinds_that_people_catch():

@@ -175,7 +175,7 @@ def test_classes_beyond_64_bits_are_texts():
 
 def test_targets_written_in_other_ways():
     task = again(infer_task(pa.array(["$5.50", "$1,234.00", "$7.25", "$8.00"]), "y"))
-    assert (task.kind, task.pattern, task.high) == ("regression", "$1,234.5", 1234)
+    assert (task.kind, task.pattern, task.high) == ("regression", "$1,234.5", 1240)
     np.testing.assert_allclose(
         task.encode(pa.array(["$5.50"])), task.encode(pa.array([5.5])), rtol=1e-12
     )
@@ -184,7 +184,7 @@ def test_targets_written_in_other_ways():
     assert task.kind == "regression"
     assert task.rows(pa.array(values)).sum() == 50
     known = TableOptions(decimal=",")
-    assert infer_task(pa.array(["1.234", "2.345"] * 9), "y", "regression", known).high == 2345
+    assert infer_task(pa.array(["1.234", "2.345"] * 9), "y", "regression", known).high == 2350
 
 
 def test_texts_that_are_declared_to_be_classes_stay_so():
@@ -192,3 +192,13 @@ def test_texts_that_are_declared_to_be_classes_stay_so():
     assert infer_task(column.dictionary_encode(), "y").classes == ("1", "NA")
     with pytest.raises(TableError, match="all of its 2 values are 1"):
         infer_task(column, "y")
+
+
+@pytest.mark.parametrize("low", [-3.14159, 0.0, 2.71828, 1234567.89])
+@pytest.mark.parametrize("width", [1e-3, 1.0, 77.77, 12345.678])
+def test_the_range_is_nobodys_value_but_holds_all(low, width):
+    values = np.linspace(low, low + width, 50)
+    task = infer_task(pa.array(values), "y", "regression")
+    assert task.low <= values.min() < values.max() <= task.high
+    assert task.high - task.low <= 1.021 * width
+    assert infer_task(pa.array([0.0, 0.5, 100.0]), "y").high == 100  # it has no more digits

@@ -26,6 +26,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ..collect import modules
 from ..errors import SteepestError
+from ._printing import say
 
 __all__ = ["app", "run"]
 
@@ -126,6 +127,8 @@ def run() -> None:
         app()
     except SteepestError as error:
         _fail(str(error))
+    except MemoryError as error:
+        _fail(f"there is no memory for this ({str(error) or 'none is left'})")
     except BrokenPipeError:
         # Who read our output has gone; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -141,5 +144,5 @@ def run() -> None:
 
 
 def _fail(cause: str) -> None:
-    print(f"steepest: {' '.join(cause.split())}", file=sys.stderr)
+    say(f"steepest: {' '.join(cause.split())}", error=True)
     sys.exit(2)

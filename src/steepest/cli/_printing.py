@@ -6,14 +6,14 @@ import shutil
 import sys
 import textwrap
 
-__all__ = ["folded", "harmless", "width"]
+from ..printing import harmless
+
+__all__ = ["folded", "say", "width"]
 
 
-def harmless(text: str) -> str:
-    """Return a text with control characters spelled out: none of them reaches the terminal."""
-    return "".join(
-        mark if mark.isprintable() or mark == "\n" else repr(mark)[1:-1] for mark in text
-    )
+def say(text: str, *, error: bool = False) -> None:
+    """Print a line that may hold names and values of a table, on the standard error if asked."""
+    print(harmless(text), file=sys.stderr if error else sys.stdout)
 
 
 def width() -> int | None:
@@ -22,7 +22,11 @@ def width() -> int | None:
 
 
 def folded(text: str, indent: int) -> str:
-    """Return a line in lines that fit into the terminal; those behind the first are indented."""
+    """Return a line in lines that fit into the terminal; those behind the first are indented.
+
+    What it holds of a table is made harmless.
+    """
+    text = harmless(text)
     columns = width()
     if columns is None or len(text) <= columns:
         return text

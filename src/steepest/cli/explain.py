@@ -13,7 +13,7 @@ import typer
 
 from ..arrays import Array
 from ..errors import InputError, TableError
-from ..printing import shortened_text
+from ..printing import harmless, shortened_text
 from ._options import (
     MODEL_HELP,
     PluginOption,
@@ -22,7 +22,6 @@ from ._options import (
     settings_of,
     table_help,
 )
-from ._printing import harmless
 
 if TYPE_CHECKING:
     import pyarrow as pa

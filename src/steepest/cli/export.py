@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ._options import MODEL_HELP, PluginOption
+from ._printing import say
 
 __all__ = ["export"]
 
@@ -38,6 +39,6 @@ def export(
     loaded = load(model, plugins=plugin or ())
     export_onnx(loaded, out)
     if isinstance(loaded, Network):
-        print(f"a network of {loaded.inputs} inputs written to {out}")
+        say(f"a network of {loaded.inputs} inputs written to {out}")
     else:
-        print(f"{len(loaded.encoder.columns)} columns to {loaded.task.name!r} written to {out}")
+        say(f"{len(loaded.encoder.columns)} columns to {loaded.task.name!r} written to {out}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,7 @@ from ._options import (
     settings_of,
     table_help,
 )
+from ._printing import say
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,7 +88,7 @@ def predict(
             found = loaded.predict(block, proba=proba, counts=odd, threads=threads)
             writer.write(_beside(block, found) if keep else found)
     for line in counts_text(odd):
-        print(line, file=sys.stderr)
+        say(line, error=True)
 
 
 def options() -> list[inspect.Parameter]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..printing import harmless
 from ._options import FLAG, MODEL_HELP, PluginOption
-from ._printing import folded, harmless, width
+from ._printing import folded, width
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -52,7 +53,7 @@ def show(
     loaded = load(model, plugins=plugin or ())
     network = loaded if isinstance(loaded, Network) else loaded.network
     if program:
-        print(harmless(str(network.program(batch))))
+        print(harmless(str(network.program(batch)), lines=True))
         return
     if isinstance(loaded, Network):
         sections: list[Iterator[str]] = [_alone(network), _layers(network, "")]
@@ -60,7 +61,8 @@ def show(
         parts = _task, _scores, _training, _columns
         sections = [part(loaded) for part in parts]
         sections.append(_layers(network, f", loss {loaded.loss!r}"))
-    print("\n\n".join("\n".join(map(harmless, section)) for section in sections))
+    text = "\n\n".join("\n".join(section) for section in sections)
+    print(harmless(text, lines=True))
 
 
 def _alone(network: Network) -> Iterator[str]:
@@ -82,12 +84,12 @@ def _scores(model: Model) -> Iterator[str]:
         return
     rows = about.get("rows", {}).get("test")
     yield f"scores on {rows:,} test rows" if rows is not None else "scores on the test rows"
-    says = f" ({about['trivial_says']})" if "trivial_says" in about else ""
+    says = f" ({harmless(about['trivial_says'])})" if "trivial_says" in about else ""
     lines = [("", "model", f"trivial{says}")] if trivial else [("", "model", "")]
     width = len(lines[0][2])
     for name, score in scores.items():
         beside = f"{trivial[name]:.5g}" if name in trivial else ""
-        lines.append((f"  {name}", f"{score:.5g}", beside.ljust(width)))
+        lines.append((f"  {harmless(name)}", f"{score:.5g}", beside.ljust(width)))
     yield aligned_table(lines, left=1)
 
 
@@ -105,8 +107,9 @@ def _training(model: Model) -> Iterator[str]:
         for line in zip(*(columns[name] for name in names), strict=False)
     ]
     if epochs:
-        names[0] = f"  {names[0]}"
-        yield aligned_table([names, *shortened(epochs, _EPOCHS)])
+        head = [harmless(name) for name in names]
+        head[0] = f"  {head[0]}"
+        yield aligned_table([head, *shortened(epochs, _EPOCHS)])
 
 
 def _number(value: float | None) -> str:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import shlex
 import sys
+import tempfile
 import tomllib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from ..errors import CheckpointError, InputError
+from ..errors import CheckpointError, InputError, ModelError
 from ..validate import FORMER_NAMES, renamed_keys
 from ._options import FLAG, PluginOption, options_of, settings_of, table_help
+from ._printing import say
 
 if TYPE_CHECKING:
     from ..pipeline.fit import Fit
+    from ..pipeline.model import Model
     from ..pipeline.request import Request
     from ..pipeline.train import Callbacks
     from ..training.checkpoint import Checkpoint
@@ -134,14 +138,17 @@ def train(
     kept = _checkpoint(given, resume)
     if out is not None:
         check_place(out)
-    say: Callable[[str], None] = (lambda _: None) if quiet else (lambda text: print(text))
+    tell: Callable[[str], None] = (lambda _: None) if quiet else say
     with _bar(quiet) as bar:
         callbacks = _watching(bar) if watch else bar
-        request = _request(given, test_table, say, callbacks, kept, resume)
+        request = _request(given, test_table, tell, callbacks, kept, resume)
         if kept is not None and resume:
-            say(_where_it_goes_on(kept))
+            tell(_where_it_goes_on(kept))
         fit = _fit(table, request, given.get("memory"))
-    _finish(fit, out, say, kept is not None)
+    fit.model.about["command"] = _command(context.params)
+    if out is not None:
+        _save(fit.model, out, request.private)
+    _finish(fit, out, tell, kept is not None)
 
 
 def _where_it_goes_on(kept: Checkpoint) -> str:
@@ -150,18 +157,15 @@ def _where_it_goes_on(kept: Checkpoint) -> str:
     return f"no checkpoint in {kept.folder} yet: from the beginning"
 
 
-def _finish(fit: Fit, out: Path | None, say: Callable[[str], None], kept: bool) -> None:
-    """Write the model and print its scores; raise what ended the training early."""
-    if out is not None:
-        fit.model.about["command"] = " ".join(["steepest", *sys.argv[1:]])
-        fit.model.save(out)
+def _finish(fit: Fit, out: Path | None, tell: Callable[[str], None], kept: bool) -> None:
+    """Print the scores of a model that was written; raise what ended the training early."""
     if fit.ended is None:
         _report(fit)
     if out is not None:
-        say(f"model written to {out}")
+        tell(f"model written to {out}")
     if fit.ended is not None:
         if isinstance(fit.ended, KeyboardInterrupt | CheckpointError):
-            print(_how_to_go_on(out, kept), file=sys.stderr)
+            say(_how_to_go_on(out, kept), error=True)
         raise fit.ended
 
 
@@ -201,14 +205,14 @@ def _given(context: typer.Context, config: Path | None) -> dict[str, Any]:
         read = renamed_keys(str(config), _read_config(config, names)) if config else {}
         flags = renamed_keys("train", flags)
     for warning in said:
-        print(f"steepest: {warning.message}", file=sys.stderr)
+        say(f"steepest: {warning.message}", error=True)
     return read | flags
 
 
 def _request(
     given: dict[str, Any],
     test_table: Path | None,
-    say: Callable[[str], None],
+    tell: Callable[[str], None],
     callbacks: Callbacks | None,
     kept: Checkpoint | None,
     resume: bool,
@@ -235,7 +239,7 @@ def _request(
         options=RunOptions(
             **settings_of(RunOptions, given), callbacks=callbacks, checkpoint=kept, resume=resume
         ),
-        say=say,
+        say=tell,
     )
 
 
@@ -260,9 +264,42 @@ def _checkpoint(given: dict[str, Any], resume: bool) -> Checkpoint | None:
         if needs:
             raise InputError(f"{needs[0]} needs the folder of the checkpoints: --checkpoint FOLDER")
         return None
-    return Checkpoint(
-        folder, report=lambda text: print(f"steepest: {text}", file=sys.stderr), **settings
-    )
+    return Checkpoint(folder, report=lambda text: say(f"steepest: {text}", error=True), **settings)
+
+
+def _save(model: Model, out: Path, private: bool) -> None:
+    """Write a model; where that fails, among the temporary files, so that it is not lost."""
+    try:
+        model.save(out, private=private)
+    except ModelError as error:
+        aside = Path(tempfile.mkdtemp(prefix="steepest-"), "model")
+        try:
+            model.save(aside, private=private)
+        except ModelError:
+            aside.parent.rmdir()
+            raise error from None
+        raise ModelError(f"{error}; the model is in {aside}") from error
+
+
+def _command(parameters: Mapping[str, Any]) -> str:
+    """Return the command as it was given, but without what lies above the folder we are in."""
+    paths = {value for value in parameters.values() if isinstance(value, Path)}
+    paths |= set(map(Path, parameters["plugin"] or []))
+
+    def told(word: str) -> str:
+        for prefix in ("", "-o", f"{word.partition('=')[0]}="):  # --out=MODEL, too
+            path = word.removeprefix(prefix)
+            if word.startswith(prefix) and path and Path(path) in paths:
+                return prefix + _from_here(path)
+        return word
+
+    return shlex.join(["steepest", *map(told, sys.argv[1:])])
+
+
+def _from_here(path: str) -> str:
+    """Return a path within the present folder; of one that leads out of it, the name alone."""
+    found = Path(os.path.relpath(path))
+    return Path(path).name if found.is_absolute() or ".." in found.parts else str(found)
 
 
 def _how_to_go_on(out: Path | None, kept: bool) -> str:
@@ -316,6 +353,6 @@ def _report(fit: Fit) -> None:
         print("no test rows, so no scores")
         return
     width = max(len(name) for name in fit.scores)
-    print(f"{'test':<{width}}  {'model':>10}  trivial ({fit.trivial})")
+    say(f"{'test':<{width}}  {'model':>10}  trivial ({fit.trivial})")
     for name, (score, trivial) in fit.scores.items():
         print(f"{name:<{width}}  {score:>10.5g}  {trivial:.5g}")

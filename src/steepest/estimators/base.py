@@ -20,7 +20,16 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..arrays import Array, as_csr, check_weights, is_sparse, refuse_masked, refuse_times
+from ..arrays import (
+    Array,
+    as_csr,
+    as_numbers,
+    check_weights,
+    is_sparse,
+    refuse_masked,
+    refuse_times,
+    within_memory,
+)
 from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
@@ -36,6 +45,7 @@ from .compiled import Compiled
 from .fitted import Fitted
 from .held_out import HeldOut, Splitter, split_rows
 from .lbfgs import fit_lbfgs
+from .refusals import checked
 from .rows import Rows
 from .stochastic import fit_stochastic
 
@@ -264,7 +274,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         self
             The estimator, fitted.
         """
-        return self._fit(X, y, sample_weight, eval_set, incremental=False)
+        with within_memory(f"{type(self).__name__}.fit"):
+            return self._fit(X, y, sample_weight, eval_set, incremental=False)
 
     @available_if(is_stochastic)
     @with_callbacks
@@ -286,7 +297,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         self
             The estimator, fitted.
         """
-        return self._fit(X, y, sample_weight, None, incremental=True)
+        with within_memory(f"{type(self).__name__}.partial_fit"):
+            return self._fit(X, y, sample_weight, None, incremental=True)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> Any:
         data = X, y, sample_weight
@@ -295,7 +307,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         X, strata, y = self._validate(self._taken(X), y, incremental, reset=first)
         if sample_weight is not None:
             sample_weight = self._checked_weights(sample_weight, X)
-        self._random_state = check_random_state(self.random_state)
+        with checked(type(self).__name__):
+            self._random_state = check_random_state(self.random_state)
         self._loss, outputs = self._choose_loss(y)
         if first:
             self._begin(X, outputs)
@@ -441,13 +454,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _prepared(self, X: Any) -> Any:
         """Return checked inputs as the network takes them: C-contiguous, or CSR."""
         dtype = self.network_.dtype
-        return X.astype(dtype, copy=False) if is_sparse(X) else np.ascontiguousarray(X, dtype)
+        with checked(type(self).__name__):
+            return X.astype(dtype, copy=False) if is_sparse(X) else np.ascontiguousarray(X, dtype)
 
     def _checked_weights(self, w: Any, X: Any) -> Array:
         """Return one weight an example."""
         where = type(self).__name__
         refuse_masked(w, "sample_weight", where)
-        found: Array = _check_sample_weight(w, X)
+        with checked(where):
+            found: Array = as_numbers(_check_sample_weight(w, X), "sample_weight", where)
         check_weights(found, X.shape[0], where)
         return found
 
@@ -456,9 +471,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs for rows as a user gives them."""
         check_is_fitted(self)
-        X = validate_data(self, self._taken(X), accept_sparse="csr", reset=False)
-        self._weights.pull(self.coefs_, self.intercepts_)
-        return self.network_.predict(self._prepared(X), threads=self.n_threads)
+        with within_memory(f"{type(self).__name__}.predict"):
+            with checked(type(self).__name__):
+                X = validate_data(self, self._taken(X), accept_sparse="csr", reset=False)
+            self._weights.pull(self.coefs_, self.intercepts_)
+            return self.network_.predict(self._prepared(X), threads=self.n_threads)
 
     def compiled(self) -> Compiled:
         """Return a function of one row that predicts without any check, in microseconds.

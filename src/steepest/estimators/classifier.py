@@ -13,13 +13,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
-from ..arrays import Array
+from ..arrays import Array, within_memory
 from ..errors import InputError
 from ..loss import Loss
 from ..losses import Hinge, Logistic, SoftmaxCrossEntropy
 from ..onnx_form import OnnxModel
 from .base import FRACTION, BaseMLP, is_stochastic, with_callbacks
 from .docstrings import with_lists_of
+from .refusals import checked
 
 __all__ = ["MLPClassifier"]
 
@@ -138,10 +139,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self
             The estimator, fitted.
         """
-        if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
-        return self._fit(X, y, sample_weight, None, incremental=True)
+        with checked(f"{type(self).__name__}.partial_fit"):
+            if _check_partial_fit_first_call(self, classes):
+                multilabel = type_of_target(y).startswith("multilabel")
+                self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        with within_memory(f"{type(self).__name__}.partial_fit"):
+            return self._fit(X, y, sample_weight, None, incremental=True)
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of every row, or the labels that apply.
@@ -198,22 +201,26 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return bool(self._label_binarizer.y_type_.startswith("multilabel"))
 
     def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            multi_output=True,
-            reset=reset,
-            dtype=(np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype),
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        with checked(type(self).__name__):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                multi_output=True,
+                reset=reset,
+                dtype=(np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype),
+            )
+            if y.ndim == 2 and y.shape[1] == 1:
+                y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            with checked(type(self).__name__):
+                self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
-            self._compare_classes(unique_labels(y))
+            with checked(type(self).__name__):
+                classes = unique_labels(y)
+            self._compare_classes(classes)
         if self._multilabel:
             encoded = np.asarray(self._label_binarizer.transform(y), np.int64)
         else:
@@ -233,7 +240,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _weigh(self, strata: Array, sample_weight: Array | None) -> Array | None:
         if self.class_weight is None:
             return sample_weight
-        weights: Array = compute_sample_weight(self.class_weight, strata)
+        with checked(type(self).__name__):
+            weights: Array = compute_sample_weight(self.class_weight, strata)
         return weights if sample_weight is None else weights * sample_weight
 
     def _choose_loss(self, y: Array) -> tuple[Loss, int]:

@@ -12,11 +12,14 @@ from sklearn.utils import check_array
 
 from ..errors import InputError, TableWarning
 from ..tables.door import check_column, is_table, open_table
+from ..tables.layouts import decoded
 from ..tables.values import column_of_values
+from .refusals import checked
 
-__all__ = ["as_table", "read_inputs", "target_column", "warn"]
+__all__ = ["as_labels", "as_table", "read_inputs", "target_column", "warn"]
 
 _SHOWN = 20  # notes of a warning
+_LABELS = frozenset((str, int, float, bool))
 
 
 def read_inputs(estimator: Any, X: Any, *, reset: bool) -> pa.Table:
@@ -42,7 +45,8 @@ def read_inputs(estimator: Any, X: Any, *, reset: bool) -> pa.Table:
     TypeError
         If ``X`` is sparse.
     """
-    table, named = as_table(X)
+    with checked(type(estimator).__name__):
+        table, named = as_table(X)
     name, count = type(estimator).__name__, table.num_columns
     if reset:
         for column in table.column_names:
@@ -87,6 +91,28 @@ def as_table(X: Any) -> tuple[pa.Table, bool]:
         X, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
     )
     return open_table(array)
+
+
+def as_labels(y: Any, where: str) -> Any:
+    """Return labels that NumPy knows as objects alone as texts and numbers; others as they are.
+
+    Such are intervals, periods, decimals and bytes: a column of them holds texts or numbers.
+
+    Raises
+    ------
+    InputError
+        If a label is missing.
+    """
+    array = np.asarray(y)
+    if array.ndim != 1 or array.dtype.kind not in "OS":
+        return y
+    if array.dtype.kind == "O" and set(map(type, array.tolist())) <= _LABELS:
+        return y
+    column = decoded(column_of_values("y", array))
+    gone = np.flatnonzero(column.is_null().to_numpy())
+    if len(gone):
+        raise InputError(f"{where}: y is missing in row {gone[0]}; leave out rows without a label")
+    return column.to_numpy()
 
 
 def target_column(y: Any) -> Any:

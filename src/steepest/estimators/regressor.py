@@ -11,7 +11,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import validate_data
 
-from ..arrays import Array, refuse_times
+from ..arrays import Array, as_numbers, refuse_times
 from ..loss import Loss
 from ..losses import Quantile, Squared
 from ..onnx_form import OnnxModel
@@ -19,6 +19,7 @@ from .base import BaseMLP
 from .docstrings import with_lists_of
 from .poisson_deviance import PoissonDeviance
 from .quantile_score import quantile_score
+from .refusals import checked
 from .squared_mean import SquaredMean
 
 __all__ = ["MLPRegressor"]
@@ -147,24 +148,26 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array, Array]:
         refuse_times(y, "y", type(self).__name__)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            multi_output=True,
-            y_numeric=True,
-            reset=reset,
-            dtype=(np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype),
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        with checked(type(self).__name__):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                multi_output=True,
+                y_numeric=True,
+                reset=reset,
+                dtype=(np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype),
+            )
+            if y.ndim == 2 and y.shape[1] == 1:
+                y = column_or_1d(y, warn=True)
         return X, y, y if y.ndim == 2 else y[:, None]
 
     def _choose_loss(self, y: Array) -> tuple[Loss, int]:
         loss: Loss
         if self.quantiles is not None:
-            loss = Quantile(tuple(sorted(map(float, self.quantiles))))
+            levels = as_numbers(self.quantiles, "quantiles", type(self).__name__)
+            loss = Quantile(tuple(np.sort(levels.ravel()).tolist()))
         elif isinstance(self.loss, Loss):
             loss = self.loss
         elif self.loss == "poisson":

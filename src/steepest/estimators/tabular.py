@@ -21,8 +21,9 @@ from ..pipeline.recipe import Recipe
 from ..tables.split import draw_rows
 from ..tables.task import Task
 from .docstrings import with_lists_of
-from .frames import read_inputs
+from .frames import as_labels, read_inputs
 from .quantile_score import quantile_score
+from .refusals import checked
 from .tabular_base import SHARE, BaseTabular, TableRows
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
@@ -106,14 +107,16 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
 
     def _check_targets(self, y: Any) -> Array:
-        y = _check_y(y, estimator=self)
-        check_classification_targets(y)
-        return np.asarray(y)
+        with checked(type(self).__name__):
+            y = _check_y(as_labels(y, type(self).__name__), estimator=self)
+            check_classification_targets(y)
+            return np.asarray(y)
 
     def _weigh(self, y: Array, w: Array | None) -> Array | None:
         if self.class_weight is None:
             return w
-        weights: Array = compute_sample_weight(self.class_weight, y)
+        with checked(type(self).__name__):
+            weights: Array = compute_sample_weight(self.class_weight, y)
         return weights if w is None else weights * w
 
     def _train(self, task: Task, recipe: Recipe, rows: TableRows, held: TableRows | None) -> None:
@@ -263,7 +266,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         return found[:, 0], found[:, -1]
 
     def _check_targets(self, y: Any) -> Array:
-        return np.asarray(_check_y(y, y_numeric=True, estimator=self), np.float64)
+        with checked(type(self).__name__):
+            return np.asarray(_check_y(y, y_numeric=True, estimator=self), np.float64)
 
     def _own_settings(self) -> dict[str, Any]:
         if self.quantiles is None:

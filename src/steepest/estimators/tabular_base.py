@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..arrays import Array
+from ..arrays import Array, within_memory
 from ..errors import InputError
 from ..metrics import metrics_named
 from ..onnx_form import OnnxModel
@@ -30,6 +30,7 @@ from ..training.bar import shown
 from ..training.progress import Callback, Progress, checked_callbacks
 from .frames import read_inputs, target_column, warn
 from .held_out import Splitter
+from .refusals import checked
 
 __all__ = ["SHARE", "BaseTabular", "TableRows"]
 
@@ -176,43 +177,47 @@ class BaseTabular(BaseEstimator):
         TableWarning
             If a column is not used, or values of it were not what it holds.
         """
-        self._check_settings()
-        rows = self._rows(read_inputs(self, X, reset=True), y, sample_weight)
-        if len(rows.y) < 2:
-            raise InputError(
-                f"{type(self).__name__}.fit: n_samples={len(rows.y)} with a weight above 0, "
-                "while a minimum of 2 is required"
-            )
-        task = infer_task(target_column(rows.y), "target", self._kind)
-        seed = self._draw_seed()
-        given = None if eval_set is None else self._given(eval_set)
-        rows, held, apart = self._divide(rows, task, given, seed)
-        if metrics_named(() if self.metrics is None else self.metrics) and held is None:
-            raise InputError("metrics need held-out rows: give validation_fraction or eval_set")
-        own = {"ensemble": self.ensemble, "threads": self.n_threads, "seed": seed}
-        settings = {**(self.settings or {}), **own, **self._own_settings()}
-        self._train(task, Recipe.for_task(task, settings, len(rows.y)), rows, held)
-        self._finish(apart)
+        with within_memory(f"{type(self).__name__}.fit"):
+            self._check_settings()
+            rows = self._rows(read_inputs(self, X, reset=True), y, sample_weight)
+            if len(rows.y) < 2:
+                raise InputError(
+                    f"{type(self).__name__}.fit: n_samples={len(rows.y)} with a weight above 0, "
+                    "while a minimum of 2 is required"
+                )
+            task = infer_task(target_column(rows.y), "target", self._kind)
+            seed = self._draw_seed()
+            given = None if eval_set is None else self._given(eval_set)
+            rows, held, apart = self._divide(rows, task, given, seed)
+            if metrics_named(() if self.metrics is None else self.metrics) and held is None:
+                raise InputError("metrics need held-out rows: give validation_fraction or eval_set")
+            own = {"ensemble": self.ensemble, "threads": self.n_threads, "seed": seed}
+            settings = {**(self.settings or {}), **own, **self._own_settings()}
+            self._train(task, Recipe.for_task(task, settings, len(rows.y)), rows, held)
+            self._finish(apart)
         return self
 
     def _train(self, task: Task, recipe: Recipe, rows: TableRows, held: TableRows | None) -> None:
         odd = Counts()
-        encoder = Encoder.fit(rows.table, rows.table.column_names, counts=odd)
+        table, names = rows.table, rows.table.column_names
+        encoder, X = Encoder.fit_transform(table, names, counts=odd, dtype=recipe.dtype)
         self.notes_ = fit_notes(encoder, odd)
         warn(type(self).__name__, self.notes_)
 
-        def encoded(rows: TableRows) -> tuple[Array, Array, Array | None]:
-            X = encoder.transform(rows.table, dtype=recipe.dtype)
-            return X, task.encode(target_column(rows.y)), self._weigh(rows.y, rows.w)
+        def targets(rows: TableRows) -> tuple[Array, Array | None]:
+            return task.encode(target_column(rows.y)), self._weigh(rows.y, rows.w)
 
-        X, y, w = encoded(rows)
+        y, w = targets(rows)
+        held_out = None
+        if held is not None:
+            held_out = encoder.transform(held.table, dtype=recipe.dtype), *targets(held)
         assert recipe.epochs is not None
         with shown(self.progress_bar) as bars:
             trained = train_recipe(
                 recipe,
                 task,
                 encoder,
-                TrainingData(X, y, w, None if held is None else encoded(held)),
+                TrainingData(X, y, w, held_out),
                 RunOptions(
                     self.time_limit,
                     self._callbacks(recipe, bars),
@@ -273,7 +278,8 @@ class BaseTabular(BaseEstimator):
             )
         if sample_weight is None:
             return TableRows(table, y, None)
-        w = _check_sample_weight(sample_weight, table, ensure_non_negative=True)
+        with checked(type(self).__name__):
+            w = _check_sample_weight(sample_weight, table, ensure_non_negative=True)
         rows = TableRows(table, y, w)
         if not w.any():
             raise InputError(f"all {len(w)} rows have weight 0; sample_weight needs some above 0")
@@ -340,8 +346,9 @@ class BaseTabular(BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """Return what the model says of rows as a user gives them, (n, q)."""
         check_is_fitted(self)
-        table, odd = read_inputs(self, X, reset=False), Counts()
-        outputs = self.model_.outputs(table, odd, threads=self.n_threads)
+        with within_memory(f"{type(self).__name__}.predict"):
+            table, odd = read_inputs(self, X, reset=False), Counts()
+            outputs = self.model_.outputs(table, odd, threads=self.n_threads)
         warn(type(self).__name__, not_read(self.model_.encoder, odd, table.num_rows))
         return outputs
 

@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, is_sparse
+from ..arrays import Array, is_sparse, within_memory
 from ..engine.program import Program
 from ..errors import InputError
 from ..loss import Loss
 from ..lowering.observer import Observer
 from ..network import Network, prepare
 from ..printing import aligned_table
-from ..validate import instance, positive_count
+from ..validate import instance, one_of, positive_count
 from .gradient_pass import GradientPass
 from .observers import EachExample, Flow, Norms, Squares, arrays_for
 
@@ -183,6 +183,7 @@ class Gradients:
         self._batch, self._threads = batch, threads
         self._sweeps: dict[Any, tuple[GradientPass, Any]] = {}
 
+    @within_memory("Gradients.mean")
     def mean(self, X: Any, y: Any, weights: Any = None) -> Gradient:
         """Return the gradient of the average loss, and ∇_y ℓ of every layer.
 
@@ -220,6 +221,7 @@ class Gradients:
         by_name = self.network.built.views(vector)
         return Gradient(_average(losses), losses, vector, by_name, ys, dys, dx)
 
+    @within_memory("Gradients.norms")
     def norms(self, X: Any, y: Any, weights: Any = None) -> ExampleNorms:
         """Return ‖∇_θ ℓ_i‖ of every example, by layer and in all, without storing a gradient.
 
@@ -233,6 +235,7 @@ class Gradients:
         total = np.sqrt(sum(squares.values(), np.zeros(n, dtype)))
         return ExampleNorms(losses, {path: np.sqrt(s) for path, s in squares.items()}, total)
 
+    @within_memory("Gradients.moments")
     def moments(self, X: Any, y: Any, weights: Any = None) -> Moments:
         """Return mean and variance of the gradient over the examples, storing none of them.
 
@@ -248,6 +251,7 @@ class Gradients:
         views = self.network.built.views
         return Moments(_average(losses), views(mean), views(variance))
 
+    @within_memory("Gradients.each")
     def each(
         self, X: Any, y: Any, weights: Any = None, out: Mapping[str, Array] | None = None
     ) -> dict[str, Array]:
@@ -266,6 +270,8 @@ class Gradients:
         dict of str to ndarray
             (n, …) by the name of the parameter, the rest of the shape as the parameter's own.
         """
+        if out is not None:
+            instance("per_example_gradients", "out", out, Mapping, "what it returned before")
         X, y, w = self._data(X, y, weights, "per_example_gradients")
         sweep, observer = self._sweep(X, y, "each")
         found: dict[str, Array] = {}
@@ -303,8 +309,7 @@ class Gradients:
         Program
             For as many rows as X has.
         """
-        if what not in _KINDS:
-            raise InputError(f"Gradients.program: there are {', '.join(_KINDS)}, got {what!r}")
+        one_of("Gradients.program", "what", what, tuple(_KINDS))
         X, y, _ = self._data(X, y, None, "Gradients.program")
         return self._sweep(X, y, what)[0].program(X.shape[0])
 

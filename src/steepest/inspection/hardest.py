@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Array, as_inputs, rows_of
+from ..arrays import Array, as_inputs, rows_of, within_memory
 from ..loss import by_rows
 from ..printing import aligned_table
 from ..validate import positive_count
@@ -60,6 +60,7 @@ class Ranking:
     __repr__ = __str__
 
 
+@within_memory("hardest_examples")
 def hardest_examples(
     network: Network, loss: Loss, X: Any, y: Any, weights: Any = None, *, top: int = 20
 ) -> Ranking:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import Array, is_sparse
+from ..arrays import Array, is_sparse, within_memory
 from ..errors import InputError
 from ..lowering.predict import Predictor
 from ..network import prepare
@@ -64,6 +64,7 @@ class Importance:
     __repr__ = __str__
 
 
+@within_memory("importance")
 def importance(
     network: Network,
     loss: Loss,

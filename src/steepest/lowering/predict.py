@@ -54,6 +54,7 @@ class Predictor:
     def __init__(
         self, network: Parameters, batch: int, threads: int | None, loss: Loss | None = None
     ) -> None:
+        positive_count("predict", "batch", batch)
         if threads is not None:
             positive_count("predict", "threads", threads)
         self._network, self._batch, self._loss = network, batch, loss

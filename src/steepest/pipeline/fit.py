@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Array
+from ..arrays import Array, within_memory
 from ..errors import TableError
 from ..losses import Quantile
 from ..metrics import METRICS, Metric
@@ -55,6 +55,7 @@ class Fit:
     ended: BaseException | None = None
 
 
+@within_memory("fit_table")
 def fit_table(table: pa.Table, request: Request) -> Fit:
     """Infer the task, encode, train, and test on rows that were held out.
 
@@ -136,9 +137,8 @@ def _encode(
     out = (request.target, split.column, *request.ignore, *index_columns(table))
     inputs = [name for name in table.column_names if name not in out]
     odd, training = Counts(), _take(table, split.train)
-    encoder = Encoder.fit(training, inputs, counts=odd, options=request.written)
+    encoder, X = Encoder.fit_transform(training, inputs, request.rare, odd, request.written, dtype)
     notes.columns(encoder, odd)
-    X = encoder.transform(training, dtype=dtype)
     held_out = None
     if len(split.validation):
         checked = encoder.transform(_take(table, split.validation), dtype=dtype)
@@ -187,7 +187,8 @@ def _usable(table: pa.Table, encoder: Encoder, task: Task, notes: Notes) -> pa.T
     encoder.transform(table, odd)
     notes.odd_values(odd, "test table, ")
     mask = task.rows(check_column(table, task.name))
-    notes.dropped_rows(int((~mask).sum()), "test rows")
+    why = "missing or not finite" if task.is_regression else "missing or of no class in training"
+    notes.dropped_rows(int((~mask).sum()), "test rows", why)
     return table if mask.all() else table.filter(pa.array(mask))
 
 

@@ -13,23 +13,26 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, within_memory
 from ..errors import InputError, ModelError, TableWarning
 from ..losses import Hinge, Quantile
 from ..plugins import Plugin, use
 from ..saved.card import card
 from ..saved.folder import CARD, check_place, read_whole, replace
+from ..saved.private import withheld
 from ..saved.record import Parts, pack, unpack
 from ..tables.door import is_record, open_table
 from ..tables.encoder import Counts, Encoder, not_read
 from ..tables.task import Task
 from ..tables.values import column_of_values
+from ..validate import flag, folder, instance, sequence
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,6 +89,7 @@ class Model:
         """Whether it says how probable each class is."""
         return not self.task.is_regression and not isinstance(self.loss, Hinge)
 
+    @within_memory("Model.predict")
     def outputs(
         self, table: Any, counts: Counts | None = None, *, threads: int | None = None
     ) -> Array:
@@ -145,6 +149,9 @@ class Model:
         """
         import pyarrow as pa
 
+        flag("Model.predict", "proba", proba)
+        if counts is not None:
+            instance("Model.predict", "counts", counts, Counter, "collections.Counter()")
         if proba:
             self._check_probabilities()
         if isinstance(X, pa.Table):
@@ -216,11 +223,18 @@ class Model:
                 columns[f"proba_{label}"] = pa.array(shares[:, k])
         return pa.table(columns)
 
-    def save(self, path: Path_) -> None:
+    def save(self, path: Path_, *, private: bool = False) -> None:
         """Write the folder, whole or not at all.
 
         A model that is there already is replaced: whoever reads the folder meanwhile, or after a
         crash, finds the old model or the new one.
+
+        Parameters
+        ----------
+        path : str or path
+        private : bool
+            Whether to leave out what predicting does not need: the columns that are not used, the
+            command, the history and the settings of the training.
 
         Raises
         ------
@@ -228,6 +242,10 @@ class Model:
             If there is something else in that place, or it can't be written.
         """
         parts = Parts(self.network, self.loss, self.encoder, self.task, self.about)
+        folder("Model.save", "path", path)
+        flag("Model.save", "private", private)
+        if private:
+            parts = withheld(parts)
         check_place(path)  # before the work
         replace(path, {**pack(parts), CARD: card(parts).encode()})
 
@@ -253,6 +271,8 @@ class Model:
         PluginError
             If the model needs a plugin that was not given, or one can't be imported.
         """
+        folder("Model.load", "path", path)
+        sequence("Model.load", "plugins", plugins)
         use(*plugins)
         found = read_whole(path, unpack)
         if isinstance(found, Parts):

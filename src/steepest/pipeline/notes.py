@@ -36,10 +36,12 @@ class Notes:
         self.lines.append(text)
         self._say(text)
 
-    def dropped_rows(self, count: int, which: str = "rows") -> None:
-        """Say how many rows have no target, if there are any."""
+    def dropped_rows(
+        self, count: int, which: str = "rows", why: str = "missing or not finite"
+    ) -> None:
+        """Say how many rows have no target that can be used, if there are any."""
         if count:
-            self.add(f"{count:,} {which} dropped: their target is missing or not finite")
+            self.add(f"{count:,} {which} dropped: their target is {why}")
 
     def split_column(self) -> None:
         """Say that the table itself says which rows are for what."""

@@ -11,12 +11,14 @@ import pyarrow as pa
 from ..errors import InputError, TableError
 from ..settings import Setting
 from ..tables.options import NOTHING_SAID, TableOptions
-from ..validate import fraction, one_of, renamed_keys, sequence
+from ..validate import flag, fraction, one_of, renamed_keys, sequence
 from .train import RunOptions
 
 __all__ = ["Request"]
 
 _WHERE, _ROWS = "settings", "The rows"
+PRIVATE = 10
+"""So many training rows at least have a text that a private model names."""
 
 
 def _nobody(text: str) -> None:
@@ -41,6 +43,8 @@ class Request:
         Fractions of the rows to hold out; a column ``split`` goes before them.
     test_table : pyarrow.Table, optional
         Rows to test on, instead of a fraction.
+    private : bool
+        Whether the model names no text of a category that fewer than `PRIVATE` training rows have.
     written : TableOptions
         What is known of how the texts of the table are written.
     options : RunOptions
@@ -93,6 +97,15 @@ class Request:
         ),
     ] = 0.1
     test_table: pa.Table | None = None
+    private: Annotated[
+        bool,
+        Setting(
+            "",
+            "Write a model that tells less of the rows: without the command, the history, the "
+            "settings and the names of unused columns, and without texts that fewer than 10 rows "
+            "have.",
+        ),
+    ] = False
     written: TableOptions = NOTHING_SAID
     options: RunOptions = field(default_factory=RunOptions)
     say: Callable[[str], None] = _nobody
@@ -107,7 +120,13 @@ class Request:
             one_of(_WHERE, "task", self.task, ("classification", "regression"))
         for name in ("test", "validation"):
             fraction(_WHERE, name, getattr(self, name))
+        flag(_WHERE, "private", self.private)
         object.__setattr__(self, "settings", renamed_keys(_WHERE, self.settings))
+
+    @property
+    def rare(self) -> int | None:
+        """How many rows make a text of a category a frequent one; None leaves that open."""
+        return PRIVATE if self.private else None
 
     def check_columns(self, table: pa.Table) -> None:
         """Raise `TableError` unless a table has the columns that are named."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, within_memory
 from ..errors import CheckpointError, InputError, TableError
 from ..tables.encoder import Counts, Encoder
 from ..tables.task import Task
@@ -35,6 +35,7 @@ __all__ = ["fit_stream"]
 Path_ = str | os.PathLike[str]
 
 
+@within_memory("fit_stream")
 def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
     """Train on a file of any size within so much memory, and test on rows that were held out.
 
@@ -118,7 +119,7 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
     recipe.make_loss(task)  # says what is wrong before anything is encoded
     if source.named:
         notes.split_column()
-    encoder = Encoder.fit(survey.sample, source.inputs, options=request.written)
+    encoder = Encoder.fit(survey.sample, source.inputs, request.rare, options=request.written)
     notes.columns(encoder, Counts())
     notes.add(
         f"types, task and encoding are those of {survey.sample.num_rows:,} rows drawn at random"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..losses import Hinge
+from ..tables.columns.number import KNOTS, SHARED
 from .record import Parts
 
 __all__ = ["card"]
@@ -16,7 +17,7 @@ _SHOWN = 200  # columns and classes that are listed
 
 def card(parts: Parts) -> str:
     """Return the card in Markdown. Names and labels stand in it as text only."""
-    sections = _purpose, _scores, _columns, _training, _limits
+    sections = _purpose, _scores, _columns, _training, _tells, _limits
     return "\n".join(line for section in sections for line in section(parts)) + "\n"
 
 
@@ -96,6 +97,38 @@ def _training(parts: Parts) -> Iterator[str]:
     yield ""
 
 
+def _tells(parts: Parts) -> Iterator[str]:
+    """Say what the folder tells of the rows that it was trained on."""
+    encoder = parts.encoder
+    yield "## What it tells of its training rows\n"
+    yield (
+        "- No row stands in it. Parameters may still remember single rows, and nothing is promised "
+        "of what can be got out of them."
+    )
+    if not encoder.shared:
+        yield (
+            "- An earlier version wrote its preprocessing: values of single rows may stand in it, "
+            "numbers and texts."
+        )
+    else:
+        yield (
+            f"- Of numbers and dates: a rounded middle and spread, and at most {KNOTS} quantiles, "
+            f"each the rounded mean of {SHARED} rows or more."
+        )
+        yield f"- Of texts: those that {encoder.shared} rows or more have, word for word."
+    if parts.task.is_regression:
+        yield "- Of the target: the mean, the deviation and the rounded range."
+    else:
+        yield "- Of the target: its classes, word for word."
+    yield (
+        "- The names of the columns in use"
+        + ", and of those that are not" * bool(encoder.dropped)
+        + ", how many rows there were, and the scores" * bool(parts.about.get("rows"))
+        + ", and how the training went" * ("history" in parts.about)
+        + ".\n"
+    )
+
+
 def _limits(parts: Parts) -> Iterator[str]:
     yield "## Limits\n"
     yield (
@@ -107,7 +140,7 @@ def _limits(parts: Parts) -> Iterator[str]:
         "its column, or as one of the rare ones; a prediction comes all the same."
     )
     if parts.task.is_regression:
-        yield "- A prediction never lies outside the range seen in training."
+        yield "- A prediction never lies outside the range seen in training, rounded."
     elif isinstance(parts.loss, Hinge):
         yield "- It says which class, not how probable it is."
     else:

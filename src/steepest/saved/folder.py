@@ -149,8 +149,9 @@ def read_whole(path: str | os.PathLike[str], read: Callable[[Path], Found]) -> F
     ModelError
         If it can't be read.
     """
-    place = Path(path).absolute()
+    place = Path(path)
     try:
+        place = place.absolute()
         while True:
             before = mark(place)
             try:

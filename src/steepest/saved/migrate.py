@@ -84,20 +84,28 @@ def _from_2(record: Record) -> Record:
 
 
 def _from_3(record: Record) -> Record:
-    """Schema 3: no word in a text meant that a value is missing; files of text had seen to that."""
+    """Schema 3: no word in a text meant that a value is missing; files of text had seen to that.
+
+    Texts and numbers of single rows might stand in it.
+    """
     encoder = record["encoder"]
     if not isinstance(encoder, Mapping):
         raise ModelError("its encoder is no object")
-    return {**record, "encoder": {**encoder, "missing": []}}
+    return {**record, "encoder": {**encoder, "missing": [], "shared": 0}}
 
 
 def _from_4(record: Record) -> Record:
-    """Schema 4: nothing was optional, and the recipe had the number of threads in it."""
-    about = record.get("about")
+    """Schema 4: nothing was optional, and the recipe had the number of threads in it.
+
+    Texts and numbers of single rows might stand in it.
+    """
+    about, encoder = record.get("about"), record.get("encoder")
     if isinstance(about, Mapping) and isinstance(about.get("recipe"), Mapping):
         recipe = {name: value for name, value in about["recipe"].items() if name != "threads"}
         about = {**about, "recipe": recipe}
-    return {**record, "about": about, "calibration": None}
+    if isinstance(encoder, Mapping):
+        encoder = {"shared": 0, **encoder}
+    return {**record, "about": about, "encoder": encoder, "calibration": None}
 
 
 def _from_network(record: Record) -> Record:

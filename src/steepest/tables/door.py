@@ -16,12 +16,15 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import ColumnTypeError, InputError, TableError
-from .layouts import is_known, lay_out
+from ..printing import shown
+from .layouts import is_known, lay_out, of_extension
 from .values import column_of_values
 
 __all__ = ["check_column", "index_columns", "is_record", "is_table", "lay_out_table", "open_table"]
 
 _REFUSED = b"steepest refuses"
+_LABEL, _SAID = b"ARROW:extension:name", b"ARROW:extension:metadata"
+"""What a file says of columns whose type this process does not know."""
 
 
 def is_table(X: Any) -> bool:
@@ -73,11 +76,12 @@ def open_table(X: Any) -> tuple[pa.Table, bool]:
     if hasattr(X, "get_columns") and hasattr(X, "columns"):
         return _table(list(X.columns), list(X.get_columns())), True
     if hasattr(X, "__arrow_c_stream__"):
-        if not hasattr(X, "columns"):
+        try:
+            return open_table(pa.table(X))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:  # no rows of columns
             raise InputError(
                 f"X: expected a table, got a {type(X).__name__}; make it one of one column"
-            )
-        return open_table(pa.table(X))
+            ) from error
     if getattr(getattr(X, "dtype", None), "names", None):
         return _table(list(X.dtype.names), [X[name] for name in X.dtype.names]), True
     if isinstance(X, Sequence) and not isinstance(X, str | bytes):
@@ -93,7 +97,7 @@ def open_table(X: Any) -> tuple[pa.Table, bool]:
             return _table([f"x{j}" for j in range(len(columns))], columns), False
     array = X if isinstance(X, np.ndarray) else np.asarray(X)
     if array.ndim != 2:
-        raise InputError(f"X: expected a table, got a {type(X).__name__} of shape {array.shape}")
+        raise InputError(f"X: expected a table, got {shown(X)}")
     names = [f"x{j}" for j in range(array.shape[1])]
     return _table(names, [array[:, j] for j in range(array.shape[1])]), False
 
@@ -104,12 +108,14 @@ def lay_out_table(table: pa.Table) -> pa.Table:
     What a pandas frame had as categories is that, also where a Parquet file holds numbers.
     """
     declared = _pandas_categories(table)
-    if not declared and all(is_known(kind) for kind in table.schema.types):
+    if not declared and all(is_known(f.type) and not _is_labelled(f) for f in table.schema):
         return table
     columns, fields = [], []
     for field, column in zip(table.schema, table.columns, strict=True):
         said = field.metadata
         try:
+            if _is_labelled(field):
+                column, said = _unwrapped(field, column), None
             if field.name in declared and not pa.types.is_dictionary(column.type):
                 column = lay_out(field.name, column).dictionary_encode()
             column = lay_out(field.name, column)
@@ -122,12 +128,20 @@ def lay_out_table(table: pa.Table) -> pa.Table:
 
 def check_column(table: pa.Table, name: str) -> Any:
     """Return a column; raise the error for which there is no layout for it, if there is none."""
-    column = table.column(name)
-    if pa.types.is_null(column.type):
-        said = table.schema.field(name).metadata or {}
-        if _REFUSED in said:
-            raise ColumnTypeError(said[_REFUSED].decode())
-    return column
+    column, field = table.column(name), table.schema.field(name)
+    if pa.types.is_null(column.type) and _REFUSED in (field.metadata or {}):
+        raise ColumnTypeError(field.metadata[_REFUSED].decode())
+    return _unwrapped(field, column) if _is_labelled(field) else column
+
+
+def _is_labelled(field: pa.Field) -> bool:
+    return _LABEL in (field.metadata or {})
+
+
+def _unwrapped(field: pa.Field, column: Any) -> Any:
+    """Return a column of a type that this process does not know, but the file names."""
+    label = field.metadata[_LABEL].decode(errors="replace")
+    return of_extension(field.name, column, label, field.metadata.get(_SAID, b""))
 
 
 def index_columns(table: pa.Table) -> list[str]:
@@ -186,7 +200,7 @@ def _table(names: list[str], columns: list[Any]) -> pa.Table:
     refused: dict[str, str] = {}
     for name, values in zip(names, columns, strict=True):
         if _is_scalar(values) or getattr(values, "ndim", 1) == 0:
-            raise InputError(f"X, column {name!r}: expected one value a row, got {values!r}")
+            raise InputError(f"X, column {name!r}: expected one value a row, got {shown(values)}")
         try:
             laid[name] = column_of_values(name, values)
         except TableError as error:
@@ -203,6 +217,13 @@ def _table(names: list[str], columns: list[Any]) -> pa.Table:
 
 
 def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"X: the name {name!r} is no Unicode text; rename the column") from (
+                error
+            )
     doubled = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubled:
         raise InputError(f"X: more than one column is called {doubled[0]!r}; rename all but one")

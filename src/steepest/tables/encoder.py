@@ -6,7 +6,7 @@ then codes: what a network treats alike stands side by side. Codes of different 
 that one table of embeddings serves them all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -61,6 +61,8 @@ class Encoder:
         one column of the table stand side by side, as in models of schema 2, without codes.
     missing : sequence of str
         Texts that mean a missing value, in every column.
+    shared : int
+        So many training rows at least have each text that a category names; 0 if that is not known.
     notes : sequence of str
         What there is to say of how the columns of the training rows were read; it isn't saved.
     """
@@ -69,6 +71,7 @@ class Encoder:
     dropped: dict[str, str]
     grouped: bool = True
     missing: Sequence[str] = MISSING
+    shared: int = 0
     notes: Sequence[str] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
@@ -94,7 +97,7 @@ class Encoder:
             The columns to use.
         rare : int, optional
             A category's value that is seen in fewer rows counts as rare; by default 1/200 of the
-            rows, at least 1 and at most 10.
+            rows, at least 2 and at most 10.
         counts : Counter, optional
             Takes up how many values were infinite, or not what their column holds.
         options : TableOptions, optional
@@ -110,14 +113,59 @@ class Encoder:
         TableError
             If the table lacks an input, or no input is of use.
         """
+        return cls._fit(table, inputs, rare, counts, options)[0]
+
+    @classmethod
+    def fit_transform(
+        cls,
+        table: pa.Table,
+        inputs: Iterable[str],
+        rare: int | None = None,
+        counts: Counts | None = None,
+        options: TableOptions | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> tuple[Self, Floats]:
+        """Fit an encoder to the training rows and transform them, reading each text once.
+
+        Parameters
+        ----------
+        table, inputs, rare, counts, options
+            As of `fit`.
+        dtype : dtype
+            The precision of the matrix.
+
+        Returns
+        -------
+        encoder : Encoder
+        matrix : ndarray (n, width)
+
+        Raises
+        ------
+        TableError
+            As of `fit`.
+        """
+        encoder, sources = cls._fit(table, inputs, rare, counts, options)
+        return encoder, encoder._written(table.num_rows, lambda name: sources.pop(name), dtype)
+
+    @classmethod
+    def _fit(
+        cls,
+        table: pa.Table,
+        inputs: Iterable[str],
+        rare: int | None,
+        counts: Counts | None,
+        options: TableOptions | None,
+    ) -> tuple[Self, dict[str, Source]]:
+        """Return an encoder, and the columns that it was fitted to as they were read."""
         inputs = list(dict.fromkeys(inputs))
         _check_present(table, inputs)
         if rare is None:
-            rare = min(10, max(1, table.num_rows // 200))
+            rare = min(10, max(2, table.num_rows // 200))
         counts = Counts() if counts is None else counts
         options = options or NOTHING_SAID
         missing = (*MISSING, *options.missing)
         columns: dict[str, Column] = {}
+        sources: dict[str, Source] = {}
         dropped: dict[str, str] = {}
         notes: list[str] = []
         for name in inputs:
@@ -130,12 +178,13 @@ class Encoder:
             except (TableError, UnusableColumn) as reason:
                 dropped[name] = str(reason)
             else:
+                sources[name] = source
                 if not said:  # a note has the count
                     counts.update(mine)
         if not columns:
             why = "; ".join(f"{name!r}: {reason}" for name, reason in list(dropped.items())[:5])
             raise TableError(f"no input column is of use ({why or 'none was given'})")
-        return cls(columns, dropped, missing=missing, notes=notes)
+        return cls(columns, dropped, missing=missing, shared=rare, notes=notes), sources
 
     def transform(
         self, table: pa.Table, counts: Counts | None = None, dtype: DTypeLike = np.float32
@@ -159,12 +208,19 @@ class Encoder:
             One row per row of the table.
         """
         _check_present(table, self.columns)
-        counts = Counts() if counts is None else counts
-        matrix = np.zeros((table.num_rows, self.width), dtype)
+        odd = Counts() if counts is None else counts
+        return self._written(
+            table.num_rows,
+            lambda name: Source(name, check_column(table, name), odd, self.missing),
+            dtype,
+        )
+
+    def _written(self, rows: int, source_of: Callable[[str], Source], dtype: DTypeLike) -> Floats:
+        """Return the matrix of so many rows of columns."""
+        matrix = np.zeros((rows, self.width), dtype)
         for name, places in self.places.items():
-            part = np.zeros((table.num_rows, len(places)), dtype)
-            source = Source(name, check_column(table, name), counts, self.missing)
-            self.columns[name].write(source, part)
+            part = np.zeros((rows, len(places)), dtype)
+            self.columns[name].write(source_of(name), part)
             matrix[:, places] = part
         first = self.width - len(self.codes)
         matrix[:, first:] += np.cumsum([0, *self.codes])[:-1]
@@ -228,6 +284,7 @@ class Encoder:
             "dropped": dict(self.dropped),
             "grouped": self.grouped,
             "missing": list(self.missing),
+            "shared": self.shared,
         }
 
     @classmethod
@@ -241,8 +298,14 @@ class Encoder:
                 raise ModelError("an encoder's grouped must be true or false")
             if not fits(record["missing"], Sequence[str]):
                 raise ModelError("an encoder's words for a missing value must be texts")
+            if not fits(record["shared"], int):
+                raise ModelError("an encoder's shared must be a whole number")
             return cls(
-                columns, dict(record["dropped"]), record["grouped"], tuple(record["missing"])
+                columns,
+                dict(record["dropped"]),
+                record["grouped"],
+                tuple(record["missing"]),
+                record["shared"],
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ModelError(f"this does not describe an encoder: {error!r}") from error

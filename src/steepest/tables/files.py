@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from ..errors import TableError
 from ..system.files import Part, check_replaceable
+from ..validate import folder, instance, positive_count
 from .formats import FORMATS, format_of
 from .formats._format import BLOCK_BYTES, Format, Writer, line_of
 from .formats.text import MISSING, Text
@@ -62,6 +63,7 @@ def read_table(path: Path_, options: TableOptions | None = None) -> pa.Table:
     TableError
         If the file can't be read, or holds no table; the message says where and what to do.
     """
+    _check(path, options, "read_table")
     with files_of(path) as files:
         parts: list[pa.Table] = []
         for place, name in files:
@@ -103,6 +105,10 @@ def stream_table(
     TableError
         At once if there is no such file; while reading if the file is broken.
     """
+    _check(path, options, "stream_table")
+    positive_count("stream_table", "rows", rows)
+    if schema is not None:
+        instance("stream_table", "schema", schema, Mapping, "{'age': pyarrow.int64()}")
     stack = contextlib.ExitStack()
     try:
         opened = [
@@ -113,6 +119,12 @@ def stream_table(
         stack.close()
         raise
     return _blocks(stack, opened, schema or {}, rows)
+
+
+def _check(path: Any, options: Any, where: str) -> None:
+    folder(where, "path", path)
+    if options is not None:
+        instance(where, "options", options, TableOptions, "TableOptions(decimal=',')")
 
 
 def _blocks(
@@ -182,6 +194,8 @@ class TableWriter:
     """
 
     def __init__(self, path: Path_ | None) -> None:
+        if path is not None:
+            folder("TableWriter", "path", path)
         self.rows = 0
         self._file = None if path is None else Path(path)
         self._form = FORMATS[".csv"] if self._file is None else format_of(self._file)

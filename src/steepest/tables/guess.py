@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .dates import AMBIGUOUS, find_order, read_dates, read_times
-from .numerals import cast_plain, find_pattern, read_numerals
+from .numerals import find_pattern, read_numerals
 from .options import TableOptions
 from .parsing import MISSING, NO_VALUES, TIME, are_missing
 
@@ -33,6 +33,7 @@ MANY = 8
 SAMPLE = 2000
 """How many different texts are looked at to find out how they are written."""
 _LIKELY = r"\d|^(?i:\s*(true|false|[+-]?inf(inity)?)\s*)$"
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 DIGITS = 50
 """So many different texts that begin with a digit, and are no numbers, are worth a note."""
 
@@ -56,14 +57,11 @@ class Guess:
     notes: tuple[str, ...] = ()
 
 
-def guess_plain(column: Any, options: TableOptions) -> Guess | None:
+def guess_plain(column: Any, numbers: Any) -> Guess | None:
     """Return at once what a column holds if all of its texts are numbers in the plain way.
 
-    None if they are not, or if the user knows of another way.
+    ``numbers`` are what `steepest.tables.numerals.cast_plain` makes of it. None if they are not.
     """
-    if options.decimal or options.thousands or options.date_format:
-        return None
-    numbers = cast_plain(column)
     if numbers is None or not pc.any(pc.is_finite(numbers)).as_py():
         return None
     some = np.unique(np.linspace(0, len(column) - 1, SAMPLE).astype(np.int64))
@@ -71,15 +69,15 @@ def guess_plain(column: Any, options: TableOptions) -> Guess | None:
     return Guess("number", "", _grouped_by_points(sample))
 
 
-def guess(texts: Any, indices: NDArray[np.int64], options: TableOptions) -> Guess:
+def guess(texts: Any, rows: NDArray[np.int64], options: TableOptions) -> Guess:
     """Find out what a column of texts holds.
 
     Parameters
     ----------
     texts : pyarrow.StringArray
         The distinct texts.
-    indices : ndarray of int64
-        Each row's index among them, −1 where missing.
+    rows : ndarray of int64
+        How many rows have each of them.
     options : TableOptions
         What the user knows of it.
 
@@ -87,7 +85,6 @@ def guess(texts: Any, indices: NDArray[np.int64], options: TableOptions) -> Gues
     -------
     Guess
     """
-    rows = np.bincount(indices[indices >= 0], minlength=len(texts))
     words = (*MISSING, *options.missing, *NO_VALUES)
     there = np.flatnonzero(~are_missing(texts, words) & (rows > 0))
     if not len(there):
@@ -183,13 +180,12 @@ def _point(pattern: str) -> str:
 def _grouped_by_points(sample: list[str]) -> tuple[str, ...]:
     """Say if all points may group digits, as in 950 and 1.234: then they order otherwise."""
     pointed = [text.strip() for text in sample if "." in text]
-    groups = [text for text in pointed if re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text)]
-    if groups and len(groups) == len(pointed) < len(sample):
-        return (
-            f"{groups[0]!r} is read as {float(groups[0]):g}; if the point groups digits, say so "
-            "with thousands='.' (--thousands)",
-        )
-    return ()
+    if not 0 < len(pointed) < len(sample) or not all(map(_GROUPED.fullmatch, pointed)):
+        return ()
+    return (
+        f"{pointed[0]!r} is read as {float(pointed[0]):g}; if the point groups digits, say so with "
+        "thousands='.' (--thousands)",
+    )
 
 
 def _looks_odd(sample: list[str], weights: list[int]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ __all__ = [
     "decoded",
     "is_known",
     "lay_out",
+    "of_extension",
     "period_starts",
     "printable",
 ]
@@ -230,52 +231,96 @@ def _runs(name: str, column: Any) -> Any:
 def _extension(name: str, column: Any) -> Any:
     kind = column.type
     storage = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type)
-    if kind.extension_name == "pandas.period":
-        freq = json.loads(kind.__arrow_ext_serialize__()).get("freq", "")
-        starts = period_starts(storage.fill_null(0).to_numpy(), freq)
-        if starts is None:
-            return _refuse(name, column)
-        gone = storage.is_null().to_numpy()
-        return pa.chunked_array([pa.array(starts, mask=gone)])
-    if kind.extension_name == "pandas.interval":
-        return pa.chunked_array([_interval_texts(storage, kind)])
+    if kind.extension_name in _EXTENSIONS:
+        return of_extension(name, storage, kind.extension_name, kind.__arrow_ext_serialize__())
     if type_.is_nested(storage.type):
         return _refuse(name, column)
     return storage
 
 
-def _interval_texts(storage: Any, kind: Any) -> Any:
+def of_extension(name: str, storage: Any, label: str, said: bytes) -> Any:
+    """Return values of an extension type by what they are stored as.
+
+    A file names the type of such a column whether or not this process knows it: those of pandas
+    are known only where pandas was imported.
+
+    Parameters
+    ----------
+    name : str
+        The column, for the message.
+    storage : pyarrow.ChunkedArray
+    label : str
+        The name of the extension type.
+    said : bytes
+        What it says of itself.
+
+    Raises
+    ------
+    ColumnTypeError
+        If it is of pandas, but not what pandas writes.
+    """
+    if label not in _EXTENSIONS:
+        return storage
+    try:
+        return pa.chunked_array([_EXTENSIONS[label](storage, json.loads(said))])
+    except (ValueError, AttributeError, KeyError, TypeError, pa.ArrowException) as error:
+        raise ColumnTypeError(
+            f"column {name!r} is of type {label} in a form that is not known ({error}); make it "
+            "dates or texts, or leave the column out"
+        ) from error
+
+
+def _period_starts(storage: Any, said: dict[str, Any]) -> Any:
+    starts = period_starts(storage.fill_null(0).to_numpy(), said["freq"])
+    return pa.array(starts, mask=storage.is_null().to_numpy())
+
+
+def _interval_texts(storage: Any, said: dict[str, Any]) -> Any:
     """Return intervals as pandas shows them."""
-    closed = json.loads(kind.__arrow_ext_serialize__()).get("closed", "right")
-    left = "[" if closed in ("left", "both") else "("
-    right = "]" if closed in ("right", "both") else ")"
+    left = "[" if said["closed"] in ("left", "both") else "("
+    right = "]" if said["closed"] in ("right", "both") else ")"
     return pa.array(
         [None if v is None else f"{left}{v['left']}, {v['right']}{right}"
          for v in storage.to_pylist()], pa.string(),
     )  # fmt: skip
 
 
+_EXTENSIONS = {"pandas.period": _period_starts, "pandas.interval": _interval_texts}
 _UNITS = {
-    "Y": "Y", "A": "Y", "M": "M", "D": "D", "h": "h", "H": "h", "min": "m", "T": "m", "s": "s",
+    "M": "M", "D": "D", "h": "h", "H": "h", "min": "m", "T": "m", "s": "s",
     "S": "s", "ms": "ms", "L": "ms", "us": "us", "U": "us", "ns": "ns", "N": "ns",
 }  # fmt: skip
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_MONTHS = (
+    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+)  # fmt: skip
 
 
 def period_starts(ordinals: Any, freq: str) -> Any:
-    """Return when pandas' periods begin, as datetime64[us]; None if the frequency is not known."""
-    base, _, end = freq.partition("-")
+    """Return when pandas' periods begin, as datetime64[us].
+
+    They are counted from 1970, in units of the frequency without its factor (2D).
+
+    Raises
+    ------
+    ValueError
+        If the frequency is not known.
+    """
+    base, _, end = freq.lstrip("0123456789").partition("-")
     ordinals = np.asarray(ordinals, np.int64)
-    if base == "W" and end in _DAYS:  # counted from the week of 1 January 1970, a Thursday
-        first = (_DAYS.index(end) + 1) % 7 - 10
-        days = ordinals * 7 + first
-        return days.astype("datetime64[D]").astype("datetime64[us]")
-    if end not in ("", "DEC"):
-        return None
-    if base == "Q":
-        return (ordinals * 3).astype("datetime64[M]").astype("datetime64[us]")
-    unit = _UNITS.get(base)
-    return None if unit is None else ordinals.astype(f"datetime64[{unit}]").astype("datetime64[us]")
+    if base == "W" and end in ("", *_DAYS):  # from the week of 1 January 1970, a Thursday
+        first = (_DAYS.index(end or "SUN") + 1) % 7 - 10
+        starts = (ordinals * 7 + first).astype("datetime64[D]")
+    elif base == "B" and not end:
+        starts = np.busday_offset(np.datetime64("1970-01-01"), ordinals.tolist())
+    elif base in ("Y", "A", "Q") and end in ("", *_MONTHS):  # years that end with any month
+        late = 11 - _MONTHS.index(end or "DEC")
+        starts = (ordinals * (3 if base == "Q" else 12) - late).astype("datetime64[M]")
+    elif base in _UNITS and not end:
+        starts = ordinals.astype(f"datetime64[{_UNITS[base]}]")
+    else:
+        raise ValueError(f"frequency {freq!r}")
+    return starts.astype("datetime64[us]")
 
 
 def _is_extension(kind: pa.DataType) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from ..errors import InputError
+from ..printing import shown
 from ..settings import Setting
 
 __all__ = ["FILE_OPTIONS", "NOTHING_SAID", "TableOptions"]
@@ -85,9 +87,9 @@ class TableOptions:
         for name in ("delimiter", "encoding", "decimal", "thousands", "date_format"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
-                raise InputError(f"{name} must be a text, got {value!r}")
+                raise InputError(f"{name} must be a text, got {shown(value)}")
         if self.delimiter is not None and (
-            len(self.delimiter.encode()) != 1 or self.delimiter in '"\r\n'
+            len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0'
         ):
             raise InputError(f"delimiter must be one ASCII character, got {self.delimiter!r}")
         if self.decimal not in (None, *_DECIMALS):
@@ -96,20 +98,42 @@ class TableOptions:
             raise InputError(f"thousands must be one of , . ' _ or a space, got {self.thousands!r}")
         if self.thousands and self.thousands == self.decimal:
             raise InputError(f"decimal and thousands can't both be {self.decimal!r}")
-        if self.date_format is not None and "%" not in self.date_format:
-            raise InputError(f"date_format must be like %d/%m/%Y, got {self.date_format!r}")
+        if self.date_format is not None and not _is_date_format(self.date_format):
+            raise InputError(
+                "date_format must say how a date is written, like %d/%m/%Y, got "
+                f"{self.date_format!r}"
+            )
         if not isinstance(self.header, bool):
             raise InputError(f"header must be true or false, got {self.header!r}")
         try:
-            codecs.lookup(self.encoding)
+            "a".encode(self.encoding)  # refuses also what encodes no text, such as base64
+            codecs.getincrementaldecoder(self.encoding)
         except (LookupError, ValueError) as error:
             raise InputError(
                 f"encoding: there is none called {self.encoding!r}; try latin-1 or utf-16"
             ) from error
         words: Any = self.missing
-        if isinstance(words, str) or not all(isinstance(word, str) for word in words):
-            raise InputError(f"missing must be a list of texts, got {self.missing!r}")
+        if (
+            not isinstance(words, Sequence | set | frozenset)
+            or isinstance(words, str | bytes)
+            or (not all(isinstance(word, str) for word in words))
+        ):
+            raise InputError(f"missing must be a list of texts, got {shown(self.missing)}")
         object.__setattr__(self, "missing", tuple(word.strip() for word in self.missing))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers may be written in the plain way, for all that is known."""
+        return not (self.decimal or self.thousands or self.date_format)
+
+
+def _is_date_format(text: str) -> bool:
+    """Say whether a day that is written so is read as one of the same year."""
+    day = datetime(2001, 11, 23, tzinfo=UTC)
+    try:
+        return datetime.strptime(day.strftime(text), text).year == day.year
+    except ValueError:
+        return False
 
 
 NOTHING_SAID = TableOptions()

@@ -23,6 +23,7 @@ __all__ = [
     "MISSING",
     "NO_VALUES",
     "are_missing",
+    "as_floats",
     "is_text",
     "plain",
     "read_exact",
@@ -30,6 +31,7 @@ __all__ = [
     "read_seconds",
     "read_texts",
     "read_truths",
+    "rows_of_texts",
 ]
 
 Floats = NDArray[np.float64]
@@ -157,6 +159,17 @@ def read_truths(column: Any, missing: Iterable[str] = MISSING) -> tuple[Floats, 
         return _nothing(column)
     numbers = _to_numpy(column.cast(pa.float64(), safe=False))
     return np.where(np.isnan(numbers), np.nan, numbers != 0), 0
+
+
+def as_floats(numbers: Any) -> Floats:
+    """Return what `steepest.tables.numerals.cast_plain` made of a column, NaN where missing."""
+    return _to_numpy(numbers)
+
+
+def rows_of_texts(texts: Any, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many rows have each of the distinct texts that `read_texts` found."""
+    rows: NDArray[np.int64] = np.bincount(indices + 1, minlength=len(texts) + 1)[1:]
+    return rows
 
 
 def read_texts(column: Any) -> tuple[Any, NDArray[np.int64]]:

@@ -37,6 +37,7 @@ from .parsing import (
     read_numbers,
     read_texts,
     read_truths,
+    rows_of_texts,
 )
 
 __all__ = ["Task", "infer_task", "task_rows"]
@@ -71,7 +72,8 @@ class Task:
     classes : sequence of str, bool, int or float
         The labels in order, empty for regression.
     mean, deviation, low, high : float
-        Of the target's values in training, for regression.
+        Of the target's values in training, for regression; the range is rounded outwards, by a
+        hundredth of it at most, so that it is nobody's value.
     pattern : str
         How texts hold numbers (`steepest.tables.parsing.read_numbers`).
     """
@@ -310,7 +312,8 @@ def infer_task(
             f"target {name!r} is of type {column.type}; expected text, truth values or numbers"
         ) from error
     there = task_rows(column if declared else targets, options.missing)
-    targets = targets.filter(pa.array(there))
+    if not there.all():
+        targets = targets.filter(pa.array(there))
     if not len(targets):
         raise TableError(f"target {name!r}: all of its {len(column)} values are missing")
     holds, pattern = _holds(targets, options, declared)
@@ -338,7 +341,8 @@ def _holds(targets: Any, options: TableOptions, declared: bool) -> tuple[str, st
     if is_text(type_):
         if declared:
             return "text", ""
-        found = guess(*read_texts(targets), options)
+        texts, indices = read_texts(targets)
+        found = guess(texts, rows_of_texts(texts, indices), options)
         return found.kind, found.pattern
     if pa.types.is_timestamp(type_):
         return "date", ""
@@ -412,4 +416,16 @@ def _regression(targets: Any, name: str, reason: str, pattern: str) -> Task:
             f"target {name!r}: values from {low:g} to {high:g} can't be scaled; "
             "give it in other units"
         )
+    low, high = _outwards(low, high)
     return Task(name, "regression", reason, (), mean, deviation, low, high, pattern)
+
+
+def _outwards(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of a range rounded in decimal, away from one another."""
+    digits = 2 - math.floor(math.log10(high - low))
+    step = 10.0**-digits
+    ends = round(low, digits), round(high, digits)
+    return (
+        ends[0] if ends[0] <= low else round(ends[0] - step, digits),
+        ends[1] if ends[1] >= high else round(ends[1] + step, digits),
+    )

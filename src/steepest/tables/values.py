@@ -64,7 +64,9 @@ def is_missing(value: Any) -> bool:
     """Say whether a value is None, NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, float | decimal.Decimal | np.generic) and bool(value != value)
+    if isinstance(value, decimal.Decimal):
+        return value.is_nan()  # a signalling one can't even be compared
+    return isinstance(value, float | np.generic) and bool(value != value)
 
 
 def _masked(values: list[Any], gone: Any) -> list[Any]:
@@ -145,7 +147,7 @@ def _of_objects(name: str, values: list[Any]) -> Any:
         pass
     values = [None if is_missing(value) else _python(value) for value in values]
     there = [value for value in values if value is not None]
-    kinds = {_kind(name, value) for value in there}
+    kinds = {_kind(name, value) for value in {type(value): value for value in there}.values()}
     return _BY_KINDS.get(frozenset(kinds), _texts)(name, values)
 
 
@@ -170,16 +172,12 @@ def _kind(name: str, value: Any) -> str:
         return "interval"
     if isinstance(value, numbers.Complex):
         raise _complex(name)
+    # Without the value: a model keeps why a column was not used.
     raise ColumnTypeError(
         f"column {name!r}: each argument must be a string or a number, a truth value, a time or "
-        f"missing, got {_shown(value)} of type {type(value).__name__}; make columns of its parts, "
-        "or leave the column out"
+        f"missing, got one of type {type(value).__name__}; make columns of its parts, or leave the "
+        "column out"
     )
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 _KINDS: tuple[tuple[Any, str], ...] = (

@@ -47,8 +47,7 @@ class Category:
     def fit(cls, source: Source, rare: int) -> Self:
         """Fit to the column."""
         texts, indices = source.texts()
-        counts = np.bincount(indices[indices >= 0], minlength=len(texts))
-        counts[source.gone(texts)] = 0
+        counts = np.where(source.gone(texts), 0, source.rows())
         texts, counts = _merged(texts, counts)
         found, known = int((counts > 0).sum()), int(counts.sum())
         missing = known < len(indices)

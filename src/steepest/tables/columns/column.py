@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 
 from ..guess import Guess, guess, guess_plain
 from ..layouts import lay_out
+from ..numerals import cast_plain
 from ..options import TableOptions
 from ..parsing import (
     MISSING as WORDS,
 )
 from ..parsing import (
     are_missing,
+    as_floats,
     read_exact,
     read_numbers,
     read_seconds,
     read_texts,
     read_truths,
+    rows_of_texts,
 )
 
 __all__ = [
@@ -90,8 +93,11 @@ class Source:
         self.counts = counts
         self.missing = missing
         self.pattern = ""
+        self._plain: Any = None  # all texts as numbers, if they are some in the plain way
         self._texts: tuple[Any, NDArray[np.int64]] | None = None
+        self._rows: NDArray[np.int64] | None = None
         self._numbers: tuple[str, Floats] | None = None
+        self._seconds: tuple[str, Floats] | None = None
 
     @property
     def type(self) -> Any:
@@ -100,7 +106,9 @@ class Source:
 
     def guess(self, options: TableOptions) -> Guess:
         """Find out what texts hold, and read them so from now on."""
-        found = guess_plain(self.column, options) or guess(*self.texts(), options)
+        self._plain = cast_plain(self.column) if options.is_plain else None
+        found = guess_plain(self.column, self._plain)
+        found = found or guess(self.texts()[0], self.rows(), options)
         self.pattern = found.pattern
         return found
 
@@ -113,7 +121,10 @@ class Source:
         """Return float64, NaN where missing, infinite or unparseable."""
         if self._numbers is not None and self._numbers[0] == pattern:
             return self._numbers[1]
-        values, bad = read_numbers(self.column, pattern, self.missing)
+        if self._plain is not None and not pattern:
+            values, bad = as_floats(self._plain), 0
+        else:
+            values, bad = read_numbers(self.column, pattern, self.missing)
         self.count(UNPARSEABLE, bad)
         infinite = np.isinf(values)
         if infinite.any():
@@ -128,9 +139,11 @@ class Source:
 
     def seconds(self, order: str = "") -> Floats:
         """Return float64 seconds since 1970 in UTC, NaN where missing or unparseable."""
-        values, bad = read_seconds(self.column, order, self.missing)
-        self.count(UNPARSEABLE, bad)
-        return values
+        if self._seconds is None or self._seconds[0] != order:
+            values, bad = read_seconds(self.column, order, self.missing)
+            self.count(UNPARSEABLE, bad)
+            self._seconds = order, values
+        return self._seconds[1]
 
     def truths(self) -> Floats:
         """Return −1 and 1, NaN where missing or unparseable."""
@@ -143,6 +156,12 @@ class Source:
         if self._texts is None:
             self._texts = read_texts(self.column)
         return self._texts
+
+    def rows(self) -> NDArray[np.int64]:
+        """Return how many rows have each of the distinct texts."""
+        if self._rows is None:
+            self._rows = rows_of_texts(*self.texts())
+        return self._rows
 
     def gone(self, texts: Any) -> NDArray[np.bool_]:
         """Say which texts mean a missing value."""

@@ -1,5 +1,7 @@
 """Number: a number, median-centred, scaled and smoothly clipped, and the rank of its value."""
 
+import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ...errors import ModelError
@@ -22,6 +25,8 @@ EXACT = 2.0**53
 """Beyond this, whole numbers are not all told apart as float64."""
 KNOTS = 256
 """The most quantiles of a column that are kept."""
+SHARED = 5
+"""So many rows at least have values of which a knot is the mean: it tells of none of them alone."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,9 @@ class Number:
 
     The spread is the interquartile range; if that is 0, half the range (Holzmüller et al. 2024,
     arXiv:2407.04491). The score interpolates Φ⁻¹(rank), within ±3.72, over at most `KNOTS`
-    quantiles.
+    quantiles. So that a model tells little of single rows, each of them is the mean of `SHARED`
+    rows or more (microaggregation: Domingo-Ferrer & Mateo-Sanz 2002, IEEE TKDE 14), and all numbers
+    are rounded.
 
     Texts are read by their `pattern` (`steepest.tables.parsing.read_numbers`). Whole numbers beyond
     2⁵³ are read exactly, less their `origin`, a whole number in digits; x is what is left.
@@ -38,6 +45,9 @@ class Number:
 
     # Measured with the default network, one seed, without and with the score: California housing
     # R² 0.817 and 0.840, bike rentals 0.951 and 0.955, census income accuracy 0.858 and 0.861.
+    # With knots and medians as they are now, beside exact ones at single rows (up to 256 of them):
+    # census income 0.8678 and 0.8682 (three seeds), California housing R² 0.8145 and 0.8118 (two),
+    # abalone 0.549 and 0.536 (three), which is within what seeds differ by.
 
     label: ClassVar[str] = "number"
     median: float
@@ -53,7 +63,7 @@ class Number:
             raise ModelError(f"{len(self.knots)} knots need as many scores, not {len(self.scores)}")
         if self.pattern != TIME:
             check_pattern(self.pattern)
-        if self.origin and not re.fullmatch(r"-?[0-9]{1,60}", self.origin):
+        if self.origin and not re.fullmatch(r"-?[0-9]{1,61}", self.origin):
             raise ModelError(f"the origin of a number must be a whole number, got {self.origin!r}")
 
     @classmethod
@@ -74,9 +84,9 @@ class Number:
         if known[0] == known[-1] and not missing:
             raise UnusableColumn("all values are the same")
         low, median, high = np.quantile(known, [0.25, 0.5, 0.75])
-        spread = high - low or (known[-1] - known[0]) / 2
+        spread = float(high - low or (known[-1] - known[0]) / 2)
         knots, scores = _normal_scores(known)
-        return cls(float(median), float(spread), missing, knots, scores)
+        return cls(_near(median, spread / 10), _near(spread, spread / 10), missing, knots, scores)
 
     @property
     def parts(self) -> list[Part]:
@@ -114,14 +124,20 @@ class Number:
 
 
 def origin_of(source: Source) -> str:
-    """Return the least whole number of a column that has some beyond 2⁵³; else nothing."""
+    """Return a round number below those of a column that has whole ones beyond 2⁵³; else nothing.
+
+    It lies within a tenth of their range, so that what is left of them is as good as exact.
+    """
     if not (pa.types.is_integer(source.type) or is_text(source.type)) or source.pattern == TIME:
         return ""
     values = source.numbers(source.pattern)
     if not (np.abs(values) > EXACT).any():  # NaN is not
         return ""
     whole = [number for number in source.exact(source.pattern)[0] if number is not None]
-    return str(min(whole)) if whole else ""
+    if not whole:
+        return ""
+    step = 10 ** max(0, len(str(max(whole) - min(whole))) - 2)
+    return str(min(whole) // step * step)
 
 
 def is_rounded(source: Source, origin: str) -> bool:
@@ -149,17 +165,49 @@ def read(source: Source, pattern: str, origin: str) -> Floats:
 
 def _normal_scores(known: Floats) -> tuple[list[float], list[float]]:
     """Return quantiles of sorted numbers and their normal scores, none if at most `MANY` differ."""
-    knots, first = np.unique(known, return_index=True)
-    if len(knots) <= MANY:
+    first = np.append(0, np.flatnonzero(np.diff(known)) + 1)  # rows with the first of equal ones
+    if len(first) <= MANY:
         return [], []
-    last = np.append(first[1:], len(known))
-    ranks = (first + last) / (2 * len(known))
-    scores = ndtri(np.clip(ranks, 1e-4, 1 - 1e-4))
-    if len(knots) > KNOTS:
-        even = np.searchsorted(ranks, np.linspace(0, 1, KNOTS))
-        chosen = np.unique(np.clip(even, 0, len(knots) - 1))
-        knots, scores = knots[chosen], scores[chosen]
-    return knots.tolist(), np.round(scores, 5).tolist()
+    n = len(known)
+    starts = _groups(first, n)
+    ends = np.append(starts[1:], n)
+    ranks = (starts + ends) / (2 * n)
+    scores = np.round(ndtri(np.clip(ranks, 1e-4, 1 - 1e-4)), 5)
+    means = np.add.reduceat(known, starts) / (ends - starts)
+    apart = np.append(True, np.diff(means) > 0)  # numbers next to one another may have one mean
+    return _rounded(means[apart].tolist()), scores[apart].tolist()
+
+
+def _groups(first: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return where groups of sorted rows begin: equal ones together, at least `SHARED` in each.
+
+    There are at most `KNOTS`, of the same size, but smaller and smaller towards both ends.
+    """
+    wanted = first
+    if len(first) > KNOTS:
+        tail = SHARED * 2 ** np.arange(math.ceil(math.log2(max(1, n / KNOTS / SHARED))))
+        even = np.linspace(0, n, KNOTS + 1 - 2 * len(tail))
+        wanted = np.concatenate([even, tail, n - tail])
+        wanted = first[np.clip(np.searchsorted(first, wanted), 0, len(first) - 1)]
+    starts = [0]
+    for start in np.unique(wanted).tolist():
+        if start - starts[-1] >= SHARED and n - start >= SHARED:
+            starts.append(start)
+    return np.array(starts, np.int64)
+
+
+def _rounded(knots: list[float]) -> list[float]:
+    """Return ascending numbers rounded, by a twentieth of the way to the next at most."""
+    gaps = [b - a for a, b in itertools.pairwise(knots)]
+    nearest = map(min, [math.inf, *gaps], [*gaps, math.inf])
+    return [_near(knot, gap) for knot, gap in zip(knots, nearest, strict=True)]
+
+
+def _near(x: float, gap: float) -> float:
+    """Return a number rounded in decimal, by a twentieth of ``gap`` at most."""
+    if not 0 < gap < math.inf:
+        return float(x)
+    return round(float(x), 1 - math.floor(math.log10(gap)))
 
 
 def _interpolate(x: Floats, knots: Sequence[float], scores: Sequence[float]) -> Floats:

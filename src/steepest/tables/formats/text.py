@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ...errors import TableError
+from ...printing import harmless
 from ..layouts import printable
 from ..limits import Bounded
 from ..options import NOTHING_SAID, TableOptions
@@ -173,7 +174,10 @@ class _TextWriter:
         missing = '""' if len(columns) == 1 else ""
         filled = [pc.fill_null(column, missing) for column in quoted]
         rows = pc.binary_join_element_wise(*filled, self._delimiter)
-        self._sink.write(("\n".join(rows.to_pylist()) + "\n").encode())
+        text = "\n".join(rows.to_pylist()) + "\n"
+        if self._sink.isatty():  # somebody looks at it
+            text = harmless(text, lines=True)
+        self._sink.write(text.encode())
 
     def _quote(self, column: Any) -> Any:
         marked = pc.or_(pc.match_substring_regex(column, self._special), pc.equal(column, ""))

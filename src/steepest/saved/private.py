@@ -1,0 +1,24 @@
+"""What a model folder leaves out for those who want it to tell little of its training rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .record import Parts
+
+__all__ = ["withheld"]
+
+_TOLD = ("metrics", "trivial", "rows", "versions")
+
+
+def withheld(parts: Parts) -> Parts:
+    """Return a model without what predicting does not need, except the scores.
+
+    That is: the names of columns that are not used, and why; why the task was taken for what it is;
+    the command, the history, the settings and what the trivial predictor says.
+    """
+    return parts._replace(
+        encoder=replace(parts.encoder, dropped={}),
+        task=replace(parts.task, reason="not told"),
+        about={key: parts.about[key] for key in _TOLD if key in parts.about},
+    )
