@@ -168,7 +168,17 @@ REASONS = {
         "losses.gaussian_nll.GaussianNLL.gradient",
         "losses.logistic.Logistic.gradient_weighted",
         "losses.poisson.Poisson.gradient_of_rates",
+        "rules.adadelta.Adadelta.step",
+        "rules.adafactor.follow",
         "rules.adam.Adam.step",
+        "rules.adam.Adam.step_amsgrad",
+        "rules.adamax.Adamax.step",
+        "rules.asgd.ASGD.step",
+        "rules.nadam.NAdam.step",
+        "rules.radam.RAdam.step",
+        "rules.rmsprop.RMSprop.step_centred_momentum",
+        "rules.rprop.Rprop.step",
+        "rules.schedule_free_adamw.ScheduleFreeAdamW.step",
     },
 }
 
