@@ -197,7 +197,7 @@ class Trainer:
             The column of the history that tells which epoch is best.
         patience : int, optional
             Stop after this many epochs without a better one. Whenever there is a validation set
-            and ``patience`` is given, the best epoch's parameters are put back at the end: the
+            and ``patience`` is given, the best epoch's network is put back at the end: the
             last one's among equals.
         callbacks : iterable of callable
             Called with a `Progress` a few times a second and after every epoch; one that returns
