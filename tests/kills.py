@@ -55,6 +55,8 @@ RNG = np.random.default_rng(0)
 X = RNG.standard_normal((150, 6)).astype(np.float32)
 Y = (X @ RNG.standard_normal((6, 3)) + RNG.standard_normal((150, 3))).argmax(axis=1)
 
+STATEFUL = Centre(), Dense(8), ReLU(), ScaledCentre(), Dropout(0.2), Dense(3)
+
 CASES: dict[str, dict[str, Any]] = {
     "sgd, uniform, inverse": {
         "rule": SGD(lr=InverseScaling(0.1)), "sampling": "uniform", "batch": 1,
@@ -100,7 +102,15 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "adam, shuffled, constant, state, early stopping": {
         "rule": Adam(lr=0.02), "every": "2 steps", "validation": 0.3, "patience": 15, "epochs": 40,
-        "layers": (Centre(), Dense(8), ReLU(), ScaledCentre(), Dropout(0.2), Dense(3)),
+        "layers": STATEFUL,
+    },
+    "adam with an average of θ, shuffled, constant, state, early stopping": {
+        "rule": Adam(lr=0.02, ema=0.9), "every": "3 steps", "validation": 0.3, "patience": 15,
+        "epochs": 40, "layers": STATEFUL,
+    },
+    "schedule-free adamw, shuffled, state, early stopping, two threads": {
+        "rule": ScheduleFreeAdamW(lr=0.02), "every": "2 steps", "validation": 0.3, "patience": 15,
+        "epochs": 40, "layers": STATEFUL, "threads": 2,
     },
 }  # fmt: skip
 
