@@ -25,11 +25,14 @@ from steepest import (
     Dense,
     Dropout,
     InputError,
+    Logistic,
     Network,
+    Poisson,
     ReLU,
     SoftmaxCrossEntropy,
     Trainer,
 )
+from steepest.settings import spelled_out
 from steepest.training import checkpoint
 from steepest.training.checkpoint import _bytes, _checksum, _read
 
@@ -136,6 +139,8 @@ def test_a_checkpoint_tells_of_defaults_as_it_always_did(tmp_path):
         "factors={}, penalty_over_batch=False, momentum=0.0, nesterov=False)"
     )
     assert settings["loss"] == "SoftmaxCrossEntropy(label_smoothing=0.0)"
+    for loss, told in ((Logistic(), "Logistic(label_smoothing=0.0)"), (Poisson(), "Poisson()")):
+        assert spelled_out(loss) == told
 
 
 def test_going_on_needs_the_same_training(tmp_path):

@@ -10,7 +10,7 @@ overflows or cancels. With label smoothing ε, (1 − ε)·y + ε/2 stands for y
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..kernels.functions import exp, log1p, sigmoid, times
 from ..loss import Array, Loss
 from ..onnx_form import OnnxGraph
+from ..settings import OFF
 from ..validate import fraction, number, plain, weights
 
 __all__ = ["Logistic"]
@@ -42,7 +43,7 @@ class Logistic(Loss):
     by_output: ClassVar[bool] = True
 
     label_smoothing: float = 0.0
-    pos_weight: float | tuple[float, ...] | None = None
+    pos_weight: float | tuple[float, ...] | None = field(default=None, metadata=OFF)
 
     def __post_init__(self) -> None:
         fraction("Logistic", "label_smoothing", self.label_smoothing)

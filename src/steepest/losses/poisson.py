@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..kernels.functions import exp, times
 from ..loss import Array, Loss
 from ..onnx_form import OnnxGraph
+from ..settings import OFF
 from ..validate import flag, number
 
 __all__ = ["Poisson"]
@@ -42,9 +43,9 @@ class Poisson(Loss):
     tasks: ClassVar[tuple[str, ...]] = ()  # targets are scaled to mean 0
     by_output: ClassVar[bool] = True
 
-    log_input: bool = True
-    full: bool = False
-    eps: float = 1e-8
+    log_input: bool = field(default=True, metadata=OFF)
+    full: bool = field(default=False, metadata=OFF)
+    eps: float = field(default=1e-8, metadata=OFF)
 
     def __post_init__(self) -> None:
         flag("Poisson", "log_input", self.log_input)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import InputError
 from ..kernels.functions import exp, times
 from ..loss import Array, real_targets
+from ..settings import OFF
 from ..validate import fraction, weights
 from ._class_weights import gradient_weighted, value_weighted
 from ._logits import OfLogits, class_targets, distributions
@@ -45,7 +46,7 @@ class SoftmaxCrossEntropy(OfLogits):
     called: ClassVar[tuple[str, ...]] = ("softmax",)
 
     label_smoothing: float = 0.0
-    weight: tuple[float, ...] | None = None
+    weight: tuple[float, ...] | None = field(default=None, metadata=OFF)
 
     def __post_init__(self) -> None:
         fraction("SoftmaxCrossEntropy", "label_smoothing", self.label_smoothing)
