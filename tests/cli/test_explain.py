@@ -58,7 +58,7 @@ def test_rows_go_forwards_and_then_backwards(tables):
     forwards, backwards = lines.index("forwards"), lines.index("backwards")
     steps = [line.split()[0] for line in lines[forwards + 2 : backwards]]
     network = Model.load(tables / "classes").network
-    paths = {path for path, _, _ in walk(network.layer, network.inputs) if path}
+    paths = {path for path, _, _ in walk(network.layer, network.input_shape) if path}
     assert set(steps[:-1]) == paths
     assert [s for s in steps if "." not in s] == [*map(str, range(12)), "ℓ"]
     back = [line.split()[0] for line in lines[backwards + 2 : lines.index("the input")]]
