@@ -32,7 +32,7 @@ from ..kernels import gemm, part
 from ..layer import Parameter
 from ..rule import Array
 from ..schedules import Schedule
-from ..validate import flag, number, one_of, sequence
+from ..validate import flag, instance, number, one_of, sequence
 from ._moments import Moments
 from .adam import Adam
 from .blocks import block_count
@@ -91,13 +91,16 @@ class Muon(Moments):
         number("Muon", "steps", self.steps, least=1, most=99, whole=True)
         one_of("Muon", "adjust", self.adjust, _ADJUSTMENTS)
         number("Muon", "norm_eps", self.norm_eps, above=0)
+        for what in ("coefficients", "apart"):
+            sequence("Muon", what, getattr(self, what))
         if len(self.coefficients) != 3:
             raise InputError(
                 f"Muon: coefficients must be three numbers a, b, c, got {self.coefficients!r}"
             )
         for value in self.coefficients:
             number("Muon", "coefficients", value)
-        sequence("Muon", "apart", self.apart)
+        for name in self.apart:
+            instance("Muon", "apart", name, str, "'4.A'")
 
     def settings(self) -> dict[str, float]:
         """Return also 1 − momentum, and that eps is added to √v̂."""
