@@ -121,7 +121,7 @@ def flag(where: str, what: str, value: Any) -> None:
 
 def folder(where: str, what: str, value: Any) -> None:
     """Raise `InputError` unless ``value`` is a path: a text, or what stands for one."""
-    if not isinstance(value, str | os.PathLike) or value == "":
+    if not isinstance(value, str | os.PathLike):
         raise InputError(f"{where}: {what} must be a path, got {shown(value)}")
 
 

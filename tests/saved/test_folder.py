@@ -123,6 +123,15 @@ def test_names_that_are_none(saved, monkeypatch):
         Model.load(name)
 
 
+@pytest.mark.parametrize("name", ["", ".", "../empty"])
+def test_the_folder_that_we_are_in_is_not_replaced(saved, tmp_path, monkeypatch, name):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(ModelError, match="empty is the folder that we are in; give another name"):
+        Model.load(saved).save(name)
+    assert Path.cwd() == tmp_path / "empty"
+
+
 def test_a_record_is_in_utf_8(saved):
     record = (saved / "model.json").read_text("utf-8")
     for encoding in ("utf-16", "utf-32", "utf-8-sig"):

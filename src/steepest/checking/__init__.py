@@ -120,7 +120,8 @@ def report_of(
     }
     for (name, wanted), given in zip(kinds.items(), (X, y, loss, reference), strict=True):
         if given is not None and not isinstance(thing, wanted):
-            raise InputError(f"check: {name} makes no sense for {thing!r}")
+            kinds_of = " or a ".join(kind.__name__.lower() for kind in wanted)
+            raise InputError(f"check: {name} is for a {kinds_of} alone, and {thing!r} is none")
     if isinstance(thing, Layer):
         rows = None if X is None else as_inputs(X, "float64", "check")
         return check_layer(thing, settings, X=rows)

@@ -37,6 +37,7 @@ from ..metrics import metrics_named
 from ..network import Network
 from ..onnx_form import OnnxModel
 from ..pipeline.names import ACTIVATIONS
+from ..printing import shown
 from ..rule import Rule
 from .architecture import begin, build
 from .callbacks import CallbackList, CallbackSupportMixin, with_callbacks
@@ -447,6 +448,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _taken(self, X: Any) -> Any:
         """Return inputs that scikit-learn may convert without loss; sparse ones as CSR."""
         where = type(self).__name__
+        if isinstance(X, str | bytes | type) or not (hasattr(X, "__len__") or hasattr(X, "shape")):
+            raise InputError(f"{where}: X must be rows of numbers, (n, p), got {shown(X)}")
         refuse_masked(X, "X", where)
         refuse_times(X, "X", where)
         return as_csr(X, where) if is_sparse(X) else X

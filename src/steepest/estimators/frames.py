@@ -87,6 +87,8 @@ def as_table(X: Any) -> tuple[pa.Table, bool]:
         return open_table(X)
     if hasattr(X, "collect_schema") or hasattr(X, "dtypes") or hasattr(X, "array"):
         return open_table(X)  # a series, or a frame without rows: it says so
+    if isinstance(X, str | bytes | type) or not (hasattr(X, "__len__") or hasattr(X, "shape")):
+        return open_table(X)  # which says what it is
     array = check_array(
         X, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
     )

@@ -10,6 +10,7 @@ from ..engine.operands import Buffer
 from ..errors import InputError
 from ..kernels.moves import sum_of
 from ..layer import Layer
+from ..printing import shown
 from ..shape import Shape
 
 __all__ = ["Combinator", "add", "move", "same_rows"]
@@ -27,7 +28,7 @@ class Combinator(Layer):
             raise InputError(f"{name}: give at least one layer")
         for layer in layers:
             if not isinstance(layer, Layer):
-                raise InputError(f"{name}: expected layers, got {layer!r}")
+                raise InputError(f"{name}: expected layers, got {shown(layer)}")
         self.layers = layers
 
     def __eq__(self, other: Any) -> bool:

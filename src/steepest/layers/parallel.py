@@ -14,6 +14,7 @@ from ..kernels.moves import copy_columns
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
+from ..printing import shown
 from ..shape import Shape, check_inputs
 from ..validate import positive_count
 from ._combinator import Combinator, move, same_rows
@@ -47,7 +48,7 @@ class Parallel(Combinator):
     def __init__(self, *branches: tuple[int, Layer]) -> None:
         for branch in branches:
             if not (isinstance(branch, Sequence) and len(branch) == 2):
-                raise InputError(f"Parallel: expected pairs (columns, layer), got {branch!r}")
+                raise InputError(f"Parallel: expected pairs (columns, layer), got {shown(branch)}")
             positive_count("Parallel", "columns of a branch", branch[0])
         self.widths = tuple(int(width) for width, _ in branches)
         super().__init__(*(layer for _, layer in branches))

@@ -76,6 +76,8 @@ def check_place(path: str | os.PathLike[str]) -> Path:
             raise ModelError(f"{place.parent} can't be written to: permission denied")
         if stat.S_ISLNK(place.lstat().st_mode):
             raise ModelError(f"{place} is a link, which is not followed; give another name")
+        if place.samefile(Path.cwd()):  # it would be gone for whoever is in it
+            raise ModelError(f"{place} is the folder that we are in; give another name")
         if not _is_replaceable(place):
             raise ModelError(f"{place} exists and is not a model folder; give another name")
     except FileNotFoundError:
