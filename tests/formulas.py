@@ -119,6 +119,9 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.Affine: lambda s, x, P, xp: P["s"] * x + P["b"],
     L.Average: lambda s, x, P, xp: x.reshape(len(x), s.parts, -1).mean(1),
     L.AveragePool: lambda s, x, P, xp: _average_pool(s, x, xp),
+    L.BatchNorm: lambda s, x, P, xp: (  # as it begins: averages of 0 and 1
+        P["gamma"] * x / (1 + s.eps) ** 0.5 + P["beta"]
+    ),
     L.Conv1D: _convolution,
     L.Conv2D: _convolution,
     L.Dense: lambda s, x, P, xp: x @ P["A"].T + (P["b"] if s.bias else 0),

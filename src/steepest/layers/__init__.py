@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .affine import Affine as Affine
     from .average import Average as Average
     from .average_pool import AveragePool as AveragePool
+    from .batch_norm import BatchNorm as BatchNorm
     from .concat import Concat as Concat
     from .conv1d import Conv1D as Conv1D
     from .conv2d import Conv2D as Conv2D

@@ -1,0 +1,289 @@
+"""BatchNorm: every column to mean 0 and variance 1 over the batch; (n, …, p) -> (n, …, p).
+
+While training, y = gamma ⊙ (x − μ)/√(σ² + eps) + beta, with the mean μ and the variance σ² of each
+column over all rows of the batch; gamma (p,), beta (p,). Running averages of both are kept as
+state, and a prediction takes them for μ and σ².
+
+Source: Ioffe & Szegedy, "Batch normalization", ICML 2015, arXiv:1502.03167, Algorithms 1 and 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..emitter import Backward, Emitter
+from ..engine.operands import Buffer
+from ..layer import Array, Layer, Parameter, State
+from ..onnx_form import OnnxGraph
+from ..validate import number
+
+__all__ = ["BatchNorm"]
+
+_BLOCK = np.int64(64)
+"""Rows whose sums are taken together. Which these are depends on no number of threads."""
+
+
+@dataclass(frozen=True, repr=False)
+class BatchNorm(Layer):
+    """Normalise each column over the batch, then scale and shift it: of images, each channel.
+
+    Φ, with u = (x − μ)/σ and N rows: dgamma = Σ dy ⊙ u, dbeta = Σ dy, and
+    dx = gamma/σ ⊙ (dy − dbeta/N − u ⊙ dgamma/N).
+
+    While training, an example's output depends on all others of its batch, which should hold at
+    least some 16. Gradients at a fixed θ (`steepest.Gradients`) take the kept averages as given.
+
+    Parameters
+    ----------
+    momentum : float
+        Weight of the old average at each step: mean ← momentum · mean + (1 − momentum) μ, as in
+        Keras and ONNX. PyTorch's momentum is 1 minus this. The average of variances takes
+        Σ (x − μ)²/(N − 1), as PyTorch does; Keras divides by N.
+    eps : float
+        Added to the variance.
+    """
+
+    torch_names: ClassVar[Mapping[str, str]] = {
+        "gamma": "weight",
+        "beta": "bias",
+        "mean": "running_mean",
+        "variance": "running_var",
+    }
+    predicts_alike: ClassVar[bool] = False
+
+    momentum: float = 0.9
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        number("BatchNorm", "momentum", self.momentum, least=0, below=1)
+        number("BatchNorm", "eps", self.eps, above=0)
+
+    def parameters(self, p: int) -> dict[str, Parameter]:
+        """Return gamma (p,) and beta (p,)."""
+        return {"gamma": Parameter((p,)), "beta": Parameter((p,))}
+
+    def state(self, p: int) -> dict[str, State]:
+        """Return the averages of μ (p,) and of the variance (p,)."""
+        return {"mean": State((p,)), "variance": State((p,), start=1.0)}
+
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
+        """gamma = 1, beta = 0"""
+        theta["gamma"][...] = 1
+        theta["beta"][...] = 0
+
+    def flops(self, p: int) -> int:
+        """Return the operations for one row."""
+        return 8 * p
+
+    def onnx(self, g: OnnxGraph) -> str:
+        u = g.op("Sub", g.x, g.constant(g.state["mean"]))
+        root = g.constant(np.sqrt(g.state["variance"] + self.eps))
+        scaled = g.op("Mul", g.op("Div", u, root), g.parameter("gamma"))
+        return g.op("Add", scaled, g.parameter("beta"))
+
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
+        """Emit the statistics of the batch, and what they make of x; where nothing trains, those
+        that are kept.
+        """
+        n, p = x.shape
+        y, blocks = low.array("y", n, p), -(-n // int(_BLOCK))
+        names: dict[str, Any] = {"x": x, "y": y, **self.settings()}
+        names |= {**low.theta(self, p), **low.state(self, p)}
+        names |= {name: low.array(name, p) for name in ("middle", "inverse", "along_1", "along_u")}
+        names |= {"blocks": low.share(blocks), "columns": low.share(p, 16)}
+        if low.training:
+            names |= {name: low.array(name, blocks, p) for name in ("first", "second")}
+            low.emit(self.measure, names, flops=3 * n * p)
+            low.emit(self.average, names, nbytes=0)
+        else:
+            low.emit(self.recall, names, nbytes=0)
+        low.emit(self.forward, names, flops=3 * n * p)
+
+        def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
+            names["dy"] = dy
+            dx = names["dx"] = low.array("dx", n, p) if wants_dx else None
+            if low.training:
+                low.emit(self.sum_up, names, flops=4 * n * p)
+                low.emit(self.join, names, nbytes=0)
+            if wants_dx:
+                kernel = self.backward_x if low.training else self.backward_x_alone
+                low.emit(kernel, names, flops=6 * n * p)
+            own = self.backward_theta if low.training else self.backward_theta_alone
+            low.backward_theta(self, p, own, names)
+            return dx
+
+        return y, backward
+
+    @staticmethod
+    def measure(x: Array, first: Array, second: Array, blocks: range) -> None:
+        """first = mean x, second = Σ (x − mean x)², over each block of rows"""
+        n, p, zero = np.int64(x.shape[0]), x.shape[1], x.dtype.type(0)
+        for block in blocks:
+            begin = np.int64(block) * _BLOCK
+            end = min(begin + _BLOCK, n)
+            part = x.dtype.type(1) / x.dtype.type(end - begin)
+            for j in range(p):
+                first[block, j] = zero
+                second[block, j] = zero
+            for i in range(begin, end):
+                for j in range(p):
+                    first[block, j] += x[i, j]
+            for j in range(p):
+                first[block, j] *= part
+            for i in range(begin, end):
+                for j in range(p):
+                    d = x[i, j] - first[block, j]
+                    second[block, j] += d * d
+
+    @staticmethod
+    def average(
+        x: Array,
+        first: Array,
+        second: Array,
+        middle: Array,
+        inverse: Array,
+        mean: Array,
+        variance: Array,
+        momentum: float,
+        eps: float,
+        columns: range,
+    ) -> None:
+        """middle = mean x, inverse = 1/√(var(x) + eps); mean and variance averaged with them"""
+        n, real = np.int64(x.shape[0]), x.dtype.type
+        new = real(1) - momentum
+        for j in columns:
+            middle[j] = first[0, j]
+            inverse[j] = second[0, j]
+        for block in range(1, first.shape[0]):  # (Chan, Golub & LeVeque 1983: two means into one)
+            before = np.int64(block) * _BLOCK
+            size = min(_BLOCK, n - before)
+            share, both = real(size) / real(before + size), real(before) * real(size)
+            for j in columns:
+                d = first[block, j] - middle[j]
+                middle[j] += d * share
+                inverse[j] += second[block, j] + d * d * (both / real(before + size))
+        least = real(max(n - 1, np.int64(1)))
+        for j in columns:
+            squares = inverse[j]
+            inverse[j] = real(1) / real(math.sqrt(squares / real(n) + eps))
+            mean[j] = momentum * mean[j] + new * middle[j]
+            variance[j] = momentum * variance[j] + new * (squares / least)
+
+    @staticmethod
+    def recall(
+        mean: Array, variance: Array, middle: Array, inverse: Array, eps: float, columns: range
+    ) -> None:
+        """middle = mean, inverse = 1/√(variance + eps)"""
+        for j in columns:
+            middle[j] = mean[j]
+            inverse[j] = mean.dtype.type(1) / mean.dtype.type(math.sqrt(variance[j] + eps))
+
+    @staticmethod
+    def forward(
+        x: Array,
+        y: Array,
+        gamma: Array,
+        beta: Array,
+        middle: Array,
+        inverse: Array,
+        rows: range,
+    ) -> None:
+        """y = gamma ⊙ (x − middle) ⊙ inverse + beta"""
+        for i in rows:
+            for j in range(x.shape[1]):
+                y[i, j] = gamma[j] * ((x[i, j] - middle[j]) * inverse[j]) + beta[j]
+
+    @staticmethod
+    def sum_up(
+        x: Array,
+        dy: Array,
+        middle: Array,
+        inverse: Array,
+        first: Array,
+        second: Array,
+        blocks: range,
+    ) -> None:
+        """first = Σ dy, second = Σ dy ⊙ (x − middle) ⊙ inverse, over each block of rows"""
+        n, p, zero = np.int64(x.shape[0]), x.shape[1], x.dtype.type(0)
+        for block in blocks:
+            begin = np.int64(block) * _BLOCK
+            for j in range(p):
+                first[block, j] = zero
+                second[block, j] = zero
+            for i in range(begin, min(begin + _BLOCK, n)):
+                for j in range(p):
+                    first[block, j] += dy[i, j]
+                    second[block, j] += dy[i, j] * ((x[i, j] - middle[j]) * inverse[j])
+
+    @staticmethod
+    def join(first: Array, second: Array, along_1: Array, along_u: Array, columns: range) -> None:
+        """along_1 = Σ first, along_u = Σ second"""
+        for j in columns:
+            along_1[j] = first[0, j]
+            along_u[j] = second[0, j]
+        for block in range(1, first.shape[0]):
+            for j in columns:
+                along_1[j] += first[block, j]
+                along_u[j] += second[block, j]
+
+    @staticmethod
+    def backward_x(
+        x: Array,
+        dy: Array,
+        dx: Array,
+        gamma: Array,
+        middle: Array,
+        inverse: Array,
+        along_1: Array,
+        along_u: Array,
+        rows: range,
+    ) -> None:
+        """dx = gamma ⊙ inverse ⊙ (dy − along_1/N − u ⊙ along_u/N), u = (x − middle) ⊙ inverse"""
+        share = x.dtype.type(1) / x.dtype.type(x.shape[0])
+        for i in rows:
+            for j in range(x.shape[1]):
+                u = (x[i, j] - middle[j]) * inverse[j]
+                d = dy[i, j] - share * (along_1[j] + u * along_u[j])
+                dx[i, j] = gamma[j] * inverse[j] * d
+
+    @staticmethod
+    def backward_theta(
+        alpha: float, dgamma: Array, dbeta: Array, along_1: Array, along_u: Array, columns: range
+    ) -> None:
+        """dgamma += alpha along_u; dbeta += alpha along_1"""
+        for j in columns:
+            dgamma[j] += alpha * along_u[j]
+            dbeta[j] += alpha * along_1[j]
+
+    @staticmethod
+    def backward_x_alone(dy: Array, dx: Array, gamma: Array, inverse: Array, rows: range) -> None:
+        """dx = gamma ⊙ inverse ⊙ dy"""
+        for i in rows:
+            for j in range(dy.shape[1]):
+                dx[i, j] = gamma[j] * inverse[j] * dy[i, j]
+
+    @staticmethod
+    def backward_theta_alone(
+        x: Array,
+        dy: Array,
+        dgamma: Array,
+        dbeta: Array,
+        middle: Array,
+        inverse: Array,
+        alpha: float,
+        units: range,
+    ) -> None:
+        """dgamma += alpha Σ dy ⊙ (x − middle) ⊙ inverse; dbeta += alpha Σ dy"""
+        for i in range(x.shape[0]):
+            for j in units:
+                d = alpha * dy[i, j]
+                dgamma[j] += d * ((x[i, j] - middle[j]) * inverse[j])
+                dbeta[j] += d
+
+
+examples = (BatchNorm(), BatchNorm(momentum=0.5, eps=0.1))
