@@ -136,7 +136,8 @@ def arguments(name):
 def targets():
     """Return by name: a function, what has its signature, and arguments by which it goes well."""
     found = {}
-    given = {"units": 3, "parts": 2, "axes": (2, 1), "codes": 3, "dim": 2, "rate": 0.1, "lr": 0.1,
+    given = {"units": 3, "filters": 3, "kernel_size": 2, "groups": 1, "parts": 2, "axes": (2, 1),
+             "codes": 3, "dim": 2, "rate": 0.1, "lr": 0.1,
              "every": 3, "activation": ReLU(), "folder": "here", "shape": (2, 3), "state": {},
              "path": "a.onnx", "thing": ReLU(), "low": Y - 1, "high": Y + 1}  # fmt: skip
     for name in steepest.__all__:
