@@ -127,7 +127,7 @@ def instrument():
 
 def child(options):
     name, what, amount = options.child
-    sys.path[:0] = [str(HERE), str(HERE.parents[1] / "src")]
+    sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "src")]
     from targets import TARGETS
 
     if what == "minutes":
@@ -154,7 +154,7 @@ def main():
     if options.child:
         child(options)
         return
-    sys.path[:0] = [str(HERE), str(HERE.parents[1] / "src")]
+    sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "src")]
     from targets import TARGETS
 
     names = options.targets.split(",") if options.targets else list(TARGETS)

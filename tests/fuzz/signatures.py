@@ -151,7 +151,7 @@ def targets():
         found[name] = (
             what,
             what,
-            lambda needed=needed: {p: {**given, **on_data()}[p] for p in needed},
+            lambda needed=needed: {p: {**given, **on_data()}.get(p, 2) for p in needed},
         )
     for name, y in (("MLPClassifier", LABELS), ("MLPRegressor", Y)):
         small = {"hidden_layer_sizes": (3,), "max_iter": 1, "time_limit": 1.0}

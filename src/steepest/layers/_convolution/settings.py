@@ -150,7 +150,7 @@ def paddings(where: str, value: Padding, axes: int) -> list[str | tuple[int, int
     InputError
         If it is none of these.
     """
-    if value in ("valid", "same"):
+    if isinstance(value, str) and value in ("valid", "same"):
         return [str(value)] * axes
     value = plain(value)
     each = value if isinstance(value, tuple | list) else (value,) * axes
