@@ -104,7 +104,7 @@ def test_one_sentence_says_what_is_wrong(make, message):
         ),
         (lambda n: steepest.importance(n, Squared(), X, Y, [1]), "groups must be columns by name"),
         (lambda n: steepest.init_from_data(n, X, seed="a"), "seed must be a whole number"),
-        (lambda n: steepest.from_state_dict(n, 3), "state must be a mapping"),
+        (lambda n: steepest.from_state_dict(n, 3), "expected a module, or a mapping"),
         (lambda n: steepest.export_onnx(3, "a.onnx"), "got an object of type int"),
         (lambda n: steepest.import_onnx(3), "import_onnx: path must be a path"),
         (lambda n: steepest.load(None), "load: folder must be a path"),

@@ -159,6 +159,8 @@ REASONS = {
         "layers._dense.example_gradients.gradients_sparse_rows",
         "layers._dense.example_gradients.squares_sparse",
         "layers._dense.one_example.update_and_forward",
+        "layers.batch_norm.BatchNorm.average",
+        "layers.batch_norm.BatchNorm.backward_x",
         "layers.group_norm.GroupNorm.backward_theta",
         "layers.group_norm.GroupNorm.forward",
         "layers.max_pool.MaxPool.backward_x",

@@ -165,6 +165,7 @@ def test_every_layer_with_a_kernel_of_its_own_is_here():
     elsewhere = {"Dropout", "Sequential", "Residual", "Sum", "Concat", "Parallel"}
     elsewhere |= {  # of shapes: tests/layers/test_shapes.py
         "AveragePool",
+        "BatchNorm",
         "Conv1D",
         "Conv2D",
         "Flatten",
@@ -172,6 +173,7 @@ def test_every_layer_with_a_kernel_of_its_own_is_here():
         "GroupNorm",
         "MaxPool",
         "Permute",
+        "RMSNorm",
         "Reshape",
         "ZeroPad",
     }

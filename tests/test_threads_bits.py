@@ -21,6 +21,7 @@ from steepest import (
     Network,
     Periodic,
     ReLU,
+    Softplus,
     Squared,
     Tanh,
     Trainer,
@@ -108,7 +109,8 @@ def test_layers(layer, batch, dtype):
 def test_losses(loss, dtype):
     for _, y, q in draw.targets(loss, 70, np.random.default_rng(2)):
         for batch in (32, 1):
-            assert_same((Dense(q),), loss, PLAIN, X, y, dtype, batch=batch)
+            last = (Softplus(),) if loss.positive else ()
+            assert_same((Dense(q), *last), loss, PLAIN, X, y, dtype, batch=batch)
 
 
 @dtypes

@@ -223,7 +223,7 @@ def test_programs_are_kept_and_can_be_read():
     assert "‖∇θ0‖²[i] = ‖dx1‖² (‖x‖² + 1)" in text
     assert "dA0" not in text  # no gradient is stored
     assert gradients.program("norms", X, y) is gradients.program("norms", X, y)
-    with pytest.raises(InputError, match="there are mean, norms, moments, each"):
+    with pytest.raises(InputError, match="must be one of mean, norms, moments, each"):
         gradients.program("median", X, y)
 
 

@@ -170,7 +170,7 @@ class Sweep:
         Shuffled().lower(low, work.rows, work.batch, self.steps, epoch, chosen)
         self.source = InputRows(sparse=False)
         self.source.set(self.X)
-        self.source.lower(low, work.columns, chosen)
+        self.source.lower(low, (work.columns,), chosen)
         low.emit(advance, {"t": self.t.as_vector()})
         self.arena.allocate()
         self.program.assemble()

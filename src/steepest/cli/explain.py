@@ -44,10 +44,6 @@ _LAYERS, _VALUES = ("<layer", "<", "units"), ("values", "<", "<")
 
 
 _Model = Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL")]
-_Table = Annotated[
-    Path,
-    typer.Argument(help=table_help("Rows whose target is known, in a table"), metavar="TABLE"),
-]
 _Rows = Annotated[
     str | None,
     typer.Option(
@@ -89,7 +85,10 @@ _Seed = Annotated[
 
 def explain(
     model: _Model,
-    table: _Table,
+    table: Annotated[
+        Path,
+        typer.Argument(help=table_help("Rows whose target is known, in a table"), metavar="TABLE"),
+    ],
     rows: _Rows = None,
     hardest: _Hardest = None,
     sample: _Sample = 2000,

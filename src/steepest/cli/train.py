@@ -34,9 +34,6 @@ __all__ = ["options", "train"]
 _ROWS, _KEEP = "The rows", "Checkpoints"
 
 
-_Table = Annotated[
-    Path, typer.Argument(help=table_help("The table to learn from"), metavar="TABLE")
-]
 _Out = Annotated[
     Path | None,
     typer.Option(
@@ -109,7 +106,9 @@ _Quiet = Annotated[
 
 def train(
     context: typer.Context,
-    table: _Table,
+    table: Annotated[
+        Path, typer.Argument(help=table_help("The table to learn from"), metavar="TABLE")
+    ],
     out: _Out = None,
     config: _Config = None,
     test_table: _TestTable = None,
