@@ -1,0 +1,298 @@
+"""A step of training of convolutional networks, beside PyTorch.
+
+For each network all contestants begin with the same parameters, take the same steps of plain
+gradient descent, and must come to the same loss. Then they are timed in turns, and the medians and
+their ratios are printed, with the part of the machine's product rate that a step reaches.
+
+    python benchmarks/images.py [--rounds 5] [--threads 2] [--only lenet-32 …]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest import (
+    SGD,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    MaxPool,
+    Network,
+    ReLU,
+    Residual,
+    Scale,
+    SoftmaxCrossEntropy,
+)
+from steepest.layers import Sequential
+from steepest.sampling import InOrder
+from steepest.training.descent import Descent
+from steepest.training.run import TrainingRun
+
+SECONDS = 0.4  # of one timing
+CHECKED = 3  # steps
+LR = 0.01
+BATCHES = 4  # that the data hold
+
+
+@dataclass
+class Cell:
+    """A network, the shape of an example, and how many examples a step sees."""
+
+    name: str
+    layers: list[Layer]
+    shape: tuple[int, ...]
+    batch: int
+
+    def problem(self):
+        rng = np.random.default_rng(0)
+        n = BATCHES * self.batch
+        X = rng.standard_normal((n, *self.shape)).astype(np.float32)
+        return X, rng.integers(0, 10, n)
+
+    def network(self) -> Network:
+        return Network(*self.layers, inputs=self.shape)
+
+
+def lenet() -> list[Layer]:
+    features = Conv2D(6, 5), ReLU(), MaxPool(2), Conv2D(16, 5), ReLU(), MaxPool(2), Flatten()
+    return [*features, Dense(120), ReLU(), Dense(84), ReLU(), Dense(10)]
+
+
+def block(filters: int) -> list[Layer]:
+    return [Conv2D(filters, 3, padding="same", bias=False), BatchNorm(), ReLU()]
+
+
+def residual() -> list[Layer]:
+    """Eight convolutions: 3 → 32 · 32 · 32 at 32 × 32, 64 · 64 · 64 at 16, 128 · 128 at 8."""
+    return [
+        *block(32), Residual(*block(32), *block(32)), MaxPool(2),
+        *block(64), Residual(*block(64), *block(64)), MaxPool(2),
+        *block(128), *block(128),
+        GlobalAveragePool(), Dense(10),
+    ]  # fmt: skip
+
+
+def alone(layer: Layer) -> list[Layer]:
+    """A layer behind one that learns, so that both halves of Φ are wanted."""
+    return [Scale(), layer, GlobalAveragePool(), Dense(10)]
+
+
+CELLS = [
+    Cell("lenet-32", lenet(), (28, 28, 1), 32),
+    Cell("lenet-128", lenet(), (28, 28, 1), 128),
+    Cell("residual-128", residual(), (32, 32, 3), 128),
+    Cell("conv-3x3", alone(Conv2D(64, 3, padding="same")), (16, 16, 32), 64),
+    Cell("depthwise-3x3", alone(Conv2D(64, 3, padding="same", groups=64)), (16, 16, 64), 64),
+]
+
+
+class Steepest:
+    name = "steepest"
+
+    def __init__(self, cell: Cell, threads: int) -> None:
+        self.network, (X, y) = cell.network(), cell.problem()
+        descent = Descent(SoftmaxCrossEntropy(), SGD(LR), InOrder(), cell.batch, 0)
+        targets = descent.loss.targets(y, 10, "float32")
+        data = np.ascontiguousarray(X), targets, None
+        self.trained = TrainingRun(self.network, descent, data, slots={}, step=0, threads=threads)
+
+    def run(self, steps: int) -> float:
+        return float(self.trained.run(np.full(steps, LR))[-1])
+
+
+def torch_module(network: Network):
+    """Return the same layers in PyTorch, with the same parameters."""
+    import torch
+    from torch import nn
+
+    class Plus(nn.Module):
+        def __init__(self, *inner):
+            super().__init__()
+            self.inner = nn.Sequential(*inner)
+
+        def forward(self, x):
+            return x + self.inner(x)
+
+    class PerChannel(nn.Module):
+        def __init__(self, s):
+            super().__init__()
+            self.s = nn.Parameter(torch.tensor(s)[None, :, None, None])
+
+        def forward(self, x):
+            return self.s * x
+
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.mean((2, 3))
+
+    class Rows(nn.Module):
+        """Flatten with the channels last, as in the network beside."""
+
+        def forward(self, x):
+            return x.permute(0, 2, 3, 1).flatten(1)
+
+    def numbers(path: str):
+        parameters = network.parameters
+        own = {k.rpartition(".")[2]: v for k, v in parameters.items() if k.startswith(f"{path}.")}
+        return {name: np.array(array) for name, array in own.items()}
+
+    def module(layer: Layer, path: str, p: int):
+        P = numbers(path)
+        if isinstance(layer, Residual | Sequential):
+            found, inner = [], p
+            for k, child in enumerate(layer.layers):
+                each, inner = module(child, f"{path}.{k}", inner)
+                found.append(each)
+            return Plus(*found), inner
+        if isinstance(layer, Conv2D):
+            settings = {"groups": layer.groups, "bias": layer.bias, "padding": layer.padding}
+            made = nn.Conv2d(p, layer.filters, layer.kernel_size, **settings)
+            made.weight.data = torch.tensor(P["A"].transpose(3, 2, 0, 1))
+            if layer.bias:
+                made.bias.data = torch.tensor(P["b"])
+            return made, layer.filters
+        if isinstance(layer, Dense):
+            made = nn.Linear(P["A"].shape[1], layer.units)
+            made.weight.data, made.bias.data = torch.tensor(P["A"]), torch.tensor(P["b"])
+            return made, layer.units
+        plain = {
+            ReLU: nn.ReLU,
+            MaxPool: lambda: nn.MaxPool2d(2),
+            BatchNorm: lambda: nn.BatchNorm2d(p),
+            GlobalAveragePool: Mean,
+            Flatten: Rows,
+            Scale: lambda: PerChannel(P["s"]),
+        }
+        return plain[type(layer)](), p
+
+    modules, p = [], network.input_shape[-1]
+    for k, layer in enumerate(network.layers):
+        each, p = module(layer, str(k), p)
+        modules.append(each)
+    return nn.Sequential(*modules).to(memory_format=torch.channels_last)
+
+
+class PyTorch:
+    name, compiled = "pytorch", False
+
+    def __init__(self, cell: Cell, threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        X, y = cell.problem()
+        self.module = torch_module(cell.network())
+        self.rule = torch.optim.SGD(self.module.parameters(), LR)
+        self.X = torch.tensor(X).permute(0, 3, 1, 2)  # channels last in memory
+        self.y, self.batch, self.next = torch.tensor(y), cell.batch, 0
+        self.loss = torch.nn.CrossEntropyLoss()
+        self.step = torch.compile(self._step) if self.compiled else self._step
+
+    def _step(self, x, y):
+        loss = self.loss(self.module(x), y)
+        loss.backward()
+        return loss
+
+    def run(self, steps: int) -> float:
+        for _ in range(steps):
+            begin = self.next % BATCHES * self.batch
+            self.next += 1
+            rows = slice(begin, begin + self.batch)
+            self.rule.zero_grad(set_to_none=True)
+            loss = self.step(self.X[rows], self.y[rows])
+            self.rule.step()
+        return float(loss.detach())
+
+
+class CompiledPyTorch(PyTorch):
+    name, compiled = "pytorch compiled", True
+
+
+def product_rate(threads: int) -> float:
+    """Return the FLOP a second of our own product of matrices on so many threads."""
+    network = Network(Dense(1024, bias=False), Dense(1024, bias=False), inputs=1024)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((512, 1024)).astype(np.float32)
+    descent = Descent(SoftmaxCrossEntropy(), SGD(1e-9), InOrder(), 512, 0)
+    targets = descent.loss.targets(rng.integers(0, 1024, 512), 1024, "float32")
+    run = TrainingRun(network, descent, (X, targets, None), slots={}, step=0, threads=threads)
+    run.run(np.full(3, 1e-9))
+    best = min(_timed(lambda: run.run(np.full(10, 1e-9))) for _ in range(5)) / 10
+    return 5 * 2 * 512 * 1024 * 1024 / best  # the first layer needs no dx
+
+
+def flops(network: Network) -> int:
+    """Return the floating-point operations of a step for one example: the first needs no dx."""
+    children = network.layer.children_at(network.input_shape)
+    each = [layer.flops_at(shape) for _, layer, shape in children]
+    return 3 * sum(each) - each[0]
+
+
+def _timed(call) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def measure(cell: Cell, threads: int, rounds: int) -> dict[str, list[float]]:
+    """Return the milliseconds a step of each contestant, round by round."""
+    contestants = [Steepest(cell, threads)]
+    for kind in (PyTorch, CompiledPyTorch):
+        try:
+            contestants.append(kind(cell, threads))
+        except ImportError:
+            print(f"  {kind.name} is not installed")
+    known, counts = None, {}
+    for contestant in list(contestants):
+        try:
+            loss = contestant.run(CHECKED)
+        except Exception as error:  # a compiler that is not there
+            print(f"  {contestant.name} can't run: {type(error).__name__}")
+            contestants.remove(contestant)
+            continue
+        known = loss if known is None else known
+        assert abs(loss - known) < 1e-3 * abs(known), (contestant.name, loss, known)
+        took = _timed(lambda contestant=contestant: contestant.run(3)) / 3
+        counts[contestant.name] = max(1, round(SECONDS / took))
+    found: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
+    for _ in range(rounds):
+        for contestant in contestants:
+            count = counts[contestant.name]
+            contestant.run(max(1, count // 10))
+            took = _timed(lambda contestant=contestant, count=count: contestant.run(count))
+            found[contestant.name].append(1e3 * took / count)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=[cell.name for cell in CELLS])
+    asked = parser.parse_args()
+    rate = product_rate(asked.threads)
+    print(f"product of matrices on {asked.threads} threads: {rate / 1e9:.0f} GFLOP/s")
+    for cell in CELLS:
+        if cell.name not in asked.only:
+            continue
+        found = measure(cell, asked.threads, asked.rounds)
+        ours = found["steepest"]
+        work = flops(cell.network()) * cell.batch
+        reached = work / (1e-3 * statistics.median(ours)) / rate
+        print(f"{cell.name}: {statistics.median(ours):.3f} ms a step, {reached:.0%} of the product")
+        for name, times in found.items():
+            if name != "steepest":
+                ratios = [theirs / own for theirs, own in zip(times, ours, strict=True)]
+                median, ratio = statistics.median(times), statistics.median(ratios)
+                print(f"  {name}: {median:.3f} ms, {ratio:.2f} ×")
+
+
+if __name__ == "__main__":
+    main()
