@@ -163,7 +163,7 @@ REASONS = {
         "layers.batch_norm.BatchNorm.backward_x",
         "layers.group_norm.GroupNorm.backward_theta",
         "layers.group_norm.GroupNorm.forward",
-        "layers.max_pool.MaxPool.backward_x",
+        "layers.max_pool.MaxPool.forward",
         "layers.periodic.Periodic.backward_theta",
         "layers.periodic.Periodic.forward",
         "losses._class_weights.gradient_weighted",

@@ -5,10 +5,14 @@ Along each axis, h' = ⌊(h + padding − size)/stride⌋ + 1. Examples (length,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+import numpy as np
 
 from ..layer import Array
 from ..onnx_form import OnnxGraph
+from ..shape import Shape
 from ._convolution.onnx import channels_first, windows
 from ._pooling import Pool
 
@@ -32,6 +36,10 @@ class MaxPool(Pool):
         ⌈length/stride⌉ windows; a number, or a pair (before, behind) for each axis.
     """
 
+    def memory_at(self, n: int, shape: Shape) -> dict[str, tuple[int, ...]]:
+        """Return the shape of what says where in its window the largest entry lies."""
+        return {"which": (n, math.prod(self.output_shape(shape)))}
+
     def onnx(self, g: OnnxGraph) -> str:
         return channels_first(g, "MaxPool", **windows(self.real_axes(g.shape)))
 
@@ -39,6 +47,7 @@ class MaxPool(Pool):
     def forward(
         x: Array,
         y: Array,
+        which: Array,
         firsts: Array,
         down: Array,
         along: Array,
@@ -46,30 +55,18 @@ class MaxPool(Pool):
         channels: int,
         rows: range,
     ) -> None:
-        """y = max x, window by window"""
+        """y = max x, which = where it is, window by window"""
         for i in rows:
             for k in range(firsts.shape[0]):
                 at, out = firsts[k], k * channels
                 if down[k] == 2 and along[k] == 2:
-                    for j in range(channels):
-                        above = max(x[i, at + j], x[i, at + channels + j])
-                        below = max(x[i, at + line + j], x[i, at + line + channels + j])
-                        y[i, out + j] = max(above, below)
+                    of_two_by_two(x[i], y[i], which[i], at, out, line, channels)
                 else:
-                    largest(x[i], y[i], at, out, (down[k], along[k]), line, channels)
+                    of_any(x[i], y[i], which[i], (at, out, down[k], along[k]), line, channels)
 
     @staticmethod
     def backward_x(
-        x: Array,
-        y: Array,
-        dy: Array,
-        dx: Array,
-        firsts: Array,
-        down: Array,
-        along: Array,
-        line: int,
-        channels: int,
-        rows: range,
+        dy: Array, dx: Array, which: Array, firsts: Array, channels: int, rows: range
     ) -> None:
         """dx = dy where x is the first largest of its window, else 0"""
         zero = dx.dtype.type(0)
@@ -78,48 +75,40 @@ class MaxPool(Pool):
                 dx[i, j] = zero
             for k in range(firsts.shape[0]):
                 at, out = firsts[k], k * channels
-                if down[k] == 2 and along[k] == 2:
-                    for j in range(channels):
-                        most, d = y[i, out + j], dy[i, out + j]
-                        first, second = at + j, at + channels + j
-                        third, fourth = first + line, second + line
-                        one = x[i, first] == most
-                        two = x[i, second] == most
-                        three = x[i, third] == most
-                        dx[i, first] += d if one else zero
-                        dx[i, second] += d if two and not one else zero
-                        dx[i, third] += d if three and not (one or two) else zero
-                        dx[i, fourth] += zero if one or two or three else d
-                else:
-                    size = down[k], along[k]
-                    for j in range(channels):
-                        most = y[i, out + j]
-                        dx[i, first_of(x[i], at + j, most, size, line, channels)] += dy[i, out + j]
+                for j in range(channels):
+                    dx[i, at + j + np.int64(which[i, out + j])] += dy[i, out + j]
 
 
-def largest(
-    x: Array, y: Array, at: int, out: int, size: tuple[int, int], line: int, channels: int
+def of_two_by_two(
+    x: Array, y: Array, which: Array, at: int, out: int, line: int, channels: int
 ) -> None:
-    """y = max x over one window"""
-    down, along = size
+    """y = max x, which = the place of the first such x, over a window of two by two pixels"""
+    zero, right, below = x.dtype.type(0), x.dtype.type(channels), x.dtype.type(line)
+    for j in range(channels):
+        one, two = x[at + j], x[at + channels + j]
+        three, four = x[at + line + j], x[at + line + channels + j]
+        above, under = max(one, two), max(three, four)
+        of_above = right if two > one else zero
+        of_under = below + right if four > three else below
+        y[out + j] = max(above, under)
+        which[out + j] = of_under if under > above else of_above
+
+
+def of_any(
+    x: Array, y: Array, which: Array, window: tuple[int, int, int, int], line: int, channels: int
+) -> None:
+    """y = max x, which = the place of the first such x, over a window of any size"""
+    at, out, down, along = window
     for j in range(channels):
         y[out + j] = x[at + j]
+        which[out + j] = x.dtype.type(0)
     for pixel in range(1, down * along):
-        here = at + pixel // along * line + pixel % along * channels
+        behind = pixel // along * line + pixel % along * channels
+        place = x.dtype.type(behind)
         for j in range(channels):
-            y[out + j] = max(y[out + j], x[here + j])
-
-
-def first_of(
-    x: Array, start: int, most: float, size: tuple[int, int], line: int, channels: int
-) -> int:
-    """Return the place of the first entry of a window that is ``most``."""
-    down, along = size
-    for pixel in range(down * along):
-        here = start + pixel // along * line + pixel % along * channels
-        if x[here] == most:
-            return here
-    return start
+            larger = x[at + behind + j] > y[out + j]
+            y[out + j] = x[at + behind + j] if larger else y[out + j]
+            which[out + j] = place if larger else which[out + j]
 
 
 examples = (
