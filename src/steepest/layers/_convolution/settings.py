@@ -71,9 +71,10 @@ class ConvolutionLayer(Layer):
         name = type(self).__name__
         if len(shape) != self.axes + 1:
             wanted = {1: "(length, channels)", 2: "(height, width, channels)"}[self.axes]
-            between = {1: "Reshape((-1, 1))", 2: "Reshape((height, width, channels))"}[self.axes]
+            between = (*shape, 1) if len(shape) == self.axes else wanted
             raise InputError(
-                f"{name}: expected examples of shape {wanted}, got {shape}; put {between} before it"
+                f"{name}: expected examples of shape {wanted}, got {shape}; put Reshape({between}) "
+                "before it"
             )
         *inputs, p = shape
         if p % self.groups:
