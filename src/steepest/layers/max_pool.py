@@ -5,6 +5,7 @@ Along each axis, h' = ⌊(h + padding − size)/stride⌋ + 1. Examples (length,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..layer import Array
@@ -47,14 +48,16 @@ class MaxPool(Pool):
         rows: range,
     ) -> None:
         """y = max x, window by window"""
+        nan = y.dtype.type(math.nan)
         for i in rows:
             for k in range(firsts.shape[0]):
                 at, out = firsts[k], k * channels
                 if down[k] == 2 and along[k] == 2:
                     for j in range(channels):
-                        above = max(x[i, at + j], x[i, at + channels + j])
-                        below = max(x[i, at + line + j], x[i, at + line + channels + j])
-                        y[i, out + j] = max(above, below)
+                        a, b = x[i, at + j], x[i, at + channels + j]
+                        c, d = x[i, at + line + j], x[i, at + line + channels + j]
+                        lost = (a != a) | (b != b) | (c != c) | (d != d)  # max may pass over NaN
+                        y[i, out + j] = nan if lost else max(max(a, b), max(c, d))
                 else:
                     largest(x[i], y[i], at, out, (down[k], along[k]), line, channels)
 
@@ -107,7 +110,8 @@ def largest(
     for pixel in range(1, down * along):
         here = at + pixel // along * line + pixel % along * channels
         for j in range(channels):
-            y[out + j] = max(y[out + j], x[here + j])
+            most, other = y[out + j], x[here + j]
+            y[out + j] = most if (most >= other) | (most != most) else other
 
 
 def first_of(
