@@ -302,6 +302,14 @@ def test_missing_objects_are_named():
         as_inputs(np.array([[1.0], [None]], object), "float64", "here")
 
 
+def test_odd_objects_are_named_in_one_line():
+    images = np.array([np.eye(3), None], object)
+    with pytest.raises(
+        InputError, match=r"got ndarray of shape \(3, 3\) of float64 \(ndarray\) in"
+    ):
+        as_inputs(images, "float64", "here")
+
+
 @pytest.mark.parametrize("model", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize(
     ("X", "y", "w"),

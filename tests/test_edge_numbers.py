@@ -13,6 +13,7 @@ from steepest import (
     Adam,
     Dense,
     DivergenceError,
+    Flatten,
     InputError,
     Network,
     ReLU,
@@ -65,6 +66,8 @@ def test_inputs_of_1e30_diverge_and_the_largest_is_named():
         regressor().fit(X, np.ones(20), epochs=3)
     with pytest.raises(DivergenceError, match=r"the largest is 1e.30, in row 4, column 1"):
         regressor().fit(sparse.csr_matrix(X), np.ones(20), epochs=3)
+    with pytest.raises(DivergenceError, match=r"1e.30, in example 4, entry \(0, 1\)"):
+        regressor(Flatten()).fit(X[:, None], np.ones(20), epochs=3)
     double = regressor(dtype="float64", rule=SGD(lr=1e-70))
     assert np.isfinite(double.fit(X, np.ones(20), epochs=3)["loss"]).all()
 

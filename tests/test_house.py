@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "steepest"
 # A file imports from its own room and from rooms on lower floors; types count as imports.
 GROUND = ("errors", "validate", "arrays", "records", "printing", "settings", "collect")
 CONTRACTS = ("contract", "emitter", "layer", "loss", "rule", "schedule", "schedules", "onnx_form")
-CONTRACTS += ("onnx_reading", "init", "metrics", "shape", "state")
+CONTRACTS += ("onnx_reading", "init", "metrics", "shape", "state", "example_gradients")
 FLOORS = (
     *((name,) for name in ("ground", "system", "kernels", "compiler", "engine", "contracts")),
     ("layers", "losses", "rules", "sampling", "parameters"),
@@ -113,7 +113,7 @@ def test_the_heart_is_short():
     """From the contract of a layer by one layer and the step to one rule."""
     heart = ("layer", "layers.dense", "training.step", "rules.sgd")
     lines = {name: len(MODULES[name].read_text("utf-8").splitlines()) for name in heart}
-    assert sum(lines.values()) < 475, lines
+    assert sum(lines.values()) < 450, lines
 
 
 LINES, PARAMETERS, NESTING = 60, 8, 4

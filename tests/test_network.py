@@ -5,17 +5,24 @@ import pytest
 
 from steepest import (
     Concat,
+    Conv2D,
     Dense,
     Dropout,
     Embedding,
+    GlobalAveragePool,
+    GroupNorm,
     Identity,
     InputError,
     Network,
     Parallel,
+    Parametric,
     ReLU,
+    Reshape,
     Residual,
     Sequential,
+    Sum,
 )
+from steepest.errors import LayerInputError
 
 
 def network(**options):
@@ -101,6 +108,40 @@ def test_dropout_is_not_there_when_predicting():
 def test_errors_say_what_to_do(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("layers", "inputs", "message"),
+    [
+        (
+            (Dense(4), Conv2D(3, 3)),
+            (10,),
+            r"layer 1: Conv2D: .*got \(4,\); put Reshape\(\(heig",
+        ),
+        ((Conv2D(3, 3),), (9, 8), r"layer 0: Conv2D: .*got \(9, 8\); put Reshape\(\(9, 8, 1\)\)"),
+        (
+            (ReLU(), Residual(ReLU(), Conv2D(3, 3))),
+            (9, 9, 3),
+            "layer 1: Residual: .*keep the sha",
+        ),
+        ((ReLU(), Residual(Conv2D(3, 3), GroupNorm(2))), (9, 9, 3), "layer 1.1: GroupNorm: 3 chan"),
+        ((Concat(ReLU(), Sequential(ReLU(), Reshape((5,)))),), (4,), "layer 0.1.1: Reshape: "),
+        ((Parallel((2, ReLU()), (2, Reshape((5,)))),), (4,), "layer 0.1: Reshape: "),
+        ((Sum(ReLU(), Reshape((5,))),), (4,), "layer 0.1: Reshape: "),
+        ((Parametric(Reshape((5,))),), (4,), "layer 0.0: Reshape: "),
+    ],
+)
+def test_what_a_layer_cannot_take_is_told_with_its_path(layers, inputs, message):
+    with pytest.raises(LayerInputError, match=f"^{message}"):
+        Network(*layers, inputs=inputs)
+
+
+def test_channels_in_front_are_no_matter_of_reshaping():
+    net = Network(GlobalAveragePool(), inputs=(5, 4, 3))
+    X = np.ones((2, 3, 5, 4))
+    with pytest.raises(InputError, match=r"np.moveaxis\(X, 1, -1\) has that shape"):
+        net.predict(X)
+    assert net.predict(np.moveaxis(X, 1, -1)).shape == (2, 3)
 
 
 def test_it_prints_as_a_table():

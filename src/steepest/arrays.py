@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError, OutOfMemoryError
+from .printing import shown
 
 __all__ = [
     "ALIGNMENT",
@@ -132,8 +133,8 @@ def _check_objects(array: NDArray[Any], name: str, where: str) -> None:
     k = next(k for k, value in enumerate(flat) if isinstance(value, odd))
     place = f" in {_at(np.unravel_index(k, array.shape))}" if array.ndim else ""
     raise InputError(
-        f"{where}: {name} must be numbers, got {flat[k]!r:.60} ({type(flat[k]).__name__}){place}; "
-        "encode text and categories, and fill or drop missing values"
+        f"{where}: {name} must be numbers, got {shown(flat[k], 60)} ({type(flat[k]).__name__})"
+        f"{place}; encode text and categories, and fill or drop missing values"
     )
 
 
@@ -363,11 +364,11 @@ def too_large(value: float, dtype: str) -> str:
     )
 
 
-def largest(X: Any) -> tuple[float, int, int]:
-    """Return the value of the largest magnitude in a matrix, its row and its column."""
+def largest(X: Any) -> tuple[float, str]:
+    """Return the value of the largest magnitude in some data, and where it is, in words."""
     values = (X.data if is_sparse(X) else X).reshape(-1)
     k = int(np.abs(values).argmax()) if values.size else 0
-    return (float(values[k]), *_place(X, k)) if values.size else (0.0, 0, 0)
+    return (float(values[k]), _place_text(X, k)) if values.size else (0.0, "nothing")
 
 
 def _place(X: Any, k: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 SteepestError
 ├── InputError        an argument, a table or an array is not what was asked for (also ValueError)
 │   ├── ArgumentTypeError  … because it is of another type (also TypeError)
+│   ├── LayerInputError    … a layer in a network can't take what comes to it
 │   ├── TableError    a table can't be read or used
 │   │   └── ColumnTypeError   a value is of no type that a column can hold (also TypeError)
 │   └── MissingKernelError   a layer, loss or rule lacks a kernel (also AttributeError)
@@ -16,8 +17,9 @@ SteepestError
 ├── ThreadError       the operating system starts no more threads (also RuntimeError)
 └── UnsupportedSystemError  Steepest does not run on this system (also ImportError)
 
-A message says where, what was expected, what came, and what to do. `TableWarning` is the one kind
-of warning about the values of a table.
+A message says where, what was expected, what came, and what to do. An error must be able to leave a
+worker process: one with attributes says in its ``__reduce__`` how it is made again.
+`TableWarning` is the one kind of warning about the values of a table.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ __all__ = [
     "DivergenceError",
     "InputError",
     "KernelError",
+    "LayerInputError",
     "MissingKernelError",
     "ModelError",
     "OutOfMemoryError",
@@ -60,6 +63,25 @@ class InputError(SteepestError, ValueError):
 
 class ArgumentTypeError(InputError, TypeError):
     """An argument is of a type that was not asked for."""
+
+
+class LayerInputError(InputError):
+    """A layer in a network can't take what comes to it.
+
+    Attributes
+    ----------
+    layer : str
+        Its path in the network, like "2.0".
+    reason : str
+        Why not.
+    """
+
+    def __init__(self, layer: str, reason: str) -> None:
+        super().__init__(f"layer {layer}: {reason}")
+        self.layer, self.reason = layer, reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.layer, self.reason)
 
 
 class TableError(InputError):
@@ -125,7 +147,7 @@ class KernelError(SteepestError, RuntimeError):
         self.formula = formula
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        return type(self), (self.layer, self.formula)  # it must be able to leave a worker process
+        return type(self), (self.layer, self.formula)
 
 
 class PluginError(SteepestError):
@@ -149,6 +171,9 @@ class CheckError(SteepestError):
         super().__init__(message)
         self.layer, self.array, self.report = layer, array, report
 
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (*self.args, self.layer, self.array, self.report)
+
 
 class DivergenceError(SteepestError, ArithmeticError):
     """Training met a loss or a parameter that is not finite.
@@ -167,3 +192,6 @@ class DivergenceError(SteepestError, ArithmeticError):
         super().__init__(message)
         self.step = step
         self.layer = layer
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (*self.args, self.step, self.layer)

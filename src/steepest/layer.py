@@ -26,18 +26,11 @@ fields and parameters by theirs:
 ``backward_theta``  Φ, second half: target += alpha · ∇_θ ℓ, where the target is θ itself (plain
                     gradient descent: alpha = −η) or a buffer (alpha = 1)
 
-A layer may keep arrays that are no parameters, such as running statistics: its ``state``. Kernels
+A layer may keep arrays that are not parameters, such as running statistics: its ``state``. Kernels
 ask for them by name too. One kernel may write them, and only while the network trains:
 
-``forward_training``  takes the place of ``forward`` in a program that trains. The state from before
-                      the step counts as given; what y has of the batch, through the new state
-                      too, belongs into Φ
-
-Three more are optional; otherwise ``backward_theta`` runs on one example of the batch at a time.
-
-``example_norms``      norms[i[r]] = ‖∇_θ ℓ_r‖², where ``i[r]`` is the place of row r in the data
-``example_gradients``  dA[i[r]] = ∂ℓ_r/∂A: the targets have an axis of rows in front
-``example_squares``    target += alpha · Σ_r (∇_θ ℓ_r)², entry by entry
+``forward_training``  takes the place of ``forward`` there. For Φ the state before the step is a
+                      constant; how y depends on the batch through the new state is part of Φ
 
 A kernel with none of ``rows``, ``inputs``, ``units`` runs on one thread. One with ``rows`` may
 touch only those rows of x, y, dx and dy; one with ``units`` may write only what belongs to those
@@ -46,8 +39,8 @@ outputs, one with ``inputs`` only what belongs to those inputs. One that asks fo
 match the kernels before and after it.
 
 Most layers know widths only and act on the last axis of x: `steepest.shape` tells of the others.
-What kernels may call is in `steepest.kernels`. docs/your_own_layer.md builds layers, and
-`steepest.check` says whether a layer is right.
+What kernels may call is in `steepest.kernels`; `steepest.example_gradients` has three more that a
+layer may bring. docs/your_own_layer.md builds layers, `steepest.check` says whether they are right.
 """
 
 from __future__ import annotations
@@ -62,6 +55,7 @@ from .arrays import Array
 from .contract import required
 from .emitter import Backward, Emitter
 from .engine.operands import Buffer
+from .example_gradients import ExampleGradients
 from .onnx_form import Exchanged
 from .settings import Named
 from .shape import Shape, Shaped
@@ -81,8 +75,8 @@ class Parameter:
     """Whether penalties and weight decay apply to it."""
 
 
-class Layer(Named, Exchanged, Shaped):
-    """f_i and Φ_i. A subclass is a frozen dataclass whose fields are the layer's settings."""
+class Layer(Named, Exchanged, Shaped, ExampleGradients):
+    """f_k and Φ_k. A subclass is a frozen dataclass whose fields are the layer's settings."""
 
     forward: ClassVar[Callable[..., None]] = required("writes y", "x, y, rows")
     backward_x: ClassVar[Callable[..., None]] = required(
@@ -110,7 +104,7 @@ class Layer(Named, Exchanged, Shaped):
         return {}
 
     def state(self, p: int) -> dict[str, State]:
-        """Return the arrays that last and are no parameters, in the order they are stored in."""
+        """Return the arrays kept beside the parameters, in the order in which they are stored."""
         return {}
 
     def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
@@ -124,21 +118,17 @@ class Layer(Named, Exchanged, Shaped):
         """Return the layers this one is made of: name, layer, and width of its input."""
         return []
 
-    def check_inputs(self, X: Array) -> None:
-        """Raise `InputError` if the layer can't take ``X``: its rows, or what its shape says."""
-
     def flops(self, p: int) -> int:
         """Return the floating-point operations of ``forward`` for one row."""
         return self.outputs(p)
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
-        """List the calls of kernels in ``low``: forward ones now; return y, and what lists Φ's."""
+        """Emit the call of ``forward``; return y, and a function that emits the calls of Φ."""
         n, shape = x.shape[0], x.shape[1:]
         y = low.array("y", n, *self.output_shape(shape))
         names: dict[str, Any] = {"x": x.as_examples(), "y": y.as_examples()}
         names |= {**self.settings_at(shape), **low.theta(self, shape), **low.state(self, shape)}
-        for name, sizes in self.memory_at(n, shape).items():
-            names[name] = low.array(name, *sizes)
+        names |= {name: low.array(name, *sizes) for name, sizes in self.memory_at(n, shape).items()}
         flops = n * self.flops_at(shape)
         training = self.forward_training if low.training else None
         low.emit(training or self.forward, names, flops=flops)
@@ -155,16 +145,3 @@ class Layer(Named, Exchanged, Shaped):
             return dx
 
         return y, backward
-
-    def lower_examples(
-        self, low: Emitter, what: str, kernel: Callable[..., None], names: Mapping[str, Any]
-    ) -> bool:
-        """Emit the optional kernel of the name ``what``; return whether the layer has it.
-
-        ``names`` are its arguments. A layer that overrides this may also use ``kernel``, the
-        parameter half of Φ for the whole batch.
-        """
-        own = getattr(self, what, None)
-        if own is not None:
-            low.emit(own, names)
-        return own is not None

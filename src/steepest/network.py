@@ -327,7 +327,9 @@ def _misfit(built: Shape, shape: Shape) -> str:
             "trained on"
         )
     wanted = ", ".join(map(str, built))
-    if math.prod(shape) == math.prod(built):
+    if len(built) > 1 and shape == (built[-1], *built[:-1]):
+        hint = "np.moveaxis(X, 1, -1) has that shape, if the first axis holds the channels"
+    elif math.prod(shape) == math.prod(built):
         hint = f"X.reshape(-1, {wanted}) has that shape"
         if len(built) == 1:
             hint += ", and so has the output of Flatten() at the beginning of another network"

@@ -69,6 +69,9 @@ class Shaped:
         """Return the floating-point operations of ``forward`` for one example."""
         return math.prod(shape[:-1]) * int(self.flops(shape[-1]))
 
+    def check_inputs(self, X: Any) -> None:
+        """Raise `InputError` if the layer can't take ``X``: its rows, or what its shape says."""
+
     def settings_at(self, shape: Shape) -> dict[str, Any]:
         """Return what kernels ask for by name beside arrays: fields, and what follows from shapes.
 

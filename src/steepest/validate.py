@@ -139,16 +139,16 @@ def plain(value: Any) -> Any:
     return value
 
 
-def positive_count(where: str, what: str, value: Any) -> None:
-    """Raise `InputError` unless ``value`` is an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+def positive_count(where: str, what: str, value: Any, *, least: int = 1) -> None:
+    """Raise `InputError` unless ``value`` is an integer of at least 1, or another least one."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(
-            f"{where}: {what} must be a whole number of at least 1, got {shown(value)}"
+            f"{where}: {what} must be a whole number of at least {least}, got {shown(value)}"
         )
 
 
-def axes_of(where: str, what: str, value: Any) -> tuple[int, ...]:
-    """Return a tuple of whole numbers of at least 1; raise `InputError` if it is none.
+def axes_of(where: str, what: str, value: Any, *, least: int = 1) -> tuple[int, ...]:
+    """Return a tuple of whole numbers of at least ``least``; raise `InputError` if it is none.
 
     There must be one at least, and as many at most as an array may have axes beside others.
     """
@@ -158,7 +158,7 @@ def axes_of(where: str, what: str, value: Any) -> tuple[int, ...]:
     if len(axes) > _MOST_AXES:
         raise InputError(f"{where}: {what} has {len(axes)} axes, at most {_MOST_AXES} are possible")
     for axis in axes:
-        positive_count(where, what, axis)
+        positive_count(where, what, axis, least=least)
     return tuple(int(axis) for axis in axes)
 
 

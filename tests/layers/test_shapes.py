@@ -169,6 +169,11 @@ def test_blocks_of_predictions_lie_in_their_places(layers):
         (lambda: Reshape(()), r"shape must be whole numbers like \(3, 4\), got \(\)"),
         (lambda: Reshape((3, 0)), "shape must be a whole number of at least 1, got 0"),
         (lambda: Permute((1, 3)), r"axes must be 1, …, 2 in any order, got \(1, 3\)"),
+        (
+            lambda: Permute((2, 0, 1)),
+            "in any order, got .*, counted from 1: the axis of the examples",
+        ),
+        (lambda: Permute((2, -1)), "axes must be a whole number of at least 0, got -1"),
         (lambda: Network(Reshape((2, 2)), inputs=5), r"holds 4 numbers, .* \(5,\), which holds 5"),
         (lambda: Network(Permute((2, 1)), inputs=5), r"2 axes, .* \(5,\); put Reshape\(…\) before"),
         (lambda: Network(Dense(2), inputs=()), "inputs must be whole numbers"),

@@ -7,13 +7,13 @@ from typing import Any
 
 from ..emitter import Emitter
 from ..engine.operands import Buffer
-from ..errors import InputError
+from ..errors import InputError, LayerInputError
 from ..kernels.moves import sum_of
 from ..layer import Layer
 from ..printing import shown
 from ..shape import Shape
 
-__all__ = ["Combinator", "add", "move", "same_rows"]
+__all__ = ["Combinator", "add", "move", "output_shape", "same_rows"]
 
 
 class Combinator(Layer):
@@ -71,6 +71,22 @@ def move(
     start, begin = source[0].as_rows(), target[0].as_rows()
     names = {"source": start, "start": source[1], "target": begin, "begin": target[1]}
     low.emit(kernel, {**names, "width": width, "rows": low.share(begin.shape[0])})
+
+
+def output_shape(name: str, layer: Layer, shape: Shape) -> Shape:
+    """Return the shape of what a layer inside makes of an input of ``shape``.
+
+    Raises
+    ------
+    LayerInputError
+        If it can't take that. It names the layer by its path, from the outermost one on.
+    """
+    try:
+        return layer.output_shape(shape)
+    except LayerInputError as error:
+        raise LayerInputError(f"{name}.{error.layer}", error.reason) from error
+    except InputError as error:
+        raise LayerInputError(name, str(error)) from error
 
 
 def same_rows(name: str, shapes: Iterable[Shape]) -> Shape:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..layer import Layer, Shape
 from ._convolution.geometry import Axis, axis
-from ._convolution.settings import Extent, Padding, extents, paddings
+from ._convolution.settings import Extent, Padding, extents, paddings, settle
 
 __all__ = ["Pool"]
 
@@ -26,6 +26,7 @@ class Pool(Layer):
 
     def __post_init__(self) -> None:
         name = type(self).__name__
+        settle(self, "size", "stride", "padding")
         extents(name, "size", self.size, _axes_of(self.size))
         if self.stride is not None:
             extents(name, "stride", self.stride, _axes_of(self.stride))

@@ -11,7 +11,7 @@ from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape, check_inputs
-from ._combinator import Combinator, move, same_rows
+from ._combinator import Combinator, move, output_shape, same_rows
 from ._reading import joined
 from .dense import Dense
 from .identity import Identity
@@ -35,7 +35,7 @@ class Concat(Combinator):
     takes_sparse = True
 
     def output_shape(self, shape: Shape) -> Shape:
-        shapes = [layer.output_shape(shape) for layer in self.layers]
+        shapes = [output_shape(*each) for each in self.children_at(shape)]
         return (*same_rows("Concat", shapes), sum(each[-1] for each in shapes))
 
     def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:

@@ -69,7 +69,7 @@ class Dense(Layer):
         return 2 * p * self.units
 
     # Rows are examples, and At is Aᵀ: A x for one example becomes x At for the batch. Threads share
-    # the outputs (``units``) or the inputs. Without a bias, b and db are arrays that nobody reads.
+    # the outputs (``units``) or the inputs. Without a bias, b is 0, and nobody reads db.
 
     @staticmethod
     def forward(x: Array, At: Array, b: Array, y: Array, blas: int, units: range) -> None:

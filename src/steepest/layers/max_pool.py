@@ -87,11 +87,13 @@ def of_two_by_two(
     for j in range(channels):
         one, two = x[at + j], x[at + channels + j]
         three, four = x[at + line + j], x[at + line + channels + j]
-        above, under = max(one, two), max(three, four)
-        of_above = right if two > one else zero
-        of_under = below + right if four > three else below
-        y[out + j] = max(above, under)
-        which[out + j] = of_under if under > above else of_above
+        later = (two > one) | (two != two)  # a NaN is the largest of all
+        above, of_above = two if later else one, right if later else zero
+        later = (four > three) | (four != four)
+        under, of_under = four if later else three, below + right if later else below
+        later = (under > above) | (under != under)
+        y[out + j] = under if later else above
+        which[out + j] = of_under if later else of_above
 
 
 def of_any(
@@ -106,9 +108,10 @@ def of_any(
         behind = pixel // along * line + pixel % along * channels
         place = x.dtype.type(behind)
         for j in range(channels):
-            larger = x[at + behind + j] > y[out + j]
-            y[out + j] = x[at + behind + j] if larger else y[out + j]
-            which[out + j] = place if larger else which[out + j]
+            found = x[at + behind + j]
+            later = (found > y[out + j]) | (found != found)
+            y[out + j] = found if later else y[out + j]
+            which[out + j] = place if later else which[out + j]
 
 
 examples = (

@@ -17,7 +17,7 @@ from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..printing import shown
 from ..shape import Shape, check_inputs
 from ..validate import positive_count
-from ._combinator import Combinator, move, same_rows
+from ._combinator import Combinator, move, output_shape, same_rows
 from ._reading import joined
 from .concat import Concat
 from .dense import Dense
@@ -72,7 +72,7 @@ class Parallel(Combinator):
                 f"Parallel: the branches take {' + '.join(map(str, self.widths))} = "
                 f"{sum(self.widths)} columns, but the input has {shape[-1]}"
             )
-        shapes = [layer.output_shape(inner) for _, layer, inner in self.children_at(shape)]
+        shapes = [output_shape(*each) for each in self.children_at(shape)]
         return (*same_rows("Parallel", shapes), sum(each[-1] for each in shapes))
 
     def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:

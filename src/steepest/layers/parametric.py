@@ -21,7 +21,7 @@ from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape, check_inputs
-from ._combinator import Combinator, add
+from ._combinator import Combinator, add, output_shape
 from ._reading import joined
 from .dense import Dense
 from .selu import SELU
@@ -45,7 +45,7 @@ class Parametric(Combinator):
         super().__init__(activation)
 
     def output_shape(self, shape: Shape) -> Shape:
-        found = self.layers[0].output_shape(shape)
+        found = output_shape("0", self.layers[0], shape)
         if found != shape:
             widths = len(shape) == len(found) == 1
             told = f"{shape[0]} inputs into {found[0]}" if widths else f"{shape} into {found}"

@@ -35,10 +35,11 @@ class Permute(Layer):
     axes: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        axes = axes_of("Permute", "axes", self.axes)
+        axes = axes_of("Permute", "axes", self.axes, least=0)
         if sorted(axes) != list(range(1, len(axes) + 1)):
+            counted = ", counted from 1: the axis of the examples is 0" if 0 in axes else ""
             raise InputError(
-                f"Permute: axes must be 1, …, {len(axes)} in any order, got {self.axes!r}"
+                f"Permute: axes must be 1, …, {len(axes)} in any order, got {self.axes!r}{counted}"
             )
         object.__setattr__(self, "axes", axes)
 

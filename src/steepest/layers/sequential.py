@@ -7,7 +7,7 @@ from ..engine.operands import Buffer
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
 from ..shape import Shape, check_inputs
-from ._combinator import Combinator
+from ._combinator import Combinator, output_shape
 from .dense import Dense
 from .dropout import Dropout
 from .tanh import Tanh
@@ -29,15 +29,15 @@ class Sequential(Combinator):
     takes_sparse = True
 
     def output_shape(self, shape: Shape) -> Shape:
-        for layer in self.layers:
-            shape = layer.output_shape(shape)
+        for k, layer in enumerate(self.layers):
+            shape = output_shape(str(k), layer, shape)
         return shape
 
     def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
         found = []
         for k, layer in enumerate(self.layers):
             found.append((str(k), layer, shape))
-            shape = layer.output_shape(shape)
+            shape = output_shape(str(k), layer, shape)
         return found
 
     def check_inputs(self, X: Array) -> None:

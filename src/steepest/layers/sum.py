@@ -14,7 +14,7 @@ from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape, check_inputs
-from ._combinator import Combinator, add
+from ._combinator import Combinator, add, output_shape
 from ._reading import joined
 from .dense import Dense
 from .identity import Identity
@@ -38,7 +38,7 @@ class Sum(Combinator):
     """
 
     def output_shape(self, shape: Shape) -> Shape:
-        shapes = [layer.output_shape(shape) for layer in self.layers]
+        shapes = [output_shape(*each) for each in self.children_at(shape)]
         if len(set(shapes)) > 1:
             shown = [each[0] if len(each) == 1 else each for each in shapes]
             raise InputError(

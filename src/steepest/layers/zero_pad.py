@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..layer import Array, Layer, Shape
 from ..onnx_form import OnnxGraph
 from ._convolution.geometry import Axis, axis
-from ._convolution.settings import Padding, paddings
+from ._convolution.settings import Padding, paddings, settle
 
 __all__ = ["ZeroPad"]
 
@@ -31,6 +31,7 @@ class ZeroPad(Layer):
     padding: Padding = 1
 
     def __post_init__(self) -> None:
+        settle(self, "padding")
         each = self.padding if isinstance(self.padding, tuple | list) else (self.padding,)
         if isinstance(self.padding, str):
             raise InputError(f"ZeroPad: padding must be numbers, got {self.padding!r}")

@@ -50,8 +50,8 @@ def raise_divergence(
     rate = float(rates[step - int(before["step"])])
     where = run.first_nonfinite(rate)
     run.restore(state)
-    value, row, column = largest(run.data[0])
-    scale = f"; the largest is {value:g}, in row {row}, column {column}"
+    value, place = largest(run.data[0])
+    scale = f"; the largest is {value:g}, in {place}"
     raise DivergenceError(
         f"training diverged at step {step} (learning rate {rate:g}): not finite, first in "
         f"{where}. The network holds the last finite parameters. Try a smaller learning rate, "

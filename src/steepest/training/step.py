@@ -50,7 +50,11 @@ def lower_step(
     update: Update | None,
     size: tuple[int, int],
 ) -> None:
-    """Emit one step on ``low.examples`` examples; ``size`` is (examples, steps) in an epoch."""
+    """Emit one step on ``low.examples`` examples; ``size`` is (examples, steps) of an epoch.
+
+    ``descent`` has the loss, the rule and the sampler, ``batches`` the data, ``board`` what Python
+    and the steps tell one another, such as η_t and losses. ``update`` is None if the rule fuses.
+    """
     array = low.arena.array
     # tick
     low.emit(tick, board.ticks, nbytes=0)

@@ -20,7 +20,7 @@ from .lower import lower
 from .onnx import channels_first, windows
 from .products import Convolution
 
-__all__ = ["ConvolutionLayer", "Extent", "Padding", "extents", "paddings"]
+__all__ = ["ConvolutionLayer", "Extent", "Padding", "extents", "paddings", "settle"]
 
 Extent = int | tuple[int, ...]
 Padding = str | int | tuple[int | tuple[int, int], ...]
@@ -47,6 +47,7 @@ class ConvolutionLayer(Layer):
 
     def __post_init__(self) -> None:
         name = type(self).__name__
+        settle(self, "kernel_size", "stride", "padding", "dilation")
         positive_count(name, "filters", self.filters)
         positive_count(name, "groups", self.groups)
         for what in ("kernel_size", "stride", "dilation"):
@@ -71,9 +72,10 @@ class ConvolutionLayer(Layer):
         name = type(self).__name__
         if len(shape) != self.axes + 1:
             wanted = {1: "(length, channels)", 2: "(height, width, channels)"}[self.axes]
-            between = {1: "Reshape((-1, 1))", 2: "Reshape((height, width, channels))"}[self.axes]
+            between = (*shape, 1) if len(shape) == self.axes else wanted
             raise InputError(
-                f"{name}: expected examples of shape {wanted}, got {shape}; put {between} before it"
+                f"{name}: expected examples of shape {wanted}, got {shape}; put Reshape({between}) "
+                "before it"
             )
         *inputs, p = shape
         if p % self.groups:
@@ -123,6 +125,16 @@ class ConvolutionLayer(Layer):
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         return lower(self, self.convolution(x.shape[1:]), low, x)
+
+
+def settle(layer: Layer, *names: str) -> None:
+    """Replace settings of a layer by plain numbers and tuples of them, where they are others."""
+    for name in names:
+        object.__setattr__(layer, name, _settled(plain(getattr(layer, name))))
+
+
+def _settled(value: Any) -> Any:
+    return tuple(map(_settled, value)) if isinstance(value, list | tuple) else value
 
 
 def extents(where: str, what: str, value: Extent, axes: int) -> tuple[int, ...]:
