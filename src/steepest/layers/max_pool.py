@@ -6,10 +6,12 @@ Along each axis, h' = ⌊(h + padding − size)/stride⌋ + 1. Examples (length,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..layer import Array
 from ..onnx_form import OnnxGraph
-from ._convolution.onnx import channels_first, windows
+from ..onnx_reading import Form, OnnxNode, Op, Reading
+from ._convolution.onnx import channels_first, read_pool, windows
 from ._pooling import Pool
 
 __all__ = ["MaxPool"]
@@ -34,6 +36,10 @@ class MaxPool(Pool):
 
     def onnx(self, g: OnnxGraph) -> str:
         return channels_first(g, "MaxPool", **windows(self.real_axes(g.shape)))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("MaxPool"), _read),)
 
     @staticmethod
     def forward(
@@ -120,6 +126,10 @@ def first_of(
         if x[here] == most:
             return here
     return start
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    return read_pool(kind, node, storage_order=0)
 
 
 examples = (
