@@ -40,13 +40,22 @@ class Op:
         What it reads: of exactly these, or of anything if there are none. The same name stands for
         the same value; a number for a constant that is it to six digits. Those of ``Mul`` and
         ``Add`` may be any number, in any order.
-    **attributes : float, int or str
-        What it must have; others must have their defaults, which is for the function to see if
-        there are no inputs.
+    **attributes : float, int, str or None
+        What it must have, None for anything; others must have their defaults, which is for the
+        function to see if there are no inputs.
     """
 
-    def __init__(self, kind: str, *inputs: Op | str | float, **attributes: float | str) -> None:
+    def __init__(
+        self, kind: str, *inputs: Op | str | float, **attributes: float | str | None
+    ) -> None:
         self.kind, self.inputs, self.attributes = kind, inputs, attributes
+        self.name = ""
+
+    def called(self, name: str) -> Op:
+        """Return the same operator with a name for the value that it makes."""
+        found = Op(self.kind, *self.inputs, **self.attributes)
+        found.name = name
+        return found
 
     @property
     def size(self) -> int:
@@ -151,6 +160,9 @@ class OnnxNode(Protocol):
 
     def examples(self, key: int | str) -> tuple[int, tuple[int, ...]] | None:
         """Return how many there are for each example of the file's input, and the shape of one."""
+
+    def made_by(self, key: int | str) -> OnnxNode:
+        """Return the operator that makes an input."""
 
     def makes(self) -> tuple[int, tuple[int, ...]] | None:
         """Return the same of what the operator makes."""

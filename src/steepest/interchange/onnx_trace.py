@@ -270,6 +270,13 @@ class Node:
         """Return how many there are for each example of the file's input, and the shape of one."""
         return self._file.examples(self.value(key))
 
+    def made_by(self, key: int | str) -> Node:
+        """Return the operator that makes an input."""
+        made = self._file.made_by.get(self.value(key))
+        if made is None:
+            raise self.error(f"reads {self.value(key)!r}, which no operator makes")
+        return Node(self._tracer, made, {})
+
     def makes(self) -> tuple[int, tuple[int, ...]] | None:
         """Return the same of what the operator makes."""
         return self._file.examples(str(self._node.output[0]))

@@ -191,9 +191,10 @@ def _is_entrywise(piece: Reading) -> bool:
 
 def _dense_behind(queue: Sequence[Reading], k: int, order: Order, shape: Shape) -> int | None:
     """Return the place of the `Dense` layer that reads, entry by entry, what is made flat at k."""
-    if order is None or queue[k].layer.output_shape(shape) != (math.prod(shape),):
+    layer = queue[k].layer
+    if order is None or not isinstance(layer, Flatten | Reshape):
         return None
-    if not isinstance(queue[k].layer, Flatten | Reshape):
+    if len(layer.output_shape(shape)) != 1:
         return None
     for place in range(k + 1, len(queue)):
         if type(queue[place].layer) is Dense:

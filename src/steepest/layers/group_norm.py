@@ -96,7 +96,9 @@ class GroupNorm(Layer):
         u = Op("Sub", x, Op("ReduceMean", x, "axes", keepdims=1))
         square = Op("ReduceMean", Op("Mul", u, u), "axes", keepdims=1)
         normal = Op("Div", u, Op("Sqrt", Op("Add", square, "eps")))
+        instances = Op("InstanceNormalization", x, "gamma", "beta", epsilon=None).called("normal")
         return (
+            Form(Op("Reshape", instances, "joined"), _read_groups),
             Form(Op("Reshape", normal, "joined"), _read_spelled_out),
             Form(Op("InstanceNormalization"), _read_instances),
             Form(Op("GroupNormalization"), _read),
@@ -205,6 +207,21 @@ def _read_spelled_out(kind: Any, node: OnnxNode) -> Reading | None:
     theta = {"gamma": np.ones(1, np.float32), "beta": np.zeros(1, np.float32)}
     layer = kind(split[1], node.number("eps"))
     return Reading(layer, node.value("x"), theta, rank=len(shape), shape=tuple(shape))
+
+
+def _read_groups(kind: Any, node: OnnxNode) -> Reading | None:
+    """Of groups of channels, each as if it were a channel; gamma and beta are a map behind it."""
+    normal, groups = node.made_by("normal"), node.row("gamma").size
+    plain = (node.row("gamma") == 1).all() and (node.row("beta") == 0).all()
+    before, split, after = node.examples("x"), normal.examples(0), node.makes()
+    if not plain or before is None or split is None or before != after:
+        return None
+    (rows, shape), (rows_split, parts) = before, split
+    if rows != rows_split or len(parts) < 2 or parts[0] != groups or shape[0] % groups:
+        return None
+    theta = {"gamma": np.ones(1, np.float32), "beta": np.zeros(1, np.float32)}
+    layer = kind(groups, normal.given(3, epsilon=1e-5)["epsilon"])
+    return Reading(layer, node.value("x"), theta, axis=1, rank=len(shape))
 
 
 def _read_instances(kind: Any, node: OnnxNode) -> Reading:
