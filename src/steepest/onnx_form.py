@@ -160,5 +160,19 @@ class Exchanged:
         """Return the forms in which ONNX files have the layer, beside that of an `Operator`."""
         return ()
 
+    scales_and_shifts: ClassVar[tuple[str, int, str] | None] = None
+    """Of a layer whose output is scaled by a parameter and shifted by another: the first one, which
+    of its axes counts the outputs, and the second one. With a map s ⊙ y + b behind it, it is the
+    same layer with other parameters."""
+
     torch_names: ClassVar[Mapping[str, str]] = {}
     """What PyTorch calls the parameters, where it calls them otherwise."""
+
+    torch_axes: ClassVar[Mapping[str, tuple[int, ...]]] = {}
+    """The axes of a parameter in PyTorch's order, where that is another one."""
+
+    torch_others: ClassVar[tuple[str, ...]] = ()
+    """What PyTorch has beside them, and the layer has no use for."""
+
+    torch_channels_first: ClassVar[bool] = False
+    """Whether PyTorch's examples have their channels on the first axis, and not on the last."""

@@ -40,13 +40,22 @@ class Op:
         What it reads: of exactly these, or of anything if there are none. The same name stands for
         the same value; a number for a constant that is it to six digits. Those of ``Mul`` and
         ``Add`` may be any number, in any order.
-    **attributes : float, int or str
-        What it must have; others must have their defaults, which is for the function to see if
-        there are no inputs.
+    **attributes : float, int, str or None
+        What it must have, None for anything; others must have their defaults, which is for the
+        function to see if there are no inputs.
     """
 
-    def __init__(self, kind: str, *inputs: Op | str | float, **attributes: float | str) -> None:
+    def __init__(
+        self, kind: str, *inputs: Op | str | float, **attributes: float | str | None
+    ) -> None:
         self.kind, self.inputs, self.attributes = kind, inputs, attributes
+        self.name = ""
+
+    def called(self, name: str) -> Op:
+        """Return the same operator with a name for the value that it makes."""
+        found = Op(self.kind, *self.inputs, **self.attributes)
+        found.name = name
+        return found
 
     @property
     def size(self) -> int:
@@ -70,6 +79,17 @@ class Reading:
         Its children, in the order of `Layer.children`.
     takes, makes : int, optional
         The widths that its input and its output must have, where the file says so.
+    axis : int, optional
+        The axis of x that the layer works along, where that need not be its last one: counted as
+        the file does, with that of the examples as 0, or back from the end. Another one than the
+        last is turned there, and back.
+    rank : int, optional
+        The number of axes that an example must have.
+    shape : tuple of int, optional
+        The shape of an example of the output.
+    rows : bool
+        It is no layer: from here on the file has the rows of all examples, one under the other, as
+        if they were examples; with a ``shape``, from here on they are parts of examples again.
     columns : (int, int), optional
         It is no layer, but these columns of x, from the first up to the second.
     said_by : str
@@ -82,6 +102,10 @@ class Reading:
     inside: Sequence[Reading] = ()
     takes: int | None = None
     makes: int | None = None
+    axis: int | None = None
+    rank: int | None = None
+    shape: tuple[int, ...] | None = None
+    rows: bool = False
     columns: tuple[int, int] | None = None
     said_by: str = ""
 
@@ -125,6 +149,24 @@ class OnnxNode(Protocol):
     def row(self, key: int | str) -> Array:
         """Return an input that must be a constant number for each column, as (q,) or (1,)."""
 
+    def along(self, key: int | str, x: int | str) -> tuple[Array, int]:
+        """Return a constant with one number for each entry of one axis of ``x``, and that axis.
+
+        The numbers as (q,) or (1,); the axis counted back from the last one, which is −1.
+        """
+
+    def rank(self, key: int | str) -> int | None:
+        """Return the number of axes of an example of a value, if it is known."""
+
+    def examples(self, key: int | str) -> tuple[int, tuple[int, ...]] | None:
+        """Return how many there are for each example of the file's input, and the shape of one."""
+
+    def made_by(self, key: int | str) -> OnnxNode:
+        """Return the operator that makes an input."""
+
+    def makes(self) -> tuple[int, tuple[int, ...]] | None:
+        """Return the same of what the operator makes."""
+
     def number(self, key: int | str) -> float:
         """Return an input that must be one constant number."""
 
@@ -144,7 +186,8 @@ class OnnxNode(Protocol):
         """Return the error that names the operator."""
 
 
-Read = Callable[[Any, OnnxNode], "Reading | None"]
+Read = Callable[[Any, OnnxNode], "Reading | list[Reading] | None"]
+"""A list is of layers one after the other."""
 
 
 class Form:
@@ -164,7 +207,7 @@ class Form:
     def __init__(self, pattern: Op, read: Read | None = None, **settings: Any) -> None:
         self.pattern, self._read, self.settings = pattern, read, settings
 
-    def read(self, layer: Any, node: OnnxNode) -> Reading | None:
+    def read(self, layer: Any, node: OnnxNode) -> Reading | list[Reading] | None:
         """Return what a layer of this class is here, or None."""
         if self._read is not None:
             return self._read(layer, node)

@@ -16,15 +16,21 @@ from steepest import (  # fmt: skip
     ELU,
     GELU,
     SELU,
+    AveragePool,
+    BatchNorm,
     Concat,
+    Conv1D,
+    Conv2D,
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePool,
     Hardtanh,
     Identity,
     InputError,
     LayerNorm,
     LeakyReLU,
+    MaxPool,
     Mish,
     ModelError,
     Network,
@@ -167,22 +173,24 @@ def test_forms_that_others_write(tmp_path, nodes, constants, layers):
     np.testing.assert_allclose(network.predict(X), run(path, x=X)["y"], rtol=1e-5, atol=1e-6)
 
 
-OF_ROWS = [  # from (n, p) to (n, q)
-    layer for layer in catalogue.LAYERS
-    if len(shape := draw.shape(layer)) == len(layer.output_shape(shape)) == 1
-]  # fmt: skip
+# Of these, what is not in a file does not come back: see below.
+CHANGED = (
+    AveragePool, BatchNorm, Conv1D, Conv2D, Dropout, Flatten, GlobalAveragePool, Hardtanh, MaxPool,
+    PReLU, Sequential, Sum,
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("layer", OF_ROWS, ids=repr)
+@pytest.mark.parametrize("layer", catalogue.LAYERS, ids=repr)
 def test_every_layer_that_is_written_is_read_again(tmp_path, layer):
     shape = draw.shape(layer)
     network = Network(layer, inputs=shape)
     network.theta += floats(network.theta.size) / 3
+    network.built.state[:] = RNG.uniform(0.5, 2, network.built.state.size)
     export_onnx(network, tmp_path / "n.onnx")
     again = import_onnx(tmp_path / "n.onnx")
     X = draw.inputs(layer, 30, shape, RNG)
     np.testing.assert_allclose(again.predict(X), network.predict(X), rtol=1e-5, atol=1e-6)
-    if type(layer) not in (Dropout, Flatten, Hardtanh, PReLU, Sequential, Sum):  # see below
+    if type(layer) not in CHANGED:
         assert repr(again) == repr(network)
 
 
@@ -515,7 +523,7 @@ def test_the_width_may_be_left_open(tmp_path):
         ([node("Relu", "x", to="h"), node("Reshape", "h", "s")], {"s": np.array([-1])},
          "its end makes one column of 4"),
         ([node("Relu", "x", to="h"), node("Reshape", "h", "s")], {"s": np.array([-1, 2])},
-         "Reshape .* wants 2 columns; layer 0, .* has 4 outputs"),
+         r"Reshape .* makes \(2 n, 2\) of \(n, 4\)"),
         ([node("Relu", "x", to="h"), node("Reshape", "h", "s")], {"s": np.array([2, -1])},
          r"makes the shape \[2, -1\]; expected \(-1, columns\)"),
         ([node("Relu", "x", to="h"), node("Reshape", "h", "s")], {"s": floats(2)},

@@ -3,16 +3,26 @@ import pytest
 
 from states import Centre, ScaledCentre
 from steepest import (  # fmt: skip
+    BatchNorm,
     Concat,
+    Conv1D,
+    Conv2D,
     Dense,
     Dropout,
     Embedding,
+    Flatten,
+    GroupNorm,
     Identity,
     InputError,
     LayerNorm,
+    MaxPool,
     Network,
     Parallel,
+    Permute,
     ReLU,
+    Reshape,
+    Residual,
+    RMSNorm,
     Scale,
     from_state_dict,
     to_state_dict,
@@ -164,3 +174,59 @@ def test_tensors_that_are_no_floats_are_refused():
             from_state_dict(make(0), odd)
         with pytest.raises(InputError, match=rf"7\.bias is of torch\.{dtype}, expected floats"):
             to_state_dict(make(0), odd)
+
+
+def images(seed):
+    return Network(
+        Conv2D(6, (3, 2), groups=3), BatchNorm(), ReLU(), Residual(GroupNorm(2), Conv2D(6, 1)),
+        MaxPool(2), Flatten(), Dropout(0.1), Dense(4), RMSNorm(), Dense(2),
+        inputs=(9, 8, 3), seed=seed,
+    )  # fmt: skip
+
+
+def test_images_have_pytorchs_names_and_shapes_and_come_back():
+    first, second = images(0), images(1)
+    first.built.state[:] = np.arange(12)
+    state = to_state_dict(first)
+    assert {name: array.shape for name, array in state.items()} == {
+        "0.weight": (6, 1, 3, 2), "0.bias": (6,), "1.weight": (6,), "1.bias": (6,),
+        "1.running_mean": (6,), "1.running_var": (6,), "3.0.weight": (6,), "3.0.bias": (6,),
+        "3.1.weight": (6, 6, 1, 1), "3.1.bias": (6,), "7.weight": (4, 54), "7.bias": (4,),
+        "8.weight": (4,), "9.weight": (2, 4), "9.bias": (2,),
+    }  # fmt: skip
+    assert all(array.flags.c_contiguous for array in state.values())
+    from_state_dict(second, {**state, "1.num_batches_tracked": np.array(7)})
+    np.testing.assert_array_equal(first.theta, second.theta)
+    np.testing.assert_array_equal(first.built.state, second.built.state)
+
+
+def test_kernels_and_columns_are_in_pytorchs_order():
+    network = images(0)
+    state = to_state_dict(network)
+    np.testing.assert_array_equal(
+        state["0.weight"], network.parameters["0.A"].transpose(3, 2, 0, 1)
+    )
+    columns = network.parameters["7.A"].reshape(4, 3, 3, 6).transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(state["7.weight"], columns.reshape(4, 54))
+    sequences = Network(Conv1D(6, 3, groups=2), inputs=(9, 4))
+    expected = sequences.parameters["0.A"].transpose(2, 1, 0)
+    np.testing.assert_array_equal(to_state_dict(sequences)["0.weight"], expected)
+
+
+def test_what_pytorch_counts_is_kept():
+    like = {**to_state_dict(images(1)), "1.num_batches_tracked": np.array(7)}
+    found = to_state_dict(images(0), like)
+    assert found["1.num_batches_tracked"] == 7
+    assert found.keys() == like.keys()
+
+
+def test_orders_that_are_not_known_are_refused():
+    conv = Conv2D(2, 2)
+    with pytest.raises(InputError, match=r"layer 2, LayerNorm.*put Permute\(\(3, 1, 2\)\) before"):
+        to_state_dict(Network(conv, Flatten(), LayerNorm(), inputs=(4, 4, 1)))
+    with pytest.raises(InputError, match=r"layer 1, Reshape.*channels first in PyTorch"):
+        to_state_dict(Network(conv, Reshape((9, 2)), Dense(2), inputs=(4, 4, 1)))
+    turned = Network(conv, Permute((3, 1, 2)), Flatten(), Dense(3), inputs=(4, 4, 1))
+    np.testing.assert_array_equal(to_state_dict(turned)["3.weight"], turned.parameters["3.A"])
+    rows = Network(Dense(3), Flatten(), Dense(2), inputs=(4, 5))
+    np.testing.assert_array_equal(to_state_dict(rows)["2.weight"], rows.parameters["2.A"])

@@ -33,7 +33,7 @@ def _sequential(layer: Any, x: Any, s: Scope) -> Any:
 
 
 def _concat(layer: Any, x: Any, s: Scope) -> Any:
-    return jnp.hstack([forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)])
+    return jnp.concatenate([forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)], -1)
 
 
 def _parallel(layer: Any, x: Any, s: Scope) -> Any:
@@ -41,7 +41,17 @@ def _parallel(layer: Any, x: Any, s: Scope) -> Any:
     return jnp.hstack([forward(g, part, s.child(k)) for k, (g, part) in enumerate(parts)])
 
 
+def _batch_norm(layer: Any, x: Any, s: Scope) -> Any:
+    """Of the rows in the batch alone; those of an example stand one under the other."""
+    inside = jnp.repeat(s.masks[ROWS], len(x) // len(s.masks[ROWS]))[:, None]
+    share = inside / inside.sum()
+    u = x - (share * x).sum(0)
+    return s["gamma"] * u / jnp.sqrt((share * u**2).sum(0) + layer.eps) + s["beta"]
+
+
+ROWS = "rows"  # of masks: 1 for those in the batch, 0 for others
 LAYERS: dict[type[Layer], Callable[[Any, Any, Scope], Any]] = {
+    layers.BatchNorm: _batch_norm,
     layers.Concat: _concat,
     layers.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
     layers.Parallel: _parallel,
@@ -68,6 +78,9 @@ JAX = SimpleNamespace(
 
 
 def forward(layer: Layer, x: Any, s: Scope) -> Any:
+    if x.ndim > 2 and not layer.knows_shapes:  # it sees all rows as one matrix
+        y = forward(layer, x.reshape(-1, x.shape[-1]), s)
+        return y.reshape(*x.shape[:-1], y.shape[-1])
     if type(layer) in LAYERS:
         return LAYERS[type(layer)](layer, x, s)
     return formulas.LAYERS[type(layer)](layer, x, s, JAX)
@@ -99,6 +112,7 @@ class Oracle:
         spread = {path: np.ones((n, mask.shape[1])) for path, mask in masks.items()}
         for path, mask in masks.items():
             spread[path][rows] = mask
+        spread[ROWS] = np.isin(np.arange(n), rows) * 1.0
         value, (gradients, dx) = self._gradient(theta, p.x, p.y, w, spread)
         return float(value), {k: np.array(g) for k, g in gradients.items()}, np.array(dx)
 

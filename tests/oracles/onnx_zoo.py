@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -193,8 +194,17 @@ def modules() -> Iterator[tuple[str, nn.Module]]:
 
 def torch_files(folder: Path) -> Iterator[tuple[str, str, Path | None]]:
     """Yield exporter, architecture and file; None where the exporter can't write it."""
-    for k, (name, module) in enumerate(modules()):
+    from onnx_images import IMAGE, SEQUENCE, images, sequences
+
+    made = [
+        *((name, module, (P,)) for name, module in modules()),
+        *((f"{name} (images)", module, IMAGE) for name, module in images()),
+        *((f"{name} (sequences)", module, SEQUENCE) for name, module in sequences()),
+    ]
+    for k, (name, module, shape) in enumerate(made):
         torch.manual_seed(k)
+        x = torch.linspace(-2, 2, 4 * math.prod(shape)).reshape(4, *shape)
+        module.eval()(x)  # (lazy layers get their widths)
         with torch.no_grad():
             for key, tensor in module.state_dict().items():
                 if tensor.is_floating_point() and key not in ("mean", "deviation"):
@@ -202,10 +212,10 @@ def torch_files(folder: Path) -> Iterator[tuple[str, str, Path | None]]:
                     tensor.copy_(torch.empty_like(tensor).uniform_(low, 1.5))
         for exporter in EXPORTERS:
             file = folder / f"{k}-{exporter.replace(' ', '-')}.onnx"
-            yield exporter, name, file if _export(module.eval(), exporter, file) else None
+            yield exporter, name, file if _export(module, x, exporter, file) else None
 
 
-def _export(module: nn.Module, exporter: str, file: Path) -> bool:
+def _export(module: nn.Module, x: torch.Tensor, exporter: str, file: Path) -> bool:
     settings: dict[str, Any] = {"dynamo": exporter != "TorchScript"}
     if settings["dynamo"]:
         settings |= {
@@ -214,7 +224,6 @@ def _export(module: nn.Module, exporter: str, file: Path) -> bool:
         }  # fmt: skip
     else:
         settings |= {"input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}}
-    x = torch.linspace(-2, 2, 4 * P).reshape(4, P)
     logging.disable(logging.CRITICAL)
     try:
         with (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ import formulas
 from steepest import layers as L
 from steepest import rules
 from steepest.checking import catalogue
+from steepest.errors import InputError
 from steepest.layer import Layer
 from steepest.loss import Loss
 from steepest.rule import IfPresent, Rule
@@ -142,6 +144,66 @@ def shaped(draw: Callable[..., Any], p: int) -> Layer:
     return L.Sequential(L.Reshape((rows, p // rows)), *turned)
 
 
+FILTERS = st.sampled_from((1, 2, 4, 6))
+PADDINGS = st.sampled_from(("valid", "same", 1))
+PIXELS = 6  # at least: norms leave nothing but rounding of the gradients of a few
+
+
+@st.composite
+def of_images(draw: Callable[..., Any], shape: tuple[int, ...], depth: int = 1) -> Layer:
+    """Return a layer for images or sequences with their channels last."""
+    *pixels, c = shape
+    axes = len(pixels)
+    size = st.sampled_from((1, 2, 3, (1, 2) if axes == 2 else (2,)))
+    kind = draw(st.sampled_from(("conv", "pool", "norm", "norm", "branches", "pad")))
+    if kind == "conv":
+        q = draw(FILTERS)
+        groups = draw(st.sampled_from([g for g in range(1, c + 1) if c % g == q % g == 0]))
+        conv = L.Conv1D if axes == 1 else L.Conv2D
+        found = conv(
+            q, draw(size), draw(st.sampled_from((1, 1, 2))), draw(PADDINGS),
+            draw(st.sampled_from((1, 1, 2))), groups, bias=draw(st.booleans()),
+        )  # fmt: skip
+    elif kind == "pool":
+        pool = draw(st.sampled_from((L.MaxPool, L.AveragePool)))
+        found = pool(draw(st.sampled_from((2, 3))), draw(st.sampled_from((None, 1, 2))),
+                     draw(PADDINGS))  # fmt: skip
+    elif kind == "pad":
+        found = L.ZeroPad(draw(st.sampled_from((1, ((1, 0),) * axes))))
+    elif kind == "branches" and depth:
+        same = L.Conv1D if axes == 1 else L.Conv2D
+        inner = draw(of_images(shape, 0)), L.Tanh(), same(c, 3, padding="same")
+        plain = L.Sequential(*inner).output_shape(shape) == shape
+        inner = inner if plain else inner[1:]
+        join = draw(st.sampled_from((L.Sum, L.Concat, L.Residual)))
+        found = (L.Residual(*inner) if join is L.Residual
+                 else join(L.Sequential(*inner), same(c, 1, bias=False)))  # fmt: skip
+    else:
+        groups = draw(st.sampled_from([g for g in range(1, c + 1) if c % g == 0]))
+        found = draw(st.sampled_from((
+            L.BatchNorm(), L.BatchNorm(0.5, eps=0.1), L.GroupNorm(groups),
+            L.RMSNorm() if c > 1 else L.Scale(), L.LayerNorm() if c > 1 else L.Affine(), L.Tanh(),
+        )))  # fmt: skip
+    try:
+        fits = math.prod(found.output_shape(shape)[:-1]) >= PIXELS
+    except InputError:  # a kernel that is too large
+        fits = False
+    return found if fits else L.Tanh()
+
+
+@st.composite
+def pictured(draw: Callable[..., Any]) -> Layer:
+    """Return layers that make images or sequences of a row, work on them, and end in a row."""
+    pixels = draw(st.sampled_from(((9,), (12,), (4, 4), (3, 5), (6, 5))))
+    shape = (*pixels, draw(FILTERS))
+    found: list[Layer] = [L.Dense(math.prod(shape)), L.Reshape(shape)]
+    for _ in range(draw(st.integers(1, 4))):
+        found.append(draw(of_images(shape)))
+        shape = found[-1].output_shape(shape)
+    ends = L.Flatten(), L.GlobalAveragePool()
+    return L.Sequential(*found, draw(st.sampled_from(ends)), L.Dense(draw(WIDTHS)))
+
+
 def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
     """Return a strategy for layers that take ``p`` inputs, with up to ``depth`` levels inside."""
     kinds: list[st.SearchStrategy[Layer]] = [
@@ -157,6 +219,8 @@ def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
             branches.map(lambda inner: L.Concat(*inner)),
             ensemble(p),
             shaped(p),
+            pictured(),
+            pictured(),
         ]
         if p > 1:
             kinds.append(parallel(p, depth - 1))

@@ -40,12 +40,46 @@ def _layer_norm(layer: Any, x: Tensor, s: Scope) -> Tensor:
 
 
 def _concat(layer: Any, x: Tensor, s: Scope) -> Tensor:
-    return torch.cat([forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)], 1)
+    return torch.cat([forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)], -1)
 
 
 def _parallel(layer: Any, x: Tensor, s: Scope) -> Tensor:
     parts = zip(layer.layers, x.split(layer.widths, 1), strict=True)
     return torch.cat([forward(g, part, s.child(k)) for k, (g, part) in enumerate(parts)], 1)
+
+
+def _channels_first(x: Tensor) -> Tensor:
+    return x.movedim(-1, 1)
+
+
+def _convolution(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    conv = layer.convolution(tuple(x.shape[1:]))
+    axes = [conv.vertical, conv.horizontal][-layer.axes :]
+    A = s["A"].movedim((-1, -2), (0, 1))
+    around = [zeros for axis in reversed(axes) for zeros in (axis.low, axis.high)]
+    function = functional.conv1d if layer.axes == 1 else functional.conv2d
+    y = function(
+        functional.pad(_channels_first(x), around), A, s["b"] if layer.bias else None,
+        [axis.stride for axis in axes], 0, [axis.dilation for axis in axes], layer.groups,
+    )  # fmt: skip
+    return y.movedim(1, -1)
+
+
+def _max_pool(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    axes = layer.real_axes(tuple(x.shape[1:]))
+    around = [zeros for axis in reversed(axes) for zeros in (axis.low, axis.high)]
+    function = functional.max_pool1d if len(axes) == 1 else functional.max_pool2d
+    x = functional.pad(_channels_first(x), around, value=-np.inf)
+    return function(x, [a.kernel for a in axes], [a.stride for a in axes]).movedim(1, -1)
+
+
+def _batch_norm(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    return functional.batch_norm(x, None, None, s["gamma"], s["beta"], training=True, eps=layer.eps)
+
+
+def _group_norm(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    y = functional.group_norm(_channels_first(x), layer.groups, s["gamma"], s["beta"], layer.eps)
+    return y.movedim(1, -1)
 
 
 # PyTorch's own functions, where it has them; it computes and differentiates the formulas of others.
@@ -66,6 +100,12 @@ LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     layers.Dense: _dense,
     layers.Embedding: lambda _, x, s: functional.embedding(x.long(), s["E"]).flatten(1),
     layers.LayerNorm: _layer_norm,
+    layers.BatchNorm: _batch_norm,
+    layers.GroupNorm: _group_norm,
+    layers.RMSNorm: lambda layer, x, s: functional.rms_norm(x, x.shape[1:], s["gamma"], layer.eps),
+    layers.Conv1D: _convolution,
+    layers.Conv2D: _convolution,
+    layers.MaxPool: _max_pool,
     layers.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
     layers.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
     layers.ReLU: lambda _, x, s: functional.relu(x),
@@ -94,6 +134,9 @@ LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
 
 
 def forward(layer: Layer, x: Tensor, s: Scope) -> Tensor:
+    if x.ndim > 2 and not layer.knows_shapes:  # it sees all rows as one matrix
+        y = forward(layer, x.reshape(-1, x.shape[-1]), s)
+        return y.reshape(*x.shape[:-1], y.shape[-1])
     if type(layer) in LAYERS:
         return LAYERS[type(layer)](layer, x, s)
     return formulas.LAYERS[type(layer)](layer, x, s, TORCH)

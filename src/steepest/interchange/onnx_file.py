@@ -18,12 +18,14 @@ from ..errors import ModelError
 from ..system.files import read_plain
 from ..system.memory import physical_memory
 from .graph import need_onnx
+from .onnx_shapes import Sizes, sizes_of
 
 __all__ = ["STANDARD", "OnnxFile"]
 
 STANDARD = ("", "ai.onnx")
 """The names of the domain whose operators ONNX defines."""
 _MOST_NODES = 4_000
+_MOST_AXES = 6
 _DTYPES = {
     "value_float": np.float32,
     "value_floats": np.float32,
@@ -34,7 +36,7 @@ _FIRST_OPSET = 7  # since when arrays of other shapes are added and multiplied a
 
 
 class OnnxFile:
-    """A graph with one input (n, p), its nodes by what they make.
+    """A graph with one input (n, …), its nodes by what they make.
 
     Parameters
     ----------
@@ -46,8 +48,8 @@ class OnnxFile:
     ----------
     input, output : str
         The names of these values.
-    width : int or None
-        p, if the file says it.
+    sizes : tuple of int or None
+        Of the axes of the input, that of the examples left out. By default there is one.
     made_by : dict of str to node
         The node whose result, its first output, each value is.
     beside : dict of str to (node, int)
@@ -84,7 +86,8 @@ class OnnxFile:
         if len(inputs) != 1:
             raise self.error(f"it has {len(inputs)} inputs; a network has one")
         self.input, self.output = inputs[0].name, self._chosen(graph.output, output)
-        self.width = self._width(inputs[0])
+        self.sizes = self._sizes(inputs[0])
+        self._batch, self._shapes = sizes_of(self._onnx, model, self._tensors, self.whole)
 
     def _take_nodes(self, graph: Any, inputs: list[str]) -> None:
         """Take the nodes by what they make, and the constants among them."""
@@ -153,6 +156,22 @@ class OnnxFile:
     def is_constant(self, name: str) -> bool:
         """Whether a value stands in the file."""
         return name in self._tensors
+
+    def rank(self, name: str) -> int | None:
+        """Return the number of axes of a value beside that of the examples, if it is known."""
+        found = self._shapes.get(name)
+        return None if not found else len(found) - 1
+
+    def examples(self, name: str) -> tuple[int, tuple[int, ...]] | None:
+        """Return how many there are for each example of the input, and the shape of one.
+
+        None if it is not known, or the first axis of the value is not that of the examples.
+        """
+        first, *sizes = self._shapes.get(name) or (None,)
+        if first is None or first % self._batch or not sizes:
+            return None
+        shape = tuple(size for size in sizes if size)
+        return (first // self._batch, shape) if len(shape) == len(sizes) else None
 
     def scalar(self, name: str) -> float | None:
         """Return a constant that is one real number; None if it is anything else."""
@@ -229,7 +248,7 @@ class OnnxFile:
             there = len(raw) / np.dtype(dtype).itemsize
         else:
             there = len(getattr(tensor, typed)) if typed else -1
-        if there != wanted or any(size < 0 for size in shape) or len(shape) > 3:
+        if there != wanted or any(size < 0 for size in shape) or len(shape) > _MOST_AXES:
             raise self.error(f"{name!r} declares the shape {shape}, but holds {there:g} numbers")
         if raw is not None:
             array = np.frombuffer(raw, np.dtype(dtype).newbyteorder("<"))
@@ -312,11 +331,11 @@ class OnnxFile:
             if function.domain in STANDARD:
                 raise self.error(f"it defines the operator {function.name!r} itself")
 
-    def _width(self, value: Any) -> int | None:
+    def _sizes(self, value: Any) -> Sizes:
         tensor = value.type.tensor_type
         if tensor.elem_type not in self.reals:
             raise self.error(f"its input {value.name!r} is not of real numbers")
-        sizes = [int(dim.dim_value) for dim in tensor.shape.dim]
-        if len(sizes) not in (0, 2):
-            raise self.error(f"its input has {len(sizes)} axes; expected rows and columns")
-        return sizes[1] if sizes and sizes[1] > 0 else None
+        sizes = [int(dim.dim_value) for dim in tensor.shape.dim] or [0, 0]
+        if len(sizes) == 1:
+            raise self.error("its input has 1 axes; expected one of examples, and others")
+        return tuple(size if size > 0 else None for size in sizes[1:])

@@ -1,4 +1,4 @@
-"""Maps s ⊙ x + b of a file, put into the `Dense` layers beside them."""
+"""Maps s ⊙ x + b of a file, put into the layers beside them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..layers import Affine, Dense, Identity, Scale
 from ..onnx_reading import Reading
 from .onnx_file import OnnxFile
 
-__all__ = ["folded"]
+__all__ = ["folded", "settled"]
 
 _FAR = 8.0  # a mean so many standard deviations from 0 costs float32 a digit
 
@@ -20,10 +20,10 @@ _FAR = 8.0  # a mean so many standard deviations from 0 costs float32 a digit
 def folded(file: OnnxFile, pieces: Sequence[Reading]) -> list[Reading]:
     """Return a chain of layers without what changes nothing, and with few maps s ⊙ x + b.
 
-    With b = 0 such a map is a `Scale`. Otherwise neighbours become one; the `Dense` layer before
-    takes them up, s ⊙ (A x + c) + b = (s ⊙ A) x + (s ⊙ c + b); else the one after does,
+    Neighbours become one; with b ≠ 0 the layer before takes them up if it can, as a `Dense` one,
+    s ⊙ (A x + c) + b = (s ⊙ A) x + (s ⊙ c + b); else a `Dense` layer after does,
     A (s ⊙ x + b) + c = (A s) x + (A b + c), in float64, since the sums may be far larger than their
-    difference; else it is an `Affine`, in float64 if b is large.
+    difference.
 
     Raises
     ------
@@ -39,13 +39,13 @@ def folded(file: OnnxFile, pieces: Sequence[Reading]) -> list[Reading]:
     result: list[Reading] = []
     for piece in found:
         before = result[-1] if result else None
-        if before is not None and _is_dense(before) and _moves(piece):
+        if before is not None and _takes_up(before, piece):
             result[-1] = _into_the_one_before(file, before, piece)
         elif before is not None and _moves(before) and _is_dense(piece):
             result[-1] = _into_the_one_after(file, before, piece)
         else:
             result.append(piece)
-    return [_settled(file, piece) for piece in result]
+    return result
 
 
 def _is_map(piece: Reading) -> bool:
@@ -54,6 +54,21 @@ def _is_map(piece: Reading) -> bool:
 
 def _is_dense(piece: Reading) -> bool:
     return type(piece.layer) is Dense
+
+
+def _takes_up(before: Reading, piece: Reading) -> bool:
+    """Whether a layer is the same with other parameters when a map comes behind it.
+
+    A mere scaling is left apart, unless the layer does not scale by itself yet.
+    """
+    declared = before.layer.scales_and_shifts if _is_map(piece) and before.layer else None
+    if declared is None:
+        return False
+    factor, _, shift = declared
+    scales = before.theta[factor]
+    if not _moves(piece):
+        return scales.ndim == 1 and bool((scales == 1).all())
+    return bool(shift)
 
 
 def _moves(piece: Reading) -> bool:
@@ -102,17 +117,27 @@ def _width(piece: Reading) -> int | None:
     return next((part.size for part in piece.theta.values() if part.size > 1), None)
 
 
-def _into_the_one_before(file: OnnxFile, dense: Reading, piece: Reading) -> Reading:
-    q = len(dense.theta["A"])
-    s, b = _rows(file, piece, q)
-    dtype = dense.theta["A"].dtype
+def _into_the_one_before(file: OnnxFile, before: Reading, piece: Reading) -> Reading:
+    factor, axis, shift = before.layer.scales_and_shifts
+    A = np.moveaxis(before.theta[factor], axis, -1)
+    s, b = _rows(file, piece, _outputs(before, piece))
     with np.errstate(over="ignore", invalid="ignore"):
-        A = _finite(file, (dense.theta["A"] * s[:, None]).astype(dtype))
-        c = _finite(file, (dense.theta.get("b", 0) * s + b).astype(dtype))
-    makes = _same(file, dense.makes, piece.makes, piece.said_by)
-    said_by = piece.said_by if piece.makes else dense.said_by
-    theta = {"A": A, "b": c}
-    return replace(dense, layer=Dense(q), theta=theta, makes=makes, said_by=said_by)
+        theta = {factor: _finite(file, np.moveaxis((A * s).astype(A.dtype), -1, axis))}
+        if shift:
+            theta[shift] = _finite(file, (before.theta.get(shift, 0) * s + b).astype(A.dtype))
+    makes = _same(file, before.makes, piece.makes, piece.said_by)
+    said_by = piece.said_by if piece.makes else before.said_by
+    layer = before.layer
+    if shift in theta and shift not in before.theta:
+        layer = replace(layer, bias=True)
+    return replace(before, layer=layer, theta=theta, makes=makes, said_by=said_by)
+
+
+def _outputs(before: Reading, piece: Reading) -> int:
+    """Return the outputs of a layer that takes up a map: all that its parameters or the map say."""
+    factor, axis, _ = before.layer.scales_and_shifts
+    found: int = before.theta[factor].shape[axis]
+    return (_width(piece) or 1) if before.theta[factor].ndim == 1 and found == 1 else found
 
 
 def _into_the_one_after(file: OnnxFile, piece: Reading, dense: Reading) -> Reading:
@@ -136,10 +161,20 @@ def _rows(file: OnnxFile, piece: Reading, width: int) -> tuple[Array, Array]:
     return parts[0], parts[1]
 
 
+def settled(file: OnnxFile, pieces: Sequence[Reading]) -> list[Reading]:
+    """Return layers with a `Scale` for each map that is left and has no b.
+
+    Others are an `Affine`, in float64 if b is large.
+
+    Raises
+    ------
+    ModelError
+        If a number is too large for its type.
+    """
+    return [_settled(file, piece) if _is_map(piece) else piece for piece in pieces]
+
+
 def _settled(file: OnnxFile, piece: Reading) -> Reading:
-    """Return the layer that a map is which no `Dense` layer took up."""
-    if not _is_map(piece):
-        return piece
     if np.abs(piece.theta["b"]).max() > _FAR:
         file.dtype = "float64"
     if _moves(piece):

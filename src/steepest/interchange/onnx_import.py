@@ -22,10 +22,13 @@ from ..network import Network
 from ..onnx_reading import Reading
 from ..parameters import walk
 from ..saved.size import check_size
+from ..shape import Shape
 from ..validate import folder
+from .onnx_check import check_shapes
 from .onnx_file import OnnxFile
 from .onnx_forms import Known, forms
 from .onnx_trace import Tracer
+from .onnx_turns import straightened
 
 __all__ = ["import_onnx"]
 
@@ -36,7 +39,7 @@ def import_onnx(path: str | os.PathLike[str], *, output: str | None = None) -> N
     Parameters
     ----------
     path : str or path-like
-        A graph with one input (n, p), made of operators that are layers of Steepest, as
+        A graph with one input (n, …), made of operators that are layers of Steepest, as
         `export_onnx`, PyTorch, scikit-learn's skl2onnx or Keras write them: docs/interchange.md
         lists them. Multiplication, addition and their like by constants, and batch normalisation,
         become part of a `Dense` layer beside them, or a `Scale` or an `Affine`; an end that makes
@@ -65,22 +68,24 @@ def import_onnx(path: str | os.PathLike[str], *, output: str | None = None) -> N
     tracer = Tracer(file, known())
     value, columns = tracer.unshaped(file.output)
     pieces = tracer.trace(value, file.input) or [Reading(own.Identity(), file.input)]
-    width = file.width or next((piece.takes for piece in pieces if piece.takes), None)
-    if width is None:
-        raise file.error("the width of its input is not known")
     tracer.check_whole(pieces)
+    shape = _input_shape(file, pieces)
     try:
+        read = own.Sequential(*(piece.layer for piece in pieces))
+        check_size(read, shape)
+        check_shapes(file, read, shape, pieces)
+        pieces = straightened(file, pieces, shape) or [Reading(own.Identity(), file.input)]
         network = Network(*(piece.layer for piece in pieces), dtype=file.dtype)
-        shapes = check_size(network.layer, (width,))
+        shapes = check_size(network.layer, shape)
     except InputError as error:
         raise file.error(str(error)) from error
-    theta = dict(_theta(file, network.layer, width, pieces))
-    for name, shape in shapes.items():
-        if theta[name].size == 1 and len(shape) == 1:
-            theta[name] = np.broadcast_to(theta[name].reshape(-1), shape)
-        if theta[name].shape != shape:
-            raise file.error(f"{name} is {theta[name].shape}, expected {shape}")
-    network.build(width)
+    theta = dict(_theta(network.layer, shape, pieces))
+    for name, wanted in shapes.items():
+        if theta[name].size == 1 and len(wanted) == 1:
+            theta[name] = np.broadcast_to(theta[name].reshape(-1), wanted)
+        if theta[name].shape != wanted:
+            raise file.error(f"{name} is {theta[name].shape}, expected {wanted}")
+    network.build(shape)
     if columns not in (None, network.outputs):
         raise file.error(f"its end makes one column of {network.outputs}")
     for name, array in theta.items():
@@ -93,18 +98,24 @@ def known() -> Known:
     return forms([*collect(own.__name__, Layer).values(), *plugins.defined(Layer)])
 
 
-def _theta(
-    file: OnnxFile, layer: Layer, width: int, pieces: Sequence[Reading]
-) -> Iterator[tuple[str, Array]]:
-    """Yield the parameters by name; raise `ModelError` where a width is not what the file says."""
-    for (path, inner, shape), piece in zip(walk(layer, (width,)), _flat(pieces), strict=True):
-        p, q = shape[-1], inner.output_shape(shape)[-1]
-        for what, found, said in (("inputs", p, piece.takes), ("outputs", q, piece.makes)):
-            if said not in (None, found):
-                raise file.error(
-                    f"{piece.said_by} wants {said} columns; layer {path}, {inner!r}, has {found} "
-                    f"{what}"
-                )
+def _input_shape(file: OnnxFile, pieces: Sequence[Reading]) -> Shape:
+    """Return the shape of one example, as the file or its first layer with columns says it."""
+    sizes = file.sizes
+    if sizes == (None,):
+        sizes = (next((piece.takes for piece in pieces if piece.takes), None),)
+    shape = tuple(size for size in sizes if size is not None)
+    if len(shape) < len(sizes):
+        raise file.error(
+            "the width of its input is not known"
+            if len(sizes) == 1
+            else f"the sizes of its input {sizes} are not all known; export it with fixed ones"
+        )
+    return shape
+
+
+def _theta(layer: Layer, shape: Shape, pieces: Sequence[Reading]) -> Iterator[tuple[str, Array]]:
+    """Yield the parameters by name."""
+    for (path, _, _), piece in zip(walk(layer, shape), _flat(pieces), strict=True):
         for name, array in piece.theta.items():
             yield f"{path}.{name}", array
 

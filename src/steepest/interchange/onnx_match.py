@@ -80,6 +80,8 @@ class Matcher:
             node = self._file.made_by.get(value)
             if node is not None and self._is(pattern, node):
                 inputs = [str(name) for name in node.input]
+                if pattern.name:
+                    names = {**names, pattern.name: value}
                 yield from self._each(list(zip(pattern.inputs, inputs, strict=False)), names)
 
     def _is(self, pattern: Op, node: Any) -> bool:
@@ -91,7 +93,7 @@ class Matcher:
         found = dict(self._file.attributes(node))
         for name, expected in pattern.attributes.items():
             value = found.pop(name, None)
-            same = value == expected
+            same = expected is None or value == expected
             if isinstance(expected, float) and isinstance(value, float):
                 same = _near(value, expected)
             if not same:
@@ -152,7 +154,7 @@ class Matcher:
         return None
 
 
-_IDLE = {"saturate", "noop_with_empty_axes"}
+_IDLE = {"saturate", "noop_with_empty_axes", "allowzero"}
 """Attributes that change nothing of what patterns have."""
 
 

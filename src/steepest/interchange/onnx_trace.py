@@ -10,6 +10,8 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InputError, ModelError
+from ..layers import Permute
+from ..layers._reading import joined
 from ..onnx_reading import Reading
 from .onnx_file import OnnxFile
 from .onnx_fold import folded
@@ -48,9 +50,9 @@ class Tracer:
         pieces: list[Reading] = []
         value, origin = self.matcher.plain(value), self.matcher.plain(origin)
         while value != origin:
-            piece = self._read(value, origin)
-            value = self.matcher.plain(piece.x)
-            pieces.append(piece)
+            found = self._read(value, origin)
+            value = self.matcher.plain(found[0].x)
+            pieces += reversed(found)
         self._depth -= 1
         self.check_whole(pieces[:-1])
         return folded(self.file, pieces[::-1])
@@ -70,6 +72,11 @@ class Tracer:
         value = self.matcher.plain(value)
         node = self.file.made_by.get(value)
         kind = None if node is None else self.file.kind(node)
+        if node is None or self.file.rank(str(node.input[0]) if node.input else "") not in (
+            1,
+            None,
+        ):
+            return value, None
         if kind == "Squeeze":
             end = Node(self, node, {})
             axes = end.given(2, axes=[])["axes"]
@@ -94,8 +101,8 @@ class Tracer:
             self._asking.pop()
         return self._split[values]
 
-    def _read(self, value: str, origin: str) -> Reading:
-        """Return the layer that makes a value."""
+    def _read(self, value: str, origin: str) -> list[Reading]:
+        """Return the layer that makes a value, or the layers, the first one first."""
         node = self.file.made_by.get(value)
         self._steps += 1
         if value in self.file.beside:
@@ -118,8 +125,32 @@ class Tracer:
             except InputError as error:
                 raise seen.error(str(error)) from error
             if piece is not None:
-                return replace(piece, said_by=seen.named)
+                pieces = piece if isinstance(piece, list) else self._turned(seen, piece)
+                return [replace(each, said_by=seen.named) for each in pieces]
         raise Node(self, node, {}).error(self._why_unknown(kind))
+
+    def _turned(self, node: Node, piece: Reading) -> list[Reading]:
+        """Return a layer that works along another axis than the last with that axis turned there.
+
+        Of layers inside, each turns it back, works as in the file, and turns it there.
+        """
+        rank = self.file.rank(piece.x)
+        if piece.axis is None or rank is None:
+            return [piece]
+        axis = piece.axis if piece.axis > 0 else piece.axis + rank + 1
+        if not 0 < axis <= rank:
+            raise node.error(f"does not run over the columns: axis {piece.axis} of {rank + 1}")
+        piece = replace(piece, axis=axis - rank - 1)
+        if axis == rank or piece.columns:
+            return [piece]
+        order = [*(k for k in range(1, rank + 1) if k != axis), axis]
+        there = Reading(Permute(tuple(order)), piece.x)
+        back = Reading(Permute(tuple(order.index(k) + 1 for k in range(1, rank + 1))), "")
+        if piece.inside:
+            inside = [joined([back, part, there]) for part in piece.inside]
+            layer = piece.layer.of([part.layer for part in inside])
+            piece = replace(piece, layer=layer, inside=inside)
+        return [there, replace(piece, axis=-1), back]
 
     def _why_unknown(self, kind: str) -> str:
         layers = sorted({layer.__name__ for layer, _ in self._known.get(kind, ())})
@@ -220,6 +251,35 @@ class Node:
         if array.size != (array.shape or (1,))[-1] or array.ndim > 2:
             raise self.error(f"needs one number a column, got an array {array.shape}")
         return array.reshape(-1)
+
+    def along(self, key: int | str, x: int | str) -> tuple[Array, int]:
+        """Return a constant with one number for each entry of one axis of ``x``, and that axis."""
+        array, rank = self.array(key), self.rank(x)
+        if rank is None:
+            return self.row(key), -1
+        longer = [k - array.ndim for k in range(array.ndim) if array.shape[k] != 1]
+        if array.ndim > rank + 1 or longer[1:] or min(longer, default=-1) < -rank:
+            raise self.error(f"needs one number a column, got an array {array.shape}")
+        return array.reshape(-1), longer[0] if longer else -1
+
+    def rank(self, key: int | str) -> int | None:
+        """Return the number of axes of an example of a value, if it is known."""
+        return self._file.rank(self.value(key))
+
+    def examples(self, key: int | str) -> tuple[int, tuple[int, ...]] | None:
+        """Return how many there are for each example of the file's input, and the shape of one."""
+        return self._file.examples(self.value(key))
+
+    def made_by(self, key: int | str) -> Node:
+        """Return the operator that makes an input."""
+        made = self._file.made_by.get(self.value(key))
+        if made is None:
+            raise self.error(f"reads {self.value(key)!r}, which no operator makes")
+        return Node(self._tracer, made, {})
+
+    def makes(self) -> tuple[int, tuple[int, ...]] | None:
+        """Return the same of what the operator makes."""
+        return self._file.examples(str(self._node.output[0]))
 
     def number(self, key: int | str) -> float:
         """Return an input that must be one constant number."""

@@ -2,23 +2,29 @@
 
 The layers of a `Network` are counted as those of ``torch.nn.Sequential`` are, and PyTorch stores
 the same arrays under other names: `Dense` is ``torch.nn.Linear`` (weight (q, p), bias (q,)),
-`LayerNorm` has a weight and a bias, `Embedding` a weight (codes, dim). Layers that PyTorch lacks
-keep their own names. State stands among PyTorch's buffers. What wraps a module there puts a name
-of its own in front of others (``module.`` of ``DataParallel``, ``_orig_mod.`` of
+`LayerNorm` has a weight and a bias, `Embedding` a weight (codes, dim), `Conv2D` is
+``torch.nn.Conv2d`` (weight (q, p/groups, kh, kw)). Layers that PyTorch lacks keep their own names.
+PyTorch's images have their channels first: a `Dense` layer behind a `Flatten` of images has its
+columns in another order there, and is brought into it. State stands among PyTorch's buffers. What
+wraps a module there puts a name of its own in front of others (``module.`` of ``DataParallel``, ``_orig_mod.`` of
 ``torch.compile``); these are passed over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
 from ..errors import InputError
+from ..layer import Layer
+from ..layers import Dense, Flatten, Permute, Reshape, Residual, Sequential
 from ..network import Network
 from ..parameters import walk
+from ..shape import Shape
 from ..validate import instance
 
 __all__ = ["from_state_dict", "to_state_dict"]
@@ -53,11 +59,14 @@ def to_state_dict(network: Network, like: Any = None) -> dict[str, Any]:
     """
     views = dict(_pairs(network))
     if like is None:
-        return {theirs: np.array(view, order="C") for theirs, view in views.items()}
-    found = {}
-    for name, (given, value) in _matched(views, like).items():
+        return {theirs: view.copy() for theirs, view in views.items()}
+    others, found = _others(network), {}
+    for name, (given, value) in _matched(views, like, others).items():
+        if name in others:
+            found[given] = value
+            continue
         _as_floats(name, value, views[name])  # it must be one that could be read
-        array = np.array(views[name], order="C")
+        array = views[name].copy()
         tensor = getattr(value, "new_tensor", None)
         found[given] = array.astype(np.asarray(value).dtype) if tensor is None else tensor(array)
     return found
@@ -81,19 +90,25 @@ def from_state_dict(network: Network, state: Any) -> None:
         finite numbers; the network is then as it was.
     """
     views = dict(_pairs(network))
-    matched = _matched(views, state)
+    matched = _matched(views, state, _others(network))
+    matched = {name: each for name, each in matched.items() if name in views}
     arrays = {name: _as_floats(name, value, views[name]) for name, (_, value) in matched.items()}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise InputError(
                 f"state_dict: {name} holds a number that is not finite, or none of {array.dtype}"
             )
-    for name, view in views.items():
-        view[...] = arrays[name]
+    for name, theirs in views.items():
+        theirs.view[...] = arrays[name].reshape(theirs.view.shape)
 
 
-def _matched(views: Mapping[str, Array], state: Any) -> dict[str, tuple[str, Any]]:
-    """Return for each parameter the name that ``state`` has for it, and the value."""
+def _matched(
+    views: Mapping[str, _Theirs], state: Any, others: Collection[str]
+) -> dict[str, tuple[str, Any]]:
+    """Return for each parameter the name that ``state`` has for it, and the value.
+
+    The same of ``others``, if they are there.
+    """
     of_module = getattr(state, "state_dict", None)
     if callable(of_module) and not isinstance(state, type):
         state = of_module()
@@ -109,7 +124,9 @@ def _matched(views: Mapping[str, Array], state: Any) -> dict[str, tuple[str, Any
             raise InputError(f"state_dict: {found[name][0]} and {given} are both {name}")
         found[name] = str(given), value
     lacking = [name for name in views if name not in found]
-    strange = [given for name, (given, _) in found.items() if name not in views]
+    strange = [
+        given for name, (given, _) in found.items() if name not in views and name not in others
+    ]
     if lacking or strange:
         odd = f"it lacks {_some(lacking)}" if lacking else ""
         odd += "; " if lacking and strange else ""
@@ -123,8 +140,8 @@ def _some(names: Collection[str]) -> str:
     return (", ".join(shown) or "none") + (f" and {more} more" if more > 0 else "")
 
 
-def _as_floats(name: str, value: Any, view: Array) -> Array:
-    """Return a tensor or an array as one of the dtype and shape of ``view``."""
+def _as_floats(name: str, value: Any, theirs: _Theirs) -> Array:
+    """Return a tensor or an array as one of the dtype and shape of ``theirs``."""
     kind = str(getattr(value, "dtype", ""))
     try:
         if hasattr(value, "detach"):
@@ -136,18 +153,102 @@ def _as_floats(name: str, value: Any, view: Array) -> Array:
     kind = kind or str(array.dtype)
     if "float" not in kind:
         raise InputError(f"state_dict: {name} is of {kind}, expected floats")
-    if array.shape != view.shape:
-        raise InputError(f"state_dict: {name} is {array.shape}, expected {view.shape}")
+    if array.shape != theirs.shape:
+        raise InputError(f"state_dict: {name} is {array.shape}, expected {theirs.shape}")
     with np.errstate(over="ignore"):  # what overflows is not finite
-        return array.astype(view.dtype)
+        return array.astype(theirs.view.dtype)
 
 
-def _pairs(network: Network) -> Iterator[tuple[str, Array]]:
-    """Yield PyTorch's name and the view of each parameter and of the state, layer by layer."""
+@dataclass(frozen=True)
+class _Theirs:
+    """An array in PyTorch's order: a view, and its shape there, which may have fewer axes."""
+
+    view: Array
+    shape: tuple[int, ...]
+
+    def copy(self) -> Array:
+        """Return a copy, C-contiguous."""
+        found = np.empty(self.shape, self.view.dtype)
+        found.reshape(self.view.shape)[...] = self.view
+        return found
+
+
+def _pairs(network: Network) -> Iterator[tuple[str, _Theirs]]:
+    """Yield PyTorch's name and the array of each parameter and of the state, layer by layer."""
     instance("state_dict", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
     if network.input_shape is None:
         raise InputError("state_dict: the network is not built; give Network(…, inputs=…)")
-    named = network.built.named
+    named, orders = network.built.named, _Orders()
+    orders.follow(network.layer, network.input_shape, "", _Place())
     for path, layer, shape in walk(network.layer, network.input_shape):
         for own in (*layer.parameters_at(shape), *layer.state_at(shape)):
-            yield f"{path}.{layer.torch_names.get(own, own)}", named[f"{path}.{own}"]
+            view, axes = named[f"{path}.{own}"], layer.torch_axes.get(own)
+            view = view if axes is None else view.transpose(axes)
+            shape_there = view.shape
+            if path in orders.images and view.ndim == 2:
+                view = view.reshape(len(view), *orders.images[path])  # (a view: it splits an axis)
+                view = np.moveaxis(view, -1, 1)
+            theirs = _Theirs(view, shape_there)
+            yield f"{path}.{layer.torch_names.get(own, own)}", theirs
+
+
+def _others(network: Network) -> set[str]:
+    """Return the names of what PyTorch has beside the parameters and the state."""
+    found = walk(network.layer, network.input_shape or ())
+    return {f"{path}.{name}" for path, layer, _ in found for name in layer.torch_others}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What stands before a layer: images, with channels first in PyTorch, or such made flat."""
+
+    images: bool = False
+    flat: Shape | None = None
+
+
+class _Orders:
+    """Finds the matrices whose columns are the pixels and channels of images.
+
+    Attributes
+    ----------
+    images : dict of str to tuple of int
+        By the path of a layer, the shape of the images that it reads flat.
+    """
+
+    def __init__(self) -> None:
+        self.images: dict[str, Shape] = {}
+
+    def follow(self, layer: Layer, shape: Shape, path: str, place: _Place) -> _Place:
+        """Go through a layer; return what stands behind it."""
+        children = layer.children_at(shape)
+        if not children:
+            return self._behind(layer, shape, path, place)
+        end = place
+        for name, child, inner in children:
+            start = end if isinstance(layer, Sequential | Residual) else place
+            end = self.follow(child, inner, f"{path}.{name}" if path else name, start)
+        return end
+
+    def _behind(self, layer: Layer, shape: Shape, path: str, place: _Place) -> _Place:
+        made = layer.output_shape(shape)
+        if layer.torch_channels_first:
+            return _Place(images=True)
+        if isinstance(layer, Permute) or (len(made) == 1 != len(shape) and made == shape[-1:]):
+            return _Place()
+        if place.images and isinstance(layer, Flatten | Reshape) and made != shape:
+            if len(made) > 1:
+                raise InputError(
+                    f"state_dict: layer {path}, {layer!r}, reads images, which have their channels "
+                    "first in PyTorch: put Permute((3, 1, 2)) before it, so that it does the same"
+                )
+            return _Place(flat=shape)
+        if place.flat and (layer.parameters_at(shape) or layer.state_at(shape)):
+            if not isinstance(layer, Dense):
+                raise InputError(
+                    f"state_dict: layer {path}, {layer!r}, reads images made flat, whose channels "
+                    "come first in PyTorch; only of a Dense layer the order is known: put "
+                    "Permute((3, 1, 2)) before Flatten"
+                )
+            self.images[path] = place.flat
+            return _Place()
+        return place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..emitter import Emitter
@@ -30,6 +30,10 @@ class Combinator(Layer):
             if not isinstance(layer, Layer):
                 raise InputError(f"{name}: expected layers, got {shown(layer)}")
         self.layers = layers
+
+    def of(self, layers: Sequence[Layer]) -> Combinator:
+        """Return the same of other layers."""
+        return type(self)(*layers)
 
     def __eq__(self, other: Any) -> bool:
         return type(self) is type(other) and self.layers == other.layers

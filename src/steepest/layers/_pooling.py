@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ __all__ = ["Pool"]
 @dataclass(frozen=True, repr=False)
 class Pool(Layer):
     """A pool over one or two axes of an example; the last axis holds the channels."""
+
+    torch_channels_first: ClassVar[bool] = True
 
     size: Extent = 2
     stride: Extent | None = None

@@ -79,7 +79,9 @@ class Affine(Layer):
                 db[j] += d
 
 
-def _reading(kind: Any, node: OnnxNode, x: str, s: Array, b: Array) -> Reading:
+def _reading(
+    kind: Any, node: OnnxNode, x: str, s: Array, b: Array, axis: int | None = None
+) -> Reading:
     """Return s ⊙ x + b, in float64 until it is known what takes it up."""
     s, b = np.atleast_1d(s).astype(np.float64), np.atleast_1d(b).astype(np.float64)
     widths = {part.size for part in (s, b)} - {1}
@@ -87,7 +89,7 @@ def _reading(kind: Any, node: OnnxNode, x: str, s: Array, b: Array) -> Reading:
         raise node.error(f"has constants {s.shape} and {b.shape}, which are of different widths")
     if not (np.isfinite(s).all() and np.isfinite(b).all()):
         raise node.error("has constants that, taken together, are too large")
-    return Reading(kind(), x, {"s": s, "b": b}, takes=next(iter(widths), None))
+    return Reading(kind(), x, {"s": s, "b": b}, takes=next(iter(widths), None), axis=axis)
 
 
 def _constant(node: OnnxNode) -> tuple[int, int] | None:
@@ -101,33 +103,36 @@ def _read_add(kind: Any, node: OnnxNode) -> Reading | None:
     found = _constant(node)
     if found is None:
         return None
-    return _reading(kind, node, node.value(found[1]), np.ones(1), node.row(found[0]))
+    b, axis = node.along(*found)
+    return _reading(kind, node, node.value(found[1]), np.ones(1), b, axis)
 
 
 def _read_sub(kind: Any, node: OnnxNode) -> Reading | None:
     found = _constant(node)
     if found is None:
         return None
-    c, x = node.row(found[0]), node.value(found[1])
+    (c, axis), x = node.along(*found), node.value(found[1])
     sign = 1.0 if found[0] == 1 else -1.0
-    return _reading(kind, node, x, np.array([sign]), -sign * c)
+    return _reading(kind, node, x, np.array([sign]), -sign * c, axis)
 
 
 def _read_mul(kind: Any, node: OnnxNode) -> Reading | None:
     found = _constant(node)
     if found is None:
         return None
-    return _reading(kind, node, node.value(found[1]), node.row(found[0]), np.zeros(1))
+    s, axis = node.along(*found)
+    return _reading(kind, node, node.value(found[1]), s, np.zeros(1), axis)
 
 
 def _read_div(kind: Any, node: OnnxNode) -> Reading | None:
     if _constant(node) is None or node.is_constant(0):
         return None
     with np.errstate(divide="ignore", over="ignore"):  # what is not finite is named below
-        s = 1 / node.row(1)
+        s, axis = node.along(1, 0)
+        s = 1 / s
     if not np.isfinite(s).all():
         raise node.error("divides by 0, or by a number too close to it")
-    return _reading(kind, node, node.value(0), s, np.zeros(1))
+    return _reading(kind, node, node.value(0), s, np.zeros(1), axis)
 
 
 def _read_neg(kind: Any, node: OnnxNode) -> Reading:
@@ -148,7 +153,7 @@ def _read_batch_norm(kind: Any, node: OnnxNode) -> Reading:
     if len(sizes) > 1:
         raise node.error(f"has constants of different widths: {sorted(sizes)}")
     s = gamma / np.sqrt(spread)
-    return replace(_reading(kind, node, node.value(0), s, beta - mean * s), takes=gamma.size)
+    return replace(_reading(kind, node, node.value(0), s, beta - mean * s, 1), takes=gamma.size)
 
 
 def _read_scaler(kind: Any, node: OnnxNode) -> Reading:

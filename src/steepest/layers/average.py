@@ -77,7 +77,7 @@ def _read(kind: Any, node: OnnxNode) -> Reading | None:
     shape = node.whole("shape")
     if node.whole("axes") != [1] or len(shape) != 3 or shape[0] != -1 or min(shape[1:]) < 1:
         return None
-    return Reading(kind(shape[1]), node.value("x"), takes=shape[1] * shape[2])
+    return Reading(kind(shape[1]), node.value("x"), takes=shape[1] * shape[2], rank=1)
 
 
 examples = (Average(3),)

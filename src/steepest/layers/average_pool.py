@@ -6,10 +6,12 @@ Along each axis, h' = ⌊(h + padding − size)/stride⌋ + 1. Examples (length,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..layer import Array
 from ..onnx_form import OnnxGraph
-from ._convolution.onnx import channels_first, windows
+from ..onnx_reading import Form, OnnxNode, Op, Reading
+from ._convolution.onnx import channels_first, read_pool, windows
 from ._pooling import Pool
 
 __all__ = ["AveragePool"]
@@ -34,6 +36,10 @@ class AveragePool(Pool):
 
     def onnx(self, g: OnnxGraph) -> str:
         return channels_first(g, "AveragePool", **windows(self.real_axes(g.shape)))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("AveragePool"), _read),)
 
     @staticmethod
     def forward(
@@ -82,6 +88,10 @@ class AveragePool(Pool):
                     here = firsts[k] + pixel // along[k] * line + pixel % along[k] * channels
                     for j in range(channels):
                         dx[i, here + j] += part * dy[i, k * channels + j]
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    return read_pool(kind, node, count_include_pad=0)
 
 
 examples = (AveragePool(2), AveragePool(2, stride=1), AveragePool(3, stride=2, padding="same"))

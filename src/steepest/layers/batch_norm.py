@@ -54,6 +54,7 @@ class BatchNorm(Layer):
         "mean": "running_mean",
         "variance": "running_var",
     }
+    torch_others: ClassVar[tuple[str, ...]] = ("num_batches_tracked",)
     predicts_alike: ClassVar[bool] = False
 
     momentum: float = 0.9

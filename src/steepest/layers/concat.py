@@ -81,13 +81,14 @@ class Concat(Combinator):
 
 def _read(kind: Any, node: OnnxNode) -> Reading | None:
     """Of branches that read all columns of the same value."""
-    if node.given(len(node.inputs), axis=0)["axis"] not in (1, -1):
+    axis = node.given(len(node.inputs), axis=0)["axis"]
+    if not axis:
         raise node.error("does not run over the columns")
     origin, branches = node.branches(*node.inputs, columns=True)
     if any(branch and branch[0].columns for branch in branches):
         return None
     parts = [joined(branch) for branch in branches]
-    return Reading(kind(*(part.layer for part in parts)), origin, {}, parts)
+    return Reading(kind(*(part.layer for part in parts)), origin, {}, parts, axis=axis)
 
 
 examples = (Concat(Identity(), Dense(4), Sequential(Dense(18), SiLU())),)

@@ -6,9 +6,12 @@ t' = ⌊(t + padding − d (k − 1) − 1)/s⌋ + 1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..onnx_reading import Form, Op
+from ._convolution.onnx import read_convolution
 from ._convolution.settings import ConvolutionLayer
 
 __all__ = ["Conv1D"]
@@ -45,6 +48,11 @@ class Conv1D(ConvolutionLayer):
     """
 
     axes: ClassVar[int] = 1
+    torch_axes: ClassVar[Mapping[str, tuple[int, ...]]] = {"A": (2, 1, 0)}
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Conv"), read_convolution),)
 
 
 examples = (

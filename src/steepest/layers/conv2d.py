@@ -7,9 +7,12 @@ convolution. Along each axis, h' = ⌊(h + padding − d (kh − 1) − 1)/s⌋ 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..onnx_reading import Form, Op
+from ._convolution.onnx import read_convolution
 from ._convolution.settings import ConvolutionLayer
 
 __all__ = ["Conv2D"]
@@ -46,6 +49,11 @@ class Conv2D(ConvolutionLayer):
     """
 
     axes: ClassVar[int] = 2
+    torch_axes: ClassVar[Mapping[str, tuple[int, ...]]] = {"A": (3, 2, 0, 1)}
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Conv"), read_convolution),)
 
 
 examples = (

@@ -42,6 +42,7 @@ class Dense(Layer):
     """
 
     takes_sparse: ClassVar[bool] = True
+    scales_and_shifts: ClassVar[tuple[str, int, str]] = ("A", 0, "b")
     torch_names: ClassVar[Mapping[str, str]] = {"A": "weight", "b": "bias"}
     onnx_import = staticmethod(forms)
 

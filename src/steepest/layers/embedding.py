@@ -125,7 +125,7 @@ def _read(kind: Any, node: OnnxNode) -> Reading:
     E = node.array("E")
     if E.ndim != 2 or 0 in E.shape:
         raise node.error(f"needs a matrix, got an array {E.shape}")
-    return Reading(kind(*E.shape), node.value("x"), {"E": E})
+    return Reading(kind(*E.shape), node.value("x"), {"E": E}, rank=1)
 
 
 examples = (Embedding(4, 3), Embedding(7, 1))

@@ -10,6 +10,9 @@ import numpy as np
 
 from ..layer import Array, Layer, Shape
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
+from .permute import Permute
+from .reshape import Reshape
 
 __all__ = ["GlobalAveragePool"]
 
@@ -38,6 +41,10 @@ class GlobalAveragePool(Layer):
         return g.op("ReduceMean", g.x, axes, keepdims=0)
 
     @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("GlobalAveragePool"), _read_pool), Form(Op("ReduceMean"), _read_mean))
+
+    @staticmethod
     def forward(x: Array, y: Array, pixels: int, rows: range) -> None:
         """y = mean x over the pixels"""
         channels, zero = y.shape[1], y.dtype.type(0)
@@ -60,6 +67,42 @@ class GlobalAveragePool(Layer):
             for pixel in range(pixels):
                 for j in range(channels):
                     dx[i, pixel * channels + j] = part * dy[i, j]
+
+
+def _read_pool(kind: Any, node: OnnxNode) -> list[Reading]:
+    node.given()
+    rank = node.rank(0)
+    if rank is None:
+        raise node.error("reads a value of which the shape is not known")
+    return _means(kind, node, 1, rank, keeps=True)
+
+
+def _read_mean(kind: Any, node: OnnxNode) -> list[Reading] | None:
+    """Of a mean over all axes of examples but one."""
+    given = node.given(2, axes=[], keepdims=1, noop_with_empty_axes=0)
+    rank = node.rank(0)
+    axes = node.whole(1) if node.has(1) else given["axes"]
+    if rank is None:
+        return None
+    left = set(range(rank + 1)) - {int(axis) % (rank + 1) for axis in axes}
+    if len(left) != 2 or 0 not in left or rank < 2:
+        raise node.error("takes the mean over other axes than all but that of the columns")
+    return _means(kind, node, max(left), rank, keeps=bool(given["keepdims"]))
+
+
+def _means(kind: Any, node: OnnxNode, axis: int, rank: int, *, keeps: bool) -> list[Reading]:
+    """Return the mean over all axes but one, which is turned to be the last."""
+    found = []
+    if axis != rank:
+        others = (k for k in range(1, rank + 1) if k != axis)
+        found.append(Reading(Permute((*others, axis)), node.value(0), rank=rank))
+    found.append(Reading(kind(), node.value(0), rank=rank))
+    if keeps:
+        made = node.makes()
+        if made is None:
+            raise node.error("makes a value of which the shape is not known")
+        found.append(Reading(Reshape(made[1]), "", shape=made[1]))
+    return found
 
 
 examples = (GlobalAveragePool(),)

@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import InputError
 from ..layer import Array, Layer, Parameter, Shape
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import number, positive_count
 
 __all__ = ["GroupNorm"]
@@ -38,6 +39,7 @@ class GroupNorm(Layer):
         Added to the variance.
     """
 
+    scales_and_shifts: ClassVar[tuple[str, int, str]] = ("gamma", 0, "beta")
     torch_names: ClassVar[Mapping[str, str]] = {"gamma": "weight", "beta": "bias"}
 
     groups: int
@@ -87,6 +89,20 @@ class GroupNorm(Layer):
         joined = g.constant([-1, *g.shape], np.int64)
         normal = g.op("Reshape", g.op("Div", u, root), joined)
         return g.op("Add", g.op("Mul", normal, g.parameter("gamma")), g.parameter("beta"))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        x = Op("Reshape", "x", "split")
+        u = Op("Sub", x, Op("ReduceMean", x, "axes", keepdims=1))
+        square = Op("ReduceMean", Op("Mul", u, u), "axes", keepdims=1)
+        normal = Op("Div", u, Op("Sqrt", Op("Add", square, "eps")))
+        instances = Op("InstanceNormalization", x, "gamma", "beta", epsilon=None).called("normal")
+        return (
+            Form(Op("Reshape", instances, "joined"), _read_groups),
+            Form(Op("Reshape", normal, "joined"), _read_spelled_out),
+            Form(Op("InstanceNormalization"), _read_instances),
+            Form(Op("GroupNormalization"), _read),
+        )
 
     @staticmethod
     def forward(
@@ -177,6 +193,53 @@ class GroupNorm(Layer):
                         d = alpha * dy[i, start + j]
                         dgamma[j] += d * ((x[i, start + j] - middle) * factor)
                         dbeta[j] += d
+
+
+def _read_spelled_out(kind: Any, node: OnnxNode) -> Reading | None:
+    """As it is written, without gamma and beta, which are a map behind it."""
+    if not node.is_constant("eps") or node.whole("axes") != [1, 3]:
+        return None
+    (n, *split), (m, *shape) = node.whole("split"), node.whole("joined")
+    if n != m or len(split) != 3 or split != [math.prod(shape[:-1]), split[1], split[2]]:
+        return None
+    if split[1] * split[2] != shape[-1] or min(split) < 1:
+        return None
+    theta = {"gamma": np.ones(1, np.float32), "beta": np.zeros(1, np.float32)}
+    layer = kind(split[1], node.number("eps"))
+    return Reading(layer, node.value("x"), theta, rank=len(shape), shape=tuple(shape))
+
+
+def _read_groups(kind: Any, node: OnnxNode) -> Reading | None:
+    """Of groups of channels, each as if it were a channel; gamma and beta are a map behind it."""
+    normal, groups = node.made_by("normal"), node.row("gamma").size
+    plain = (node.row("gamma") == 1).all() and (node.row("beta") == 0).all()
+    before, split, after = node.examples("x"), normal.examples(0), node.makes()
+    if not plain or before is None or split is None or before != after:
+        return None
+    (rows, shape), (rows_split, parts) = before, split
+    if rows != rows_split or len(parts) < 2 or parts[0] != groups or shape[0] % groups:
+        return None
+    theta = {"gamma": np.ones(1, np.float32), "beta": np.zeros(1, np.float32)}
+    layer = kind(groups, normal.given(3, epsilon=1e-5)["epsilon"])
+    return Reading(layer, node.value("x"), theta, axis=1, rank=len(shape))
+
+
+def _read_instances(kind: Any, node: OnnxNode) -> Reading:
+    """Of every channel by itself."""
+    given = node.given(3, epsilon=1e-5)
+    theta = {"gamma": node.row(1), "beta": node.row(2)}
+    channels = theta["gamma"].size
+    return Reading(kind(channels, given["epsilon"]), node.value(0), theta, takes=channels, axis=1)
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    given = node.given(3, epsilon=1e-5, num_groups=0, stash_type=1)
+    theta, groups = {"gamma": node.row(1), "beta": node.row(2)}, given["num_groups"]
+    channels = theta["gamma"].size
+    found = node.examples(0)
+    if found is None or found[1][0] != channels:
+        raise node.error(f"has {channels} factors; expected one for each channel")
+    return Reading(kind(groups, given["epsilon"]), node.value(0), theta, takes=channels, axis=1)
 
 
 examples = (GroupNorm(1), GroupNorm(5, eps=0.1))

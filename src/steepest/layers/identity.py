@@ -42,8 +42,6 @@ class Identity(Layer):
         return (
             Form(Op("Identity")),
             Form(Op("Cast"), _read_cast),
-            Form(Op("Flatten"), _read_flatten),
-            Form(Op("Reshape"), _read_reshape),
             Form(Op("ai.onnx.ml.ZipMap"), _read_zip_map),
         )
 
@@ -55,25 +53,10 @@ def _read_cast(kind: Any, node: OnnxNode) -> Reading:
     return Reading(kind(), node.value(0))
 
 
-def _read_flatten(kind: Any, node: OnnxNode) -> Reading:
-    if node.given(axis=1)["axis"] not in (1, -1):
-        raise node.error("changes the shape of its input")
-    return Reading(kind(), node.value(0))
-
-
 def _read_zip_map(kind: Any, node: OnnxNode) -> Reading:
     """Of columns to the same columns with the names of classes."""
     node.given(1, classlabels_int64s=[], classlabels_strings=None)
     return Reading(kind(), node.value(0))
-
-
-def _read_reshape(kind: Any, node: OnnxNode) -> Reading:
-    """Of (n, q) to (n, q), which is known to be one if the columns are as many as it says."""
-    node.given(2, allowzero=0)
-    shape = node.whole(1)
-    if len(shape) != 2 or shape[0] not in (-1, 0) or shape[1] < 1:
-        raise node.error(f"makes the shape {shape}; expected (-1, columns)")
-    return Reading(kind(), node.value(0), takes=shape[1])
 
 
 examples = (Identity(),)

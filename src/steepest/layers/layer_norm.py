@@ -32,6 +32,7 @@ class LayerNorm(Layer):
         Added to the variance.
     """
 
+    scales_and_shifts: ClassVar[tuple[str, int, str]] = ("gamma", 0, "beta")
     torch_names: ClassVar[Mapping[str, str]] = {"gamma": "weight", "beta": "bias"}
 
     eps: float = 1e-5
@@ -190,12 +191,12 @@ class LayerNorm(Layer):
 
 def _read(kind: Any, node: OnnxNode) -> Reading:
     given = node.given(3, axis=-1, epsilon=1e-5, stash_type=1)
-    if given["axis"] not in (1, -1):
-        raise node.error("does not run over the columns")
+    if given["axis"] not in (node.rank(0) or 1, -1):
+        raise node.error("does not run over the columns alone")
     gamma = node.row(1)
     beta = node.row(2) if node.has(2) else np.zeros_like(gamma)
     theta = {"gamma": gamma, "beta": beta}
-    return Reading(kind(given["epsilon"]), node.value(0), theta)
+    return Reading(kind(given["epsilon"]), node.value(0), theta, axis=given["axis"])
 
 
 examples = (LayerNorm(), LayerNorm(eps=0.1))

@@ -33,7 +33,7 @@ class LogSoftmax(Layer):
     def onnx_import() -> tuple[Form, ...]:
         return (
             Form(Op("LogSoftmax"), _read),
-            Form(Op("Log", Op("Softmax", "x", axis=1))),
+            Form(Op("Log", Op("Softmax", "x", axis=1)), _read_log),
             Form(Op("Log", Op("Softmax", "x", axis=-1))),
         )
 
@@ -66,9 +66,14 @@ class LogSoftmax(Layer):
 
 
 def _read(kind: Any, node: OnnxNode) -> Reading:
-    if node.given(axis=-1)["axis"] not in (1, -1):
+    axis = node.given(axis=-1)["axis"]
+    if not axis:
         raise node.error("does not run over the columns")
-    return Reading(kind(), node.value(0))
+    return Reading(kind(), node.value(0), axis=axis)
+
+
+def _read_log(kind: Any, node: OnnxNode) -> Reading:
+    return Reading(kind(), node.value("x"), axis=1)
 
 
 examples = (LogSoftmax(),)

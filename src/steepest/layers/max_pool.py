@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..layer import Array
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape
-from ._convolution.onnx import channels_first, windows
+from ._convolution.onnx import channels_first, read_pool, windows
 from ._pooling import Pool
 
 __all__ = ["MaxPool"]
@@ -42,6 +44,10 @@ class MaxPool(Pool):
 
     def onnx(self, g: OnnxGraph) -> str:
         return channels_first(g, "MaxPool", **windows(self.real_axes(g.shape)))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("MaxPool"), _read),)
 
     @staticmethod
     def forward(
@@ -112,6 +118,10 @@ def of_any(
             later = (found > y[out + j]) | (found != found)
             y[out + j] = found if later else y[out + j]
             which[out + j] = place if later else which[out + j]
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    return read_pool(kind, node, storage_order=0)
 
 
 examples = (

@@ -53,6 +53,10 @@ class Parallel(Combinator):
         self.widths = tuple(int(width) for width, _ in branches)
         super().__init__(*(layer for _, layer in branches))
 
+    def of(self, layers: Sequence[Layer]) -> Parallel:
+        """Return the same of other layers, for as many columns each."""
+        return Parallel(*zip(self.widths, layers, strict=True))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Parallel) and (self.widths, self.layers) == (
             other.widths,
@@ -132,10 +136,11 @@ class Parallel(Combinator):
 def _read(kind: Any, node: OnnxNode) -> Reading:
     """Of branches that read all columns of the same value among them, from left to right."""
     origin, branches = node.branches(*node.inputs, columns=True)
-    end, parts, pairs = 0, [], []
+    end, parts, pairs, axes = 0, [], [], set()
     for first, *rest in (branch or [Reading(None, origin)] for branch in branches):
         if first.columns is None or first.columns[0] != end:
             raise node.error("joins columns that are not all, each once, from left to right")
+        axes.add(first.axis)
         part = joined(rest)
         stop = first.columns[1]
         if stop > _MOST_COLUMNS:  # up to the last one, however many there are
@@ -145,7 +150,10 @@ def _read(kind: Any, node: OnnxNode) -> Reading:
         width, end = stop - end, stop
         parts.append(part)
         pairs.append((width, part.layer))
-    return Reading(kind(*pairs), origin, {}, parts, takes=end)
+    axis, rank = node.given(len(node.inputs), axis=0)["axis"], node.rank(0)
+    if len(axes) > 1 or (rank is not None and axes != {axis - rank - 1 if axis > 0 else axis}):
+        raise node.error("joins columns along another axis than they were taken along")
+    return Reading(kind(*pairs), origin, {}, parts, takes=end, axis=axis)
 
 
 def _read_columns(kind: Any, node: OnnxNode) -> Reading:
@@ -153,9 +161,15 @@ def _read_columns(kind: Any, node: OnnxNode) -> Reading:
     start, stop, axis = (node.whole(k) for k in (1, 2, 3))
     if node.has(4) and node.whole(4) != [1]:
         raise node.error("leaves columns out between others")
-    if axis not in ([1], [-1]) or len(start) != 1 or len(stop) != 1 or not 0 <= start[0] < stop[0]:
+    if (
+        len(axis) != 1
+        or axis[0] == 0
+        or len(start) != 1
+        or len(stop) != 1
+        or not 0 <= start[0] < stop[0]
+    ):
         raise node.error("takes something else than columns from one up to another")
-    return Reading(None, node.value(0), columns=(start[0], stop[0]))
+    return Reading(None, node.value(0), columns=(start[0], stop[0]), axis=axis[0])
 
 
 examples = (

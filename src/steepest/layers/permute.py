@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import InputError
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape
 from ..validate import axes_of
 
@@ -71,6 +72,10 @@ class Permute(Layer):
         return g.op("Transpose", g.x, perm=[0, *self.axes])
 
     @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Transpose"), _read),)
+
+    @staticmethod
     def forward(x: Array, y: Array, pieces: Array, length: int, rows: range) -> None:
         """y = x with its axes permuted"""
         for i in rows:
@@ -87,6 +92,19 @@ class Permute(Layer):
                 start = pieces[k] * length
                 for j in range(length):
                     dx[i, start + j] = dy[i, k * length + j]
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    perm = [_whole(node, axis) for axis in node.given(perm=[])["perm"]]
+    if not perm or perm[0] != 0:
+        raise node.error("moves the axis of the examples")
+    return Reading(kind(tuple(perm[1:])), node.value(0), rank=len(perm) - 1)
+
+
+def _whole(node: OnnxNode, axis: float) -> int:
+    if axis != int(axis):
+        raise node.error(f"has perm {axis!r}; expected whole numbers")
+    return int(axis)
 
 
 examples = (Permute((2, 1)), Permute((2, 1, 3)))

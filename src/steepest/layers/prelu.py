@@ -84,7 +84,8 @@ class PReLU(Layer):
 
 def _read(kind: Any, node: OnnxNode) -> Reading:
     node.given(2)
-    return Reading(kind(), node.value(0), {"a": node.row(1)})
+    a, axis = node.along(1, 0)
+    return Reading(kind(), node.value(0), {"a": a}, axis=axis)
 
 
 examples = (PReLU(), PReLU(-0.5))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import number
 
 __all__ = ["RMSNorm"]
@@ -30,6 +31,7 @@ class RMSNorm(Layer):
         Added to the mean square.
     """
 
+    scales_and_shifts: ClassVar[tuple[str, int, str]] = ("gamma", 0, "")
     torch_names: ClassVar[Mapping[str, str]] = {"gamma": "weight"}
 
     eps: float = 1e-5
@@ -57,6 +59,16 @@ class RMSNorm(Layer):
         square = g.op("ReduceMean", g.op("Mul", g.x, g.x), g.constant([-1], np.int64), keepdims=1)
         root = g.op("Sqrt", g.op("Add", square, g.constant(self.eps)))
         return g.op("Mul", g.op("Div", g.x, root), g.parameter("gamma"))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        square = Op("ReduceMean", Op("Mul", "x", "x"), "axes", keepdims=1)
+        root = Op("Sqrt", Op("Add", square, "eps"))
+        return (
+            Form(Op("Div", "x", root), _read_spelled_out),
+            Form(Op("Mul", "x", Op("Reciprocal", root)), _read_spelled_out),
+            Form(Op("RMSNormalization"), _read),
+        )
 
     @staticmethod
     def forward(x: Array, y: Array, gamma: Array, inverse: Array, eps: float, rows: range) -> None:
@@ -96,6 +108,22 @@ class RMSNorm(Layer):
             factor = alpha * inverse[i]
             for j in units:
                 dgamma[j] += dy[i, j] * (x[i, j] * factor)
+
+
+def _read_spelled_out(kind: Any, node: OnnxNode) -> Reading | None:
+    """Without gamma, which is a map behind it."""
+    if not node.is_constant("eps") or node.whole("axes") not in ([-1], [node.rank("x") or 1]):
+        return None
+    theta = {"gamma": np.ones(1, np.float32)}
+    return Reading(kind(node.number("eps")), node.value("x"), theta, axis=node.whole("axes")[0])
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    given = node.given(2, axis=-1, epsilon=1e-5, stash_type=1)
+    if given["axis"] not in (node.rank(0) or 1, -1):
+        raise node.error("does not run over the columns alone")
+    theta = {"gamma": node.row(1)}
+    return Reading(kind(given["epsilon"]), node.value(0), theta, axis=given["axis"])
 
 
 examples = (RMSNorm(), RMSNorm(eps=0.1))

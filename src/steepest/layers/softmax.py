@@ -63,9 +63,10 @@ class Softmax(Layer):
 
 
 def _read(kind: Any, node: OnnxNode) -> Reading:
-    if node.given(axis=-1)["axis"] not in (1, -1):
+    axis = node.given(axis=-1)["axis"]
+    if not axis:
         raise node.error("does not run over the columns")
-    return Reading(kind(), node.value(0))
+    return Reading(kind(), node.value(0), axis=axis)
 
 
 examples = (Softmax(),)

@@ -10,7 +10,9 @@ import numpy as np
 from ..errors import InputError
 from ..layer import Array, Layer, Shape
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ._convolution.geometry import Axis, axis
+from ._convolution.onnx import padding_of
 from ._convolution.settings import Padding, paddings, settle
 
 __all__ = ["ZeroPad"]
@@ -73,6 +75,10 @@ class ZeroPad(Layer):
         return g.op("Pad", g.x, g.constant([0, *before, 0, 0, *behind, 0], np.int64))
 
     @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("Pad"), _read),)
+
+    @staticmethod
     def forward(x: Array, y: Array, lines: int, first: int, pitch: int, rows: range) -> None:
         """y = x, with zeros around"""
         width, zero = x.shape[1] // lines, y.dtype.type(0)
@@ -91,6 +97,24 @@ class ZeroPad(Layer):
             for line in range(lines):
                 for j in range(width):
                     dx[i, line * width + j] = dy[i, first + line * pitch + j]
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    """Of zeros around all axes of an example but its last one, or its first one."""
+    mode = node.given(4, mode="constant")["mode"]
+    pads = node.whole(1)
+    rank = len(pads) // 2 - 1
+    if mode != "constant" or (node.has(2) and node.number(2) != 0) or node.has(3):
+        raise node.error("pads with something else than zeros, or along some axes by name")
+    if rank not in (2, 3) or len(pads) % 2 or min(pads) < 0:
+        raise node.error(f"has the pads {pads}; expected zeros around one axis or two")
+    pairs = [*zip(pads[: rank + 1], pads[rank + 1 :], strict=True)]
+    axis = 1 if pairs[1] == (0, 0) else rank
+    if pairs[0] != (0, 0) or pairs[axis] != (0, 0):
+        raise node.error("pads the examples, or their channels")
+    around = [pair for k, pair in enumerate(pairs) if k not in (0, axis)]
+    padding = padding_of([low for low, _ in around] + [high for _, high in around])
+    return Reading(kind(padding), node.value(0), axis=axis, rank=rank)
 
 
 examples = (ZeroPad(), ZeroPad((1, (0, 2))))

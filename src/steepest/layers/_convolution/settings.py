@@ -34,7 +34,9 @@ class ConvolutionLayer(Layer):
     """
 
     axes: ClassVar[int]
+    scales_and_shifts: ClassVar[tuple[str, int, str]] = ("A", -1, "b")
     torch_names: ClassVar[Mapping[str, str]] = {"A": "weight", "b": "bias"}
+    torch_channels_first: ClassVar[bool] = True
 
     filters: int
     kernel_size: Extent

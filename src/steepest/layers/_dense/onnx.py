@@ -38,7 +38,7 @@ def _read_gemm(kind: Any, node: OnnxNode) -> Reading:
 
 def _read_matmul(kind: Any, node: OnnxNode) -> Reading:
     node.given(2)
-    return _dense(kind, node, {"A": _matrix(node).T})
+    return _dense(kind, node, {"A": _matrix(node).T}, rank=None)
 
 
 def _read_linear(kind: Any, node: OnnxNode) -> Reading:
@@ -53,9 +53,9 @@ def _read_linear(kind: Any, node: OnnxNode) -> Reading:
     return _dense(kind, node, theta)
 
 
-def _dense(kind: Any, node: OnnxNode, theta: dict[str, Array]) -> Reading:
+def _dense(kind: Any, node: OnnxNode, theta: dict[str, Array], rank: int | None = 1) -> Reading:
     q, p = theta["A"].shape
-    return Reading(kind(q, bias="b" in theta), node.value(0), theta, takes=p)
+    return Reading(kind(q, bias="b" in theta), node.value(0), theta, takes=p, rank=rank)
 
 
 def _matrix(node: OnnxNode) -> Array:

@@ -1,0 +1,73 @@
+"""The shapes of the values of an ONNX graph, as ONNX itself works them out.
+
+They say how to read an operator whose axes are counted, or whose output has a shape that follows
+from others. What is read with them is checked again when the shapes of the layers are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["Sizes", "sizes_of"]
+
+Sizes = tuple[int | None, ...]
+"""Of the axes of a value, that of the examples first; None for what is not known."""
+BATCH = 7919  # a number of examples that is known again wherever it turns up: a prime
+_SMALL = 64  # numbers of a constant that may say a shape
+
+
+def sizes_of(
+    onnx: Any, model: Any, tensors: Mapping[str, Any], whole: Callable[[str], list[int]]
+) -> tuple[int, dict[str, Sizes]]:
+    """Return the number of examples that is taken for granted, and the sizes of values by name.
+
+    Parameters
+    ----------
+    onnx : module
+    model : ModelProto
+    tensors : mapping
+        Its constants.
+    whole : callable
+        Reads a constant of whole numbers.
+    """
+    graph = onnx.GraphProto(name="shapes")
+    for name, tensor in tensors.items():
+        count = 1
+        for size in tensor.dims:
+            count *= size
+        if tensor.data_type == onnx.TensorProto.INT64 and 0 <= count <= _SMALL:
+            numbers = whole(name)
+            made = onnx.helper.make_tensor(name, tensor.data_type, tensor.dims, numbers)
+            graph.initializer.append(made)
+        else:
+            shaped = onnx.helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))
+            graph.input.append(shaped)
+    batch = BATCH
+    for value in model.graph.input:
+        if value.name in tensors:
+            continue
+        given = graph.input.add()
+        given.CopyFrom(value)
+        axes = given.type.tensor_type.shape.dim
+        if len(axes):
+            batch = axes[0].dim_value if axes[0].dim_value > 0 else BATCH
+            axes[0].dim_value = batch
+    graph.node.extend(n for n in model.graph.node if not (n.output and n.output[0] in tensors))
+    made = onnx.ModelProto(ir_version=model.ir_version, graph=graph, functions=model.functions)
+    made.opset_import.extend(model.opset_import)
+    try:
+        found = onnx.shape_inference.infer_shapes(made, data_prop=True).graph
+    except Exception:  # of a file that contradicts itself: whatever ONNX raises
+        return batch, {}
+    values = [*found.value_info, *found.input, *found.output]
+    return batch, {value.name: _sizes(value) for value in values if _is_shaped(value)}
+
+
+def _is_shaped(value: Any) -> bool:
+    return bool(value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape"))
+
+
+def _sizes(value: Any) -> Sizes:
+    dims = value.type.tensor_type.shape.dim
+    return tuple(d.dim_value if d.HasField("dim_value") else None for d in dims)
