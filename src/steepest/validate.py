@@ -216,7 +216,7 @@ def iterated(value: Any) -> list[Any] | None:
 
 
 def may_hold_rows(value: Any) -> bool:
-    """Whether a value may be data of several rows: it has a length or a shape, or makes an array."""
+    """Whether a value may be several rows: it has a length, a shape, or makes an array."""
     given = ("__len__", "shape", "__array__")
     return not isinstance(value, str | bytes | type) and any(hasattr(value, name) for name in given)
 
