@@ -28,6 +28,7 @@ __all__ = [
     "function",
     "instance",
     "iterated",
+    "may_hold_rows",
     "number",
     "number_or_function",
     "one_of",
@@ -212,6 +213,12 @@ def iterated(value: Any) -> list[Any] | None:
     except TypeError:
         return None
     return list(each)
+
+
+def may_hold_rows(value: Any) -> bool:
+    """Whether a value may be several rows: it has a length, a shape, or makes an array."""
+    given = ("__len__", "shape", "__array__")
+    return not isinstance(value, str | bytes | type) and any(hasattr(value, name) for name in given)
 
 
 def sequence(where: str, what: str, value: Any) -> None:

@@ -34,7 +34,6 @@ _ENTRY = types.void(types.CPointer(types.int64), types.int64, types.int64)
 _CARRAY = get_cfarray_intrinsic(
     "C", None
 )  # `numba.carray` would be compiled for every kind of array
-_ITEM = {"i": types.int64, "j": types.int32}
 
 
 def object_code(

@@ -39,6 +39,7 @@ from ..onnx_form import OnnxModel
 from ..pipeline.names import ACTIVATIONS
 from ..printing import shown
 from ..rule import Rule
+from ..validate import may_hold_rows
 from .architecture import begin, build
 from .callbacks import CallbackList, CallbackSupportMixin, with_callbacks
 from .coefs import Weights
@@ -448,7 +449,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _taken(self, X: Any) -> Any:
         """Return inputs that scikit-learn may convert without loss; sparse ones as CSR."""
         where = type(self).__name__
-        if isinstance(X, str | bytes | type) or not (hasattr(X, "__len__") or hasattr(X, "shape")):
+        if not may_hold_rows(X):
             raise InputError(f"{where}: X must be rows of numbers, (n, p), got {shown(X)}")
         refuse_masked(X, "X", where)
         refuse_times(X, "X", where)

@@ -14,6 +14,7 @@ from ..errors import InputError, TableWarning
 from ..tables.door import check_column, is_table, open_table
 from ..tables.layouts import decoded
 from ..tables.values import column_of_values
+from ..validate import may_hold_rows
 from .refusals import checked
 
 __all__ = ["as_labels", "as_table", "read_inputs", "target_column", "warn"]
@@ -87,7 +88,7 @@ def as_table(X: Any) -> tuple[pa.Table, bool]:
         return open_table(X)
     if hasattr(X, "collect_schema") or hasattr(X, "dtypes") or hasattr(X, "array"):
         return open_table(X)  # a series, or a frame without rows: it says so
-    if isinstance(X, str | bytes | type) or not (hasattr(X, "__len__") or hasattr(X, "shape")):
+    if not may_hold_rows(X):
         return open_table(X)  # which says what it is
     array = check_array(
         X, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0

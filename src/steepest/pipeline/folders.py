@@ -102,6 +102,7 @@ def load_network(folder: str | os.PathLike[str], *, plugins: Iterable[Plugin] = 
     Returns
     -------
     Network
+        Built, with its parameters and its state.
 
     Raises
     ------

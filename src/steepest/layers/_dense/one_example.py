@@ -16,7 +16,6 @@ from ...kernels.simd import item_bytes, lanes, multiply_strip, update_strip
 from ...layer import Array
 
 _STRIP = 8  # vectors of y in registers
-_DEEP = 8  # rows of At that a strip crosses before the next strip does
 
 
 def forward(x: Array, At: Array, b: Array, y: Array, units: range) -> None:
