@@ -6,8 +6,8 @@ the same arrays under other names: `Dense` is ``torch.nn.Linear`` (weight (q, p)
 ``torch.nn.Conv2d`` (weight (q, p/groups, kh, kw)). Layers that PyTorch lacks keep their own names.
 PyTorch's images have their channels first: a `Dense` layer behind a `Flatten` of images has its
 columns in another order there, and is brought into it. State stands among PyTorch's buffers. What
-wraps a module there puts a name of its own in front of others (``module.`` of ``DataParallel``, ``_orig_mod.`` of
-``torch.compile``); these are passed over.
+wraps a module there puts a name of its own in front of others (``module.`` of ``DataParallel``,
+``_orig_mod.`` of ``torch.compile``); these are passed over.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ _REST: dict[str, Any] = dict.fromkeys(
 def _given(node: OnnxNode, most: int, kernel: list[int], **others: Any) -> dict[str, Any]:
     """Return the attributes that say how windows lie, in whole numbers."""
     ones = [1.0] * len(kernel)
-    whole = {
+    whole: dict[str, list[Any]] = {
         "kernel_shape": kernel,
         "strides": ones,
         "dilations": ones,
