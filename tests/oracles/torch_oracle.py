@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from functools import partial
 from types import SimpleNamespace
@@ -241,6 +242,10 @@ class Oracle:
 
     def ten_steps(self, rule: Rule, masks: list[Arrays]) -> tuple[list[float], Arrays]:
         """Return the objective of each step, and the parameters after the last."""
+        with _scalars_in_float64():
+            return self._ten_steps(rule, masks)
+
+    def _ten_steps(self, rule: Rule, masks: list[Arrays]) -> tuple[list[float], Arrays]:
         theta = _leaves(self.start)
         optimiser = RULES[type(rule)](rule, [*_groups(rule, theta)])
         own = "weight_decay" if isinstance(rule, rules.AdamW) else "decay"
@@ -260,6 +265,21 @@ class Oracle:
             optimiser.step()
             optimiser.zero_grad()
         return objectives, {name: t.detach().numpy() for name, t in theta.items()}
+
+
+@contextmanager
+def _scalars_in_float64() -> Iterator[None]:
+    """Have optimisers keep their own numbers, NAdam's product of momenta, in float64 too.
+
+    PyTorch gives them the default type. In float32 they are 1e-8 off from the second step on, which
+    a network that is badly conditioned enlarges to more than is allowed.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _leaves(start: Arrays) -> dict[str, Tensor]:
