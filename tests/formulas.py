@@ -424,7 +424,7 @@ def _schedule_free_adamw(r, g, eta, t, kept):
 
 def _muon(r, g, eta, t, kept):
     """Jordan et al. 2024; Adam for all that is no matrix."""
-    if not kept["matrix"]:
+    if not kept["matrix"] or g.ndim != 2:
         m, v = _moments(r, g, kept)
         return -eta * (m / (1 - r.beta1**t)) / (np.sqrt(v / (1 - r.beta2**t)) + r.eps)
     m = kept["m"] = r.momentum * kept.get("m", 0) + (1 - r.momentum) * g

@@ -56,7 +56,7 @@ def _channels_first(x: Tensor) -> Tensor:
 def _convolution(layer: Any, x: Tensor, s: Scope) -> Tensor:
     conv = layer.convolution(tuple(x.shape[1:]))
     axes = [conv.vertical, conv.horizontal][-layer.axes :]
-    A = s["A"].movedim((-1, -2), (0, 1))
+    A = s["A"].movedim((-1, -2), (0, 1)).contiguous()
     around = [zeros for axis in reversed(axes) for zeros in (axis.low, axis.high)]
     function = functional.conv1d if layer.axes == 1 else functional.conv2d
     y = function(
