@@ -46,7 +46,7 @@ class GlobalAveragePool(Layer):
 
     @staticmethod
     def forward(x: Array, y: Array, pixels: int, rows: range) -> None:
-        """y = mean x over the pixels"""
+        """y = Σ x / pixels"""
         channels, zero = y.shape[1], y.dtype.type(0)
         part = y.dtype.type(1) / y.dtype.type(pixels)
         for i in rows:

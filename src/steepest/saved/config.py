@@ -18,6 +18,7 @@ from .. import layers, losses, plugins, rules, schedules
 from ..collect import collect
 from ..errors import InputError, ModelError
 from ..layers._combinator import Combinator
+from ..printing import shown
 from ..records import check_fields
 
 __all__ = ["from_config", "known", "to_config"]
@@ -69,7 +70,7 @@ def from_config(record: Any, kind: str) -> Any:
         If it needs a plugin that was not named.
     """
     if not isinstance(record, Mapping) or not isinstance(record.get("type"), str):
-        raise ModelError(f"expected a {kind} with its type, got {_short(record)}")
+        raise ModelError(f"expected a {kind} with its type, got {shown(record)}")
     name = record["type"]
     found: Any = plugins.find(name, kind) if ":" in name else known(kind).get(name)
     if found is None:
@@ -90,7 +91,7 @@ def from_config(record: Any, kind: str) -> Any:
         check_fields(found, values)
         return found(**values)
     except (InputError, TypeError, ValueError, KeyError) as error:
-        raise ModelError(f"{name} can't be made of {_short(settings)}: {error}") from error
+        raise ModelError(f"{name} can't be made of {shown(settings)}: {error}") from error
 
 
 def _branches(settings: Mapping[str, Any]) -> list[Any]:
@@ -125,8 +126,3 @@ def _thing(value: Any, kind: str) -> Any:
     if isinstance(value, Mapping) and isinstance(value.get("type"), str):
         return from_config(value, "loss" if kind == "loss" else "schedule")
     return value
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
