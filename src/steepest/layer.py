@@ -56,6 +56,7 @@ from .contract import required
 from .emitter import Backward, Emitter
 from .engine.operands import Buffer
 from .example_gradients import ExampleGradients
+from .few_rows import FewRows
 from .onnx_form import Exchanged
 from .settings import Named
 from .shape import Shape, Shaped
@@ -73,6 +74,8 @@ class Parameter:
     """Stored column after column. Kernels then get the transpose, named with a t: ``At``."""
     decays: bool = False
     """Whether penalties and weight decay apply to it."""
+    rows: FewRows | None = None
+    """Which of its rows an example touches, of a large table; ∇_θ ℓ is 0 in all others."""
 
 
 class Layer(Named, Exchanged, Shaped, ExampleGradients):

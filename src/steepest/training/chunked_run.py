@@ -109,7 +109,7 @@ class ChunkedRun:
 
     def step(self) -> bool:
         """Take a chunk of steps; go back and raise if they diverge."""
-        before = self.run.state()
+        before = self.run.mark()
         losses, rates = self._chunks.run(self._monitored, self.log.left, *self._to_stops())
         if losses.size < rates.size or not self._finite(losses):
             raise_divergence(self.run, before, rates, losses)
