@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from helpers import run_kernel
 from steepest import (
     SGD,
     Adafactor,
@@ -223,3 +224,42 @@ def test_a_layer_names_all_rows_that_its_gradient_is_in():
         layer.touches(x, E, places, range(3))
         layer.backward_theta(x, np.ones((3, 2 * layer.dim)), dE, 1.0, 0, 1)
         assert set(places.flat) == set(np.flatnonzero(dE.any(axis=1)))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
+def test_kernels(compiled, threads):
+    """Beside what NumPy says; places beyond those found are none of theirs."""
+
+    def run(kernel, **named):
+        share = {"theta": named["found"]} if "own" in named or "kept" in named else {}
+        run_kernel(kernel, "float64", compiled, threads, **{**named, **share})
+
+    places = np.array([[7, 2], [2, 2], [9, 7]], np.int32)
+    seen, found = np.zeros(10, np.int32), np.full(6, -1, np.int32)
+    span = np.array([3, 2])
+    run(touched.list_rows, places=places, seen=seen, found=found, span=span)
+    assert found[:3].tolist() == [7, 2, 9]
+    assert span.tolist() == [5, 3]
+    assert not seen.any()
+    rows, table = found[:3], RNG.standard_normal((10, 4))
+    named = {"table": table.copy(), "found": found, "span": span}
+    for room, end in ((8, 8), (7, 5)):  # in the second one there is no room for three more
+        kept, values = np.zeros(room, np.int32), np.zeros((room, 4))
+        run(touched.keep_rows, **named, kept=kept, values=values)
+        assert kept[5:].tolist() == ([7, 2, 9] if end == 8 else [0, 0])
+        assert np.array_equal(values[5:end], table[rows][: end - 5])
+        assert not values[:5].any()
+    own = np.full((6, 4), np.nan)
+    run(touched.copy_rows, **named, own=own)
+    assert np.array_equal(own, table[[7, 2, 9, 7, 7, 7]])
+    run(touched.put_rows, **named, own=2 * own)
+    assert np.array_equal(named["table"][rows], 2 * table[rows])
+    run(touched.move_rows_out, **named, own=own)
+    assert np.array_equal(own, [*2 * table[rows], *np.zeros((3, 4))])
+    assert np.array_equal(np.flatnonzero(~named["table"].any(axis=1)), sorted(rows))
+    for poison, is_finite in ((1e308, True), (np.inf, False), (np.nan, False)):
+        sums, named["table"][2, 1] = np.zeros(4), poison
+        with np.errstate(invalid="ignore"):
+            run_kernel(touched.watch_rows, "float64", compiled, **named, sums=sums)
+        assert np.isfinite(sums).all() == is_finite
