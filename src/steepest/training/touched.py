@@ -31,6 +31,7 @@ import numpy as np
 from ..arrays import Array, aligned, is_finite
 from ..engine.operands import Buffer
 from ..errors import InputError
+from ..kernels.prefetch import fetch_ahead
 from ..layer import Layer, Parameter
 from ..lowering.observer import Observed, Observer
 from ..parameters import Parameters, walk
@@ -42,6 +43,7 @@ from .slots import memory_of
 __all__ = ["TouchedRows"]
 
 _LOGGED = 1 << 16  # rows of a log, at least
+_AHEAD = 16  # rows that are asked for before their turn
 _STEPS = 16  # that it has room for, at least
 
 
@@ -337,6 +339,8 @@ def keep_rows(table, found, span, kept, values, entries):  # type: ignore[no-unt
     if end + n > kept.shape[0]:
         n = 0  # there is no room
     for k in entries:
+        if k + _AHEAD < n:
+            fetch_ahead(table, found[k + _AHEAD])
         if k < n:
             row = found[k]
             kept[end + k] = row
