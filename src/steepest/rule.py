@@ -209,7 +209,7 @@ class Rule(Shown):
     def rests(self) -> bool:
         """Whether a step with g = 0 changes neither θ nor what is remembered, to the last bit.
 
-        Then rows of a large table that no example touches are left out (`steepest.few_rows`).
+        Then rows of a large table that no example touches are left out (`steepest.declarations`).
         """
         return False
 

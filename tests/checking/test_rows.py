@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from steepest import CheckError, Embedding, Parameter, check
-from steepest.few_rows import FewRows
+from steepest.declarations import FewRows
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import is_sparse
+from ..declarations import FewRows
 from ..errors import InputError
-from ..few_rows import FewRows
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
