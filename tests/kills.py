@@ -36,6 +36,7 @@ from steepest import (
     CosLog4,
     Dense,
     Dropout,
+    Embedding,
     Exponential,
     FlatCosine,
     InverseScaling,
@@ -50,10 +51,16 @@ from steepest import (
     Step,
     Trainer,
 )
+from steepest.training import changes, touched
+
+changes.LEAST = touched._LOGGED = 1 << 10  # small tables have logs, and checkpoints of changes
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((150, 6)).astype(np.float32)
 Y = (X @ RNG.standard_normal((6, 3)) + RNG.standard_normal((150, 3))).argmax(axis=1)
+
+CODES = RNG.integers(0, 60, (150, 6)).astype(np.float32)
+TABLE = Embedding(4000, 2, lazy=True), Dropout(0.2), Dense(3)
 
 STATEFUL = Centre(), Dense(8), ReLU(), ScaledCentre(), Dropout(0.2), Dense(3)
 
@@ -112,6 +119,10 @@ CASES: dict[str, dict[str, Any]] = {
         "rule": ScheduleFreeAdamW(lr=0.02), "every": "2 steps", "validation": 0.3, "patience": 15,
         "epochs": 40, "layers": STATEFUL, "threads": 2,
     },
+    "adam, shuffled, rows of a table, early stopping": {
+        "rule": Adam(lr=0.02), "every": "2 steps", "validation": 0.3, "patience": 15, "epochs": 40,
+        "layers": TABLE, "data": CODES,
+    },
 }  # fmt: skip
 
 
@@ -119,12 +130,13 @@ def train(case: dict[str, Any], folder: Path | None) -> dict[str, Any]:
     """Run a case, from its last checkpoint if it has one; return all there is to compare."""
     plain = Dense(8), ReLU(), Dropout(case.get("dropout", 0.2)), Dense(3)
     network = Network(*case.get("layers", plain), inputs=6)
+    rows = case.get("data", X)
     trainer = Trainer(
         network, SoftmaxCrossEntropy(), case["rule"], batch=case.get("batch", 16), seed=3,
         sampling=case.get("sampling", "shuffled"), threads=case.get("threads", 1),
     )  # fmt: skip
     history = trainer.fit(
-        X, Y, epochs=case.get("epochs", 15), validation=case.get("validation"),
+        rows, Y, epochs=case.get("epochs", 15), validation=case.get("validation"),
         patience=case.get("patience"), metrics=["accuracy"] if "validation" in case else (),
         checkpoint=None if folder is None else Checkpoint(folder, case["every"]),
         resume=folder is not None,
@@ -136,7 +148,7 @@ def train(case: dict[str, Any], folder: Path | None) -> dict[str, Any]:
         "slots": {name: slot.tobytes().hex() for name, slot in trainer.slots.items()},
     }
     # A further fit shows that what is drawn at random goes on as it would have.
-    trainer.fit(X, Y, epochs=1)
+    trainer.fit(rows, Y, epochs=1)
     after = {f"{name} after": vector.tobytes().hex()
              for name, vector in network.built.vectors.items()}  # fmt: skip
     return {**found, **after}

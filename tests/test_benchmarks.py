@@ -139,3 +139,11 @@ def test_threads_beside_a_busy_process():
     assert done.returncode == 0, done.stderr
     assert "1 busy processes" in done.stdout
     assert "784-128-10 at 32, Adam (a step)" in done.stdout
+
+
+def test_embedding_measures_a_rule():
+    done = run("embedding.py", "--quick", "--only", "Adam, lazy", 100_000)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["later"] < found["first"] / 5  # only what has changed
+    assert found["back"] < found["first"] / 1.3  # a log, not a copy of the table

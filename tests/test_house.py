@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "steepest"
 GROUND = ("errors", "validate", "arrays", "records", "printing", "settings", "collect")
 CONTRACTS = ("contract", "emitter", "layer", "loss", "rule", "schedule", "schedules", "onnx_form")
 CONTRACTS += ("onnx_reading", "init", "metrics", "shape", "state", "example_gradients")
+CONTRACTS += ("declarations",)
 FLOORS = (
     *((name,) for name in ("ground", "system", "kernels", "compiler", "engine", "contracts")),
     ("layers", "losses", "rules", "sampling", "parameters"),

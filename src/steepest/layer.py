@@ -46,13 +46,13 @@ layer may bring. docs/your_own_layer.md builds layers, `steepest.check` says whe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .arrays import Array
 from .contract import required
+from .declarations import Parameter
 from .emitter import Backward, Emitter
 from .engine.operands import Buffer
 from .example_gradients import ExampleGradients
@@ -62,17 +62,6 @@ from .shape import Shape, Shaped
 from .state import State
 
 __all__ = ["Array", "Backward", "Layer", "Parameter", "Shape", "State"]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """What a layer says of one of its parameters."""
-
-    shape: tuple[int, ...]
-    by_columns: bool = False
-    """Stored column after column. Kernels then get the transpose, named with a t: ``At``."""
-    decays: bool = False
-    """Whether penalties and weight decay apply to it."""
 
 
 class Layer(Named, Exchanged, Shaped, ExampleGradients):

@@ -205,6 +205,14 @@ class Rule(Shown):
         """Whether the step is θ ← θ − η ∇ℓ and nothing else, so that no gradient is stored."""
         return False
 
+    @property
+    def rests(self) -> bool:
+        """Whether a step with g = 0 changes neither θ nor what is remembered, to the last bit.
+
+        Then rows of a large table that no example touches are left out (`steepest.declarations`).
+        """
+        return False
+
     def takes_block(self, name: str, parameter: Parameter) -> bool:
         """Return whether a parameter is to be updated apart from its neighbours, with its shape."""
         return False

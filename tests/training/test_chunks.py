@@ -5,7 +5,6 @@ import pytest
 
 from steepest import SGD, Dense, Network, Squared
 from steepest.sampling import SAMPLERS
-from steepest.training import chunks
 from steepest.training.board import CHUNK
 from steepest.training.chunks import Chunks, epoch_sizes, next_size
 from steepest.training.descent import Descent
@@ -53,7 +52,7 @@ def test_no_chunk_is_longer_than_planned_or_than_a_limit(monkeypatch):
     assert taken == [2, 3, 1]
     assert asked == [([0, 1], [0.5]), ([2, 3, 4], [0.5]), ([5], [0.5])]
     assert several.run(lambda: [], 10**6)[0].size == 4  # four times as many
-    monkeypatch.setattr(chunks, "CHUNK", 5)
+    monkeypatch.setattr(TrainingRun, "most_steps", 5)
     assert several.run(lambda: [], 10**6)[0].size == 5
 
 

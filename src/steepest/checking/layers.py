@@ -164,12 +164,25 @@ class _Case:
             for name, expected in self.known.items():
                 self._compare(name, "plain Python", expected, written[name], _CLOSE)
         steps = {k: probe.targets[k] - self.starts[k] for k in self.theta}
+        self._rows(probe, steps)
         self.after = {k: written[k] for k in self.state}
         probe.run(probe.forward)
         for name, after in self.after.items():
             if not np.array_equal(after, probe.state[name]):
                 self._say(name, "its contract", "the backward pass must not write to the state")
         return written["y"], written["dx"], steps
+
+    def _rows(self, probe: Probe, steps: Mapping[str, Array]) -> None:
+        """See that ∇θ is 0 in the rows that the layer does not name, where it names any."""
+        probe.run(probe.touched)
+        for name, places in probe.places.items():
+            step, where = steps[name], gradient_of(name)
+            if places.min() < 0 or places.max() >= len(step):
+                hint = f"touches names a row that is none of range({len(step)})"
+                self._say(where, "its contract", hint)
+            elif set(np.flatnonzero(step.any(axis=1))) - set(places.flat):
+                hint = "it is not 0 in a row that touches does not name"
+                self._say(where, "its contract", hint)
 
     def _differences(
         self, probe: Probe, dx: Array, steps: dict[str, Array], when: str = ""

@@ -81,6 +81,9 @@ class Probe(Runner):
     x, y, dy, dx : ndarray
     theta, targets : dict of str to ndarray
         The parameters, and where their gradients accumulate, in the shapes the layer declares.
+    places : dict of str to ndarray
+        Which rows of a parameter each row of x touches, where the layer says so; `touched` is what
+        lists them.
     state : dict of str to ndarray
         What the layer keeps from step to step, as the last run left it. Every run begins from the
         values of `begin_from`: so y is a function of x and θ, however often it is asked for.
@@ -127,11 +130,14 @@ class Probe(Runner):
         dy = arena.array("dy", *y.shape)
         dx = backward(dy, True)
         low.settle()
+        low.program = self.touched = Program("check", n, dtype, threads)
+        places = _list_rows(low, layer, x)
         assert dx is not None, f"{layer!r}: the backward pass returns no dx when it is wanted"
         arena.allocate()
         rate.array[:] = ALPHA
         scheduled.fill(_STEP, 1)
         self.x, self.y, self.dy, self.dx = x.array, y.array, dy.array, dx.array
+        self.places = {name: buffer.array for name, buffer in places.items()}
         self.theta = self._views(self.network.theta)
         self.targets = self.theta if fused else self._views(self.gradient)
         self.state = {name.removeprefix("0."): view for name, view in self.network.state.items()}
@@ -162,3 +168,17 @@ class Probe(Runner):
             self.y[...] = np.nan
         if not np.shares_memory(self.dx, self.dy):
             self.dx[...] = np.nan
+
+
+def _list_rows(low: Lowering, layer: Layer, x: Buffer) -> dict[str, Buffer]:
+    """Emit what lists the rows that a layer says to touch, by its parameters."""
+    seen, shape = x.as_examples() if layer.knows_shapes else x.as_rows(), x.shape[1:]
+    found = {}
+    for name, declared in layer.parameters_at(shape).items():
+        if declared.rows is not None:
+            places = low.arena.array(f"places {name}", seen.shape[0], declared.rows.each, kind="j")
+            names = {**layer.settings_at(shape), name: low.parameters.buffers[f"0.{name}"]}
+            share = low.share(seen.shape[0])
+            low.emit(declared.rows.touches, {**names, "x": seen, "places": places, "rows": share})
+            found[name] = places
+    return found

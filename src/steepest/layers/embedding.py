@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import is_sparse
+from ..declarations import FewRows
 from ..errors import InputError
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
-from ..validate import number, positive_count
+from ..validate import flag, number, positive_count
 
 __all__ = ["Embedding"]
 
@@ -36,6 +37,11 @@ class Embedding(Layer):
         The number of entries that stand for a code.
     std : float
         E begins with normal numbers of this standard deviation.
+    lazy : bool
+        Whether a step leaves the rows of E alone whose codes don't occur in it, whatever the rule.
+        By default momentum moves them on, and averages of their gradient fade. With plain SGD and
+        `Adagrad` there is no difference. With others a step takes the time of the rows that occur
+        instead of all; it is what PyTorch's ``Embedding(sparse=True)`` and ``SparseAdam`` do.
     """
 
     torch_names: ClassVar[Mapping[str, str]] = {"E": "weight"}
@@ -43,11 +49,13 @@ class Embedding(Layer):
     codes: int
     dim: int
     std: float = 1.0
+    lazy: bool = False
 
     def __post_init__(self) -> None:
         positive_count("Embedding", "codes", self.codes)
         positive_count("Embedding", "dim", self.dim)
         number("Embedding", "std", self.std, least=0)
+        flag("Embedding", "lazy", self.lazy)
 
     def outputs(self, p: int) -> int:
         """Return k·dim."""
@@ -55,7 +63,7 @@ class Embedding(Layer):
 
     def parameters(self, p: int) -> dict[str, Parameter]:
         """Return E (codes, dim)."""
-        return {"E": Parameter((self.codes, self.dim))}
+        return {"E": Parameter((self.codes, self.dim), rows=FewRows(p, self.touches, self.lazy))}
 
     def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
         """E is normal with mean 0 and standard deviation ``std``."""
@@ -120,6 +128,15 @@ class Embedding(Layer):
                     for d in range(dim):
                         dE[code, d] += alpha * dy[i, j * dim + d]
 
+    @staticmethod
+    def touches(x: Array, E: Array, places: Array, rows: range) -> None:
+        """places = x"""
+        zero, above = x.dtype.type(0), x.dtype.type(E.shape[0])
+        for i in rows:
+            for j in range(x.shape[1]):
+                v = x[i, j]
+                places[i, j] = np.int32(v if (v >= zero) & (v < above) else zero)
+
 
 def _read(kind: Any, node: OnnxNode) -> Reading:
     E = node.array("E")
@@ -128,4 +145,4 @@ def _read(kind: Any, node: OnnxNode) -> Reading:
     return Reading(kind(*E.shape), node.value("x"), {"E": E}, rank=1)
 
 
-examples = (Embedding(4, 3), Embedding(7, 1))
+examples = (Embedding(4, 3), Embedding(7, 1), Embedding(5, 2, lazy=True))

@@ -56,6 +56,10 @@ class Adagrad(Rule):
     def memory(self) -> Mapping[str, Slot]:
         return {"s": Slot(begins=self.initial)}
 
+    @property
+    def rests(self) -> bool:
+        return True
+
     @staticmethod
     def step(
         theta: Array,

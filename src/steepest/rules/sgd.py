@@ -61,6 +61,10 @@ class SGD(Rule):
         return self.momentum == 0 and self.plain
 
     @property
+    def rests(self) -> bool:
+        return self.momentum == 0
+
+    @property
     def kernel(self) -> Callable[..., None]:
         if not self.momentum:
             return type(self).step

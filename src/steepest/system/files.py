@@ -19,7 +19,7 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from .handles import (
     CREATE,
@@ -39,6 +39,7 @@ __all__ = [
     "check_replaceable",
     "hold_folder",
     "is_plain",
+    "open_plain",
     "read_plain",
     "remove_folder",
     "remove_parts",
@@ -73,11 +74,8 @@ def read_plain(path: Path, most: float, *, ours: bool = False) -> bytes:
     OSError
         If it is not there, not a plain file, longer than ``most`` bytes, or can't be read.
     """
-    _check_plain(path, path.lstat())
-    handle = os.open(path, os.O_RDONLY | OPEN_SAFELY)  # it may be another one by now
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        _check_plain(path, found)
+    with open_plain(path) as file:
+        found = os.fstat(file.fileno())
         if ours and not is_ours(found):
             raise PermissionError(errno.EPERM, "others than this user can write it", str(path))
         if found.st_size > most:
@@ -87,6 +85,24 @@ def read_plain(path: Path, most: float, *, ours: bool = False) -> bytes:
                 str(path),
             )
         return file.read(found.st_size)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a plain file for reading.
+
+    Raises
+    ------
+    OSError
+        If it is not there, not a plain file, or can't be opened.
+    """
+    _check_plain(path, path.lstat())
+    file = os.fdopen(os.open(path, os.O_RDONLY | OPEN_SAFELY), "rb")
+    try:
+        _check_plain(path, os.fstat(file.fileno()))  # it may be another one by now
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def check_replaceable(place: Path) -> None:

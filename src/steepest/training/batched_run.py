@@ -180,7 +180,7 @@ class BatchedRun:
         run.exchange(X, y, w)
         run.step = self._step
         rates = self._rates(np.array([self._step]), self._monitored)
-        before = run.state()
+        before = run.mark()
         with run.engine:
             losses = run.run(rates)
             if not np.isfinite(losses).all() or not run.finite(hidden=False):

@@ -12,10 +12,15 @@ settings, and a checksum of all this. JSON has no numbers that are not finite: N
 there is no state of a generator to keep, and what goes on from a checkpoint computes the same bits
 as what was never stopped. A file appears whole or not at all; one that is damaged all the same is
 noticed by its checksum, and the one before it serves.
+
+Where little of large arrays has changed since an earlier file, as of tables of which steps touch
+few rows, only that is written (`steepest.training.changes`). The earlier file, the base, stays in
+the folder as long as it is needed; the header has its step and its checksum.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import itertools
@@ -25,7 +30,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,16 +45,18 @@ from ..system.files import is_plain, read_plain, remove_parts, write_durably
 from ..system.memory import physical_memory
 from ..validate import folder as check_folder
 from ..validate import function, one_of
+from .changes import BEST, Base, changed_since, with_changes
 
 __all__ = ["BEST", "Checkpoint", "State", "check_arrays", "fingerprint"]
 
-SCHEMA = 3
+SCHEMA = 4
 """The version of a file's layout; a reader refuses later ones."""
 KEPT = 2
 """Checkpoints in a folder."""
 
 _FORMAT = "steepest checkpoint"
 _NAMED_BY_OWNER = 3  # the schema since which arrays of the rule and of the best epoch are called so
+_WITH_BASE = 4  # the schema since which a file may have a base
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(epoch|step|second)s?")
 _DIGITS = 12
 _FAULTS = ("continue", "stop")
@@ -65,6 +72,7 @@ _RECORD: dict[str, Any] = {
     "rows": list[Mapping[str, Any]],
     "best": None | tuple[Any, int],
     "settings": Mapping[str, str],
+    "base": None | tuple[int, str],
 }
 _COUNTS = ("epoch", "step")
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -108,9 +116,6 @@ class State:
             if name.startswith(BEST)
         }
 
-
-BEST = "best."
-"""What stands before the names of the arrays of the best epoch."""
 
 _RULE = "rule."
 _FORMER_NAMES = {"products": "matmul_dtype"}
@@ -180,6 +185,8 @@ class Checkpoint:
         self._count, self._unit = count, unit
         self._report = report or (lambda text: warnings.warn(text, stacklevel=2))
         self._good: list[Path] = []  # what this object wrote or read, the last at the end
+        self._needed: dict[Path, Path] = {}  # the base of each
+        self._base: Base | None = None
         self._saved = time.perf_counter()
         self._fault = ""
 
@@ -208,7 +215,8 @@ class Checkpoint:
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{self.folder} can't be used: {_reason(error)}") from error
         if not resume:
-            strange = [file for file in found if file not in self._good]
+            self._base = None
+            strange = [file for file in found if file not in self._kept]
             if strange:
                 raise InputError(
                     f"{self.folder} holds a checkpoint already ({strange[-1].name}); resume it, or "
@@ -242,13 +250,13 @@ class Checkpoint:
         faults = []
         for file in reversed(files):
             try:
-                state = _read(file)
+                state, base = _read_whole(file)
             except CheckpointError as error:
                 faults.append(str(error))
                 continue
             if faults:
                 self._report(f"{faults[0]}; going on from the one before, of step {state.step}")
-            self._good = [file]
+            self._good, self._needed, self._base = [file], {file: base.file}, base
             return state
         if faults:
             raise CheckpointError(f"{faults[0]}, and there is no other good one in {self.folder}")
@@ -258,6 +266,11 @@ class Checkpoint:
         """Return the checkpoints in the folder, the latest at the end."""
         found = self.folder.glob(f"step-{'[0-9]' * _DIGITS}.safetensors")
         return sorted(filter(is_plain, found))
+
+    @property
+    def _kept(self) -> set[Path]:
+        """The good checkpoints, and what they need."""
+        return {*self._good, *(self._needed[file] for file in self._good)}
 
     def span(self, per_epoch: int) -> int | None:
         """Return the steps from one to the next; None if time decides."""
@@ -273,19 +286,27 @@ class Checkpoint:
         return done // span > before // span
 
     def save(self, state: State, *, must: bool = False) -> None:
-        """Write a checkpoint, and remove all but the last two.
+        """Write a checkpoint, and remove all but the last two and what they need.
 
         Raises
         ------
         CheckpointError
             If it can't be written and that is to stop the training, or it ``must`` be written.
         """
-        file = self.folder / f"step-{state.step:0{_DIGITS}d}.safetensors"
+        file = _file_of(self.folder, state.step)
+        base = self._base if self._base is not None and self._base.file != file else None
         try:
-            write_durably(file, _bytes(state))
-            self._good = [*(f for f in self._good if f != file), file][-KEPT:]
+            changed = None if base is None else changed_since(base, state.arrays)
+            base = None if changed is None else base
+            content = _bytes(state, base, changed)
+            write_durably(file, content)
+            if base is None:
+                base = self._base = _base_of(file, content, state.arrays)
+            good = [f for f in self._good if f != file and self._needed[f] != file]
+            self._good, self._needed[file] = [*good, file][-KEPT:], base.file
+            self._needed = {f: self._needed[f] for f in self._good}
             for old in self._files():
-                if old not in self._good:
+                if old not in self._kept:
                     old.unlink(missing_ok=True)
         except OSError as error:
             self._failed(state.step, _reason(error), must)
@@ -335,7 +356,14 @@ def fingerprint(*arrays: Any) -> str:
     return digest.hexdigest()
 
 
-def _bytes(state: State) -> bytes:
+def _file_of(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:0{_DIGITS}d}.safetensors"
+
+
+def _bytes(
+    state: State, base: Base | None = None, changed: Mapping[str, Array] | None = None
+) -> bytes:
+    """Return the content of a file: of all arrays, or of what has ``changed`` since a base."""
     from safetensors.numpy import save
 
     values = {
@@ -348,14 +376,16 @@ def _bytes(state: State) -> bytes:
         "rows": state.rows,
         "best": state.best,
         "settings": state.settings,
+        "base": None if base is None else (base.step, base.checksum),
     }
+    arrays = dict(state.arrays if changed is None else changed)
     record = json.dumps(_pack(values), allow_nan=False)
     if len(record) > _LONGEST:
         raise OSError(
             errno.EFBIG, f"its history is too long: {len(record):,} bytes, at most {_LONGEST:,}"
         )
-    header = {"checkpoint": record, "checksum": _checksum(record, state.arrays)}
-    return bytes(save(state.arrays, header))
+    header = {"checkpoint": record, "checksum": _checksum(record, arrays)}
+    return bytes(save(arrays, header))
 
 
 def _pack(value: Any) -> Any:
@@ -387,28 +417,87 @@ def _checksum(record: str, arrays: Mapping[str, Array]) -> str:
 
 
 def _read(file: Path) -> State:
-    from safetensors import SafetensorError
+    return _read_whole(file)[0]
+
+
+def _read_whole(file: Path) -> tuple[State, Base]:
+    """Return the state in a file, and the base for what is to be written next."""
+    with _as_damage(file):
+        record, arrays, base = _parts_of(file)
+        if record["base"] is not None:
+            base, arrays = _with_base(file, record["base"], arrays)
+        return _state(record, arrays), base
+
+
+def _with_base(
+    file: Path, named: Any, written: Mapping[str, Array]
+) -> tuple[Base, dict[str, Array]]:
+    """Return the base of a file, and the file's arrays."""
+    if not fits(named, _RECORD["base"]):
+        raise ValueError("it has no base")
+    step, checksum = named
+    place = _file_of(file.parent, step)
+    try:
+        with _as_damage(place):
+            record, arrays, base = _parts_of(place)
+            if record["base"] is not None or base.checksum != checksum:
+                raise ValueError("it is another one")
+    except CheckpointError as error:
+        raise CheckpointError(f"{file} is made of changes, and {error}") from error
+    return base, with_changes(arrays, written)
+
+
+def _parts_of(file: Path) -> tuple[dict[str, Any], dict[str, Array], Base]:
+    """Return the record of a file, its arrays, and itself as a base."""
     from safetensors.numpy import load
 
+    content = read_plain(file, physical_memory() // 3)  # twice here, once in the trainer
+    arrays: dict[str, Array] = load(content)
+    header = _header_of(content)["__metadata__"]
+    text = header["checkpoint"]
+    if header["checksum"] != _checksum(text, arrays):
+        raise ValueError("its checksum is wrong")
+    record = parse(text.encode(), _LONGEST)
+    if record["format"] != _FORMAT:
+        raise ValueError("it is no checkpoint")
+    if not fits(record["schema"], int) or record["schema"] < 1:
+        raise ValueError("it has no schema")
+    if record["schema"] > SCHEMA:
+        raise CheckpointError(
+            f"{file} is of schema {record['schema']}, written by a later Steepest; this one "
+            f"reads up to {SCHEMA}, so upgrade it"
+        )
+    if record["schema"] < _WITH_BASE:
+        record = {**record, "base": None}
+    arrays = _under_new_array_names(arrays, record["schema"])
+    return record, arrays, _base_of(file, content, arrays)
+
+
+def _base_of(file: Path, content: bytes, arrays: Mapping[str, Array]) -> Base:
+    """Return a file as a base for the changes since."""
+    header, begin = _header_of(content), 8 + int.from_bytes(content[:8], "little")
+    return Base(
+        file,
+        int(file.stem.removeprefix("step-")),
+        header["__metadata__"]["checksum"],
+        {name: begin + header[name]["data_offsets"][0] for name in arrays if name in header},
+        {name: (str(a.dtype), a.shape) for name, a in arrays.items() if name in header},
+    )
+
+
+def _header_of(content: bytes) -> dict[str, Any]:
+    """Return what safetensors says of the arrays, and the metadata."""
+    found: dict[str, Any] = parse(content[8 : 8 + int.from_bytes(content[:8], "little")], _HEADER)
+    return found
+
+
+@contextlib.contextmanager
+def _as_damage(file: Path) -> Iterator[None]:
+    """Raise a `CheckpointError` for whatever goes wrong with a file."""
+    from safetensors import SafetensorError
+
     try:
-        content = read_plain(file, physical_memory() // 3)  # twice here, once in the trainer
-        arrays: dict[str, Array] = load(content)
-        length = int.from_bytes(content[:8], "little")
-        header = parse(content[8 : 8 + length], _HEADER)["__metadata__"]
-        text = header["checkpoint"]
-        if header["checksum"] != _checksum(text, arrays):
-            raise ValueError("its checksum is wrong")
-        record = parse(text.encode(), _LONGEST)
-        if record["format"] != _FORMAT:
-            raise ValueError("it is no checkpoint")
-        if not fits(record["schema"], int) or record["schema"] < 1:
-            raise ValueError("it has no schema")
-        if record["schema"] > SCHEMA:
-            raise CheckpointError(
-                f"{file} is of schema {record['schema']}, written by a later Steepest; this one "
-                f"reads up to {SCHEMA}, so upgrade it"
-            )
-        return _state(record, _under_new_array_names(arrays, record["schema"]))
+        yield
     except OSError as error:
         raise CheckpointError(f"{file} can't be read: {_reason(error)}") from error
     except MemoryError as error:

@@ -84,8 +84,8 @@ class ChunkedRun:
 
     def state(self) -> State:
         """Return all that is needed to go on from here."""
-        arrays, losses = self.run.state(), self.log.losses
-        step = int(arrays.pop("step"))
+        arrays, losses = lasting(self.network, self.run.slots), self.log.losses
+        step = self.run.step
         arrays["pending"] = np.stack([losses.losses, losses.rates], axis=1)
         return self.log.state(step - self.log.done, step, arrays, self._settings)
 
@@ -109,7 +109,7 @@ class ChunkedRun:
 
     def step(self) -> bool:
         """Take a chunk of steps; go back and raise if they diverge."""
-        before = self.run.state()
+        before = self.run.mark()
         losses, rates = self._chunks.run(self._monitored, self.log.left, *self._to_stops())
         if losses.size < rates.size or not self._finite(losses):
             raise_divergence(self.run, before, rates, losses)

@@ -11,7 +11,6 @@ import time
 import numpy as np
 
 from ..arrays import Array
-from .board import CHUNK
 from .learning_rates import Monitored, Rates
 from .run import TrainingRun
 
@@ -57,7 +56,7 @@ class Chunks:
 
         There are fewer losses than learning rates if the last loss is not finite.
         """
-        size = min(self._planned, CHUNK, *limits)
+        size = min(self._planned, self._run.most_steps, *limits)
         rates = self._rates(np.arange(self._run.step, self._run.step + size), monitored)
         began = time.perf_counter()
         losses = self._run.run(rates)

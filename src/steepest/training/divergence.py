@@ -28,7 +28,7 @@ def raise_divergence(
     ----------
     run : TrainingRun
     before : mapping of str to ndarray
-        Its state before the chunk (`TrainingRun.state`).
+        Its state before the chunk (`TrainingRun.mark`).
     rates, losses : ndarray
         Of the chunk. The last loss may be the one that is not finite.
 
@@ -38,18 +38,18 @@ def raise_divergence(
         Always.
     """
     good = losses.size - (0 if np.isfinite(losses[-1]) else 1)
-    run.restore(before)
+    run.rewind(before)
     state = before
     for k in range(good):
         run.run(rates[k : k + 1])
         if not run.finite(hidden=True):
             break
-        state = run.state()
-    run.restore(state)
+        state = run.mark()
+    run.rewind(state)
     step = run.step
     rate = float(rates[step - int(before["step"])])
     where = run.first_nonfinite(rate)
-    run.restore(state)
+    run.rewind(state)
     value, place = largest(run.data[0])
     scale = f"; the largest is {value:g}, in {place}"
     raise DivergenceError(

@@ -29,6 +29,7 @@ from .board import Board
 from .descent import Descent
 from .slots import ShownTheta, fill_slots
 from .step import lower_step, target_of
+from .touched import TouchedRows
 from .update import Update
 
 __all__ = ["MATMUL_DTYPES", "Data", "TrainingRun", "lasting"]
@@ -129,7 +130,10 @@ class TrainingRun:
         if not descent.rule.fuses:
             self._gradient = aligned(parameters.theta.size, network.dtype)
             fill_slots(slots, descent.rule, parameters)
-            self._update = Update(descent.rule, parameters, self._gradient, slots)
+        self._touched = TouchedRows(parameters, descent.rule, batch, slots, self._gradient)
+        if self._gradient is not None:
+            rule, own = descent.rule, self._touched
+            self._update = Update(rule, parameters, self._gradient, slots, own)
         self._shown = ShownTheta(descent.rule, parameters.theta, slots)
         # Threads would share the columns of A that a row in CSR form meets, and lose by it: there
         # the first layer is no reason for a second one.
@@ -168,6 +172,7 @@ class TrainingRun:
             self._board.step,
             training=TrainingSettings(descent.seed, self._board.scheduled, descent.matmul_dtype),
             target=target,
+            observers=(self._touched,) if self._touched.tables else (),
         )
         size = self._n, self.per_epoch
         lower_step(low, descent, self._batches, self._board, self._update, size)
@@ -267,6 +272,38 @@ class TrainingRun:
             self._gradient[:] = 0
         self._arena.clean()
 
+    def mark(self) -> dict[str, Array]:
+        """Remember this state, for `rewind`; until the next mark, which forgets it.
+
+        It has copies of what `state` has, but for the rows of large tables: those that steps touch
+        are kept from now on, for as many steps as `most_steps`.
+        """
+        self._touched.mark()
+        return {name: array.copy() for name, array in self._marked().items()}
+
+    def rewind(self, mark: Mapping[str, Array]) -> None:
+        """Go back to the last `mark`."""
+        self._touched.undo()
+        for name, array in self._marked().items():
+            array[...] = mark[name]
+        if self._gradient is not None:
+            for part in self._touched.without_logged({"g": self._gradient}).values():
+                part[:] = 0
+        self._arena.clean()
+
+    @property
+    def most_steps(self) -> int:
+        """How many steps `rewind` can take back."""
+        return self._touched.most_steps
+
+    @property
+    def logged_bytes(self) -> int:
+        """The bytes that are kept for `rewind` beside the mark."""
+        return self._touched.logged_bytes
+
+    def _marked(self) -> dict[str, Array]:
+        return self._touched.without_logged(self._state())
+
     def _state(self) -> dict[str, Array]:
         return {**lasting(self.network, self.slots), "step": self._board.step.array}
 
@@ -275,8 +312,9 @@ class TrainingRun:
 
         ``hidden`` asks for all numbers of the last step too: behind a tanh an infinite one is 1.
         """
-        kept = lasting(self.network, self.slots).values()
-        return all(map(is_finite, kept)) and (not hidden or self._arena.finite)
+        kept = self._touched.without_logged(lasting(self.network, self.slots)).values()
+        finite = all(map(is_finite, kept)) and self._touched.finite
+        return finite and (not hidden or self._arena.finite)
 
     def first_nonfinite(self, rate: float) -> str:
         """Run one step instruction by instruction; return which was the first to go wrong."""

@@ -1,12 +1,13 @@
 """The update of θ from a gradient: clip, penalise, decay, step, average.
 
 Parameters that a rule treats alike and that lie side by side are updated by one instruction; those
-that it takes as blocks one by one.
+that it takes as blocks one by one. Of a large table it may be only the rows that a batch touches
+(`steepest.training.touched`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from itertools import groupby
 from math import prod
@@ -22,6 +23,7 @@ from ..rules.blocks import block_count
 from ..rules.clip import block_norms, clip_norm, clip_value
 from ..rules.penalise import decay, penalise
 from .slots import AVERAGE, AVERAGED, block_shapes, memory_of
+from .touched import TouchedRows
 
 __all__ = ["Update"]
 
@@ -38,12 +40,19 @@ class Update:
         Like θ. The update leaves zeros.
     slots : mapping of str to ndarray
         What the rule remembers (`steepest.training.slots`).
+    touched : TouchedRows, optional
+        The tables that are updated by rows.
     """
 
     def __init__(
-        self, rule: Rule, parameters: Parameters, gradient: Array, slots: Mapping[str, Array]
+        self,
+        rule: Rule,
+        parameters: Parameters,
+        gradient: Array,
+        slots: Mapping[str, Array],
+        touched: TouchedRows | None = None,
     ) -> None:
-        self.rule, memory = rule, memory_of(rule)
+        self.rule, memory, self._touched = rule, memory_of(rule), touched
         buffers = {name: Buffer.of(name, slots[name]) for name in memory}
         flat = [name for name, slot in memory.items() if slot.shape is None]
         self._flat = {
@@ -62,7 +71,7 @@ class Update:
             if callable(slot.shape)
         }
         self._parameters = parameters
-        self._segments = _segments(rule, parameters)
+        self._segments = _segments(rule, parameters, {} if touched is None else touched.tables)
         penalised = [s for s in self._segments if s.decays and (rule.l1 or rule.l2)]
         self._parts = max(1, sum(block_count(s.stop - s.start) for s in penalised))
 
@@ -86,6 +95,9 @@ class Update:
         if rule.begin is not None:
             low.emit(rule.begin, {"eta": eta, **common}, nbytes=0)
         for segment in self._segments:
+            if segment.table is not None:
+                self._by_rows(low, segment, eta, common)
+                continue
             size = segment.stop - segment.start
             rate = _scaled(low, eta, segment.factor)
             names = {**self._part(segment), "eta": rate, "entries": low.share(size, 16)}
@@ -107,6 +119,20 @@ class Update:
                 rule.lower_block(low, names | self._shaped(segment.block), declared)
         self._average(low)
         return penalty
+
+    def _by_rows(
+        self, low: Lowering, segment: _Segment, eta: Buffer, common: Mapping[str, Any]
+    ) -> None:
+        """Emit the steps of the rows of a table that the batch touches."""
+        assert self._touched is not None
+        assert segment.table is not None
+        own = self._touched.take(low, segment.table)
+        size = own["theta"].size
+        names = {**own, "eta": _scaled(low, eta, segment.factor), "entries": low.share(size, 16)}
+        if self.rule.decays_itself:
+            names["weight_decay"] = low.number(0.0)
+        self.rule.lower(low, {**names, **common}, size)
+        self._touched.put(low, segment.table)
 
     def _average(self, low: Lowering) -> None:
         """Emit the average of the θ that would be predicted with."""
@@ -134,15 +160,34 @@ class Update:
         return found | {key: parts[name] for key, parts in self._of_blocks.items()}
 
     def _clip(self, low: Lowering) -> None:
-        rule, size = self.rule, self._flat["theta"].size
-        entries = low.share(size, 16)
+        rule, pieces = self.rule, self._gradients(low)
         if rule.clip_value is not None:
-            low.emit(clip_value, {**self._flat, "limit": rule.clip_value, "entries": entries})
+            for g in pieces:
+                own = {"g": g, "entries": low.share(g.size, 16)}
+                low.emit(clip_value, {**own, "limit": rule.clip_value})
         if rule.clip_norm is not None:
-            blocks = block_count(size)
-            names = {**self._flat, "norms": low.arena.array("norms", blocks)}
-            low.emit(block_norms, {**names, "blocks": Share(blocks)}, flops=2 * size)
-            low.emit(clip_norm, {**names, "limit": rule.clip_norm, "entries": entries}, flops=size)
+            counts = [block_count(g.size) for g in pieces]
+            norms, start = low.arena.array("norms", sum(counts)), 0
+            for g, blocks in zip(pieces, counts, strict=True):
+                own = {"g": g, "norms": norms.part(start, blocks), "blocks": Share(blocks)}
+                low.emit(block_norms, own, flops=2 * g.size)
+                start += blocks
+            for g in pieces:
+                own = {"g": g, "norms": norms, "entries": low.share(g.size, 16)}
+                low.emit(clip_norm, {**own, "limit": rule.clip_norm}, flops=g.size)
+
+    def _gradients(self, low: Lowering) -> list[Buffer]:
+        """Return the gradient in pieces: of a table that is updated by rows, of those alone."""
+        pieces = []
+        for by_rows, run in groupby(self._segments, lambda s: s.table):
+            segments = list(run)
+            if by_rows is None:
+                whole = segments[0]._replace(stop=segments[-1].stop)
+                pieces.append(self._part(whole)["g"])
+            else:
+                assert self._touched is not None
+                pieces.append(self._touched.take_gradient(low, by_rows))
+        return pieces
 
     def _part(self, segment: _Segment) -> dict[str, Buffer]:
         """Return the flat arrays' part of a segment."""
@@ -164,9 +209,11 @@ class _Segment(NamedTuple):
     factor: float
     block: str | None
     """The name of the parameter, if the rule takes it as a block."""
+    table: str | None = None
+    """The name of the parameter, if it is updated by rows."""
 
 
-def _segments(rule: Rule, parameters: Parameters) -> list[_Segment]:
+def _segments(rule: Rule, parameters: Parameters, tables: Container[str]) -> list[_Segment]:
     """Return the parameters in runs that the rule treats alike."""
     penalised = bool(rule.l1 or rule.l2 or rule.weight_decay)
     each = []
@@ -175,8 +222,9 @@ def _segments(rule: Rule, parameters: Parameters) -> list[_Segment]:
         decays = penalised and (rule.decay_all or declared.decays)
         end = buffer.offset + buffer.size
         block = name if rule.takes_block(name, declared) else None
-        each.append(_Segment(buffer.offset, end, decays, rule.factor_of(name), block))
-    runs = [list(run) for _, run in groupby(each, lambda s: (s.decays, s.factor, s.block))]
+        table = name if name in tables else None
+        each.append(_Segment(buffer.offset, end, decays, rule.factor_of(name), block, table))
+    runs = [list(run) for _, run in groupby(each, lambda s: s[2:])]
     return [r[0]._replace(stop=r[-1].stop) for r in runs]
 
 
