@@ -29,8 +29,8 @@ LAYERS = {
     "Concat(Conv2D(4, kernel_size=1), Sequential(Conv2D(3, kernel_size=1), ReLU(), Conv2D(5, "
     "kernel_size=3, padding=1)), Sequential(MaxPool(3, stride=1, padding=1), Conv2D(2, "
     "kernel_size=1))), ReLU(), GlobalAveragePool(), Dense(3)",
-    "torch_mobile_net": "Permute((2, 3, 1)), Conv2D(8, kernel_size=3, stride=2, padding=1), ReLU(), "
-    "Conv2D(8, kernel_size=3, padding=1, groups=8), ReLU(), Conv2D(12, kernel_size=1), "
+    "torch_mobile_net": "Permute((2, 3, 1)), Conv2D(8, kernel_size=3, stride=2, padding=1), "
+    "ReLU(), Conv2D(8, kernel_size=3, padding=1, groups=8), ReLU(), Conv2D(12, kernel_size=1), "
     "Hardtanh(0.0, high=6.0), Conv2D(12, kernel_size=3, padding=1, groups=12), ReLU(), Conv2D(16, "
     "kernel_size=1), Hardtanh(0.0, high=6.0), GlobalAveragePool(), Dense(3)",
     "torch_resnet": "Permute((2, 3, 1)), Conv2D(8, kernel_size=3, padding=1), ReLU(), "
