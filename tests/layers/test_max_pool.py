@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import run_kernel
-from steepest import MaxPool
+from steepest import InputError, MaxPool
 
 
 def largest(x, size, stride):
@@ -35,3 +35,8 @@ def test_nan_comes_out_as_nan_wherever_it_is_in_a_window(size, stride, dtype, co
         for channel in range(3):
             expected = largest(example[..., channel], size, stride)
             np.testing.assert_array_equal(found[..., channel], expected)
+
+
+def test_windows_that_reach_too_far_are_refused():
+    with pytest.raises(InputError, match="reach over more than 16,777,216 numbers"):
+        MaxPool(2).memory_at(1, (2, 4_000_000, 4))

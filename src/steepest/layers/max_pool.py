@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..layer import Array
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
@@ -19,6 +20,10 @@ from ._convolution.onnx import channels_first, read_pool, windows
 from ._pooling import Pool
 
 __all__ = ["MaxPool"]
+
+
+_COUNTED = 1 << 24
+"""Up to here every whole number is one of float32."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,7 +44,19 @@ class MaxPool(Pool):
     """
 
     def memory_at(self, n: int, shape: Shape) -> dict[str, tuple[int, ...]]:
-        """Return the shape of what says where in its window the largest entry lies."""
+        """Return the shape of what says where in its window the largest entry lies.
+
+        Raises
+        ------
+        InputError
+            If a window reaches over more numbers than float32 can count.
+        """
+        up, across = self.axes(shape)
+        if up.kernel * across.inputs * shape[-1] > _COUNTED:
+            raise InputError(
+                f"MaxPool: windows of {up.kernel} lines of {across.inputs} pixels reach over more "
+                f"than {_COUNTED:,} numbers; use a smaller size, or smaller pictures"
+            )
         return {"which": (n, math.prod(self.output_shape(shape)))}
 
     def onnx(self, g: OnnxGraph) -> str:
