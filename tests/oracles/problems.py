@@ -180,10 +180,12 @@ def of_images(draw: Callable[..., Any], shape: tuple[int, ...], depth: int = 1) 
                  else join(L.Sequential(*inner), same(c, 1, bias=False)))  # fmt: skip
     else:
         groups = draw(st.sampled_from([g for g in range(1, c + 1) if c % g == 0]))
-        found = draw(st.sampled_from((
+        norms = (
             L.BatchNorm(), L.BatchNorm(0.5, eps=0.1), L.GroupNorm(groups),
-            L.RMSNorm() if c > 1 else L.Scale(), L.LayerNorm() if c > 1 else L.Affine(), L.Tanh(),
-        )))  # fmt: skip
+            L.RMSNorm() if c > 1 else L.Scale(), L.LayerNorm() if c > 1 else L.Affine(),
+        )  # fmt: skip
+        # A norm takes away what is added right before it, and leaves rounding of the gradient.
+        found = L.Sequential(L.Tanh(), draw(st.sampled_from(norms)), L.Tanh())
     try:
         fits = math.prod(found.output_shape(shape)[:-1]) >= PIXELS
     except InputError:  # a kernel that is too large

@@ -80,7 +80,7 @@ def _without_identities(file: OnnxFile, pieces: Sequence[Reading]) -> list[Readi
     found: list[Reading] = []
     width: int | None = None
     for piece in pieces:
-        if type(piece.layer) is not Identity:
+        if type(piece.layer) is not Identity or piece.rows or piece.rank or piece.shape:
             takes = _same(file, width, piece.takes, piece.said_by)
             found.append(replace(piece, takes=takes))
             width = None
