@@ -181,6 +181,7 @@ REASONS = {
         "rules.rmsprop.RMSprop.step_centred_momentum",
         "rules.rprop.Rprop.step",
         "rules.schedule_free_adamw.ScheduleFreeAdamW.step",
+        "sampling.change_images",
     },
 }
 

@@ -32,6 +32,7 @@ from .network import Network as Network
 from .pipeline.conformal import conformal_margin as conformal_margin
 from .rule import Rule as Rule
 from .rules import *
+from .sampling import Augment as Augment
 from .schedule import Schedule as Schedule
 from .schedules import *
 from .state import State as State
