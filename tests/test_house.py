@@ -18,7 +18,7 @@ FLOORS = (
     *((name,) for name in ("ground", "system", "kernels", "compiler", "engine", "contracts")),
     ("layers", "losses", "rules", "sampling", "parameters"),
     *((name,) for name in ("lowering", "network", "training", "trainer", "inspection")),
-    ("plugins", "tables"),
+    ("plugins", "tables", "images"),
     ("saved",),
     ("checking", "pipeline"),
     ("interchange", "estimators", "model"),
@@ -28,8 +28,8 @@ FLOORS = (
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
-# Tables know no network: what lies between is on lower floors, and yet not theirs to use.
-ALLOWED = {"tables": {"ground", "system"}}
+# Tables and images know no network: what lies between is on lower floors, yet not theirs to use.
+ALLOWED = {"tables": {"ground", "system"}, "images": {"ground", "system"}}
 
 
 def module_of(file: Path) -> str:
@@ -141,6 +141,7 @@ REASONS = {
     "its parameters are scikit-learn's, or settings beside them": {
         "estimators.classifier.MLPClassifier.__init__",
         "estimators.regressor.MLPRegressor.__init__",
+        "estimators.image.ImageClassifier.__init__",
         "estimators.tabular.TabularClassifier.__init__",
         "estimators.tabular.TabularRegressor.__init__",
     },
