@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from ort import run
 from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -146,3 +147,14 @@ def test_one_class_weighs_more():
     plain = ImageClassifier(settings=QUICK)
     counts = [(m.fit(X[:300], Y[:300]).predict(X[:300]) == 3).sum() for m in (few, plain)]
     assert counts[0] > counts[1]
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_onnx_predicts_alike(tmp_path, classes):
+    chosen = Y[:300] < classes
+    model = ImageClassifier(settings=QUICK).fit(X[:300][chosen], Y[:300][chosen])
+    steepest.export_onnx(model, tmp_path / "model.onnx")
+    images = X[300:350, ..., None].astype(np.float32)
+    found = run(tmp_path / "model.onnx", x=images)
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(images), atol=1e-5)
+    assert (found["prediction"] == model.predict(images)).all()

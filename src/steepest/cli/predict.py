@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._images import predict_images
 from ._options import (
     FLAG,
     MODEL_HELP,
@@ -63,6 +64,12 @@ def predict(
             metavar="<int>",
         ),
     ] = 65536,
+    skip: Annotated[
+        bool,
+        typer.Option(
+            "--skip", help="Of a model of images: leave out pictures that can't be read.", **FLAG
+        ),
+    ] = False,
     threads: ThreadsOption = None,
     plugin: PluginOption = None,
     **written: Any,
@@ -73,8 +80,12 @@ def predict(
     prediction. TABLE may be larger than memory. Values that are missing, can't be read or did not
     occur in training are no error: they are counted on the standard error.
 
+    A model of images takes a picture, a folder of pictures, or a file .npz; its output has a column
+    called file.
+
     Example: steepest predict model new.csv --proba -o predictions.parquet
     """
+    from ..images.encoder import ImageEncoder
     from ..pipeline.model import Model
     from ..tables.encoder import Counts, counts_text
     from ..tables.files import TableWriter, stream_table
@@ -82,6 +93,9 @@ def predict(
 
     read = TableOptions(**settings_of(TableOptions, written))
     loaded = Model.load(model, plugins=plugin or ())
+    if isinstance(loaded.encoder, ImageEncoder):
+        predict_images(loaded, table, out, proba, skip)
+        return
     odd = Counts()
     with TableWriter(out) as writer:
         for block in stream_table(table, rows=rows, options=read):

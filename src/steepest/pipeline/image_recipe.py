@@ -143,16 +143,22 @@ class ImageRecipe:
         object.__setattr__(self, "augment", found if changes else None)
 
     @classmethod
-    def for_images(cls, images: Array, settings: Mapping[str, Any] | None = None) -> Self:
-        """Return the default recipe for training images (n, height, width, channels)."""
+    def for_images(
+        cls, images: Array, settings: Mapping[str, Any] | None = None, rows: int | None = None
+    ) -> Self:
+        """Return the default recipe for training images (n, height, width, channels).
+
+        ``rows`` is how many there are, if not all are given.
+        """
         wanted = renamed_keys(_WHERE, {} if settings is None else settings)
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
         if unknown:
             raise InputError(
                 f"settings: for images there are {', '.join(cls.names())}; got {unknown[0]!r}"
             )
-        recipe, (rows, *sides, _) = cls(**wanted), images.shape
-        batch = recipe.batch or next((b for n, b in _BATCHES if rows <= n), _MOST_BATCH)
+        recipe, (n, *sides, _) = cls(**wanted), images.shape
+        rows = n if rows is None else rows
+        batch = recipe.batch or next((b for most, b in _BATCHES if rows <= most), _MOST_BATCH)
         epochs = recipe.epochs or min(MOST, max(LEAST, round(STEPS / -(-rows // batch))))
         shift = round(min(sides) / 14) if recipe.shift is None else recipe.shift
         lr = 0.1 * min(batch, rows) / 128 if recipe.lr is None else recipe.lr
