@@ -84,6 +84,8 @@ class LayerInputError(InputError):
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.layer, self.reason)
+
+
 class ImageError(InputError):
     """A picture can't be read, or pictures can't be used for what was asked."""
 
