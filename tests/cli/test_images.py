@@ -1,6 +1,7 @@
 """The commands on pictures and arrays of images."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow.csv as csv
@@ -9,6 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
+from steepest import ModelError
 from steepest.cli import app
 
 DIGITS = load_digits()
@@ -97,6 +99,34 @@ def test_show_and_export(place, tmp_path):
     assert "an image of 8×8 pixels, 1 channel to 'class'" in run(
         "export", place / "model", tmp_path / "model.onnx"
     )
+
+
+def test_a_private_model_tells_less(place, tmp_path):
+    run("train", place / "pictures", *QUICK, "--private", "-o", tmp_path / "model", "-q")
+    record = json.loads((tmp_path / "model" / "model.json").read_text("utf-8"))
+    assert "history" not in record["about"]
+    assert "n0" in run("predict", tmp_path / "model", place / "pictures")
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        {"images": [8, 8], "bright": True, "scaled": False},
+        {"images": [8, 8, 0], "bright": True, "scaled": False},
+        {"images": [9, 8, 1], "bright": True, "scaled": False},
+        {"images": [8, 8, 1], "bright": 1, "scaled": False},
+        {"images": "888", "bright": True, "scaled": True},
+    ],
+    ids=str,
+)
+def test_a_damaged_model_is_refused(place, tmp_path, encoder):
+    shutil.copytree(place / "model", tmp_path / "model")
+    file = tmp_path / "model" / "model.json"
+    record = json.loads(file.read_text("utf-8"))
+    assert set(record["encoder"]) == set(encoder)
+    file.write_text(json.dumps(record | {"encoder": encoder}), encoding="utf-8")
+    with pytest.raises(ModelError, match="is damaged"):
+        run("show", tmp_path / "model")
 
 
 def test_arrays_of_a_file(place, tmp_path):

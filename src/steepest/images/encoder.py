@@ -108,6 +108,10 @@ class ImageEncoder:
         """Say what the network is given."""
         return {"image": f"{self.sizes}, pixels {'from 0 to 255' if self.bright else 'up to 1'}"}
 
+    def withheld(self) -> Self:
+        """Return itself: it tells nothing that predicting does not need."""
+        return self
+
     def tells(self) -> list[str]:
         """Say what it tells of the training images."""
         return [

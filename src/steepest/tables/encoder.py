@@ -7,7 +7,7 @@ that one table of embeddings serves them all.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -298,6 +298,10 @@ class Encoder:
     def describe(self) -> dict[str, str]:
         """Say in a few words what each column in use turns into."""
         return {name: kind.describe() for name, kind in self.columns.items()}
+
+    def withheld(self) -> Self:
+        """Return it without the names of columns that are not used."""
+        return replace(self, dropped={})
 
     def tells(self) -> list[str]:
         """Say what it tells of the training rows."""
