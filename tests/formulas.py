@@ -155,6 +155,7 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.SiLU: lambda s, x, P, xp: x * xp.sigmoid(x),
     L.Softmax: lambda s, x, P, xp: xp.softmax(x),
     L.Softplus: lambda s, x, P, xp: xp.softplus(x),
+    L.Standardise: lambda s, x, P, xp: x + 0,  # as it begins
     L.Tanh: lambda s, x, P, xp: xp.tanh(x),
     L.ZeroPad: lambda s, x, P, xp: _padded(x, s.real_axes(tuple(x.shape[1:])), 0.0, xp),
 }

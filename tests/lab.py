@@ -16,7 +16,7 @@ from steepest import Identity, Network
 from steepest.arrays import aligned
 from steepest.engine.arena import Arena
 from steepest.engine.driver import Control, barrier
-from steepest.engine.operands import Block, Buffer, Constant, Handle
+from steepest.engine.operands import DTYPES, Block, Buffer, Constant, Handle
 from steepest.engine.program import Instruction, Program
 from steepest.kernels.atomics import call
 from steepest.lowering.lowering import Accumulator, Lowering, TrainingSettings
@@ -60,7 +60,7 @@ class GuardedArena(Arena):
 
     def allocate(self) -> None:
         for block in self._blocks.values():
-            dtype = {"i": np.int64, "j": np.int32}.get(block.kind, self.dtype)
+            dtype = DTYPES.get(block.kind, self.dtype)
             block.array = self._guards.array(block.size, dtype)
             block.array[:] = self._fills.get(id(block), 0)
 

@@ -19,7 +19,7 @@ FLOORS = (
     *((name,) for name in ("ground", "system", "kernels", "compiler", "engine", "contracts")),
     ("layers", "losses", "rules", "sampling", "parameters"),
     *((name,) for name in ("lowering", "network", "training", "trainer", "inspection")),
-    ("plugins", "tables"),
+    ("plugins", "tables", "images"),
     ("saved",),
     ("checking", "pipeline"),
     ("interchange", "estimators", "model"),
@@ -29,8 +29,8 @@ FLOORS = (
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
-# Tables know no network: what lies between is on lower floors, and yet not theirs to use.
-ALLOWED = {"tables": {"ground", "system"}}
+# Tables and images know no network: what lies between is on lower floors, yet not theirs to use.
+ALLOWED = {"tables": {"ground", "system"}, "images": {"ground", "system"}}
 
 
 def module_of(file: Path) -> str:
@@ -142,6 +142,7 @@ REASONS = {
     "its parameters are scikit-learn's, or settings beside them": {
         "estimators.classifier.MLPClassifier.__init__",
         "estimators.regressor.MLPRegressor.__init__",
+        "estimators.image.ImageClassifier.__init__",
         "estimators.tabular.TabularClassifier.__init__",
         "estimators.tabular.TabularRegressor.__init__",
     },
@@ -182,6 +183,7 @@ REASONS = {
         "rules.rmsprop.RMSprop.step_centred_momentum",
         "rules.rprop.Rprop.step",
         "rules.schedule_free_adamw.ScheduleFreeAdamW.step",
+        "sampling.change_images",
     },
 }
 

@@ -256,7 +256,7 @@ def test_dense_on_csr_rows(n, p, q, density, dtype, threads, fused, seed):
     chosen = rng.integers(rows, size=n)
     network, alpha = start(layers.Dense(q), p, dtype, rng), -0.25
     lab = Lab(n, dtype, threads, network, alpha, fused, seed)
-    source = InputRows(True)
+    source = InputRows("csr")
     source.set(sparse.csr_matrix(X))
     x = source.lower(lab.low, (p,), lab.given("i", chosen))
     y, backward = lab.low.child("0", network.layer.layers[0], x)

@@ -4,11 +4,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from steepest import SGD, Dense, InputError, Network, Squared
+from steepest import (
+    SGD,
+    Augment,
+    Conv2D,
+    Dense,
+    Flatten,
+    InputError,
+    Network,
+    Squared,
+    Trainer,
+)
 from steepest.arrays import as_inputs
 from steepest.kernels.prefetch import ENTRIES_AHEAD, rows_ahead
 from steepest.kernels.random import key_of, squares, unit
-from steepest.sampling import SAMPLERS, sampler_named, shuffle
+from steepest.sampling import SAMPLERS, change_images, sampler_named, shuffle
 from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
 
@@ -109,3 +119,119 @@ def test_the_order_is_that_of_the_textbook():
             other = int(unit(k, own) * (k + 1))
             expected[k], expected[other] = expected[other], expected[k]
     assert order.tolist() == expected
+
+
+# ------------------------------------------------------------------------------------ augmentation
+
+
+def changed(X, step=3, key=None, threads=1, **settings):
+    """Return images that the kernel has changed, as plain Python, by shares of the rows."""
+    n, height, width, channels = X.shape
+    own = {"shift": 0, "cutout": 0, "flip": 0} | settings
+    y = np.full_like(X, -1).reshape(n, -1)
+    key = key_of(0, 1) if key is None else key
+    with np.errstate(over="ignore"):
+        for thread in range(threads):
+            rows = range(n * thread // threads, n * (thread + 1) // threads)
+            shape = height, width, channels
+            change_images(step, X.reshape(n, -1), y, *shape, *own.values(), key, rows)
+    return y.reshape(X.shape)
+
+
+def places(image, other, most):
+    """Return by how many lines and columns an image, moved into zeros, is the other one."""
+    height, width, _ = image.shape
+    padded = np.pad(image, ((most, most), (most, most), (0, 0)))
+    return [
+        (most - i, most - j)
+        for i in range(2 * most + 1)
+        for j in range(2 * most + 1)
+        if (padded[i : i + height, j : j + width] == other).all()
+    ]
+
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.uniform(1, 2, (400, 6, 5, 2)).astype(np.float32)
+
+
+def test_images_are_moved_by_every_distance_alike():
+    moved = [places(x, y, 2) for x, y in zip(IMAGES, changed(IMAGES, shift=2), strict=True)]
+    assert all(len(found) == 1 for found in moved)
+    counts = np.unique([5 * i + j for ((i, j),) in moved], return_counts=True)[1]
+    assert len(counts) == 25
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_a_shift_beyond_the_image_leaves_zeros_alone():
+    assert {
+        len(places(x, y, 9)) > 0 for x, y in zip(IMAGES, changed(IMAGES, shift=9), strict=True)
+    } == {True}
+
+
+def test_half_of_the_images_are_mirrored_and_no_other():
+    found = changed(IMAGES, flip=1)
+    mirrored = (found == IMAGES[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert ((found == IMAGES).all(axis=(1, 2, 3)) == ~mirrored).all()
+    assert stats.binomtest(int(mirrored.sum()), len(IMAGES)).pvalue > 1e-3
+
+
+def test_a_hole_is_a_square_anywhere():
+    found = changed(IMAGES, cutout=3)
+    hole = found == 0
+    assert (found[~hole] == IMAGES[~hole]).all()
+    assert (hole.all(axis=3) == hole.any(axis=3)).all()
+    for gone in hole.all(axis=3):
+        lines, columns = np.flatnonzero(gone.any(1)), np.flatnonzero(gone.any(0))
+        assert gone.sum() == len(lines) * len(columns) > 0
+        assert max(len(lines), len(columns)) <= 3
+    assert hole.any(axis=(0, 3)).all()  # every pixel is in one, of some image
+
+
+def test_what_is_drawn_depends_on_the_step_and_the_key_alone():
+    settings = {"shift": 2, "cutout": 2, "flip": 1}
+    first = changed(IMAGES, **settings)
+    assert (changed(IMAGES, threads=3, **settings) == first).all()
+    assert (changed(IMAGES, step=4, **settings) != first).any()
+    assert (changed(IMAGES, key=key_of(1, 1), **settings) != first).any()
+
+
+CHANGES = Augment(shift=2, cutout=2, flip=True)
+
+
+def trained(threads, X, epochs=(4,), folder=None, augment=CHANGES):
+    network = Network(Conv2D(3, 3), Flatten(), Dense(1), inputs=X.shape[1:])
+    for k, until in enumerate(epochs):
+        trainer = Trainer(network, Squared(), SGD(1e-3), batch=7, threads=threads, augment=augment)
+        trainer.fit(X, np.arange(len(X)), epochs=until, checkpoint=folder, resume=k > 0)
+    return network.theta.copy()
+
+
+def test_a_training_that_changes_images_has_the_same_bits_with_any_threads_and_resumed(tmp_path):
+    X = IMAGES[:50]
+    first = trained(1, X)
+    assert (trained(2, X) == first).all()
+    assert (trained(1, X, epochs=(2, 4), folder=tmp_path / "kept") == first).all()
+    assert (trained(1, X, augment=None) != first).any()
+
+
+def test_the_compiled_kernel_computes_what_the_plain_one_does():
+    X, network = IMAGES[:8], Network(Flatten(), Dense(1), inputs=IMAGES.shape[1:])
+    augment = Augment(2, 2, True)
+    trainer = Trainer(network, Squared(), batch=8, sampling="full", augment=augment, threads=1)
+    descent, y = trainer._descent(8), np.zeros((8, 1), np.float32)
+    run = TrainingRun(network, descent, (X, y, None), slots={}, step=0, threads=1)
+    run.run(np.full(1, 1e-9))
+    found = run._arena._blocks["augmented"].array.reshape(X.shape)
+    (instruction,) = [i for i in run.whole.instructions if i.function is change_images]
+    key = np.int64(instruction.operands["key"].value)
+    expected = changed(X, step=0, key=key, shift=2, cutout=2, flip=1)
+    assert (found == expected).all()
+
+
+def test_what_is_no_image_can_not_be_changed():
+    with pytest.raises(InputError, match="leave augment out"):
+        Trainer(Network(Dense(1)), Squared(), augment=Augment()).fit(np.ones((5, 3)), np.ones(5))
+    with pytest.raises(InputError, match="Augment: shift"):
+        Augment(shift=-1)
+    with pytest.raises(InputError, match="Augment: flip"):
+        Augment(flip=2)

@@ -14,6 +14,7 @@ from .checking import check as check
 from .errors import CheckError as CheckError
 from .errors import CheckpointError as CheckpointError
 from .errors import DivergenceError as DivergenceError
+from .errors import ImageError as ImageError
 from .errors import InputError as InputError
 from .errors import KernelError as KernelError
 from .errors import ModelError as ModelError
@@ -32,6 +33,7 @@ from .network import Network as Network
 from .pipeline.conformal import conformal_margin as conformal_margin
 from .rule import Rule as Rule
 from .rules import *
+from .sampling import Augment as Augment
 from .schedule import Schedule as Schedule
 from .schedules import *
 from .state import State as State
@@ -44,6 +46,7 @@ from .training.progress import Progress as Progress
 if TYPE_CHECKING:
     from .estimators import MLPClassifier as MLPClassifier
     from .estimators import MLPRegressor as MLPRegressor
+    from .estimators.image import ImageClassifier as ImageClassifier
     from .estimators.tabular import TabularClassifier as TabularClassifier
     from .estimators.tabular import TabularRegressor as TabularRegressor
     from .inspection.gradients import ExampleNorms as ExampleNorms
@@ -74,6 +77,7 @@ _LAZY = {
     "ExampleNorms": ".inspection.gradients",
     "Gradient": ".inspection.gradients",
     "Gradients": ".inspection.gradients",
+    "ImageClassifier": ".estimators.image",
     "Importance": ".inspection.importance",
     "MLPClassifier": ".estimators",
     "MLPRegressor": ".estimators",

@@ -303,11 +303,12 @@ def _malformed(X: Any, fault: str, where: str) -> InputError:
     )
 
 
-def as_inputs(X: Any, dtype: str, where: str) -> Any:
+def as_inputs(X: Any, dtype: str, where: str, *, keeps_bytes: bool = False) -> Any:
     """Return ``X`` as a C-contiguous (n, …, p) array, or CSR matrix, of ``dtype``.
 
     Values are not copied that are in this form already. The structure of a sparse matrix is
-    (`as_csr`).
+    (`as_csr`). With ``keeps_bytes`` a dense array of uint8, such as images, stays one, for what
+    makes reals of it batch by batch: as float32 it would take four times the memory.
 
     Raises
     ------
@@ -327,10 +328,11 @@ def as_inputs(X: Any, dtype: str, where: str) -> Any:
                 raise InputError(
                     f"{where}: X must be (rows, columns), got shape {given.shape}{hint}"
                 )
-            values = X = np.ascontiguousarray(given, dtype=dtype)
+            kept = keeps_bytes and given.dtype == np.uint8
+            values = X = np.ascontiguousarray(given, dtype=None if kept else dtype)
     if 0 in X.shape[1:]:
         raise InputError(f"{where}: X has no columns" if X.ndim == 2 else _empty(X, where))
-    if not _surely_finite(values) and not np.isfinite(values).all():
+    if values.dtype.kind == "f" and not _surely_finite(values) and not np.isfinite(values).all():
         k = int(np.flatnonzero(~np.isfinite(values))[0])
         value, place = float(given.flat[k]), _place_text(X, k)
         if np.isfinite(value):

@@ -4,6 +4,7 @@ SteepestError
 ├── InputError        an argument, a table or an array is not what was asked for (also ValueError)
 │   ├── ArgumentTypeError  … because it is of another type (also TypeError)
 │   ├── LayerInputError    … a layer in a network can't take what comes to it
+│   ├── ImageError    a picture can't be read or used
 │   ├── TableError    a table can't be read or used
 │   │   └── ColumnTypeError   a value is of no type that a column can hold (also TypeError)
 │   └── MissingKernelError   a layer, loss or rule lacks a kernel (also AttributeError)
@@ -34,6 +35,7 @@ __all__ = [
     "CheckpointError",
     "ColumnTypeError",
     "DivergenceError",
+    "ImageError",
     "InputError",
     "KernelError",
     "LayerInputError",
@@ -82,6 +84,10 @@ class LayerInputError(InputError):
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.layer, self.reason)
+
+
+class ImageError(InputError):
+    """A picture can't be read, or pictures can't be used for what was asked."""
 
 
 class TableError(InputError):

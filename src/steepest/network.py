@@ -180,7 +180,7 @@ class Network:
             them into probabilities).
         """
         try:
-            data = as_inputs(X, self.dtype, "predict")
+            data = as_inputs(X, self.dtype, "predict", keeps_bytes=True)
             self._build_for(data)
             self.layer.check_inputs(data)
             return self._predictor(batch, threads).outputs(data)
@@ -298,7 +298,7 @@ def prepare(
     """
     instance(where, "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
     instance(where, "loss", loss, Loss, "Squared()")
-    X = as_inputs(X, network.dtype, where)
+    X = as_inputs(X, network.dtype, where, keeps_bytes=True)
     y, n = as_numbers(y, "y", where), X.shape[0]
     if n == 0:
         raise InputError(f"{where}: X has no rows")

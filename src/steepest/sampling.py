@@ -1,24 +1,37 @@
-"""Which examples a step sees.
+"""Which examples a step sees, and how images among them are changed.
 
 A sampler is a few kernels that write the row numbers of the batch, and of rows to come. They depend
 on the step, the seed and nothing else, so a fit that is interrupted and resumed sees the same
-examples.
+examples, and the same images.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .emitter import Emitter
 from .engine.operands import Buffer
+from .errors import InputError
 from .kernels.prefetch import ENTRIES_AHEAD, fetch_ahead
 from .kernels.random import squares, unit
-from .validate import one_of
+from .validate import flag, number, one_of
 
-__all__ = ["SAMPLERS", "FullBatch", "InOrder", "Sampler", "Shuffled", "Uniform", "sampler_named"]
+__all__ = [
+    "SAMPLERS",
+    "Augment",
+    "FullBatch",
+    "InOrder",
+    "Sampler",
+    "Shuffled",
+    "Uniform",
+    "sampler_named",
+]
+
+
+_MOST = 1 << 20  # pixels
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,64 @@ class Uniform(Sampler):
         low.emit(draw_rows, {"n": n, "batch": batch, "i": chosen})
 
 
+@dataclass(frozen=True)
+class Augment:
+    """Changes images, (height, width, channels), at random while a network trains on them.
+
+    An image is the same in no two epochs, so fewer are learned by heart. What is drawn depends on
+    the seed, the step and the place in the batch, and on no number of threads. Pixels that come
+    into an image are 0.
+
+    Parameters
+    ----------
+    shift : int
+        Move each image by up to so many pixels, up or down and to the left or right. That is a
+        random crop of the image with so many zeros around it.
+    cutout : int
+        Put a square of zeros with this side over a random place, in part outside perhaps: DeVries
+        & Taylor, "Improved regularization of convolutional neural networks with cutout",
+        arXiv:1708.04552 (2017). 0 for none.
+    flip : bool
+        Mirror half of the images from left to right. Not for digits and letters: that makes others
+        of them.
+
+    Raises
+    ------
+    InputError
+        If a value makes no sense.
+    """
+
+    shift: int = 2
+    cutout: int = 0
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("shift", "cutout"):
+            number("Augment", name, getattr(self, name), least=0, most=_MOST, whole=True)
+        flag("Augment", "flip", self.flip)
+
+    def lower(self, low: Emitter, x: Any) -> Buffer:
+        """Emit what changes the images of a batch ``x``, (n, height, width, channels).
+
+        Raises
+        ------
+        InputError
+            If these are no images.
+        """
+        if not isinstance(x, Buffer) or len(x.shape) != 4:
+            raise InputError(
+                "Augment: expected images, X of shape (n, height, width, channels), got examples "
+                f"of shape {x.shape[1:]}; leave augment out, or give X.reshape(n, height, width, 1)"
+            )
+        _, height, width, channels = x.shape
+        images = low.array("augmented", *x.shape)
+        names = {"x": x.as_examples(), "y": images.as_examples()}
+        sizes = {"height": height, "width": width, "channels": channels}
+        own = {"shift": int(self.shift), "cutout": int(self.cutout), "flip": int(self.flip)}
+        low.emit(change_images, {**names, **sizes, **own, "rows": low.share(x.shape[0])})
+        return images
+
+
 SAMPLERS = {
     "shuffled": Shuffled(),
     "sequential": InOrder(),
@@ -160,3 +231,44 @@ def draw_rows(step, n, batch, i, key):  # type: ignore[no-untyped-def]
         i[k] = np.int64(unit(step * 4294967296 + k, key) * n)
     for k in range(batch, i.shape[0]):
         i[k] = np.int64(unit((step + 1) * 4294967296 + k - batch, key) * n)
+
+
+def change_images(  # type: ignore[no-untyped-def]
+    step, x, y, height, width, channels, shift, cutout, flip, key, rows
+):
+    """y = x, each image moved, mirrored and with a hole, at random"""
+    line, zero = width * channels, x.dtype.type(0)
+    for r in rows:
+        counter = step * 4294967296 + np.int64(r) * 8
+        down = np.int64(unit(counter, key) * (2 * shift + 1)) - shift
+        right = np.int64(unit(counter + 1, key) * (2 * shift + 1)) - shift
+        mirrored = flip > 0 and unit(counter + 2, key) < 0.5
+        top = np.int64(unit(counter + 3, key) * height) - cutout // 2
+        left = np.int64(unit(counter + 4, key) * width) - cutout // 2
+        for i in range(height):
+            above = i - down  # the line of x that comes here
+            begin = min(max(right, 0), width) * channels
+            end = max(min(width + right, width), 0) * channels
+            if above < 0 or above >= height:
+                begin, end = line, line
+            for k in range(min(begin, line)):
+                y[r, i * line + k] = zero
+            for k in range(begin, end):
+                y[r, i * line + k] = x[r, above * line + k - right * channels]
+            for k in range(max(begin, end), line):
+                y[r, i * line + k] = zero
+            if mirrored:
+                _mirror(y, r, i * line, width, channels)
+            if i >= top and i < top + cutout:
+                for k in range(max(left, 0) * channels, min(left + cutout, width) * channels):
+                    y[r, i * line + k] = zero
+
+
+def _mirror(y: Any, r: Any, start: int, width: int, channels: int) -> None:
+    """the pixels of one line of an image in reverse order"""
+    for j in range(width // 2):
+        for c in range(channels):
+            one, other = start + j * channels + c, start + (width - 1 - j) * channels + c
+            kept = y[r, one]
+            y[r, one] = y[r, other]
+            y[r, other] = kept

@@ -24,7 +24,7 @@ from .metrics import GREATER_IS_BETTER, Metric, metrics_named
 from .network import Network, prepare
 from .rule import Rule
 from .rules.sgd import SGD
-from .sampling import FullBatch, Sampler, sampler_named
+from .sampling import Augment, FullBatch, Sampler, sampler_named
 from .settings import described, spelled_out
 from .training.bar import shown
 from .training.batched_run import BatchedRun, Source, check_source
@@ -89,6 +89,8 @@ class Trainer:
         multiply no matrices, as with one row at a time or on CSR rows, round nothing.
     products : {"bfloat16"}, optional
         The former name of ``matmul_dtype``.
+    augment : Augment, optional
+        How images (height, width, channels) are changed at random while the network trains.
 
     Attributes
     ----------
@@ -130,6 +132,7 @@ class Trainer:
         threads: int | None = None,
         matmul_dtype: str | None = None,
         products: str | None = None,
+        augment: Augment | None = None,
     ) -> None:
         instance("Trainer", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
         instance("Trainer", "loss", loss, Loss, "Squared()")
@@ -146,11 +149,13 @@ class Trainer:
                 f"Trainer: matmul_dtype={matmul_dtype!r} is for a float32 network, this one is "
                 f"{network.dtype}; leave it out, or make the network with dtype='float32'"
             )
+        if augment is not None:
+            instance("Trainer", "augment", augment, Augment, "Augment(shift=2)")
         self.network, self.loss, self.rule = network, loss, rule
         self.batch, self.sampler = int(batch), sampler_named(sampling)
         self.seed, self.threads = checked_seed("Trainer", seed), threads
         self._team: TeamSize | None = None  # what fits have found out
-        self.matmul_dtype = matmul_dtype
+        self.matmul_dtype, self.augment = matmul_dtype, augment
         self.history = History()
         self.step = 0
         self.slots: dict[str, Array] = {}
@@ -339,9 +344,7 @@ class Trainer:
             time_limit=asked.time_limit,
             before=self.history.rows,
         )
-        descent = Descent(
-            self.loss, self.rule, FullBatch(), self.batch, self.seed, self.matmul_dtype
-        )
+        descent = self._steps()
 
         def lower(batch: Data) -> TrainingRun:
             self.rule.check_factors(where, self.network.parameters)
@@ -477,6 +480,8 @@ class Trainer:
         }
         if self.matmul_dtype is not None:
             settings["matmul_dtype"] = repr(self.matmul_dtype)
+        if self.augment is not None:
+            settings["augment"] = repr(self.augment)
         # A function is known by its name; its address is another in every process.
         return {name: re.sub(r" at 0x\w+", "", value) for name, value in settings.items()}
 
@@ -487,10 +492,22 @@ class Trainer:
         run = TrainingRun(self.network, descent, data, slots={}, step=0, threads=self.threads)
         return run.whole
 
+    def _steps(self) -> Descent:
+        """Return how to descend on batches as they come."""
+        return Descent(
+            self.loss,
+            self.rule,
+            FullBatch(),
+            self.batch,
+            self.seed,
+            self.matmul_dtype,
+            augment=self.augment,
+        )
+
     def _descent(self, n: int) -> Descent:
         """Return how to descend on ``n`` examples."""
         batch = n if isinstance(self.sampler, FullBatch) else min(self.batch, n)
-        return Descent(self.loss, self.rule, self.sampler, batch, self.seed, self.matmul_dtype)
+        return replace(self._steps(), sampler=self.sampler, batch=batch)
 
     def _hold_out(self, X: Any, y: Array, w: Array | None, validation: Any) -> tuple[Any, ...]:
         """Return the training data, and the validation data or None."""

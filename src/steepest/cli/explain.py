@@ -14,6 +14,7 @@ import typer
 from ..arrays import Array
 from ..errors import InputError, TableError
 from ..printing import harmless, shortened_text
+from ._images import explain_images
 from ._options import (
     MODEL_HELP,
     PluginOption,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["explain", "options"]
 
 
+_MISTAKES = 10
 _SHOWN = 12  # table columns of a row
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _BINS, _FEW_BINS = 15, 7
@@ -105,14 +107,21 @@ def explain(
     Second, how important each column is: how much the loss rises when the values of the column are
     shuffled, and how much it would change if each were the column's average, to first order.
 
+    Of a model of images: how often each class was taken for each other one, and the worst mistakes,
+    as many as --hardest says, by the names of their files.
+
     Example: steepest explain model data/census_income.parquet --rows 0,3 --hardest 2
     """
+    from ..images.encoder import ImageEncoder
     from ..pipeline.model import Model
     from ..tables.door import lay_out_table
     from ..tables.files import read_table
     from ..tables.options import TableOptions
 
     loaded = Model.load(model, plugins=plugin or ())
+    if isinstance(loaded.encoder, ImageEncoder):
+        explain_images(loaded, table, hardest or _MISTAKES)
+        return
     loaded = replace(loaded, loss=_as_tested(loaded.loss))
     whole = lay_out_table(read_table(table, TableOptions(**settings_of(TableOptions, written))))
     usable = _usable(loaded, whole, table)

@@ -41,4 +41,4 @@ def export(
     if isinstance(loaded, Network):
         say(f"a network of {loaded.inputs} inputs written to {out}")
     else:
-        say(f"{len(loaded.encoder.columns)} columns to {loaded.task.name!r} written to {out}")
+        say(f"{loaded.encoder.source} to {loaded.task.name!r} written to {out}")

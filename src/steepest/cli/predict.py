@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._images import predict_images
 from ._options import (
     FLAG,
     MODEL_HELP,
@@ -21,6 +23,8 @@ from ._printing import say
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from ..pipeline.model import Model
 
 __all__ = ["options", "predict"]
 
@@ -63,6 +67,12 @@ def predict(
             metavar="<int>",
         ),
     ] = 65536,
+    skip: Annotated[
+        bool,
+        typer.Option(
+            "--skip", help="Of a model of images: leave out pictures that can't be read.", **FLAG
+        ),
+    ] = False,
     threads: ThreadsOption = None,
     plugin: PluginOption = None,
     **written: Any,
@@ -73,19 +83,35 @@ def predict(
     prediction. TABLE may be larger than memory. Values that are missing, can't be read or did not
     occur in training are no error: they are counted on the standard error.
 
+    A model of images takes a picture, a folder of pictures, or a file .npz; its output has a column
+    called file.
+
     Example: steepest predict model new.csv --proba -o predictions.parquet
     """
+    from ..images.encoder import ImageEncoder
     from ..pipeline.model import Model
-    from ..tables.encoder import Counts, counts_text
-    from ..tables.files import TableWriter, stream_table
+    from ..tables.files import stream_table
     from ..tables.options import TableOptions
 
     read = TableOptions(**settings_of(TableOptions, written))
     loaded = Model.load(model, plugins=plugin or ())
+    if isinstance(loaded.encoder, ImageEncoder):
+        predict_images(loaded, table, out, proba, skip)
+        return
+    asked = {"proba": proba, "threads": threads}
+    _predict_table(loaded, stream_table(table, rows=rows, options=read), out, keep, asked)
+
+
+def _predict_table(
+    model: Model, blocks: Iterable[pa.Table], out: Path | None, keep: bool, asked: dict[str, Any]
+) -> None:
+    from ..tables.encoder import Counts, counts_text
+    from ..tables.files import TableWriter
+
     odd = Counts()
     with TableWriter(out) as writer:
-        for block in stream_table(table, rows=rows, options=read):
-            found = loaded.predict(block, proba=proba, counts=odd, threads=threads)
+        for block in blocks:
+            found = model.predict(block, counts=odd, **asked)
             writer.write(_beside(block, found) if keep else found)
     for line in counts_text(odd):
         say(line, error=True)

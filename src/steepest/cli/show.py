@@ -118,7 +118,7 @@ def _number(value: float | None) -> str:
 
 def _columns(model: Model) -> Iterator[str]:
     encoder = model.encoder
-    yield "columns"
+    yield "columns" if encoder.argument == "TABLE" else "inputs"
     for name, text in encoder.describe().items():
         yield folded(f"  {name}: {text}", 4)
     for name, why in encoder.dropped.items():

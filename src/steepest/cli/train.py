@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from ..pipeline.fit import Fit
     from ..pipeline.model import Model
     from ..pipeline.request import Request
-    from ..pipeline.train import Callbacks
+    from ..pipeline.train import Callbacks, RunOptions
     from ..training.checkpoint import Checkpoint
 
 __all__ = ["options", "train"]
 
 _ROWS, _KEEP = "The rows", "Checkpoints"
+_IMAGES = ("classes", "pictures", "arrays")
 
 
 _Out = Annotated[
@@ -127,9 +128,15 @@ def train(
     Some rows are kept for the test, drawn at random; if the table has a column called split with
     the words train, test and validation, that decides.
 
+    TABLE may also be images: a folder with a folder of pictures for each class, or a file .npz with
+    the arrays X and y, or x_train, y_train, x_test and y_test. They need no --target.
+
     Example: steepest train data/census_income.parquet --target income -o model
+
+    Example: steepest train photographs --size 64x64 -o model
     """
     from .. import plugins
+    from ..pipeline.holdings import holds
     from ..pipeline.model import check_place
 
     plugins.use(*(plugin or ()))
@@ -140,13 +147,20 @@ def train(
     tell: Callable[[str], None] = (lambda _: None) if quiet else say
     with _bar(quiet) as bar:
         callbacks = _watching(bar) if watch else bar
-        request = _request(given, test_table, tell, callbacks, kept, resume)
+        options = _run_options(given, callbacks, kept, resume)
         if kept is not None and resume:
             tell(_where_it_goes_on(kept))
-        fit = _fit(table, request, given.get("memory"))
+        kind = holds(table)
+        if kind == "model":
+            raise InputError(f"{table} is a model; give a table or images to learn from")
+        if kind in _IMAGES:
+            fit = _fit_images(table, given, test_table, tell, options)
+        else:
+            request = _request(given, test_table, tell, options)
+            fit = _fit(table, request, given.get("memory"))
     fit.model.about["command"] = _command(context.params)
     if out is not None:
-        _save(fit.model, out, request.private)
+        _save(fit.model, out, given.get("private", False))
     _finish(fit, out, tell, kept is not None)
 
 
@@ -170,7 +184,8 @@ def _finish(fit: Fit, out: Path | None, tell: Callable[[str], None], kept: bool)
 
 def options() -> list[inspect.Parameter]:
     """Return an option for each setting of what a training is made of, former names hidden."""
-    found = [option for cls in _classes() for option in options_of(cls)]
+    every = [option for cls in _classes() for option in options_of(cls)]
+    found = list({option.name: option for option in reversed(every)}.values())[::-1]
     for old, new in FORMER_NAMES.items():
         (now,) = (option for option in found if option.name == new)
         kind: Any = get_args(now.annotation)[0]
@@ -181,13 +196,15 @@ def options() -> list[inspect.Parameter]:
 
 def _classes() -> tuple[type, ...]:
     """Return the classes whose settings are options."""
+    from ..pipeline.fit_images import ImageFiles
+    from ..pipeline.image_recipe import ImageRecipe
     from ..pipeline.recipe import Recipe
     from ..pipeline.request import Request
     from ..pipeline.train import RunOptions
     from ..tables.options import TableOptions
     from ..training.checkpoint import Checkpoint
 
-    return Request, Recipe, RunOptions, TableOptions, Checkpoint
+    return Request, Recipe, RunOptions, TableOptions, ImageFiles, ImageRecipe, Checkpoint
 
 
 def _given(context: typer.Context, config: Path | None) -> dict[str, Any]:
@@ -212,17 +229,15 @@ def _request(
     given: dict[str, Any],
     test_table: Path | None,
     tell: Callable[[str], None],
-    callbacks: Callbacks | None,
-    kept: Checkpoint | None,
-    resume: bool,
+    options: RunOptions,
 ) -> Request:
     """Return what is asked for; say what is wrong before the table is read."""
     from ..pipeline.recipe import Recipe
     from ..pipeline.request import Request
-    from ..pipeline.train import RunOptions
     from ..tables.files import read_table
     from ..tables.options import TableOptions
 
+    _refuse_others(given, _classes()[4:6], _classes()[:4], "images, and this is a table")
     settings = settings_of(Recipe, given)
     Recipe(**settings)
     if "target" not in given:
@@ -235,11 +250,61 @@ def _request(
         settings=settings,
         written=written,
         test_table=None if test_table is None else read_table(test_table, written),
-        options=RunOptions(
-            **settings_of(RunOptions, given), callbacks=callbacks, checkpoint=kept, resume=resume
-        ),
+        options=options,
         say=tell,
     )
+
+
+def _run_options(
+    given: dict[str, Any], callbacks: Callbacks | None, kept: Checkpoint | None, resume: bool
+) -> RunOptions:
+    from ..pipeline.train import RunOptions
+
+    own = settings_of(RunOptions, given)
+    return RunOptions(**own, callbacks=callbacks, checkpoint=kept, resume=resume)
+
+
+def _refuse_others(
+    given: Mapping[str, Any], other: tuple[type, ...], own: tuple[type, ...], what: str
+) -> None:
+    """Raise `InputError` for an option that is for other data."""
+    known = {one.name for cls in own for one in options_of(cls)}
+    for name in (one.name for cls in other for one in options_of(cls)):
+        if name in given and name not in known:
+            raise InputError(f"--{name.replace('_', '-')} is for {what}")
+
+
+def _fit_images(
+    path: Path,
+    given: dict[str, Any],
+    test_table: Path | None,
+    tell: Callable[[str], None],
+    options: RunOptions,
+) -> Fit:
+    """Train on a folder of classes or the arrays of a file."""
+    from ..pipeline.fit_images import ImageFiles, fit_images, read_images
+    from ..pipeline.image_recipe import ImageRecipe
+    from ..pipeline.request import Request
+
+    request_class, recipe, _, table_options, *_ = _classes()
+    shared = {"test", "validation", "private"}
+    own = {name: value for name, value in given.items() if name not in shared}
+    if test_table is not None:
+        own["test_table"] = test_table
+    others = recipe, request_class, table_options
+    _refuse_others(own, others, (ImageRecipe,), "tables, and these are images")
+    for name in ("memory", "test_table"):
+        if name in own:
+            raise InputError(f"--{name.replace('_', '-')} is for tables, and these are images")
+    request = Request(
+        target="class",
+        settings=settings_of(ImageRecipe, given),
+        options=options,
+        say=tell,
+        **{name: given[name] for name in sorted(shared & set(given))},
+    )
+    source = read_images(path, ImageFiles(**settings_of(ImageFiles, given)), request)
+    return fit_images(source, request)
 
 
 def _fit(table: Path, request: Request, memory: str | None) -> Fit:

@@ -34,6 +34,7 @@ _ENTRY = types.void(types.CPointer(types.int64), types.int64, types.int64)
 _CARRAY = get_cfarray_intrinsic(
     "C", None
 )  # `numba.carray` would be compiled for every kind of array
+_ITEM = {"i": types.int64, "j": types.int32, "b": types.uint8}
 
 
 def object_code(
@@ -110,8 +111,7 @@ def _entry(
         "share": _compiled(_share),
         "next_part": _compiled(_next_part),
         "pointer_f": pointer(kind),
-        "pointer_i": pointer(types.int64),
-        "pointer_j": pointer(types.int32),
+        **{f"pointer_{kind}": pointer(item) for kind, item in _ITEM.items()},
         "real": real(kind),
         "uint64": np.uint64,
     }

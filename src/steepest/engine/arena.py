@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import ALIGNMENT, aligned, is_finite
-from .operands import Block, Buffer
+from .operands import DTYPES, Block, Buffer
 
 __all__ = ["Arena"]
-
-_INTEGERS: dict[str, np.dtype[Any]] = {"i": np.dtype(np.int64), "j": np.dtype(np.int32)}
 
 
 class Arena:
@@ -48,8 +46,8 @@ class Arena:
 
     def allocate(self) -> None:
         """Give every block that has none its memory."""
-        for kind in ("f", "i", "j"):
-            dtype: np.dtype[Any] = _INTEGERS.get(kind, self.dtype)
+        for kind in ("f", *DTYPES):
+            dtype: np.dtype[Any] = DTYPES.get(kind, self.dtype)
             blocks = [b for b in self._blocks.values() if b.kind == kind and b.array is None]
             step = ALIGNMENT // dtype.itemsize
             starts = np.cumsum([0] + [-(-b.size // step) * step for b in blocks])
@@ -74,6 +72,4 @@ class Arena:
     @property
     def nbytes(self) -> int:
         """The bytes that the blocks take."""
-        return sum(
-            b.size * _INTEGERS.get(b.kind, self.dtype).itemsize for b in self._blocks.values()
-        )
+        return sum(b.size * DTYPES.get(b.kind, self.dtype).itemsize for b in self._blocks.values())

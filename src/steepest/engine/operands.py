@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from ..arrays import aligned
 
 __all__ = [
+    "DTYPES",
+    "KINDS",
     "Block",
     "Buffer",
     "Constant",
@@ -26,6 +28,15 @@ __all__ = [
 ]
 
 
+DTYPES: dict[str, np.dtype[Any]] = {
+    "i": np.dtype(np.int64),
+    "j": np.dtype(np.int32),
+    "b": np.dtype(np.uint8),
+}
+"""By kind of array: its dtype, where that is not the program's, of kind "f"."""
+KINDS = {dtype: kind for kind, dtype in DTYPES.items()}
+
+
 class Operand(Protocol):
     """One argument of a kernel, as a row holds it."""
 
@@ -33,11 +44,11 @@ class Operand(Protocol):
     def code(self) -> str:
         """Its kind: what the entry point of the kernel must unpack.
 
-        ``f2``, ``i1``, ``j1``: an array of reals, int64 or int32 of that many axes; ``@f2``: one
-        that a handle points to; ``*f``, ``*i``: a number that lies at an address; ``f``, ``i``: a
-        number in the row; ``share``: a thread's part of a range; ``dynamic``: parts of a range that
-        threads take; ``all``: the whole range; ``thread``, ``threads``: which thread this is, of
-        how many.
+        ``f2``, ``i1``, ``j1``, ``b2``: an array of reals, int64, int32 or uint8 of that many axes;
+        ``@f2``: one that a handle points to; ``*f``, ``*i``: a number that lies at an address;
+        ``f``, ``i``: a number in the row; ``share``: a thread's part of a range; ``dynamic``: parts
+        of a range that threads take; ``all``: the whole range; ``thread``, ``threads``: which
+        thread this is, of how many.
         """
 
     def words(self) -> Sequence[int]:
@@ -68,7 +79,7 @@ class Buffer:
         """Wrap a C-contiguous array that lives outside the arena."""
         if not array.flags.c_contiguous:
             raise AssertionError(f"{name}: a buffer must be C-contiguous")
-        kind = {np.dtype(np.int64): "i", np.dtype(np.int32): "j"}.get(array.dtype, "f")
+        kind = KINDS.get(array.dtype, "f")
         return cls(name, array.shape, kind, Block(kind, array.size, array.reshape(-1)))
 
     @classmethod

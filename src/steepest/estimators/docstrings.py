@@ -30,7 +30,7 @@ def with_lists_of(base: type) -> Callable[[_Class], _Class]:
                 if found is not None:
                     whole = text.replace(found[0], shared[title])
                     whole = _in_order(whole, kind) if title == "Parameters" else whole
-                    own = own.replace(text, whole)
+                    own = own.replace(text, whole, 1)
             kind.__doc__ = own
         return kind
 

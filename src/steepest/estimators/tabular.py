@@ -7,30 +7,27 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils import compute_sample_weight
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted
 
 from ..arrays import Array, as_numbers
 from ..errors import InputError
 from ..pipeline.conformal import conformal_margin
-from ..pipeline.recipe import Recipe
 from ..tables.split import draw_rows
-from ..tables.task import Task
 from .docstrings import with_lists_of
-from .frames import as_labels, read_inputs
+from .frames import read_inputs
 from .quantile_score import quantile_score
 from .refusals import checked
-from .tabular_base import SHARE, BaseTabular, TableRows
+from .tabular_base import BaseTabular
+from .trained import SHARE, Examples
+from .trained_classifier import TrainedClassifier
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
 
 
 @with_lists_of(BaseTabular)
-class TabularClassifier(ClassifierMixin, BaseTabular):
+class TabularClassifier(TrainedClassifier, BaseTabular):
     """Classifier for raw tables, with the defaults of `steepest.pipeline.recipe.Recipe`.
 
     Parameters
@@ -48,12 +45,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         See `steepest.estimators.tabular_base.BaseTabular`.
     """
 
-    _kind = "classification"
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **BaseTabular._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
-
     def __init__(
         self,
         *,
@@ -70,58 +61,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         random_state: Any = 0,
     ) -> None:
         self._set(locals())
-
-    def predict(self, X: Any) -> Array:
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : table or array (n, p)
-            Raw columns, as `fit` takes them.
-
-        Returns
-        -------
-        ndarray (n,)
-            From ``classes_``.
-        """
-        z = self._outputs(X)
-        most = z.argmax(axis=1) if z.shape[1] > 1 else (z[:, 0] >= 0.5).astype(np.int64)
-        named: Array = self.classes_[most]
-        return named
-
-    @available_if(lambda self: not hasattr(self, "model_") or self.model_.has_probabilities)
-    def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class, in the order of ``classes_``.
-
-        Parameters
-        ----------
-        X : table or array (n, p)
-            Raw columns, as `fit` takes them.
-
-        Returns
-        -------
-        ndarray (n, n_classes)
-            Of each row, the probabilities of ``classes_``.
-        """
-        shares = self._outputs(X).astype(np.float64)
-        return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
-
-    def _check_targets(self, y: Any) -> Array:
-        with checked(type(self).__name__):
-            y = _check_y(as_labels(y, type(self).__name__), estimator=self)
-            check_classification_targets(y)
-            return np.asarray(y)
-
-    def _weigh(self, y: Array, w: Array | None) -> Array | None:
-        if self.class_weight is None:
-            return w
-        with checked(type(self).__name__):
-            weights: Array = compute_sample_weight(self.class_weight, y)
-        return weights if w is None else weights * w
-
-    def _train(self, task: Task, recipe: Recipe, rows: TableRows, held: TableRows | None) -> None:
-        self.classes_ = task.labels.astype(rows.y.dtype)
-        super()._train(task, recipe, rows, held)
 
 
 def _gives_quantiles(model: TabularRegressor) -> bool:
@@ -278,8 +217,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         return {"quantiles": tuple(np.sort(levels).tolist())}
 
     def _set_apart(
-        self, rows: TableRows, labels: Array, seed: int
-    ) -> tuple[TableRows, TableRows | None]:
+        self, rows: Examples, labels: Array, seed: int
+    ) -> tuple[Examples, Examples | None]:
         if self.quantiles is None or not self.calibration_fraction:
             return rows, None
         everything = np.arange(len(rows.y))
@@ -287,8 +226,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         kept, apart = draw_rows(everything, labels, self.calibration_fraction, seed + 1)
         return rows.take(kept), rows.take(apart)
 
-    def _finish(self, apart: TableRows | None) -> None:
+    def _finish(self, apart: Examples | None) -> None:
         if self.quantiles is None:
             return
         nothing = (np.empty(0),) * 3
-        self.calibration_ = nothing if apart is None else (apart.y, *self._ends(apart.table))
+        self.calibration_ = nothing if apart is None else (apart.y, *self._ends(apart.data))

@@ -18,7 +18,7 @@ from ..engine.operands import Buffer, Handle
 from ..engine.program import Program
 from ..kernels.moves import advance, following_rows, put_items, row_averages
 from ..loss import Loss
-from ..lowering.batches import Batches
+from ..lowering.batches import Batches, form_of
 from ..lowering.lowering import Accumulator, Lowering
 from ..lowering.observer import Observer
 from ..network import Network
@@ -73,7 +73,7 @@ class GradientPass:
         X, y = data
         self._loss, self._batches = (
             loss,
-            Batches(is_sparse(X), y, weighted=True, output_shape=network.output_shape),
+            Batches(form_of(X), y, weighted=True, output_shape=network.output_shape),
         )
         self._control, self._step = Control(), Buffer.number("t")
         self._losses = Handle("losses", "f", 1)

@@ -21,6 +21,7 @@ from ..arrays import Array, is_sparse, within_memory
 from ..engine.program import Program
 from ..errors import InputError
 from ..loss import Loss
+from ..lowering.batches import form_of
 from ..lowering.observer import Observer
 from ..network import Network, prepare
 from ..printing import aligned_table
@@ -322,7 +323,7 @@ class Gradients:
 
     def _sweep(self, X: Any, y: Array, what: str) -> tuple[GradientPass, Any]:
         """Return the sweep for data of this kind, lowered, and its observer."""
-        key = what, is_sparse(X), y.dtype, y.shape[1:]
+        key = what, form_of(X), y.dtype, y.shape[1:]
         if key not in self._sweeps:
             make, adds_up = _KINDS[what]
             observer = make(self.network)

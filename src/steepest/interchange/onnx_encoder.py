@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
+from ..images.encoder import ImageEncoder
 from ..tables.columns import HUGE, Boolean, Category, Date, Number
 from ..tables.encoder import Encoder
 from .graph import Graph
@@ -25,14 +26,18 @@ from .graph import Graph
 __all__ = ["FORMS", "add_encoder"]
 
 
-def add_encoder(graph: Graph, encoder: Encoder) -> str:
+def add_encoder(graph: Graph, encoder: Encoder | ImageEncoder) -> str:
     """Add the inputs and what they turn into; return the name of x (n, width), float32.
+
+    Of images that is the input itself, x (n, height, width, channels): pixels as they are.
 
     Raises
     ------
     ModelError
         If a column's kind has no ONNX form.
     """
+    if isinstance(encoder, ImageEncoder):
+        return graph.input("x", np.float32, *encoder.shape)
     inputs = []
     for name, kind in encoder.columns.items():
         form = FORMS.get(type(kind))

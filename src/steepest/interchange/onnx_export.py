@@ -39,7 +39,8 @@ def export_onnx(thing: Any, path: str | os.PathLike[str]) -> None:
         (NaN where missing), truth values (1 and 0) and times (seconds since 1970 in UTC), texts for
         categories (empty where missing). Its outputs are ``prediction`` (n,) and, for
         classification, ``probabilities`` (n, classes); where a column has such a name, the output
-        has an underscore behind it.
+        has an underscore behind it. A model of images has one input ``x``, float32, (n, height,
+        width, channels): the pixels as they were in training.
     path : str or path-like
         The file. It is written whole or not at all.
 

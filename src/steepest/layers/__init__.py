@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .silu import SiLU as SiLU
     from .softmax import Softmax as Softmax
     from .softplus import Softplus as Softplus
+    from .standardise import Standardise as Standardise
     from .sum import Sum as Sum
     from .tanh import Tanh as Tanh
     from .zero_pad import ZeroPad as ZeroPad

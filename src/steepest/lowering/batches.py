@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Array
-from ..engine.operands import Buffer, Handle, SparseBatch
+from ..arrays import Array, is_sparse
+from ..engine.operands import KINDS, Buffer, Handle, SparseBatch
 from ..kernels.moves import ask_for_rows, gather, gather_items, repeat_items
 from ..shape import Shape
 from .lowering import Lowering
 
-__all__ = ["Batch", "Batches", "InputRows", "TargetRows", "weights_of_rows"]
+__all__ = ["Batch", "Batches", "InputRows", "TargetRows", "form_of", "weights_of_rows"]
 
 
 class Batch(NamedTuple):
@@ -38,8 +38,8 @@ class Batches:
 
     Parameters
     ----------
-    sparse : bool
-        Whether X is in CSR form.
+    form : {"f", "b", "csr"}
+        Of X (`form_of`).
     y : ndarray
         Prepared targets of the kind that will come (`steepest.loss.prepared_targets`).
     weighted : bool
@@ -48,9 +48,9 @@ class Batches:
         Of the network.
     """
 
-    def __init__(self, sparse: bool, y: Array, weighted: bool, output_shape: Shape) -> None:
-        self.sparse, self._several = sparse, output_shape[:-1]
-        self._inputs, self._targets = InputRows(sparse), TargetRows(y, weighted, self._several)
+    def __init__(self, form: str, y: Array, weighted: bool, output_shape: Shape) -> None:
+        self._several = output_shape[:-1]
+        self._inputs, self._targets = InputRows(form), TargetRows(y, weighted, self._several)
 
     def set(self, X: Any, y: Array, w: Array | None) -> None:
         """Put prepared data in."""
@@ -73,16 +73,21 @@ class Batches:
         return Batch(i, x, named["y"], w, self._targets.like)
 
 
-class InputRows:
-    """The data of a run, (n, …) real or (n, p) in CSR form, as instructions see them."""
+def form_of(X: Any) -> str:
+    """Return how prepared inputs lie in memory: "csr", "f" for reals, "b" for uint8."""
+    return "csr" if is_sparse(X) else KINDS.get(X.dtype, "f")
 
-    def __init__(self, sparse: bool) -> None:
-        self.sparse = sparse
+
+class InputRows:
+    """The data of a run, (n, …) real or uint8 or (n, p) in CSR form, as instructions see them."""
+
+    def __init__(self, form: str) -> None:
+        self.sparse = form == "csr"
         self._handles: tuple[Handle, ...]
-        if sparse:
+        if self.sparse:
             self._handles = Handle("X", "f", 1), Handle("columns", "j", 1), Handle("starts", "i", 1)
         else:
-            self._handles = (Handle("X", "f", 2),)
+            self._handles = (Handle("X", form, 2),)
         self._nonzeros = 0
 
     def set(self, X: Any) -> None:

@@ -20,6 +20,7 @@ from ..emitter import Backward
 from ..engine import driver
 from ..engine.arena import Arena
 from ..engine.operands import (
+    DTYPES,
     Buffer,
     Constant,
     DynamicShare,
@@ -484,4 +485,4 @@ def _big(operand: Any) -> bool:
 
 
 def _itemsize(buffer: Buffer, arena: Arena) -> int:
-    return {"i": 8, "j": 4}.get(buffer.kind, arena.dtype.itemsize)
+    return DTYPES.get(buffer.kind, arena.dtype).itemsize

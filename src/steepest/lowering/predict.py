@@ -26,7 +26,7 @@ from ..loss import Loss
 from ..parameters import Parameters
 from ..system.cores import threads_for, worth_threads
 from ..validate import positive_count
-from .batches import InputRows, weights_of_rows
+from .batches import InputRows, form_of, weights_of_rows
 from .lowering import Lowering
 
 __all__ = ["Predictor"]
@@ -64,7 +64,7 @@ class Predictor:
         self._steps: list[Buffer] = []  # of each thread
         self._teams: dict[int, TeamSize] = {}  # of calls for so many threads at most
         self._programs: dict[Any, tuple[Program, RowViews]] = {}
-        self._source = InputRows(sparse=True)
+        self._source = InputRows("csr")
 
     def outputs(self, X: Any) -> Array:
         """Return f(x; θ) for the rows of ``X``, as `steepest.arrays.as_inputs` returns them."""
@@ -152,8 +152,10 @@ class Predictor:
         low = Lowering(program, arena, network, self._control, step)
         shown: dict[str, tuple[Buffer, int]] = {}
         if "X" in arrays:
-            x = arena.array("x", n, *network.input_shape)
-            shown["X"] = x, batch
+            form = form_of(arrays["X"])
+            given = arena.array("x" if form == "f" else "X", n, *network.input_shape, kind=form)
+            shown["X"] = given, batch
+            x = given if form == "f" else _as_reals(low, given)
         else:
             chosen = arena.array("i", n, kind="i")
             low.emit(following_rows, {"batch": batch, "i": chosen})
@@ -191,3 +193,11 @@ class Predictor:
         self._loss.lower(low, names, np.empty((0, *own), like.dtype))
         low.emit(average, {"loss": loss, "mean": total})
         return {"y": (y, batch), "w": (w, batch), "losses": (total, 1)}
+
+
+def _as_reals(low: Lowering, given: Buffer) -> Buffer:
+    """Emit what makes reals of a block of bytes; return them."""
+    x = low.arena.array("x", *given.shape)
+    names = {"source": given.as_examples(), "start": 0, "target": x.as_examples(), "begin": 0}
+    low.emit(copy_columns, {**names, "width": x.size // x.shape[0]})
+    return x

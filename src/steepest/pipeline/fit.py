@@ -17,6 +17,7 @@ from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
 from ..tables.split import Split, split_rows
 from ..tables.task import Task, infer_task
+from .image_recipe import ImageRecipe
 from .model import Model
 from .notes import Notes
 from .recipe import Recipe
@@ -192,14 +193,14 @@ def _usable(table: pa.Table, encoder: Encoder, task: Task, notes: Notes) -> pa.T
     return table if mask.all() else table.filter(pa.array(mask))
 
 
-def score_fit(fit: Fit, tested: pa.Table, targets: Array, known: Array) -> None:
+def score_fit(fit: Fit, tested: Any, targets: Array, known: Array) -> None:
     """Note how the model scores, and what knows the training targets only.
 
     Parameters
     ----------
     fit : Fit
-    tested : pyarrow.Table
-        Rows to test on.
+    tested : pyarrow.Table or ndarray
+        Rows, or images, to test on.
     targets, known : ndarray
         The encoded targets of these rows, and of those that were trained on.
     """
@@ -213,7 +214,7 @@ def score_fit(fit: Fit, tested: pa.Table, targets: Array, known: Array) -> None:
     about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
     about["trivial"] = {name: score for name, (_, score) in fit.scores.items()}
     about["trivial_says"] = fit.trivial
-    about["rows"]["test"] = tested.num_rows
+    about["rows"]["test"] = len(tested)
 
 
 def _trivial(model: Model, known: Array, rows: int) -> tuple[str, Array]:
@@ -254,7 +255,7 @@ def _pinball(loss: Loss) -> Metric:
     return pinball
 
 
-def plain_recipe(recipe: Recipe) -> dict[str, Any]:
+def plain_recipe(recipe: Recipe | ImageRecipe) -> dict[str, Any]:
     """Return the settings of a recipe in plain JSON types, but for those of the machine."""
-    values = {name: getattr(recipe, name) for name in Recipe.names() if name != "threads"}
+    values = {name: getattr(recipe, name) for name in recipe.names() if name != "threads"}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}

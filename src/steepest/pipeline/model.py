@@ -22,14 +22,15 @@ import numpy as np
 
 from ..arrays import Array, within_memory
 from ..errors import InputError, ModelError, TableWarning
+from ..images.encoder import ImageEncoder
 from ..losses import Hinge, Quantile
 from ..plugins import Plugin, use
 from ..saved.card import card
 from ..saved.folder import CARD, check_place, read_whole, replace
 from ..saved.private import withheld
 from ..saved.record import Parts, pack, unpack
-from ..tables.door import is_record, open_table
-from ..tables.encoder import Counts, Encoder, not_read
+from ..tables.door import is_record
+from ..tables.encoder import Counts, not_read
 from ..tables.task import Task
 from ..tables.values import column_of_values
 from ..validate import flag, folder, instance, sequence
@@ -59,7 +60,8 @@ class Model:
         Built for the encoder's columns.
     loss : Loss
         What it was trained with; its inverse link makes predictions of the network's outputs.
-    encoder : Encoder
+    encoder : Encoder or ImageEncoder
+        What it takes: a table's columns, or images.
     task : Task
     about : dict
         How it came to be, in plain JSON types: metrics, rows, history, seed, command, versions.
@@ -67,7 +69,7 @@ class Model:
 
     network: Network
     loss: Loss
-    encoder: Encoder
+    encoder: Any
     task: Task
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -75,8 +77,8 @@ class Model:
         """Say what it predicts, from what, and how well it did in the test."""
         scores = "".join(f", {k} {v:.4g}" for k, v in self.about.get("metrics", {}).items())
         return (
-            f"Model({self.task.kind} of {self.task.name!r} from {len(self.encoder.columns)} "
-            f"columns, {self.network.theta.size:,} parameters{scores})"
+            f"Model({self.task.kind} of {self.task.name!r} from {self.encoder.source}, "
+            f"{self.network.theta.size:,} parameters{scores})"
         )
 
     @property
@@ -100,10 +102,10 @@ class Model:
         and probability curves without crossing", Econometrica 78, 2010). A row's are the same
         whatever rows are beside it.
         """
-        X = self.encoder.transform(_table(table), counts, self.network.dtype)
+        X = self.encoder.transform(self.encoder.open(table), counts, self.network.dtype)
         # Whole batches only: matrix products of another size may round in another way.
         rest = -len(X) % _BATCH
-        padded = np.concatenate([X, np.zeros((rest, X.shape[1]), X.dtype)]) if rest else X
+        padded = np.concatenate([X, np.zeros((rest, *X.shape[1:]), X.dtype)]) if rest else X
         z = self.network.predict(padded, batch=_BATCH, threads=threads)[: len(X)]
         if isinstance(self.loss, Quantile):
             z.sort(axis=1)  # what crosses does so by chance
@@ -122,6 +124,7 @@ class Model:
         Parameters
         ----------
         X : pandas, Polars or Arrow table, mapping of columns, list of records, or one record
+            Or images, of a model of images: (n, height, width) or (n, height, width, channels).
             Any rows with the columns that the encoder uses. Missing, unparseable and unseen
             values are all right. A record is a mapping of names to single values.
         proba : bool
@@ -195,6 +198,8 @@ class Model:
 
     def _warn(self, method: str, odd: Counts, rows: int) -> None:
         """Warn of the values of a table that could not be read."""
+        if isinstance(self.encoder, ImageEncoder):
+            return
         lines = not_read(self.encoder, odd, rows)
         if lines:
             text = "\n".join([f"Model.{method}:", *lines])
@@ -287,10 +292,3 @@ def _shares(outputs: Array) -> Array:
     """Return the probabilities of all classes, (n, classes), of those that a loss is about."""
     shares = outputs.astype(np.float64)
     return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
-
-
-def _table(X: Any) -> pa.Table:
-    """Return rows as a table; one that is a table keeps all of its columns."""
-    import pyarrow as pa
-
-    return X if isinstance(X, pa.Table) else open_table(X)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import InitVar, dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 from .. import layers as _layers
 from .. import losses as _losses
@@ -19,6 +19,7 @@ from ..saved.config import from_config
 from ..schedule import for_steps
 from ..schedules import FlatCosine
 from ..settings import Setting
+from ..training.init_from_data import init_from_data
 from ..training.run import MATMUL_DTYPES
 from ..validate import (
     DTYPES,
@@ -36,6 +37,7 @@ from ..validate import seed as checked_seed
 from .names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
 
 if TYPE_CHECKING:
+    from ..arrays import Array
     from ..tables.encoder import Encoder
     from ..tables.task import Task
 
@@ -116,6 +118,9 @@ class Recipe:
     Each annotation says what the setting is to people: `steepest train` has an option of every
     field.
     """
+
+    augment: ClassVar[None] = None
+    """Tables aren't changed while a network trains on them."""
 
     layers: Annotated[
         tuple[int | Mapping[str, Any], ...],
@@ -363,6 +368,10 @@ class Recipe:
         layers += [_layers.RootScale(), _layers.Dense(outputs, "standard_normal")]
         seed = self.seed if seed is None else seed
         return Network(*layers, inputs=encoder.width, seed=seed, dtype=self.dtype)
+
+    def start(self, network: Network, sample: Array, seed: int) -> None:
+        """Give a network initial values that fit a sample of encoded rows."""
+        init_from_data(network, sample, seed=seed)
 
     def _embed(self, encoder: Encoder) -> list[Layer]:
         """Return what comes first: waves of numbers, flags as they are, embeddings of codes."""

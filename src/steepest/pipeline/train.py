@@ -1,4 +1,4 @@
-"""Train what a recipe says on an encoded table: one network, or the average of several."""
+"""Train what a recipe says on encoded examples: one network, or the average of several."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from ..settings import Setting
 from ..trainer import Trainer
 from ..training.checkpoint import Checkpoint
 from ..training.fit_log import AT_ONCE
-from ..training.init_from_data import init_from_data
 from ..training.progress import Progress
 from ..validate import number
 
 if TYPE_CHECKING:
+    from ..images.encoder import ImageEncoder
     from ..tables.encoder import Encoder
     from ..tables.task import Task
     from ..training.history import History
+    from .image_recipe import ImageRecipe
     from .recipe import Recipe
 
 __all__ = ["Callbacks", "RunOptions", "Trained", "TrainingData", "make_trainer", "train_recipe"]
@@ -118,9 +119,9 @@ class RunOptions:
 
 
 def train_recipe(
-    recipe: Recipe,
+    recipe: Recipe | ImageRecipe,
     task: Task,
-    encoder: Encoder,
+    encoder: Encoder | ImageEncoder,
     data: TrainingData,
     options: RunOptions = RunOptions(),
 ) -> Trained:
@@ -173,7 +174,7 @@ def train_recipe(
 
 
 def make_trainer(
-    recipe: Recipe, task: Task, encoder: Encoder, sample: Array, seed: int, steps: int | None = None
+    recipe: Any, task: Task, encoder: Any, sample: Array, seed: int, steps: int | None = None
 ) -> Trainer:
     """Return a trainer of a new network, whose initial values fit a sample of encoded rows.
 
@@ -181,7 +182,7 @@ def make_trainer(
     """
     assert recipe.batch is not None
     network = recipe.network(task, encoder, seed, steps)
-    init_from_data(network, sample, seed=seed)
+    recipe.start(network, sample, seed)
     return Trainer(
         network,
         recipe.make_loss(task),
@@ -190,12 +191,13 @@ def make_trainer(
         seed=seed,
         threads=recipe.threads,
         matmul_dtype=recipe.matmul_dtype,
+        augment=recipe.augment,
     )
 
 
 def _fit(
     trainer: Trainer,
-    recipe: Recipe,
+    recipe: Recipe | ImageRecipe,
     data: TrainingData,
     options: RunOptions,
     monitor: str,
@@ -223,7 +225,7 @@ def _fit(
     )
 
 
-def _monitored(recipe: Recipe, task: Task, data: TrainingData) -> str:
+def _monitored(recipe: Recipe | ImageRecipe, task: Task, data: TrainingData) -> str:
     """Return the column of the history that the best epoch is chosen by."""
     by_accuracy = data.held_out is not None and not task.is_regression and recipe.loss != "hinge"
     return "accuracy" if by_accuracy else "validation_loss"
@@ -253,7 +255,7 @@ def _best(history: History, monitor: str) -> int:
     return int(np.flatnonzero(values == best)[-1]) + 1
 
 
-def _average(members: list[Network], recipe: Recipe) -> Network:
+def _average(members: list[Network], recipe: Recipe | ImageRecipe) -> Network:
     """Return one network whose output is the average of the members' outputs."""
     if len(members) == 1:
         return members[0]

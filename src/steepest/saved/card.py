@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..losses import Hinge
-from ..tables.columns.number import KNOTS, SHARED
 from .record import Parts
 
 __all__ = ["card"]
@@ -22,7 +21,7 @@ def card(parts: Parts) -> str:
 
 
 def _purpose(parts: Parts) -> Iterator[str]:
-    task, used = parts.task, len(parts.encoder.columns)
+    task, encoder = parts.task, parts.encoder
     yield f"# Predicts {_code(task.name)}\n"
     if task.is_regression:
         what = (
@@ -32,8 +31,8 @@ def _purpose(parts: Parts) -> Iterator[str]:
         classes = ", ".join(map(_code, task.classes[:_SHOWN]))
         more = f" and {len(task.classes) - _SHOWN} more" if len(task.classes) > _SHOWN else ""
         what = f"One of {len(task.classes)} classes: {classes}{more}."
-    yield f"{what} From {used} column{'s' * (used != 1)} of a table, row by row:\n"
-    yield "    steepest predict MODEL TABLE\n"
+    yield f"{what} From {encoder.source}{encoder.manner}:\n"
+    yield f"    steepest predict MODEL {encoder.argument}\n"
 
 
 def _scores(parts: Parts) -> Iterator[str]:
@@ -105,24 +104,13 @@ def _tells(parts: Parts) -> Iterator[str]:
         "- No row stands in it. Parameters may still remember single rows, and nothing is promised "
         "of what can be got out of them."
     )
-    if not encoder.shared:
-        yield (
-            "- An earlier version wrote its preprocessing: values of single rows may stand in it, "
-            "numbers and texts."
-        )
-    else:
-        yield (
-            f"- Of numbers and dates: a rounded middle and spread, and at most {KNOTS} quantiles, "
-            f"each the rounded mean of {SHARED} rows or more."
-        )
-        yield f"- Of texts: those that {encoder.shared} rows or more have, word for word."
+    yield from (f"- {line}" for line in encoder.tells())
     if parts.task.is_regression:
         yield "- Of the target: the mean, the deviation and the rounded range."
     else:
         yield "- Of the target: its classes, word for word."
     yield (
-        "- The names of the columns in use"
-        + ", and of those that are not" * bool(encoder.dropped)
+        "- How it was trained"
         + ", how many rows there were, and the scores" * bool(parts.about.get("rows"))
         + ", and how the training went" * ("history" in parts.about)
         + ".\n"
@@ -135,10 +123,7 @@ def _limits(parts: Parts) -> Iterator[str]:
         "- The scores hold for rows that come about as the tested ones did. Of other times, places "
         "and ways of measuring they say nothing."
     )
-    yield (
-        "- A value that is missing, unreadable or was rare in training is taken as the middle of "
-        "its column, or as one of the rare ones; a prediction comes all the same."
-    )
+    yield from (f"- {line}" for line in parts.encoder.limits())
     if parts.task.is_regression:
         yield "- A prediction never lies outside the range seen in training, rounded."
     elif isinstance(parts.loss, Hinge):

@@ -18,7 +18,7 @@ def withheld(parts: Parts) -> Parts:
     the command, the history, the settings and what the trivial predictor says.
     """
     return parts._replace(
-        encoder=replace(parts.encoder, dropped={}),
+        encoder=parts.encoder.withheld(),
         task=replace(parts.task, reason="not told"),
         about={key: parts.about[key] for key in _TOLD if key in parts.about},
     )

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InputError, ModelError, PluginError, SteepestError
+from ..images.encoder import ImageEncoder
 from ..loss import Loss
 from ..network import Network
 from ..parameters import as_shape
@@ -50,11 +51,12 @@ _ABOUT: dict[str, Any] = {
 
 
 class Parts(NamedTuple):
-    """What a model of tables is made of."""
+    """What a model of tables or images is made of."""
 
     network: Network
     loss: Loss
-    encoder: Encoder
+    encoder: Any
+    """An `Encoder` of tables, or an `ImageEncoder`."""
     task: Task
     about: dict[str, Any]
 
@@ -178,14 +180,16 @@ def _unpack_table(
     return parts
 
 
-def _check_widths(network: Network, inputs: Shape, encoder: Encoder, outputs: int) -> None:
+def _check_widths(
+    network: Network, inputs: Shape, encoder: Encoder | ImageEncoder, outputs: int
+) -> None:
     """Raise a `ModelError` unless a network stands between an encoder and so many outputs."""
     found = network.layer.output_shape(inputs)
-    if (inputs, found) != ((encoder.width,), (outputs,)):
+    if (inputs, found) != (encoder.shape, (outputs,)):
         columns, width = (", ".join(map(str, shape)) for shape in (inputs, found))
         raise ModelError(
             f"the network takes {columns} columns and returns {width}, the encoder makes "
-            f"{encoder.width} and the task and the loss want {outputs}"
+            f"{', '.join(map(str, encoder.shape))} and the task and the loss want {outputs}"
         )
 
 
@@ -290,6 +294,8 @@ def _pack_encoder(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Arr
         arrays[name] = np.array(value, np.float64)
         return {"array": name, "length": len(value)}
 
+    if "columns" not in record:  # images have nothing to move
+        return record, arrays
     columns = [
         {"name": name, **move(kind, str(k))}
         for k, (name, kind) in enumerate(record["columns"].items())
@@ -297,8 +303,10 @@ def _pack_encoder(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Arr
     return {**record, "columns": columns}, arrays
 
 
-def _unpack_encoder(record: Any, place: Path, files: Any) -> Encoder:
+def _unpack_encoder(record: Any, place: Path, files: Any) -> Encoder | ImageEncoder:
     """Return the encoder, with its arrays in their places."""
+    if "images" in record:
+        return ImageEncoder.from_dict(record)
     shapes: dict[str, tuple[int, ...]] = {}
 
     def find(value: Any) -> None:

@@ -7,7 +7,7 @@ that one table of embeddings serves them all.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +28,8 @@ from .columns import (
     column_of,
     load_column,
 )
-from .door import check_column
+from .columns.number import KNOTS, SHARED
+from .door import check_column, open_table
 from .options import NOTHING_SAID, TableOptions
 from .parsing import MISSING
 
@@ -226,6 +227,31 @@ class Encoder:
         matrix[:, first:] += np.cumsum([0, *self.codes])[:-1]
         return matrix
 
+    def open(self, X: Any) -> pa.Table:
+        """Return rows as a user gives them as a table; a table keeps all of its columns."""
+        return X if isinstance(X, pa.Table) else open_table(X)[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what a row turns into."""
+        return (self.width,)
+
+    @property
+    def source(self) -> str:
+        """What a prediction is made from, in words."""
+        used = len(self.columns)
+        return f"{used} column{'s' * (used != 1)}"
+
+    @property
+    def manner(self) -> str:
+        """How that is read, in words that follow `source`."""
+        return " of a table, row by row"
+
+    @property
+    def argument(self) -> str:
+        """What the command ``steepest predict`` takes."""
+        return "TABLE"
+
     @property
     def width(self) -> int:
         """The number of columns of the matrix."""
@@ -272,6 +298,34 @@ class Encoder:
     def describe(self) -> dict[str, str]:
         """Say in a few words what each column in use turns into."""
         return {name: kind.describe() for name, kind in self.columns.items()}
+
+    def withheld(self) -> Self:
+        """Return it without the names of columns that are not used."""
+        return replace(self, dropped={})
+
+    def tells(self) -> list[str]:
+        """Say what it tells of the training rows."""
+        unused = ", and of those that are not" * bool(self.dropped)
+        columns = f"The names of the columns in use{unused}."
+        if not self.shared:
+            return [
+                "An earlier version wrote its preprocessing: values of single rows may stand in "
+                "it, numbers and texts.",
+                columns,
+            ]
+        return [
+            f"Of numbers and dates: a rounded middle and spread, and at most {KNOTS} quantiles, "
+            f"each the rounded mean of {SHARED} rows or more.",
+            f"Of texts: those that {self.shared} rows or more have, word for word.",
+            columns,
+        ]
+
+    def limits(self) -> list[str]:
+        """Say what a model of such inputs can't do."""
+        return [
+            "A value that is missing, unreadable or was rare in training is taken as the middle of "
+            "its column, or as one of the rare ones; a prediction comes all the same."
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the encoder in plain JSON types."""

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, is_sparse
+from ..arrays import Array
 from ..errors import InputError
+from ..lowering.batches import form_of
 from ..network import Network, prepare
 from .descent import Descent
 from .divergence import raise_divergence
@@ -190,7 +191,7 @@ class BatchedRun:
 
     def _run_for(self, X: Any, y: Array, w: Array | None) -> TrainingRun:
         """Return the run for batches like this one."""
-        kind = X.shape[0], is_sparse(X), y.dtype, y.shape[1:], w is None
+        kind = X.shape[0], form_of(X), y.dtype, y.shape[1:], w is None
         run = self._runs.pop(kind, None)
         if run is None:
             run = self._lower((X, y, w))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..loss import Loss
 from ..rule import Rule
-from ..sampling import Sampler
+from ..sampling import Augment, Sampler
 
 __all__ = ["Descent"]
 
@@ -21,6 +21,8 @@ class Descent:
         To what the factors of products of matrices are rounded, if to anything.
     per_weight : bool
         Divide the sums over a batch by its weights, Σ w, instead of its examples, n.
+    augment : Augment, optional
+        How images are changed before the network sees them.
     """
 
     loss: Loss
@@ -30,3 +32,4 @@ class Descent:
     seed: int = 0
     matmul_dtype: str | None = None
     per_weight: bool = False
+    augment: Augment | None = None

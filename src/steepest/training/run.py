@@ -20,7 +20,7 @@ from ..engine.pipelining import Pipelined, pipeline
 from ..engine.program import Program, assemble, count_to_compile
 from ..engine.team_size import TeamSize
 from ..errors import ThreadError
-from ..lowering.batches import Batches
+from ..lowering.batches import Batches, form_of
 from ..lowering.lowering import Lowering, TrainingSettings
 from ..network import Network
 from ..system.blas import is_blas
@@ -124,7 +124,7 @@ class TrainingRun:
         self._control, self._arena = Control(), Arena(network.dtype)
         self._board = Board(self._arena, self._control.address + 8, step)
         parameters = network.built
-        self._batches = Batches(is_sparse(X), y, w is not None, parameters.output_shape)
+        self._batches = Batches(form_of(X), y, w is not None, parameters.output_shape)
         self.exchange(X, y, w)
         self._gradient, self._update = None, None
         if not descent.rule.fuses:

@@ -65,6 +65,8 @@ def lower_step(
     # fetch
     total = array("Σw", 1) if descent.per_weight else None
     batch = batches.fetch(low, i, total)
+    if descent.augment is not None:
+        batch = batch._replace(x=descent.augment.lower(low, batch.x))
     # forward, loss, backward
     losses, _ = backpropagate(low, descent.loss, batch, scale=1 / n)
     # update

@@ -1,0 +1,300 @@
+"""What the estimators share that make a `Model`: parameters, and from examples to the model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from ..arrays import Array, within_memory
+from ..errors import InputError
+from ..metrics import metrics_named
+from ..onnx_form import OnnxModel
+from ..pipeline.model import Model
+from ..pipeline.train import RunOptions, TrainingData, train_recipe
+from ..tables.split import draw_rows
+from ..tables.task import Task, infer_task
+from ..training.bar import shown
+from ..training.progress import Callback, Progress, checked_callbacks
+from .frames import target_column
+from .held_out import Splitter
+from .refusals import checked
+
+__all__ = ["SHARE", "BaseTrained", "Examples"]
+
+
+SHARE = Interval(Real, 0, 1, closed="left")
+_PARAMETERS = {"ensemble": "ensemble", "threads": "n_threads", "seed": "random_state"}
+"""By setting of the recipe: the parameter that takes its place."""
+
+
+@dataclass
+class Examples:
+    """Examples, their targets as users have them, and their weights or None."""
+
+    data: Any
+    y: Array
+    w: Array | None
+
+    def take(self, chosen: Array) -> Self:
+        """Return these of them."""
+        w = None if self.w is None else self.w[chosen]
+        return type(self)(self.picked(chosen), self.y[chosen], w)
+
+    def picked(self, chosen: Array) -> Any:
+        """Return the data of these of them."""
+        return self.data[chosen]
+
+
+class BaseTrained(BaseEstimator):
+    """What estimators share that train what a recipe says.
+
+    Parameters
+    ----------
+    settings : mapping, optional
+        Of the recipe, where they are not its defaults: ``{"epochs": 20}``.
+    ensemble : int
+        How many networks are averaged.
+    validation_fraction : float or splitter
+        The rows that the best epoch is chosen by: a share, or the last split of a splitter; 0 for
+        none, so that the last epoch counts.
+    metrics : sequence or dict, optional
+        Evaluated on those rows after every epoch (`steepest.metrics`).
+    callbacks : sequence of callable, optional
+        Called with a `Progress`; one that returns True ends the training of a network.
+    verbose : bool or int
+        Whether to print a line an epoch.
+    progress_bar : bool
+        Whether to show a bar on standard error.
+    time_limit : float, optional
+        Seconds, for all networks together.
+    n_threads : int, optional
+        By default one, or more where a step is large enough to share.
+    random_state : int, RandomState or None
+        Of the rows held out, the first parameters, the order of rows and dropout.
+
+    Attributes
+    ----------
+    model_ : Model
+        Encoder, network and task; ``model_.save(path)`` writes what the command line reads.
+    history_ : History
+        A row an epoch, of the first network.
+    histories_ : list of History
+        Of all networks.
+    best_epochs_ : list of int
+        The epoch that was kept of each, from 1.
+    """
+
+    _kind: ClassVar[str]
+    _examples: ClassVar[type[Examples]] = Examples
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "settings": [Mapping, None],
+        "ensemble": [Interval(Integral, 1, None, closed="left")],
+        "validation_fraction": [SHARE, Splitter()],
+        "metrics": ["array-like", dict, None],
+        "callbacks": ["array-like", None],
+        "verbose": ["verbose"],
+        "progress_bar": ["boolean"],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+    }
+
+    def _set(self, parameters: dict[str, Any]) -> None:
+        """Keep the arguments of the constructor, as they are."""
+        for name in self._get_param_names():
+            setattr(self, name, parameters[name])
+
+    # ------------------------------------------------------------------ what they differ in
+
+    @abstractmethod
+    def _read(self, X: Any, reset: bool) -> Any:
+        """Return checked inputs; with ``reset``, for a fit."""
+
+    @abstractmethod
+    def _check_targets(self, y: Any) -> Array:
+        """Return targets (n,); raise `InputError` if they can't be used."""
+
+    @abstractmethod
+    def _recipe(self, task: Task, settings: dict[str, Any], rows: Examples) -> Any:
+        """Return what is trained on these examples."""
+
+    @abstractmethod
+    def _encode(
+        self, task: Task, recipe: Any, rows: Examples, held: Examples | None
+    ) -> tuple[Any, TrainingData]:
+        """Return an encoder that was fitted to the examples, and what it makes of them."""
+
+    def _own_settings(self) -> dict[str, Any]:
+        """Return settings of the recipe that are parameters of the estimator."""
+        return {}
+
+    def _weigh(self, y: Array, w: Array | None) -> Array | None:
+        """Return the weights of rows with targets ``y``."""
+        return w
+
+    def _set_apart(
+        self, rows: Examples, labels: Array, seed: int
+    ) -> tuple[Examples, Examples | None]:
+        """Return the rows to train on, and those for what comes after the training."""
+        return rows, None
+
+    def _finish(self, apart: Examples | None) -> None:
+        """Learn what is learned after the training."""
+
+    # ------------------------------------------------------------------ fitting
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> Any:
+        """Train; see `fit`."""
+        with within_memory(f"{type(self).__name__}.fit"):
+            self._check_settings()
+            rows = self._rows(self._read(X, reset=True), y, sample_weight)
+            if len(rows.y) < 2:
+                raise InputError(
+                    f"{type(self).__name__}.fit: n_samples={len(rows.y)} with a weight above 0, "
+                    "while a minimum of 2 is required"
+                )
+            task = infer_task(target_column(rows.y), "target", self._kind)
+            seed = self._draw_seed()
+            given = None if eval_set is None else self._given(eval_set)
+            rows, held, apart = self._divide(rows, task, given, seed)
+            if metrics_named(() if self.metrics is None else self.metrics) and held is None:
+                raise InputError("metrics need held-out rows: give validation_fraction or eval_set")
+            own = {"ensemble": self.ensemble, "threads": self.n_threads, "seed": seed}
+            settings = {**(self.settings or {}), **own, **self._own_settings()}
+            self._train(task, self._recipe(task, settings, rows), rows, held)
+            self._finish(apart)
+        return self
+
+    def _train(self, task: Task, recipe: Any, rows: Examples, held: Examples | None) -> None:
+        encoder, data = self._encode(task, recipe, rows, held)
+        with shown(self.progress_bar) as bars:
+            trained = train_recipe(
+                recipe,
+                task,
+                encoder,
+                data,
+                RunOptions(
+                    self.time_limit,
+                    self._callbacks(recipe, bars),
+                    () if self.metrics is None else self.metrics,
+                ),
+            )
+        self.histories_, self.best_epochs_ = trained.histories, trained.best
+        self.history_ = self.histories_[0]
+        self.model_ = Model(trained.network, recipe.make_loss(task), encoder, task)
+        if trained.ended is not None:
+            raise trained.ended
+
+    def _targets(self, task: Task, rows: Examples) -> tuple[Array, Array | None]:
+        """Return encoded targets and weights."""
+        return task.encode(target_column(rows.y)), self._weigh(rows.y, rows.w)
+
+    def _check_settings(self) -> None:
+        """Refuse what would be overridden by a parameter of the estimator."""
+        for setting, parameter in _PARAMETERS.items():
+            if setting in (self.settings or {}):
+                raise InputError(
+                    f"settings: give {parameter} of {type(self).__name__} instead of {setting!r}"
+                )
+
+    def _callbacks(self, recipe: Any, bars: tuple[Callback, ...]) -> Callable[[Any], list[Any]]:
+        """Return what makes the callbacks of each network's trainer."""
+        begun, members = 0, recipe.ensemble
+
+        def make(_: Any) -> list[Callable[[Progress], object]]:
+            nonlocal begun
+            begun += 1
+            given = () if self.callbacks is None else self.callbacks
+            callbacks: list[Any] = list(checked_callbacks(type(self).__name__, given))
+            if self.verbose:
+                callbacks.append(_print_epoch)
+            callbacks += [lambda told, bar=bar: bar(of_all(told)) for bar in bars]
+            return callbacks
+
+        def of_all(told: Progress) -> Progress:
+            """Return how far all networks together have come."""
+            before = begun - 1
+            return replace(
+                told,
+                epoch=before * told.epochs + told.epoch,
+                epochs=members * told.epochs,
+                step=before * told.steps + told.step,
+                steps=members * told.steps,
+            )
+
+        return make
+
+    def _rows(self, data: Any, y: Any, sample_weight: Any) -> Examples:
+        """Return checked rows, without those of weight 0."""
+        if y is None:
+            raise InputError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
+        y = self._check_targets(y)
+        if len(y) != len(data):
+            raise InputError(f"{type(self).__name__}.fit: {len(data)} rows of X, {len(y)} of y")
+        if sample_weight is None:
+            return self._examples(data, y, None)
+        with checked(type(self).__name__):
+            w = _check_sample_weight(sample_weight, data, ensure_non_negative=True)
+        rows = self._examples(data, y, w)
+        if not w.any():
+            raise InputError(f"all {len(w)} rows have weight 0; sample_weight needs some above 0")
+        return rows if w.all() else rows.take(np.flatnonzero(w))
+
+    def _given(self, eval_set: Any) -> Examples:
+        if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
+            raise InputError("eval_set: expected a tuple (X, y) or (X, y, sample_weight)")
+        X, y, w = (*eval_set, None)[:3]
+        return self._rows(self._read(X, reset=False), y, w)
+
+    def _divide(
+        self, rows: Examples, task: Task, given: Examples | None, seed: int
+    ) -> tuple[Examples, Examples | None, Examples | None]:
+        """Return the rows to train on, to choose the epoch by, and for what comes after."""
+        labels = np.zeros(len(rows.y), np.int64)
+        if not task.is_regression:
+            labels = task.encode(target_column(rows.y))
+        rows, apart = self._set_apart(rows, labels, seed)
+        split = self.validation_fraction
+        if given is not None or not (hasattr(split, "split") or split):
+            return rows, given, apart
+        everything = np.arange(len(rows.y))
+        if hasattr(split, "split"):
+            kept, out = list(split.split(np.empty((len(rows.y), 1)), rows.y))[-1]
+        else:
+            kept, out = draw_rows(everything, labels[: len(everything)], split, seed)
+        return rows.take(kept), rows.take(out), apart
+
+    def _draw_seed(self) -> int:
+        if isinstance(self.random_state, Integral):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    # ------------------------------------------------------------------ predicting
+
+    def fill_onnx(self, g: OnnxModel) -> None:
+        """Add the model to an ONNX file (`steepest.export_onnx`).
+
+        Parameters
+        ----------
+        g : OnnxModel
+            The file.
+        """
+        check_is_fitted(self)
+        g.model(self.model_)
+
+
+def _print_epoch(progress: Progress) -> None:
+    if progress.epoch_ended:
+        row = ", ".join(f"{k} {v:.6g}" for k, v in progress.row.items() if k != "epoch")
+        print(f"epoch {progress.epoch} of {progress.epochs}: {row}")

@@ -1,0 +1,170 @@
+"""From images and their classes to a trained model and an honest account of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..arrays import Array, within_memory
+from ..errors import InputError
+from ..images.archives import read_archive
+from ..images.encoder import ImageEncoder
+from ..images.files import read_folder
+from ..settings import Setting
+from ..tables.split import draw_rows
+from ..tables.task import Task, infer_task
+from ..tables.values import column_of_values
+from .fit import Fit, plain_recipe, score_fit
+from .image_recipe import ImageRecipe
+from .model import Model
+from .request import Request
+from .train import TrainingData, train_recipe
+
+__all__ = ["ImageFiles", "ImageSource", "fit_images", "read_images"]
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """How pictures are read.
+
+    Attributes
+    ----------
+    size : str, optional
+        What all are scaled to, like ``64x48``: width and height.
+    skip : bool
+        Whether to leave out those that can't be read.
+    """
+
+    size: Annotated[
+        str | None,
+        Setting(
+            "Images",
+            "Scale every picture to this width and height, like 64x48.",
+            "all must be of one size",
+            "WxH",
+        ),
+    ] = None
+    skip: Annotated[
+        bool, Setting("Images", "Leave out pictures that can't be read, and count them.")
+    ] = False
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Height and width."""
+        if self.size is None:
+            return None
+        found = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})", self.size)
+        if not found:
+            raise InputError(f"size must be a width and a height like 64x48, got {self.size!r}")
+        return int(found[2]), int(found[1])
+
+
+@dataclass
+class ImageSource:
+    """Images with their labels, and those for the test if they are known."""
+
+    X: Array
+    y: Array
+    test: tuple[Array, Array] | None = None
+    scaled: bool = False
+
+
+def read_images(path: Path, files: ImageFiles, request: Request) -> ImageSource:
+    """Read a folder of classes or an .npz file, and say what was skipped."""
+    if path.suffix.lower() == ".npz" and not path.is_dir():
+        if files.size is not None or files.skip:
+            raise InputError("size and skip are for pictures, not for the arrays of an .npz")
+        X, y, X_test, y_test = read_archive(path)
+        return ImageSource(X, y, None if X_test is None or y_test is None else (X_test, y_test))
+    read = read_folder(path, size=files.shape, skip=files.skip)
+    for text in read.skipped:
+        request.say(f"skipped: {text.partition(';')[0]}")
+    if read.skipped:
+        request.say(f"{len(read.skipped)} pictures skipped, {len(read.images)} left")
+    return ImageSource(read.images, read.labels, scaled=files.size is not None)
+
+
+@within_memory("fit_images")
+def fit_images(source: ImageSource, request: Request) -> Fit:
+    """Split, train, and test on images that were held out.
+
+    Raises
+    ------
+    TableError
+        If there are not two classes, or too many.
+    InputError
+        If a setting makes no sense.
+    """
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        notes.append(text)
+        request.say(text)
+
+    task = infer_task(_column(source.y), request.target, "classification")
+    note(task.describe())
+    codes, seed = task.encode(_column(source.y)), _seed(request)
+    train, tested = np.arange(len(codes)), np.arange(0)
+    if source.test is None:
+        train, tested = draw_rows(train, codes, request.test, seed)
+    train, checked = draw_rows(train, codes, request.validation, seed)
+    recipe = ImageRecipe.for_images(source.X[train[:1]], request.settings, len(train))
+    encoder = ImageEncoder.fit(source.X, source.scaled)
+    held_out = (source.X[checked], codes[checked]) if len(checked) else None
+    data = TrainingData(source.X[train], codes[train], held_out=held_out)
+    note(f"{len(train):,} images for training, {len(checked):,} to choose the epoch by")
+    note(_describe(recipe, task, encoder))
+    began = time.perf_counter()
+    trained = train_recipe(recipe, task, encoder, data, request.options)
+    epochs = ", ".join(str(len(history)) for history in trained.histories)
+    best = f", best epoch {', '.join(map(str, trained.best))}" if held_out else ""
+    note(f"{epochs} epochs in {time.perf_counter() - began:.1f} s{best}")
+    about: dict[str, Any] = {
+        "history": trained.histories[0].to_dict(),
+        "recipe": plain_recipe(recipe),
+        "rows": {"train": len(train), "validation": len(checked)},
+        "seed": recipe.seed,
+    }
+    model = Model(trained.network, recipe.make_loss(task), encoder, task, about)
+    fit = Fit(model, notes, ended=trained.ended)
+    if fit.ended is None:
+        _test(fit, source, (tested, codes), data.y)
+    return fit
+
+
+def _test(fit: Fit, source: ImageSource, rows: tuple[Array, Array], known: Array) -> None:
+    """Note how the model scores on images for the test."""
+    tested, codes = rows
+    X, y = source.X[tested], codes[tested]
+    try:
+        if source.test is not None:
+            X, y = source.test[0], fit.model.task.encode(_column(source.test[1]))
+        if len(X):
+            score_fit(fit, X, y, known)
+    except BaseException as error:  # whatever it is, the model is there to be saved
+        fit.ended = error
+
+
+def _seed(request: Request) -> int:
+    return int(request.settings.get("seed", 0))
+
+
+def _column(labels: Array) -> Any:
+    """Return labels as a column; texts are classes, whatever they look like."""
+    column = column_of_values("class", labels)
+    return column.dictionary_encode() if pa.types.is_string(column.type) else column
+
+
+def _describe(recipe: ImageRecipe, task: Task, encoder: ImageEncoder) -> str:
+    """Return a line about the network and its training."""
+    network = recipe.network(task, encoder)
+    return (
+        f"images of {encoder.sizes}; a residual network of {network.theta.size:,} parameters; "
+        f"lr {recipe.lr:g}, batch {recipe.batch}, {recipe.augment}"
+    )
