@@ -29,6 +29,23 @@ if TYPE_CHECKING:
 __all__ = ["options", "predict"]
 
 
+_Keep = Annotated[
+    bool,
+    typer.Option(
+        "--keep",
+        help="Copy the columns of TABLE to the output as well. If one of them has a name of "
+        "ours, ours gets an underscore at its end.",
+        **FLAG,
+    ),
+]
+_Skip = Annotated[
+    bool,
+    typer.Option(
+        "--skip", help="Of a model of images: leave out pictures that can't be read.", **FLAG
+    ),
+]
+
+
 def predict(
     model: Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL")],
     table: Annotated[Path, typer.Argument(help=table_help("The rows to predict"), metavar="TABLE")],
@@ -50,15 +67,7 @@ def predict(
             **FLAG,
         ),
     ] = False,
-    keep: Annotated[
-        bool,
-        typer.Option(
-            "--keep",
-            help="Copy the columns of TABLE to the output as well. If one of them has a name of "
-            "ours, ours gets an underscore at its end.",
-            **FLAG,
-        ),
-    ] = False,
+    keep: _Keep = False,
     rows: Annotated[
         int,
         typer.Option(
@@ -67,12 +76,7 @@ def predict(
             metavar="<int>",
         ),
     ] = 65536,
-    skip: Annotated[
-        bool,
-        typer.Option(
-            "--skip", help="Of a model of images: leave out pictures that can't be read.", **FLAG
-        ),
-    ] = False,
+    skip: _Skip = False,
     threads: ThreadsOption = None,
     plugin: PluginOption = None,
     **written: Any,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..loss import Loss
+from ..lowering.batches import Batch
+from ..lowering.lowering import Lowering
 from ..rule import Rule
 from ..sampling import Augment, Sampler
 
@@ -33,3 +35,9 @@ class Descent:
     matmul_dtype: str | None = None
     per_weight: bool = False
     augment: Augment | None = None
+
+    def changed(self, low: Lowering, batch: Batch) -> Batch:
+        """Emit what changes the images of a batch; return it with these."""
+        if self.augment is None:
+            return batch
+        return batch._replace(x=self.augment.lower(low, batch.x))

@@ -64,9 +64,7 @@ def lower_step(
     descent.sampler.lower(low, size[0], descent.batch, size[1], board.epoch, i)
     # fetch
     total = array("Σw", 1) if descent.per_weight else None
-    batch = batches.fetch(low, i, total)
-    if descent.augment is not None:
-        batch = batch._replace(x=descent.augment.lower(low, batch.x))
+    batch = descent.changed(low, batches.fetch(low, i, total))
     # forward, loss, backward
     losses, _ = backpropagate(low, descent.loss, batch, scale=1 / n)
     # update
