@@ -175,6 +175,7 @@ def test_every_layer_with_a_kernel_of_its_own_is_here():
         "Permute",
         "RMSNorm",
         "Reshape",
+        "Standardise",
         "ZeroPad",
     }
     assert {re.split(r"\W", name)[0] for name in LAYERS} | elsewhere == set(layers.__all__)

@@ -37,7 +37,7 @@ from steepest.errors import DivergenceError, KernelError
 from steepest.layers._dense import one_example
 from steepest.sampling import SAMPLERS
 from steepest.schedules import Cosine, ReduceOnPlateau, Step
-from steepest.training import chunked_run, chunks, fit_log
+from steepest.training import chunked_run, fit_log
 from steepest.training import run as run_module
 from steepest.training.board import CHUNK
 from steepest.training.descent import Descent
@@ -204,7 +204,7 @@ def both_ways(monkeypatch):
 @pytest.fixture
 def chunks_of_four(monkeypatch):
     """Have chunks of 1, 4, 4, … steps, looked through whole when each ends."""
-    monkeypatch.setattr(chunks, "CHUNK", 4)
+    monkeypatch.setattr(touched, "CHUNK", 4)
     monkeypatch.setattr(chunked_run, "_CHUNK_SECONDS", 1e3)
     monkeypatch.setattr(chunked_run, "_LOOK_SECONDS", 0.0)
 

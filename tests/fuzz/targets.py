@@ -347,7 +347,9 @@ def run_onnx(data, folder):
     path = folder / "in"
     path.write_bytes(data)
     network = import_onnx(path)
-    network.predict(ROWS_4 if network.inputs == 4 else np.ones((3, network.inputs)), threads=1)
+    network.predict(
+        ROWS_4 if network.inputs == 4 else np.ones((3, *network.input_shape)), threads=1
+    )
     export_onnx(network, folder / "out")
     import_onnx(folder / "out")
 

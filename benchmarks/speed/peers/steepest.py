@@ -168,7 +168,7 @@ class Sweep:
         chosen = self.arena.array("i", work.batch + rows_ahead(work.batch), kind="i")
         epoch = self.arena.array("epoch", 2, kind="i")
         Shuffled().lower(low, work.rows, work.batch, self.steps, epoch, chosen)
-        self.source = InputRows(sparse=False)
+        self.source = InputRows("f")
         self.source.set(self.X)
         self.source.lower(low, (work.columns,), chosen)
         low.emit(advance, {"t": self.t.as_vector()})
