@@ -37,7 +37,7 @@ from steepest.errors import DivergenceError, KernelError
 from steepest.layers._dense import one_example
 from steepest.sampling import SAMPLERS
 from steepest.schedules import Cosine, ReduceOnPlateau, Step
-from steepest.training import chunked_run, fit_log
+from steepest.training import chunked_run, fit_log, touched
 from steepest.training import run as run_module
 from steepest.training.board import CHUNK
 from steepest.training.descent import Descent
