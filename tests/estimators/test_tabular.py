@@ -9,10 +9,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, TimeSeriesSplit
 
 from steepest import MLPClassifier, TabularClassifier, TabularRegressor
 from steepest.errors import InputError, TableWarning
+from steepest.estimators.tabular_base import BaseTabular
 from steepest.pipeline.model import Model
 
 SMALL = {"layers": (16,), "epochs": 20}
@@ -341,3 +342,77 @@ def test_rows_of_weight_0_alone_are_refused(classes):
     network = MLPClassifier(max_iter=2)
     with pytest.raises(ValueError, match="weight"):
         network.fit(number, y, eval_set=(number, y, np.zeros(400)))
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """Have the places of the rows to train on, to validate on and set apart noted, fit by fit."""
+    seen, divide = [], BaseTabular._divide
+
+    def noted(self, *arguments):
+        found = divide(self, *arguments)
+        seen.append([None if part is None else part.data["place"].to_numpy() for part in found])
+        return found
+
+    monkeypatch.setattr(BaseTabular, "_divide", noted)
+    return seen
+
+
+def placed(n=200):
+    """Return rows with their place, a day that falls, a customer for each four, and targets."""
+    X = pd.DataFrame({"place": np.arange(n), "x": np.random.default_rng(0).normal(size=n)})
+    X["day"] = pd.Timestamp("2024-01-01") - pd.to_timedelta(np.arange(n), "D")
+    X["customer"] = np.arange(n) // 4
+    return X, X["x"].to_numpy() + X["place"].to_numpy() % 2
+
+
+def test_rows_held_out_follow_in_time(parts):
+    X, y = placed()
+    by_name = regressor(time="day").fit(X, y)
+    by_array = regressor().fit(X, y, time=X["day"])
+    by_order = regressor(time="row-order").fit(X[::-1], y[::-1])
+    for train, held, _ in parts:
+        assert (sorted(train), sorted(held)) == (list(range(20, 200)), list(range(20)))
+    assert [model.hints_ for model in (by_name, by_array, by_order)] == [[]] * 3
+    assert "day" in by_name.model_.encoder.columns
+    (hint,) = regressor().fit(X, y).hints_
+    assert hint.endswith("say time='day'")
+
+
+def test_rows_set_apart_for_intervals_follow_in_time(parts):
+    X, y = placed()
+    regressor(time="day", quantiles=(0.1, 0.9)).fit(X, y)
+    ((train, held, apart),) = parts
+    assert min(train) > max(held) > min(held) > max(apart)
+
+
+def test_no_group_is_trained_and_validated_on(parts):
+    X, y = placed()
+    model = classifier(groups="customer").fit(X, y > 0)
+    classifier().fit(X, y > 0, groups=X["customer"].to_list())
+    classifier(validation_fraction=GroupKFold(5)).fit(X, y > 0, groups=X["customer"])
+    weights = (np.arange(200) % 3 > 0).astype(float)
+    classifier(groups="customer").fit(X, y > 0, weights)
+    for train, held, _ in parts:
+        assert len(held)
+        assert not set(train // 4) & set(held // 4)
+    assert "customer" not in model.model_.encoder.columns
+    np.testing.assert_array_equal(model.predict(X.drop(columns="customer")), model.predict(X))
+
+
+def test_hints_are_printed_if_epochs_are(capsys):
+    X, y = placed()
+    model = regressor(verbose=True).fit(X, y)
+    assert capsys.readouterr().out.startswith(model.hints_[0])
+    assert regressor().fit(X, y, eval_set=(X, y)).hints_ == []
+
+
+@pytest.mark.parametrize("parameter", ["time", "groups"])
+def test_a_split_by_what_is_not_there(parameter):
+    X, y = placed()
+    with pytest.raises(InputError, match=f"X has no column 'when', which {parameter} names"):
+        regressor(**{parameter: "when"}).fit(X, y)
+    with pytest.raises(InputError, match=f"{parameter} is column 'day' already; give one"):
+        regressor(**{parameter: "day"}).fit(X, y, **{parameter: X["day"]})
+    with pytest.raises(InputError, match=f"200 rows of X, 3 of {parameter}"):
+        regressor().fit(X, y, **{parameter: X["day"][:3]})

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from steepest import TableError
+from steepest import InputError, TableError
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.request import Request
 from steepest.tables.options import TableOptions
@@ -137,3 +137,58 @@ def test_how_texts_are_written_can_be_said():
     grouped = pa.array([f"{round(1000 * x) + 5000:,}".replace(",", ".") for x in A])
     found = fit("label", TABLE.set_column(0, "a", grouped), written=TableOptions(decimal=","))
     assert found.model.encoder.columns["a"].pattern == "1.234,5"
+
+
+def timed(day=None):
+    """Return the table with a day that falls, and a customer for each four rows."""
+    days = np.datetime64("2024-01-01") + np.arange(N)[::-1] if day is None else day
+    table = TABLE.append_column("day", pa.array(days))
+    return table.append_column("customer", pa.array(np.arange(N) // 4))
+
+
+def test_the_test_follows_the_past():
+    found = fit("label", timed(), time="day", test=0.25)
+    assert found.model.about["rows"] == {"train": 270, "validation": 30, "test": 100}
+    first = str(np.datetime64("2024-01-01") + 270), str(np.datetime64("2024-01-01") + 300)
+    for part, day in zip(("validation", "test"), first, strict=True):
+        assert any(f"rows for the {part} are those from day {day}" in n for n in found.notes)
+    assert not any("say --time" in note for note in found.notes)
+    assert "day" in found.model.encoder.columns
+
+
+def test_the_order_of_the_rows_is_a_time():
+    found = fit("number", time="row-order", test=0.25)
+    assert any("rows for the test are those from row 301 on" in note for note in found.notes)
+
+
+def test_groups_are_on_one_side_and_no_input():
+    found = fit("label", timed(), groups="customer")
+    rows = found.model.about["rows"]
+    assert rows == {"train": 288, "validation": 32, "test": 80}
+    assert "customer" not in found.model.encoder.columns
+    assert any("no group of column 'customer' is on two sides" in note for note in found.notes)
+
+
+def test_rows_of_the_past_whose_groups_go_on_are_left_out_and_counted():
+    days = np.datetime64("2024-01-01") + (np.arange(N) + np.arange(N) % 4 * 30)
+    found = fit("label", timed(days), time="day", groups="customer")
+    left = N - sum(found.model.about["rows"].values())
+    assert left > 0
+    assert any(f"{left} rows are left out: their groups go on" in note for note in found.notes)
+
+
+def test_dates_get_a_hint_if_rows_are_drawn():
+    assert any(note.endswith("say --time day") for note in fit("label", timed()).notes)
+    split = np.repeat(["train", "validation", "test"], [300, 50, 50])
+    named = fit("label", timed().append_column("split", pa.array(split)))
+    assert not any("--time" in note for note in named.notes)
+
+
+@pytest.mark.parametrize("option", ["time", "groups"])
+def test_a_split_by_a_column_that_is_not_there(option):
+    with pytest.raises(TableError, match="no column 'when' in the table"):
+        fit("label", **{option: "when"})
+    with pytest.raises(InputError, match=f"{option} is the column to predict"):
+        fit("label", **{option: "label"})
+    with pytest.raises(InputError, match=f"{option} must be the name of a column, got 3"):
+        fit("label", **{option: 3})

@@ -185,6 +185,8 @@ def test_schedules_stretch_over_all_blocks_and_an_ensemble_is_refused(files):
     assert min(totals) > 300  # steps of all epochs, not of a block
     with pytest.raises(InputError, match="ensemble of 2 needs the table in memory"):
         fit(files / "t.parquet", settings={"ensemble": 2})
+    with pytest.raises(InputError, match="can't be split by groups; leave out the limit of"):
+        fit_stream(files / "t.parquet", Request("y", groups="a"), memory=200_000)
     with pytest.raises(InputError, match="not on another table"):
         fit_stream(files / "t.parquet", Request("y", test_table=TABLE), memory=200_000)
 

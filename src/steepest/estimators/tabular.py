@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 from ..arrays import Array, as_numbers
 from ..errors import InputError
 from ..pipeline.conformal import conformal_margin
-from ..tables.split import draw_rows
+from ..tables.split import SplitBy
 from .docstrings import with_lists_of
 from .frames import read_inputs
 from .quantile_score import quantile_score
@@ -52,6 +52,8 @@ class TabularClassifier(TrainedClassifier, BaseTabular):
         ensemble: int = 1,
         class_weight: Any = None,
         validation_fraction: Any = 0.1,
+        time: str | None = None,
+        groups: str | None = None,
         metrics: Any = None,
         callbacks: Any = None,
         verbose: bool | int = False,
@@ -108,6 +110,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         quantiles: Any = None,
         calibration_fraction: float = 0.2,
         validation_fraction: Any = 0.1,
+        time: str | None = None,
+        groups: str | None = None,
         metrics: Any = None,
         callbacks: Any = None,
         verbose: bool | int = False,
@@ -217,13 +221,12 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         return {"quantiles": tuple(np.sort(levels).tolist())}
 
     def _set_apart(
-        self, rows: Examples, labels: Array, seed: int
+        self, rows: Examples, by: SplitBy, seed: int
     ) -> tuple[Examples, Examples | None]:
         if self.quantiles is None or not self.calibration_fraction:
             return rows, None
-        everything = np.arange(len(rows.y))
         # Another draw than that of the rows to validate on.
-        kept, apart = draw_rows(everything, labels, self.calibration_fraction, seed + 1)
+        kept, apart = by.hold_out(np.arange(len(rows.y)), self.calibration_fraction, seed + 1)
         return rows.take(kept), rows.take(apart)
 
     def _finish(self, apart: Examples | None) -> None:

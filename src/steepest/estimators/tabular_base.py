@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from ..arrays import Array, within_memory
+from ..errors import InputError
 from ..pipeline.recipe import Recipe
 from ..pipeline.row_trace import RowPath, row_paths
 from ..pipeline.train import TrainingData
+from ..tables.door import check_column
 from ..tables.encoder import Counts, Encoder, fit_notes, not_read
+from ..tables.hints import time_hints
+from ..tables.split_columns import ROW_ORDER, read_groups, read_moments
 from ..tables.task import Task
+from ..tables.values import column_of_values
 from .docstrings import with_lists_of
-from .frames import read_inputs, warn
+from .frames import read_inputs, target_column, warn
 from .trained import BaseTrained, Examples
 
 __all__ = ["BaseTabular", "TableRows"]
@@ -35,6 +41,12 @@ class BaseTabular(BaseTrained):
 
     Parameters
     ----------
+    time : str, optional
+        A column of X that says when each row was: rows held out of a fit come after those trained
+        on. ``"row-order"`` means the order of the rows.
+    groups : str, optional
+        A column of X that says which rows belong together: no group is both trained and validated
+        on. It is no input.
     **others
         See `steepest.estimators.trained.BaseTrained`.
 
@@ -42,6 +54,9 @@ class BaseTabular(BaseTrained):
     ----------
     notes_ : list of str
         What is not used of the training rows, or was read in an unusual way; also a `TableWarning`.
+    hints_ : list of str
+        What the training rows may want that was not asked for, such as a split by time; printed if
+        ``verbose``.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray, (n_features_in_,)
@@ -51,9 +66,23 @@ class BaseTabular(BaseTrained):
     """
 
     _examples = TableRows
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTrained._parameter_constraints,
+        "time": [str, None],
+        "groups": [str, None],
+    }
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: Any = None) -> Any:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        eval_set: Any = None,
+        time: Any = None,
+        groups: Any = None,
+    ) -> Any:
         """Train on a table.
 
         Parameters
@@ -67,6 +96,9 @@ class BaseTabular(BaseTrained):
         eval_set : tuple, optional
             ``(X, y)`` or ``(X, y, sample_weight)``: rows to choose the best epoch by, in place of a
             share of the others.
+        time, groups : array-like (n,), optional
+            When each row was, as dates or numbers, and which rows belong together: in place of the
+            columns that the parameters of these names tell.
 
         Returns
         -------
@@ -78,14 +110,15 @@ class BaseTabular(BaseTrained):
         InputError
             If ``X``, ``y`` and the weights don't fit one another.
         TableError
-            If a column can't be read, none is of use, or there is nothing to learn.
+            If a column can't be read, none is of use, or there is nothing to learn; or there are
+            too few moments or groups for a split.
 
         Warns
         -----
         TableWarning
             If a column is not used, or values of it were not what it holds.
         """
-        return self._fit(X, y, sample_weight, eval_set)
+        return self._fit(X, y, sample_weight, eval_set, time, groups)
 
     def _read(self, X: Any, reset: bool) -> pa.Table:
         return read_inputs(self, X, reset=reset)
@@ -93,18 +126,59 @@ class BaseTabular(BaseTrained):
     def _recipe(self, task: Task, settings: dict[str, Any], rows: Examples) -> Recipe:
         return Recipe.for_task(task, settings, len(rows.y))
 
+    def _split_by(
+        self, data: pa.Table, time: Any, groups: Any
+    ) -> tuple[Array | None, Array | None]:
+        when = self._column(data, "time", time)
+        which = self._column(data, "groups", groups)
+        return (
+            None if when is None else read_moments("time", when),
+            None if which is None else read_groups("groups", which),
+        )
+
+    def _column(self, data: pa.Table, parameter: str, values: Any) -> Any:
+        """Return the column that a parameter names, or the values given to `fit`; None if none."""
+        name, where = getattr(self, parameter), f"{type(self).__name__}.fit"
+        if values is not None:
+            if name is not None:
+                raise InputError(f"{where}: {parameter} is column {name!r} already; give one")
+            column = column_of_values(parameter, values)
+            if len(column) != len(data):
+                raise InputError(f"{where}: {len(data)} rows of X, {len(column)} of {parameter}")
+            return column
+        if name is None:
+            return None
+        if name in data.column_names:
+            return check_column(data, name)
+        if parameter == "time" and name == ROW_ORDER:
+            return pa.array(np.arange(len(data)))
+        raise InputError(f"{where}: X has no column {name!r}, which {parameter} names")
+
     def _encode(
         self, task: Task, recipe: Recipe, rows: Examples, held: Examples | None
     ) -> tuple[Encoder, TrainingData]:
-        odd, names = Counts(), rows.data.column_names
+        odd, names = Counts(), [n for n in rows.data.column_names if n != self.groups]
         encoder, X = Encoder.fit_transform(rows.data, names, counts=odd, dtype=recipe.dtype)
         self.notes_ = fit_notes(encoder, odd)
         warn(type(self).__name__, self.notes_)
+        self.hints_ = self._hints(task, encoder, rows, held)
         held_out = None
         if held is not None:
             checked = encoder.transform(held.data, dtype=recipe.dtype)
             held_out = checked, *self._targets(task, held)
         return encoder, TrainingData(X, *self._targets(task, rows), held_out)
+
+    def _hints(
+        self, task: Task, encoder: Encoder, rows: Examples, held: Examples | None
+    ) -> list[str]:
+        """Return what the rows may want that nobody asked for; print it if asked to print."""
+        if held is None or not held.drawn or not rows.split_by(task).is_random:
+            return []
+        y = task.encode(target_column(rows.y))
+        hints = time_hints(encoder.columns, y, task, "time={!r}")
+        if self.verbose and hints:
+            print(*hints, sep="\n")
+        return hints
 
     def row_paths(self, X: Any) -> list[RowPath]:
         """Return what encoder and network do to each row, step by step; print one to read it.

@@ -20,7 +20,7 @@ from ..metrics import metrics_named
 from ..onnx_form import OnnxModel
 from ..pipeline.model import Model
 from ..pipeline.train import RunOptions, TrainingData, train_recipe
-from ..tables.split import draw_rows
+from ..tables.split import SplitBy, class_labels
 from ..tables.task import Task, infer_task
 from ..training.bar import shown
 from ..training.progress import Callback, Progress, checked_callbacks
@@ -38,16 +38,29 @@ _PARAMETERS = {"ensemble": "ensemble", "threads": "n_threads", "seed": "random_s
 
 @dataclass
 class Examples:
-    """Examples, their targets as users have them, and their weights or None."""
+    """Examples, their targets as users have them, their weights, and what a split goes by.
+
+    ``drawn`` says whether they were drawn from others to choose the best epoch by.
+    """
 
     data: Any
     y: Array
     w: Array | None
+    time: Array | None = None
+    groups: Array | None = None
+    drawn: bool = False
 
     def take(self, chosen: Array) -> Self:
         """Return these of them."""
-        w = None if self.w is None else self.w[chosen]
-        return type(self)(self.picked(chosen), self.y[chosen], w)
+        w, time, groups = (
+            None if values is None else values[chosen]
+            for values in (self.w, self.time, self.groups)
+        )
+        return type(self)(self.picked(chosen), self.y[chosen], w, time, groups)
+
+    def split_by(self, task: Task) -> SplitBy:
+        """Return what a split of them goes by."""
+        return SplitBy(class_labels(task, target_column(self.y)), self.time, self.groups)
 
     def picked(self, chosen: Array) -> Any:
         """Return the data of these of them."""
@@ -141,8 +154,12 @@ class BaseTrained(BaseEstimator):
         """Return the weights of rows with targets ``y``."""
         return w
 
+    def _split_by(self, data: Any, time: Any, groups: Any) -> tuple[Array | None, Array | None]:
+        """Return when each example was, and its group, as `SplitBy` has them."""
+        return None, None
+
     def _set_apart(
-        self, rows: Examples, labels: Array, seed: int
+        self, rows: Examples, by: SplitBy, seed: int
     ) -> tuple[Examples, Examples | None]:
         """Return the rows to train on, and those for what comes after the training."""
         return rows, None
@@ -152,11 +169,20 @@ class BaseTrained(BaseEstimator):
 
     # ------------------------------------------------------------------ fitting
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> Any:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        eval_set: Any,
+        time: Any = None,
+        groups: Any = None,
+    ) -> Any:
         """Train; see `fit`."""
         with within_memory(f"{type(self).__name__}.fit"):
             self._check_settings()
-            rows = self._rows(self._read(X, reset=True), y, sample_weight)
+            data = self._read(X, reset=True)
+            rows = self._rows(data, y, sample_weight, *self._split_by(data, time, groups))
             if len(rows.y) < 2:
                 raise InputError(
                     f"{type(self).__name__}.fit: n_samples={len(rows.y)} with a weight above 0, "
@@ -233,7 +259,14 @@ class BaseTrained(BaseEstimator):
 
         return make
 
-    def _rows(self, data: Any, y: Any, sample_weight: Any) -> Examples:
+    def _rows(
+        self,
+        data: Any,
+        y: Any,
+        sample_weight: Any,
+        time: Array | None = None,
+        groups: Array | None = None,
+    ) -> Examples:
         """Return checked rows, without those of weight 0."""
         if y is None:
             raise InputError(
@@ -243,10 +276,10 @@ class BaseTrained(BaseEstimator):
         if len(y) != len(data):
             raise InputError(f"{type(self).__name__}.fit: {len(data)} rows of X, {len(y)} of y")
         if sample_weight is None:
-            return self._examples(data, y, None)
+            return self._examples(data, y, None, time, groups)
         with checked(type(self).__name__):
             w = _check_sample_weight(sample_weight, data, ensure_non_negative=True)
-        rows = self._examples(data, y, w)
+        rows = self._examples(data, y, w, time, groups)
         if not w.any():
             raise InputError(f"all {len(w)} rows have weight 0; sample_weight needs some above 0")
         return rows if w.all() else rows.take(np.flatnonzero(w))
@@ -261,19 +294,17 @@ class BaseTrained(BaseEstimator):
         self, rows: Examples, task: Task, given: Examples | None, seed: int
     ) -> tuple[Examples, Examples | None, Examples | None]:
         """Return the rows to train on, to choose the epoch by, and for what comes after."""
-        labels = np.zeros(len(rows.y), np.int64)
-        if not task.is_regression:
-            labels = task.encode(target_column(rows.y))
-        rows, apart = self._set_apart(rows, labels, seed)
+        rows, apart = self._set_apart(rows, rows.split_by(task), seed)
         split = self.validation_fraction
         if given is not None or not (hasattr(split, "split") or split):
             return rows, given, apart
-        everything = np.arange(len(rows.y))
         if hasattr(split, "split"):
-            kept, out = list(split.split(np.empty((len(rows.y), 1)), rows.y))[-1]
+            named = {} if rows.groups is None else {"groups": rows.groups}
+            kept, out = list(split.split(np.empty((len(rows.y), 1)), rows.y, **named))[-1]
         else:
-            kept, out = draw_rows(everything, labels[: len(everything)], split, seed)
-        return rows.take(kept), rows.take(out), apart
+            kept, out = rows.split_by(task).hold_out(np.arange(len(rows.y)), split, seed)
+        held = replace(rows.take(out), drawn=not hasattr(split, "split"))
+        return rows.take(kept), held, apart
 
     def _draw_seed(self) -> int:
         if isinstance(self.random_state, Integral):

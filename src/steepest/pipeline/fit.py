@@ -15,7 +15,7 @@ from ..losses import Quantile
 from ..metrics import METRICS, Metric
 from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
-from ..tables.split import Split, split_rows
+from ..tables.split import Split, class_labels, split_rows
 from ..tables.task import Task, infer_task
 from .image_recipe import ImageRecipe
 from .model import Model
@@ -74,21 +74,25 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     task = infer_task(column, request.target, request.task, request.written)
     table = _known_rows(table, task, notes)
     column = table.column(request.target)
-    notes.add(task.describe())
+    notes.task(task, request.task)
     recipe = Recipe.for_task(task, request.settings)
     loss = recipe.make_loss(task)  # says what is wrong before anything is encoded
     targets = task.encode(column)
+    by = request.split_by(table, class_labels(task, column))
     split = split_rows(
         table,
         task,
-        labels=targets,
+        by=by,
         validation=request.validation,
         seed=recipe.seed,
         test=request.test if request.test_table is None else 0.0,
     )
     if split.column is not None:
         notes.split_column()
+    notes.split_by(table, by, split, request)
     encoder, data = _encode(table, targets, split, request, recipe.dtype, notes)
+    if by.is_random and split.column is None:
+        notes.drawn_rows(encoder, task, targets)
     if request.test_table is None:
         tested, known = _take(table, split.test), targets[split.test]
     else:  # before the training, since it may be no table for this
@@ -135,7 +139,7 @@ def _encode(
     table: pa.Table, targets: Array, split: Split, request: Request, dtype: str, notes: Notes
 ) -> tuple[Encoder, TrainingData]:
     """Fit the encoder to the rows to train on; encode these and the rows to validate on."""
-    out = (request.target, split.column, *request.ignore, *index_columns(table))
+    out = (*request.no_inputs, split.column, *index_columns(table))
     inputs = [name for name in table.column_names if name not in out]
     odd, training = Counts(), _take(table, split.train)
     encoder, X = Encoder.fit_transform(training, inputs, request.rare, odd, request.written, dtype)

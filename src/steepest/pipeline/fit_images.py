@@ -17,7 +17,7 @@ from ..images.archives import read_archive
 from ..images.encoder import ImageEncoder
 from ..images.files import read_folder
 from ..settings import Setting
-from ..tables.split import draw_rows
+from ..tables.split import SplitBy
 from ..tables.task import Task, infer_task
 from ..tables.values import column_of_values
 from .fit import Fit, plain_recipe, score_fit
@@ -110,10 +110,10 @@ def fit_images(source: ImageSource, request: Request) -> Fit:
     task = infer_task(_column(source.y), request.target, "classification")
     note(task.describe())
     codes, seed = task.encode(_column(source.y)), _seed(request)
-    train, tested = np.arange(len(codes)), np.arange(0)
+    train, tested, by = np.arange(len(codes)), np.arange(0), SplitBy(codes)
     if source.test is None:
-        train, tested = draw_rows(train, codes, request.test, seed)
-    train, checked = draw_rows(train, codes, request.validation, seed)
+        train, tested = by.hold_out(train, request.test, seed)
+    train, checked = by.hold_out(train, request.validation, seed)
     recipe = ImageRecipe.for_images(source.X[train[:1]], request.settings, len(train))
     encoder = ImageEncoder.fit(source.X, source.scaled)
     held_out = (source.X[checked], codes[checked]) if len(checked) else None

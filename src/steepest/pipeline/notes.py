@@ -6,10 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..tables.encoder import counts_text, fit_notes
+from ..tables.hints import grades_hint, time_hints
 from ..tables.split import SPLIT_COLUMN
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..arrays import Array
     from ..tables.encoder import Counts, Encoder
+    from ..tables.split import Split, SplitBy
+    from ..tables.task import Task
+    from .request import Request
 
 __all__ = ["Notes"]
 
@@ -36,6 +43,12 @@ class Notes:
         self.lines.append(text)
         self._say(text)
 
+    def task(self, task: Task, asked: str | None) -> None:
+        """Say what is to be predicted; ``asked`` is what kind of it somebody asked for, if any."""
+        self.add(task.describe())
+        for line in [] if asked else grades_hint(task, "--task regression"):
+            self.add(line)
+
     def dropped_rows(
         self, count: int, which: str = "rows", why: str = "missing or not finite"
     ) -> None:
@@ -48,6 +61,26 @@ class Notes:
         self.add(
             f"column {SPLIT_COLUMN!r} says which rows train, validate and test; it is no input"
         )
+
+    def drawn_rows(self, encoder: Encoder, task: Task, targets: Array) -> None:
+        """Say what speaks against rows held out that are drawn at random, if anything does."""
+        for line in time_hints(encoder.columns, targets, task, "--time {}"):
+            self.add(line)
+
+    def split_by(self, table: pa.Table, by: SplitBy, split: Split, request: Request) -> None:
+        """Say what the rows held out have in common, if a time or groups decide it."""
+        for rows, part in ((split.validation, "validation"), (split.test, "test")):
+            if by.time is not None and request.time is not None and len(rows):
+                first = int(rows[by.time[rows].argmin()])
+                when = f"row {first + 1:,}"
+                if request.time in table.column_names:
+                    when = f"{request.time} {table.column(request.time)[first].as_py()}"
+                self.add(f"the rows for the {part} are those from {when} on")
+        if by.groups is not None:
+            self.add(f"no group of column {request.groups!r} is on two sides; it is no input")
+        left = len(by.labels) - sum(map(len, (split.train, split.validation, split.test)))
+        if left:
+            self.add(f"{left:,} rows are left out: their groups go on in rows held out")
 
     def columns(self, encoder: Encoder, counts: Counts) -> None:
         """Say which columns are no inputs, and what was odd about the others."""

@@ -6,11 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ..errors import InputError, TableError
 from ..settings import Setting
+from ..tables.door import check_column
 from ..tables.options import NOTHING_SAID, TableOptions
+from ..tables.split import SplitBy
+from ..tables.split_columns import ROW_ORDER, read_groups, read_moments
 from ..validate import flag, fraction, one_of, renamed_keys, sequence
 from .train import RunOptions
 
@@ -39,6 +44,9 @@ class Request:
         Instead of what is inferred from the target.
     ignore : sequence of str
         Columns that are no inputs.
+    time, groups : str, optional
+        Columns that the split goes by (`steepest.tables.split.SplitBy`); the one with groups is no
+        input. ``row-order`` is a time, too: the order of the rows.
     test, validation : float
         Fractions of the rows to hold out; a column ``split`` goes before them.
     test_table : pyarrow.Table, optional
@@ -81,6 +89,26 @@ class Request:
             _ROWS, "A column that the model must not use. Repeat it for more.", "none", "COLUMN"
         ),
     ] = ()
+    time: Annotated[
+        str | None,
+        Setting(
+            _ROWS,
+            "A column that says when each row was, as a date or a number: train on the past, and "
+            f"validate and test on what follows. {ROW_ORDER} means the order of the rows.",
+            "rows are drawn at random",
+            "COLUMN",
+        ),
+    ] = None
+    groups: Annotated[
+        str | None,
+        Setting(
+            _ROWS,
+            "A column that says which rows belong together, such as those of one customer: no "
+            "group is both trained and tested on. It is no input.",
+            "each row stands alone",
+            "COLUMN",
+        ),
+    ] = None
     test: Annotated[
         float,
         Setting(
@@ -116,6 +144,12 @@ class Request:
         sequence(_WHERE, "ignore", self.ignore)
         if not all(isinstance(name, str) for name in self.ignore):
             raise InputError(f"{_WHERE}: ignore must be names of columns, got {self.ignore!r}")
+        for name in ("time", "groups"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise InputError(f"{_WHERE}: {name} must be the name of a column, got {value!r}")
+            if value == self.target:
+                raise InputError(f"{_WHERE}: {name} is the column to predict, {value!r}")
         if self.task is not None:
             one_of(_WHERE, "task", self.task, ("classification", "regression"))
         for name in ("test", "validation"):
@@ -128,9 +162,34 @@ class Request:
         """How many rows make a text of a category a frequent one; None leaves that open."""
         return PRIVATE if self.private else None
 
+    @property
+    def no_inputs(self) -> tuple[str, ...]:
+        """The columns that the network does not see."""
+        own = (self.target, self.groups, *self.ignore)
+        return tuple(name for name in own if name is not None)
+
+    def split_by(self, table: pa.Table, labels: NDArray[np.int64]) -> SplitBy:
+        """Return what a split of a table's rows goes by.
+
+        Raises
+        ------
+        TableError
+            If a column does not say it of each row.
+        """
+        time = groups = None
+        if self.time is not None and self.time in table.column_names:
+            time = read_moments(self.time, check_column(table, self.time), self.written)
+        elif self.time is not None:
+            time = np.arange(table.num_rows)
+        if self.groups is not None:
+            groups = read_groups(self.groups, check_column(table, self.groups))
+        return SplitBy(labels, time, groups)
+
     def check_columns(self, table: pa.Table) -> None:
         """Raise `TableError` unless a table has the columns that are named."""
-        for name in (self.target, *self.ignore):
+        order = [self.time] if self.time not in (None, ROW_ORDER) else []
+        groups = [] if self.groups is None else [self.groups]
+        for name in (self.target, *self.ignore, *order, *groups):
             if name not in table.column_names:
                 shown = ", ".join(table.column_names[:20]) + " …" * (table.num_columns > 20)
                 raise TableError(f"no column {name!r} in the table; there are {shown}")

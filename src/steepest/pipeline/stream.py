@@ -63,6 +63,12 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
             "a table read in blocks is tested on rows of its own, not on another table; name them "
             "in a column split"
         )
+    for option in ("time", "groups"):
+        if getattr(request, option) is not None:
+            raise InputError(
+                f"a table read in blocks can't be split by {option}; leave out the limit of "
+                "memory, or name each row's part in a column split"
+            )
     notes = Notes(request.say)
     source = Source(Path(path), request, int(request.settings.get("seed", 0)))
     survey = source.survey(memory)
@@ -109,7 +115,7 @@ class _Plan(NamedTuple):
 def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Plan:
     """Decide what is predicted, by what, and from which inputs."""
     task = source.task(survey)
-    notes.add(task.describe())
+    notes.task(task, request.task)
     recipe = Recipe.for_task(task, request.settings, survey.rows)
     if recipe.ensemble > 1:
         raise InputError(
