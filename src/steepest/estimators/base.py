@@ -47,6 +47,7 @@ from .compiled import Compiled
 from .fitted import Fitted
 from .held_out import HeldOut, Splitter, split_rows
 from .lbfgs import fit_lbfgs
+from .nested import NestedParameters
 from .refusals import checked
 from .rows import Rows
 from .stochastic import fit_stochastic
@@ -67,7 +68,7 @@ def is_stochastic(model: BaseMLP) -> bool:
     return True
 
 
-class BaseMLP(CallbackSupportMixin, BaseEstimator):
+class BaseMLP(NestedParameters, CallbackSupportMixin, BaseEstimator):
     """A multi-layer perceptron. `MLPClassifier` and `MLPRegressor` derive from it.
 
     Parameters
@@ -79,7 +80,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         others (`steepest.pipeline.names.ACTIVATIONS`).
     solver : {"lbfgs", "sgd", "adam"} or Rule
         How to descend. A rule is used as it is: alpha and the learning-rate parameters do not
-        apply.
+        apply. Its fields are parameters, too, as searches name them: ``solver__lr``.
     alpha : float
         Strength of the penalty ½ alpha ‖A‖², divided by the rows (or weight) of a batch.
     batch_size : int or "auto"

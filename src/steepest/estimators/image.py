@@ -68,6 +68,7 @@ class ImageClassifier(TrainedClassifier):
     True
     """
 
+    _recipes = ImageRecipe
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TrainedClassifier._parameter_constraints,
         "augment": [StrOptions({"auto"}), Augment, None],

@@ -66,6 +66,7 @@ class BaseTabular(BaseTrained):
     """
 
     _examples = TableRows
+    _recipes = Recipe
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseTrained._parameter_constraints,
         "time": [str, None],

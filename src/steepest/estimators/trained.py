@@ -26,6 +26,7 @@ from ..training.bar import shown
 from ..training.progress import Callback, Progress, checked_callbacks
 from .frames import target_column
 from .held_out import Splitter
+from .nested import NestedParameters
 from .refusals import checked
 
 __all__ = ["SHARE", "BaseTrained", "Examples"]
@@ -67,13 +68,14 @@ class Examples:
         return self.data[chosen]
 
 
-class BaseTrained(BaseEstimator):
+class BaseTrained(NestedParameters, BaseEstimator):
     """What estimators share that train what a recipe says.
 
     Parameters
     ----------
     settings : mapping, optional
-        Of the recipe, where they are not its defaults: ``{"epochs": 20}``.
+        Of the recipe, where they are not its defaults: ``{"epochs": 20}``. Each is a parameter,
+        too, as searches name them: ``settings__epochs``.
     ensemble : int
         How many networks are averaged.
     validation_fraction : float or splitter
@@ -107,6 +109,8 @@ class BaseTrained(BaseEstimator):
     """
 
     _kind: ClassVar[str]
+    _recipes: ClassVar[Any]
+    """The class of the recipe."""
     _examples: ClassVar[type[Examples]] = Examples
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "settings": [Mapping, None],
@@ -125,6 +129,11 @@ class BaseTrained(BaseEstimator):
         """Keep the arguments of the constructor, as they are."""
         for name in self._get_param_names():
             setattr(self, name, parameters[name])
+
+    @classmethod
+    def _settings(cls) -> list[str]:
+        taken = {*_PARAMETERS, *cls._get_param_names()}
+        return [name for name in cls._recipes.names() if name not in taken]
 
     # ------------------------------------------------------------------ what they differ in
 
