@@ -6,16 +6,15 @@ itself is `steepest.training.chunked_run`, by the loop of `steepest.training.fit
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array, within_memory
+from .arrays import Array, no_memory, within_memory
 from .engine.program import Program
 from .engine.team_size import TeamSize
 from .errors import InputError
@@ -36,6 +35,7 @@ from .training.early_stopping import EarlyStopping
 from .training.fit_log import FitLog
 from .training.history import History
 from .training.learning_rates import rates_of
+from .training.outside import NoLoss, OutsideSteps
 from .training.progress import Callback, checked_callbacks
 from .training.run import MATMUL_DTYPES, Data, TrainingRun
 from .training.validation import Validation
@@ -46,6 +46,24 @@ __all__ = ["Trainer"]
 
 
 _fitted_now: dict[int, object] = {}  # by id: a copy that is made meanwhile is not fitted
+
+
+class _Alone:
+    """Refuses whoever would change this trainer's network meanwhile; a context manager."""
+
+    def __init__(self, trainer: Trainer, where: str) -> None:
+        self._id, self._where = id(trainer), where
+
+    def __enter__(self) -> None:
+        if _fitted_now.setdefault(self._id, self) is not self:
+            raise InputError(
+                f"{self._where}: this trainer is being fitted already, by another Python thread or "
+                "by the fit whose callback this is; wait for that fit's end, or make another "
+                "Trainer"
+            )
+
+    def __exit__(self, *exception: object) -> None:
+        del _fitted_now[self._id]
 
 
 @dataclass(frozen=True)
@@ -66,7 +84,8 @@ class Trainer:
     Parameters
     ----------
     network : Network
-    loss : Loss
+    loss : Loss, optional
+        Without one there are only steps by gradients from outside (`descend`).
     rule : Rule, optional
         The update rule; by default plain SGD.
     batch : int
@@ -123,7 +142,7 @@ class Trainer:
     def __init__(
         self,
         network: Network,
-        loss: Loss,
+        loss: Loss | None = None,
         rule: Rule | None = None,
         *,
         batch: int = 32,
@@ -135,6 +154,7 @@ class Trainer:
         augment: Augment | None = None,
     ) -> None:
         instance("Trainer", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
+        loss = NoLoss() if loss is None else loss
         instance("Trainer", "loss", loss, Loss, "Squared()")
         rule = SGD() if rule is None else rule
         instance("Trainer", "rule", rule, Rule, "Adam(lr=0.001)")
@@ -157,6 +177,7 @@ class Trainer:
         self._team: TeamSize | None = None  # what fits have found out
         self.matmul_dtype, self.augment = matmul_dtype, augment
         self.history = History()
+        self._outside: OutsideSteps | None = None
         self.step = 0
         self.slots: dict[str, Array] = {}
 
@@ -249,7 +270,9 @@ class Trainer:
         flag(where, "verbose", bool(verbose) if type(verbose) is int else verbose)  # 1 will do
         flag(where, "resume", resume)
         named, told = metrics_named(metrics), checked_callbacks(where, callbacks)
-        with self._alone(where), shown(verbose) as bars:
+        with _Alone(self, where), shown(verbose) as bars:
+            if self._outside is not None:
+                self._outside.close()
             asked = _Asked(epochs or 10, named, monitor, patience, (*told, *bars), time_limit)
             if y is not None:
                 kept = (
@@ -311,20 +334,6 @@ class Trainer:
                 stopping.restore(self.network.built.vectors)
         return log.history
 
-    @contextlib.contextmanager
-    def _alone(self, where: str) -> Iterator[None]:
-        """Refuse whoever would fit this trainer meanwhile."""
-        own = object()
-        if _fitted_now.setdefault(id(self), own) is not own:
-            raise InputError(
-                f"{where}: this trainer is being fitted already, by another Python thread or by "
-                "the fit whose callback this is; wait for that fit's end, or make another Trainer"
-            )
-        try:
-            yield
-        finally:
-            del _fitted_now[id(self)]
-
     def _fit_batches(self, batches: Source, validation: Any, asked: _Asked) -> History:
         """Train on batches that come one by one."""
         where, scored = "Trainer.fit", None
@@ -368,6 +377,120 @@ class Trainer:
             if stopping is not None:
                 stopping.restore(self.network.built.vectors)
         return log.history
+
+    def forward(self, X: Any) -> Array:
+        """Return f(x; θ) as the next step computes it, with dropout and the means of the batch.
+
+        The first half of a step by a gradient from outside; `backward` is the other. Calling it
+        alone changes nothing but the state of layers, such as running means of `BatchNorm`.
+
+        Parameters
+        ----------
+        X : array-like, (n, p)
+            Or (n, …), examples of the shape that the network takes. An array of the network's
+            dtype and of a shape that has come before is quickest; 16 shapes are remembered.
+
+        Returns
+        -------
+        ndarray, (n, q) or (n, …, q)
+            The outputs, a copy.
+
+        Raises
+        ------
+        InputError
+            If X does not fit the network, or this trainer is being fitted. Nothing is changed then.
+        DivergenceError
+            If the outputs are not finite.
+        """
+        with _Alone(self, "Trainer.forward"):
+            return self._forward(X)
+
+    def backward(self, dy: Any, *, weights: Any = None, wants_dx: bool = False) -> Array | None:
+        """Go back from ∂ℓ/∂y of what `forward` has returned, and let the rule take its step.
+
+        Parameters
+        ----------
+        dy : array-like, (n, q) or (n, …, q)
+            ∂ℓ/∂y for each output, where ℓ is what is to become smaller: of a mean over the batch
+            it has the factor 1/n.
+        weights : array-like, (n,), optional
+            Of the examples, scaled to a mean of 1: factors of the rows of ``dy``.
+        wants_dx : bool
+            Whether to return ∂ℓ/∂x, with which a network in front of this one goes back.
+
+        Returns
+        -------
+        ndarray, (n, p) or (n, …), or None
+
+        Raises
+        ------
+        InputError
+            If there was no `forward` before, or ``dy`` is not of the shape of its outputs or not
+            finite. Nothing is changed then, and a right one may follow.
+        """
+        flag("Trainer.backward", "wants_dx", wants_dx)
+        with _Alone(self, "Trainer.backward"):
+            return self._backward(dy, weights, wants_dx)
+
+    def descend(self, X: Any, dy: Any, *, weights: Any = None) -> Array:
+        """Take a step by a gradient from outside: `forward`, then `backward`.
+
+        Parameters
+        ----------
+        X : array-like, (n, p) or (n, …)
+        dy : array-like or callable
+            ∂ℓ/∂y, or a function that makes it of the outputs y.
+        weights : array-like, (n,), optional
+            Of the examples, scaled to a mean of 1.
+
+        Returns
+        -------
+        ndarray, (n, q) or (n, …, q)
+            The outputs y, from before the step.
+
+        Raises
+        ------
+        InputError
+            As from `forward` and `backward`.
+        DivergenceError
+            If the outputs are not finite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from steepest import Dense, Network, SGD, Trainer
+        >>> X = np.linspace(-1, 1, 8)[:, None]
+        >>> trainer = Trainer(Network(Dense(1), inputs=1), rule=SGD(lr=0.5))
+        >>> for _ in range(200):
+        ...     y = trainer.descend(X, lambda y: (y - 3 * X) / len(X))
+        >>> bool(np.allclose(y, 3 * X, atol=1e-3))
+        True
+        """
+        with _Alone(self, "Trainer.descend"):
+            y = self._forward(X)
+            is_function = callable(dy) and not isinstance(dy, type)
+            self._backward(dy(y) if is_function else dy, weights, wants_dx=False)
+            return y
+
+    def _forward(self, X: Any) -> Array:
+        """Go forward; `forward` says how."""
+        try:
+            if self._outside is None:
+                self._outside = OutsideSteps(self.network, self._steps(), self.slots, self.threads)
+            return self._outside.forward(X, self.step)
+        except MemoryError as error:
+            raise no_memory("Trainer.forward", error) from error
+
+    def _backward(self, dy: Any, weights: Any, wants_dx: bool) -> Array | None:
+        """Go backward, and count the step; `backward` says how."""
+        if self._outside is None:
+            raise InputError("Trainer.backward: call forward(X) first")
+        try:
+            dx = self._outside.backward(dy, weights, wants_dx)
+        except MemoryError as error:
+            raise no_memory("Trainer.backward", error) from error
+        self.step += 1
+        return dx
 
     def predict(self, X: Any) -> Array:
         """Return what the network predicts for every row, as the targets were given.

@@ -80,6 +80,13 @@ def estimator(kind, y, **settings):
     return lambda **given: kind(**{**settings, **given}).fit(X, y), kind, {}
 
 
+def halfway():
+    """Return a trainer that has gone forward."""
+    trainer = Trainer(network(), Squared())
+    trainer.forward(X)
+    return trainer
+
+
 NOT_CALLED = (
     *("get_params", "set_params", "get_metadata_routing", "set_callbacks", "score"),
     *("set_fit_request", "set_partial_fit_request", "set_score_request"),  # scikit-learn's own
@@ -108,7 +115,7 @@ def objects():
     estimators = ("MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor")
     return {
         "network": network,
-        "trainer": lambda: Trainer(network(), Squared()),
+        "trainer": halfway,
         "history": lambda: trained.history,
         "gradients": lambda: Gradients(network(), Squared()),
         "model": lambda: fitted("TabularClassifier").model_,
@@ -130,7 +137,7 @@ def arguments(name):
     y = LABELS if "Classifier" in name else Y
     table = {"a": X[:, 0]} if name == "model" or "Tabular" in name else X
     return {"X": table, "y": y, "inputs": 2, "path": "t.csv", "table": pa.table({"a": X[:, 0]}),
-            "target": "y", "what": "mean"}  # fmt: skip
+            "target": "y", "what": "mean", "dy": np.ones((12, 1))}  # fmt: skip
 
 
 def targets():

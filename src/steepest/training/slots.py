@@ -73,6 +73,11 @@ class ShownTheta:
         memory = memory_of(rule)
         self._restarts = {k: s for k, s in memory.items() if s.is_theta or s.restarts}
 
+    @property
+    def exchanges(self) -> bool:
+        """Whether there are two of them."""
+        return self._predicts is not None
+
     @contextmanager
     def trained(self) -> Iterator[None]:
         """Have the network hold the θ to train."""
