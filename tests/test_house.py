@@ -16,7 +16,9 @@ CONTRACTS = ("contract", "emitter", "layer", "loss", "rule", "schedule", "schedu
 CONTRACTS += ("onnx_reading", "init", "metrics", "shape", "state", "example_gradients")
 CONTRACTS += ("declarations",)
 FLOORS = (
-    *((name,) for name in ("ground", "system", "kernels", "compiler", "engine", "contracts")),
+    ("ground",),
+    ("system", "pages"),
+    *((name,) for name in ("kernels", "compiler", "engine", "contracts")),
     ("layers", "losses", "rules", "sampling", "parameters"),
     *((name,) for name in ("lowering", "network", "training", "trainer", "inspection")),
     ("plugins", "tables", "images"),

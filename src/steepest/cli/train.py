@@ -23,11 +23,14 @@ from ._options import FLAG, PluginOption, options_of, settings_of, table_help
 from ._printing import say
 
 if TYPE_CHECKING:
+    from ..inspection.watch import Watch
     from ..pipeline.fit import Fit
     from ..pipeline.model import Model
     from ..pipeline.request import Request
     from ..pipeline.train import Callbacks, RunOptions
+    from ..trainer import Trainer
     from ..training.checkpoint import Checkpoint
+    from ..training.progress import Progress
 
 __all__ = ["options", "train"]
 
@@ -81,6 +84,16 @@ _Watch = Annotated[
         **FLAG,
     ),
 ]
+_Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Write a report on the model to this file, one page of HTML: scores, curves, groups "
+        "of rows that it is worse at, what it looks at, and the gradients of the training.",
+        metavar="FILE.html",
+        show_default="write none",
+    ),
+]
 _Folder = Annotated[
     Path | None,
     typer.Option(
@@ -115,6 +128,7 @@ def train(
     test_table: _TestTable = None,
     memory: _Memory = None,
     watch: _Watch = False,
+    report: _Report = None,
     checkpoint: _Folder = None,
     resume: _Resume = False,
     plugin: PluginOption = None,
@@ -138,15 +152,19 @@ def train(
     from .. import plugins
     from ..pipeline.holdings import holds
     from ..pipeline.model import check_place
+    from ..system.files import check_replaceable
 
     plugins.use(*(plugin or ()))
     given = _given(context, config)
     kept = _checkpoint(given, resume)
     if out is not None:
         check_place(out)
+    if report is not None:
+        check_replaceable(report)
     tell: Callable[[str], None] = (lambda _: None) if quiet else say
+    watches: list[Watch] = []
     with _bar(quiet) as bar:
-        callbacks = _watching(bar) if watch else bar
+        callbacks = _watching(bar, watch, watches) if watch or report else bar
         options = _run_options(given, callbacks, kept, resume)
         if kept is not None and resume:
             tell(_where_it_goes_on(kept))
@@ -162,6 +180,9 @@ def train(
     if out is not None:
         _save(fit.model, out, given.get("private", False))
     _finish(fit, out, tell, kept is not None)
+    if report is not None:
+        _write_report(fit, report, watches)
+        tell(f"report written to {report}")
 
 
 def _where_it_goes_on(kept: Checkpoint) -> str:
@@ -394,10 +415,30 @@ def _bytes(text: str) -> int:
     return int(float(found[1]) * 1000 ** (1 + "kMGT".index(found[2])))
 
 
-def _watching(others: Callbacks | None) -> Callbacks:
+def _watching(others: Callbacks | None, aloud: bool, watches: list[Watch]) -> Callbacks:
+    """Return callbacks with one that sees the gradients, and prints them if that is wanted."""
     from ..inspection.watch import Watch
 
-    return lambda trainer: (*(others(trainer) if others else ()), Watch(say=print))
+    def callbacks(trainer: Trainer) -> tuple[Callable[[Progress], object], ...]:
+        watches.append(Watch(say=print if aloud else None))
+        return (*(others(trainer) if others else ()), watches[-1])
+
+    return callbacks
+
+
+def _write_report(fit: Fit, place: Path, watches: list[Watch]) -> None:
+    """Write the report of a model on the rows of its test."""
+    from ..pipeline.report import Known, report
+    from ..system.files import write_durably
+
+    known = Known(
+        fit.tested if fit.scores else None,
+        "test rows",
+        data=fit.data,
+        watch=watches[0] if watches else None,
+        notes=fit.notes,
+    )
+    write_durably(place, report(fit.model, known))
 
 
 @contextmanager

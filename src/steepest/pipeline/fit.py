@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from ..arrays import Array, within_memory
 from ..errors import TableError
-from ..losses import Quantile
-from ..metrics import METRICS, Metric
 from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
 from ..tables.split import Split, class_labels, split_rows
@@ -22,12 +20,12 @@ from .model import Model
 from .notes import Notes
 from .recipe import Recipe
 from .request import Request
+from .scores import test_metrics, trivial
 from .train import Trained, TrainingData, train_recipe
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..loss import Loss
 
 __all__ = ["Fit", "fit_table", "plain_recipe", "score_fit"]
 
@@ -47,6 +45,10 @@ class Fit:
         What the trivial predictor says.
     ended : BaseException, optional
         What ended the training early, or the test after it. There are no scores then.
+    tested : pyarrow.Table, optional
+        The rows of the test.
+    data : TrainingData, optional
+        The encoded rows of the training, if they are in memory.
     """
 
     model: Model
@@ -54,6 +56,8 @@ class Fit:
     scores: dict[str, tuple[float, float]] = field(default_factory=dict)
     trivial: str = ""
     ended: BaseException | None = None
+    tested: pa.Table | None = None
+    data: TrainingData | None = None
 
 
 @within_memory("fit_table")
@@ -108,8 +112,10 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
         "rows": {"train": len(split.train), "validation": len(split.validation)},
         "seed": recipe.seed,
     }
+    if data.held_out is not None:
+        about["best_epoch"] = trained.best[0]
     model = Model(trained.network, loss, encoder, task, about)
-    fit = Fit(model, notes.lines, ended=trained.ended)
+    fit = Fit(model, notes.lines, ended=trained.ended, tested=tested, data=data)
     if fit.ended is not None:  # at once: somebody waits for this process to end
         return fit
     try:
@@ -210,53 +216,14 @@ def score_fit(fit: Fit, tested: Any, targets: Array, known: Array) -> None:
     """
     model = fit.model
     prediction = model.outputs(tested)
-    fit.trivial, trivial = _trivial(model, known, len(targets))
-    for name, factor in _scales(model, targets).items():
-        metric = _pinball(model.loss) if name == "pinball" else METRICS[name]
-        fit.scores[name] = metric(targets, prediction) * factor, metric(targets, trivial) * factor
+    fit.trivial, nothing = trivial(model, known, len(targets))
+    for name, metric in test_metrics(model, targets).items():
+        fit.scores[name] = metric(targets, prediction), metric(targets, nothing)
     about = model.about
     about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
     about["trivial"] = {name: score for name, (_, score) in fit.scores.items()}
     about["trivial_says"] = fit.trivial
     about["rows"]["test"] = len(tested)
-
-
-def _trivial(model: Model, known: Array, rows: int) -> tuple[str, Array]:
-    """Return what one who knows the training targets only says of every row: in words, (n, q)."""
-    task = model.task
-    if isinstance(model.loss, Quantile):
-        return "the quantiles", np.tile(np.quantile(known, model.loss.levels), (rows, 1))
-    if task.is_regression:
-        return "the mean", np.full((rows, 1), known.mean())
-    shares = np.bincount(known, minlength=len(task.classes)) / len(known)
-    says = f"always {task.classes[int(shares.argmax())]!r}"
-    return says, np.tile(shares[1:] if task.outputs == 1 else shares, (rows, 1))
-
-
-def _scales(model: Model, targets: Array) -> dict[str, float]:
-    """Return the metrics of a model, each with its factor from standard units to the target's."""
-    task = model.task
-    if isinstance(model.loss, Quantile):
-        return {"pinball": task.deviation}
-    if task.is_regression:
-        return {"r2": 1.0, "rmse": task.deviation, "mae": task.deviation}
-    names = ["accuracy"]
-    if model.has_probabilities:
-        names += ["log_loss", *["auc"] * (len(np.unique(targets)) == len(task.classes))]
-    return dict.fromkeys(names, 1.0)
-
-
-def _pinball(loss: Loss) -> Metric:
-    """Return the average of a quantile loss over its levels."""
-
-    def pinball(y: Array, prediction: Array) -> float:
-        from sklearn.metrics import mean_pinball_loss
-
-        assert isinstance(loss, Quantile)
-        found = zip(loss.levels, prediction.T, strict=True)
-        return float(np.mean([mean_pinball_loss(y, z, alpha=level) for level, z in found]))
-
-    return pinball
 
 
 def plain_recipe(recipe: Recipe | ImageRecipe) -> dict[str, Any]:

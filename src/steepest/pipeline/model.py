@@ -228,6 +228,35 @@ class Model:
                 columns[f"proba_{label}"] = pa.array(shares[:, k])
         return pa.table(columns)
 
+    def report(self, table: Any = None, *, which: str = "rows", seed: int = 0) -> bytes:
+        """Return a report as one self-contained file of HTML.
+
+        Write it with ``Path("report.html").write_bytes(model.report(table))``. It draws on the
+        model alone, or on rows whose target is known, too: with these it has confusions or
+        residuals, curves, groups of rows that the model is bad at, and more.
+
+        Parameters
+        ----------
+        table : table, optional
+            As of `predict`, with the target; best of rows that had no part in the training. Of
+            more than 20,000 so many are drawn at random.
+        which : str
+            Which rows these are, for the reader: "test rows".
+        seed : int
+            Of the draws.
+
+        Raises
+        ------
+        ModelError
+            If the model takes images.
+        TableError
+            If the table lacks a column, or no row has a known target.
+        """
+        from .report import Known, report
+
+        known = None if table is None else self.encoder.open(table)
+        return report(self, Known(known, which, seed=seed))
+
     def save(self, path: Path_, *, private: bool = False) -> None:
         """Write the folder, whole or not at all.
 

@@ -94,7 +94,7 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
     }
     model = Model(training.trainer.network, recipe.make_loss(task), encoder, task, about)
     fit = Fit(model, notes.lines, ended=ended)
-    tested = survey.test.table()
+    fit.tested = tested = survey.test.table()
     if tested is not None and ended is None:
         known = task.encode(survey.sample.column(request.target))
         try:

@@ -1,0 +1,234 @@
+// Curves over a common axis, drawn by uPlot: with a legend, values under the pointer, and zoom.
+
+import { colour, h, table } from "../dom.js";
+import { number } from "../format.js";
+
+/**
+ * @typedef {object} Line
+ * @property {string} label
+ * @property {(number | null)[]} values
+ * @property {boolean} [dashed]
+ * @property {boolean} [faint]  whether it is one of many, without a place in the legend
+ * @property {string} [colour]  the name of a colour of the styles
+ *
+ * @typedef {object} Figure
+ * @property {string} title
+ * @property {string} x  what the axis along the bottom shows
+ * @property {string} [y]
+ * @property {number[]} at
+ * @property {string[]} [labels]  of the values on the axis, if they are no numbers
+ * @property {Line[]} lines
+ * @property {number} [mark]  where a vertical line stands
+ * @property {boolean} [log]
+ * @property {boolean} [points]
+ * @property {[number, number]} [range]
+ */
+
+const HEIGHT = 260;
+const COLOURS = 8;
+
+/** @type {(() => void)[]} */
+const redraw = [];
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+  redraw.forEach((draw) => draw()),
+);
+
+/**
+ * Return a figure. Its numbers are also a table below it, closed at first.
+ * @param {Figure} figure
+ * @returns {HTMLElement}
+ */
+export function lines(figure) {
+  const place = h("div", {
+    class: "plot",
+    role: "img",
+    "aria-label": spoken(figure),
+  });
+  const element = h(
+    "figure",
+    {},
+    h("figcaption", {}, figure.title),
+    place,
+    numbers(figure),
+  );
+  Object.assign(element, { figure });
+  /** @type {any} */
+  let plot = null;
+  const draw = () => {
+    if (plot !== null) plot.destroy();
+    plot = new uPlot(
+      options(figure, place.clientWidth || 480),
+      data(figure),
+      place,
+    );
+  };
+  new ResizeObserver(() => {
+    if (plot === null) draw();
+    else if (plot.width !== place.clientWidth && place.clientWidth > 0) {
+      plot.setSize({ width: place.clientWidth, height: HEIGHT });
+    }
+  }).observe(place);
+  redraw.push(draw);
+  return element;
+}
+
+/**
+ * @param {Figure} figure
+ * @returns {any}
+ */
+function data(figure) {
+  return [figure.at, ...figure.lines.map((line) => line.values)];
+}
+
+/**
+ * @param {Figure} figure
+ * @param {number} width
+ * @returns {any}
+ */
+function options(figure, width) {
+  const ink = colour("--ink-soft");
+  const grid = { stroke: colour("--grid"), width: 1 };
+  const axis = {
+    stroke: ink,
+    grid,
+    ticks: grid,
+    font: "12px system-ui, sans-serif",
+  };
+  const shown = (/** @type {any} */ _, /** @type {number | null} */ value) =>
+    value === null ? "" : number(value);
+  const labels = figure.labels;
+  let next = 0;
+  return {
+    width,
+    height: HEIGHT,
+    scales: {
+      x: { time: false },
+      y: {
+        distr: figure.log ? 3 : 1,
+        ...(figure.range ? { range: figure.range } : {}),
+      },
+    },
+    cursor: { drag: { x: true, y: false } },
+    axes: [
+      {
+        ...axis,
+        label: figure.x,
+        labelFont: axis.font,
+        ...(labels
+          ? {
+              splits: () => figure.at,
+              values: (/** @type {any} */ _, /** @type {number[]} */ at) =>
+                at.map((k) => clipped(labels[k], 10)),
+              rotate: labels.length > 4 ? -45 : 0,
+              size: labels.length > 4 ? 84 : 40,
+            }
+          : {}),
+      },
+      {
+        ...axis,
+        label: figure.y,
+        labelFont: axis.font,
+        size: 64,
+        values: (/** @type {any} */ _, /** @type {(number | null)[]} */ at) =>
+          at.map((value) => (value === null ? "" : number(value))),
+      },
+    ],
+    series: [
+      {
+        label: "at",
+        value: (/** @type {any} */ _, /** @type {number | null} */ at) =>
+          at !== null && labels ? labels[at] : shown(_, at),
+      },
+      ...figure.lines.map((line) => ({
+        label: line.label,
+        stroke: line.faint
+          ? colour("--faint")
+          : colour(line.colour ?? `--series-${next++ % COLOURS}`),
+        width: line.faint ? 1 : 2,
+        dash: line.dashed ? [6, 4] : undefined,
+        points: { show: figure.points ?? false },
+        value: shown,
+        spanGaps: true,
+      })),
+    ],
+    legend: { show: true, live: true },
+    hooks: {
+      ready: [
+        (/** @type {any} */ plot) => {
+          const entries = [...plot.root.querySelectorAll(".u-series")];
+          figure.lines.forEach(
+            (line, k) => line.faint && entries[k + 1].remove(),
+          );
+        },
+      ],
+      draw: [(/** @type {any} */ plot) => mark(plot, figure.mark)],
+    },
+  };
+}
+
+/**
+ * Draw a vertical line.
+ * @param {any} plot
+ * @param {number | undefined} at
+ */
+function mark(plot, at) {
+  if (at === undefined) return;
+  const { ctx, bbox } = plot;
+  const x = plot.valToPos(at, "x", true);
+  ctx.save();
+  ctx.strokeStyle = colour("--mark");
+  ctx.setLineDash([4, 4]);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.restore();
+}
+
+/**
+ * Return a table of the numbers, made when it is opened.
+ * @param {Figure} figure
+ * @returns {HTMLElement}
+ */
+function numbers(figure) {
+  const shown = figure.lines.filter((line) => !line.faint);
+  const details = h(
+    "details",
+    { class: "numbers" },
+    h("summary", {}, "The numbers"),
+  );
+  details.addEventListener("toggle", () => {
+    if (details.childElementCount > 1) return;
+    const rows = figure.at.map((at, k) => [
+      figure.labels ? figure.labels[k] : number(at),
+      ...shown.map((line) => number(line.values[k])),
+    ]);
+    details.append(
+      table([figure.x, ...shown.map((line) => line.label)], rows, figure.title),
+    );
+  });
+  return details;
+}
+
+/**
+ * @param {Figure} figure
+ * @returns {string}
+ */
+function spoken(figure) {
+  const ends = figure.lines
+    .filter((line) => !line.faint)
+    .map((line) => {
+      const values = line.values.filter((value) => value !== null);
+      return `${line.label} from ${number(values[0])} to ${number(values[values.length - 1])}`;
+    });
+  return `${figure.title}. Curves over ${figure.x}: ${ends.join("; ")}.`;
+}
+
+/**
+ * @param {string} text
+ * @param {number} most
+ * @returns {string}
+ */
+export function clipped(text, most) {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}

@@ -1,0 +1,67 @@
+// The columns: how much the loss depends on each, and what it became.
+
+import { bar } from "../charts/bars.js";
+import { h, note, table } from "../dom.js";
+import { number } from "../format.js";
+
+/**
+ * @param {any} section
+ * @returns {(HTMLElement | null)[]}
+ */
+export function columns(section) {
+  const measured = section.rows !== undefined;
+  const head = measured
+    ? [
+        { left: "column" },
+        "shuffled",
+        "±",
+        { left: "" },
+        "by gradient",
+        { left: "becomes" },
+      ]
+    : [{ left: "column" }, { left: "becomes" }];
+  const most = Math.max(
+    1e-300,
+    ...section.columns.map((/** @type {any} */ column) => column.rise ?? 0),
+  );
+  const rows = section.columns.map((/** @type {any} */ column) =>
+    measured
+      ? [
+          column.name,
+          number(column.rise),
+          number(column.spread),
+          bar(column.rise / most),
+          column.slope === undefined ? "" : number(column.slope),
+          column.becomes,
+        ]
+      : [column.name, column.becomes],
+  );
+  const caption = measured
+    ? `Importance on ${section.rows} rows, where the loss is ${number(section.loss)}`
+    : "What each column turns into";
+  return [
+    table(head, rows, caption),
+    measured
+      ? note(
+          "Shuffled: by how much the loss rises when the values of the column go to other rows. " +
+            "Columns that say the same share their importance. By gradient: how much the loss of a " +
+            "row would change, to first order, with the column at its average.",
+        )
+      : null,
+    section.dropped.length
+      ? h(
+          "div",
+          {},
+          h("h3", {}, "Not used"),
+          table(
+            [{ left: "column" }, { left: "why" }],
+            section.dropped.map((/** @type {any} */ column) => [
+              column.name,
+              column.why,
+            ]),
+            "Columns that are not used",
+          ),
+        )
+      : null,
+  ];
+}

@@ -1,0 +1,58 @@
+// What was seen of gradients and steps, layer by layer.
+
+import { lines } from "../charts/lines.js";
+import { h, note } from "../dom.js";
+
+/** @type {[string, string, boolean][]} */
+const SEEN = [
+  ["dy", "‖∇y ℓ‖: the gradient that reaches each layer's output", true],
+  ["dtheta", "‖∇θ ℓ‖: the gradient of each layer's parameters", true],
+  ["update", "‖Δθ‖ / ‖θ‖: how far a step moves each layer", true],
+  ["dead", "Share of dead units: no slope for any example", false],
+  [
+    "saturated",
+    "Share of saturated units: hardly any slope for most examples",
+    false,
+  ],
+];
+
+/**
+ * @param {any} section
+ * @returns {(HTMLElement | null)[]}
+ */
+export function gradients(section) {
+  const figures = SEEN.flatMap(([name, title, log]) => {
+    const seen = section.layers.filter(
+      (/** @type {any} */ layer) => layer[name] !== undefined,
+    );
+    if (!seen.length) return [];
+    return [
+      lines({
+        title,
+        x: "epoch",
+        at: section.epoch,
+        log,
+        lines: seen.map((/** @type {any} */ layer) => ({
+          label: `${layer.path} ${layer.kind.replace(/\(.*$/, "")}`,
+          values: log ? layer[name].map(positive) : layer[name],
+        })),
+      }),
+    ];
+  });
+  return [
+    h("p", {}, section.verdict, "."),
+    h("div", { class: "figures" }, ...figures),
+    note(
+      "Measured on examples drawn from the training rows now and then, and averaged over an epoch.",
+    ),
+  ];
+}
+
+/**
+ * Zero has no place on an axis of powers.
+ * @param {number | null} value
+ * @returns {number | null}
+ */
+function positive(value) {
+  return value !== null && value > 0 ? value : null;
+}

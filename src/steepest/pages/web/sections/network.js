@@ -1,0 +1,34 @@
+// Layers, and every step of a prediction.
+
+import { h, table } from "../dom.js";
+import { count } from "../format.js";
+
+/**
+ * @param {any} section
+ * @returns {(HTMLElement | null)[]}
+ */
+export function network(section) {
+  return [
+    table(
+      [
+        { left: "path" },
+        { left: "layer" },
+        "shape of an example",
+        "parameters",
+      ],
+      section.layers.map((/** @type {any} */ layer) => [
+        layer.path,
+        layer.layer,
+        layer.shape.join(" × "),
+        layer.parameters ? count(layer.parameters) : "",
+      ]),
+      `From ${section.inputs.join(" × ")} inputs; ${count(section.parameters)} parameters; loss ${section.loss}`,
+    ),
+    h(
+      "details",
+      {},
+      h("summary", {}, "Every step of the computation of a prediction"),
+      h("pre", { tabindex: 0 }, section.program),
+    ),
+  ];
+}

@@ -1,0 +1,116 @@
+"""How good the model is, beside what knows nothing and beside a linear model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...losses import Hinge
+from ...metrics import GREATER_IS_BETTER, Metric
+from ..scores import test_metrics, trivial
+from .linear import linear_outputs
+from .subject import Subject
+
+__all__ = ["section"]
+
+_RESAMPLES = 200
+_LEVEL = 0.95
+_LABELS = {
+    "accuracy": "share of rows that it gets right",
+    "log_loss": "log loss of the probabilities",
+    "auc": "area under the ROC curve",
+    "r2": "share of the variance explained (R²)",
+    "rmse": "root of the mean squared error",
+    "mae": "mean absolute error",
+    "pinball": "pinball loss of the quantiles",
+}
+
+
+def section(subject: Subject) -> dict[str, Any] | None:
+    """Return the scores on the rows with 95 % intervals; without rows, those of the model's test.
+
+    The intervals are percentiles over 200 resamples of the rows (Efron & Tibshirani, "An
+    introduction to the bootstrap", 1993, chapter 13): they say how far other rows of the same kind
+    would move a score, not how far another training would.
+    """
+    model, rows = subject.model, subject.rows
+    if rows is None:
+        return _as_tested(subject)
+    metrics = test_metrics(model, rows.y)
+    compared: dict[str, Array] = {}
+    says = model.about.get("trivial_says", "")
+    data = subject.known.data
+    if data is not None:
+        says, compared["trivial"] = trivial(model, data.y, len(rows))
+        linear = linear_outputs(model, data, rows.X, subject.known.seed)
+        if linear is not None:
+            compared["linear"] = linear
+    found = []
+    for name, metric in metrics.items():
+        low, high = _interval(metric, rows.y, rows.outputs, subject.rng())
+        beside = {who: metric(rows.y, outputs) for who, outputs in compared.items()}
+        if data is None and name in model.about.get("trivial", {}):
+            beside["trivial"] = model.about["trivial"][name]
+        found.append(
+            {
+                "name": name,
+                "label": _LABELS.get(name, name),
+                "better": "higher" if name in GREATER_IS_BETTER else "lower",
+                "value": metric(rows.y, rows.outputs),
+                "low": low,
+                "high": high,
+                **beside,
+            }
+        )
+    return {
+        "rows": rows.which,
+        "scores": found,
+        "trivial": says,
+        "sure": not model.task.is_regression and not isinstance(model.loss, Hinge),
+        "level": _LEVEL,
+        "target": model.task.name,
+    }
+
+
+def _as_tested(subject: Subject) -> dict[str, Any] | None:
+    """Return what the model itself says of its test."""
+    about = subject.model.about
+    if not about.get("metrics"):
+        return None
+    tested = about.get("rows", {}).get("test")
+    return {
+        "rows": "the test rows" if tested is None else f"{tested:,} test rows",
+        "scores": [
+            {
+                "name": name,
+                "label": _LABELS.get(name, name),
+                "better": "higher" if name in GREATER_IS_BETTER else "lower",
+                "value": value,
+                "trivial": about.get("trivial", {}).get(name),
+            }
+            for name, value in about["metrics"].items()
+        ],
+        "trivial": about.get("trivial_says", ""),
+        "level": _LEVEL,
+        "target": subject.model.task.name,
+    }
+
+
+def _interval(
+    metric: Metric, y: Array, outputs: Array, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of a score over resamples of the rows."""
+    found = []
+    for _ in range(_RESAMPLES):
+        drawn = rng.integers(0, len(y), len(y))
+        try:
+            found.append(metric(y[drawn], outputs[drawn]))
+        except ValueError:  # a class without rows: some scores are not defined then
+            continue
+    if not found:
+        return np.nan, np.nan
+    tail = 100 * (1 - _LEVEL) / 2
+    low, high = np.nanpercentile(found, [tail, 100 - tail])
+    return float(low), float(high)

@@ -1,0 +1,36 @@
+"""What the network is made of, and what it computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...parameters import walk
+from .subject import Subject
+
+__all__ = ["section"]
+
+
+def section(subject: Subject) -> dict[str, Any]:
+    """Return the layers with their shapes and parameters, and the program of a prediction."""
+    model = subject.model
+    network = model.network
+    sizes: dict[str, int] = {}
+    for name, buffer in network.built.buffers.items():
+        path = name.rpartition(".")[0]
+        sizes[path] = sizes.get(path, 0) + buffer.size
+    layers = [
+        {
+            "path": path,
+            "layer": repr(layer),
+            "shape": list(layer.output_shape(shape)),
+            "parameters": sizes.get(path, 0),
+        }
+        for path, layer, shape in walk(network.layer, network.built.input_shape)
+    ]
+    return {
+        "inputs": list(network.built.input_shape),
+        "layers": layers,
+        "parameters": int(network.theta.size),
+        "loss": repr(model.loss),
+        "program": str(network.program(1)),
+    }

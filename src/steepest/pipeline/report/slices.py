@@ -1,0 +1,87 @@
+"""Groups of rows that the model is worse at than at the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from .subject import Rows, Subject
+from .values import groups
+
+__all__ = ["section"]
+
+_RANGES, _VALUES = 5, 12
+_LEAST = 30  # rows of a group
+_SHOWN = 12
+_NOTABLE = 2.0
+
+
+def section(subject: Subject) -> dict[str, Any] | None:
+    """Return the groups by one column whose rows cost more than the others', by how sure that is.
+
+    ``z`` compares the average loss of the rows in the group with that of all others (Welch's
+    statistic); with many groups some are above 2 by chance, so only the larger ones say something.
+    """
+    model, rows = subject.model, subject.rows
+    if rows is None or len(rows) < 2 * _LEAST:
+        return None
+    cost, said, truth = _by_row(subject, rows)
+    found: list[dict[str, Any]] = []
+    for name in subject.ranked:
+        for group in groups(subject, name, _RANGES, _VALUES):
+            if not _LEAST <= len(group.rows) <= len(rows) - _LEAST:
+                continue
+            z = _welch(cost, group.rows)
+            if z > _NOTABLE:
+                inside = group.rows
+                found.append(
+                    {
+                        "column": name,
+                        "value": group.label,
+                        "count": len(inside),
+                        "score": _score(subject, cost[inside]),
+                        "said": None if said is None else float(said[inside].mean()),
+                        "truth": None if truth is None else float(truth[inside].mean()),
+                        "z": z,
+                    }
+                )
+    found.sort(key=lambda row: -row["z"])
+    return {
+        "rows": rows.which,
+        "slices": found[:_SHOWN],
+        "score": _score(subject, cost),
+        "what": "rmse" if model.task.is_regression else "wrong",
+        "positive": str(model.task.classes[1]) if len(model.task.classes) == 2 else None,
+        "target": model.task.name,
+    }
+
+
+def _by_row(subject: Subject, rows: Rows) -> tuple[Array, Array | None, Array | None]:
+    """Return what each row costs, what is said of it and what is true, where these are numbers."""
+    task = subject.model.task
+    if task.is_regression:
+        truth = task.decode(rows.y)
+        outputs = np.asarray(task.decode(rows.outputs)).reshape(len(rows), -1)
+        said = outputs[:, outputs.shape[1] // 2]
+        return (truth - said) ** 2, said, truth
+    shares = rows.shares
+    wrong = (shares.argmax(axis=1) != rows.y).astype(np.float64)
+    if len(task.classes) == 2:
+        return wrong, shares[:, 1], (rows.y == 1).astype(np.float64)
+    return wrong, None, None
+
+
+def _score(subject: Subject, cost: Array) -> float:
+    mean = float(cost.mean())
+    return float(np.sqrt(mean)) if subject.model.task.is_regression else mean
+
+
+def _welch(cost: Array, inside: Any) -> float:
+    """Return by how many standard errors the rows inside cost more than the others."""
+    mask = np.zeros(len(cost), bool)
+    mask[inside] = True
+    a, b = cost[mask], cost[~mask]
+    error = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+    return float((a.mean() - b.mean()) / error) if error > 0 else 0.0

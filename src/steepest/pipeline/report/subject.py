@@ -1,0 +1,186 @@
+"""What a report is about: a model, rows that it is tried on, and what is known of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Array
+from ...errors import ModelError, TableError
+from ...images.encoder import ImageEncoder
+from ...inspection.importance import Importance, importance
+from ...tables.door import lay_out_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ...inspection.watch import Watch
+    from ...loss import Loss
+    from ..fitted_model import FittedModel
+    from ..train import TrainingData
+
+__all__ = ["Known", "Rows", "Subject", "subject"]
+
+MOST_ROWS = 20_000
+_IMPORTANCE_ROWS = 2000
+_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a report can draw on beside the model itself.
+
+    Attributes
+    ----------
+    table : pyarrow.Table, optional
+        Rows whose target is known. More than 20,000 are drawn from.
+    which : str
+        Which rows these are, like "test rows".
+    data : TrainingData, optional
+        The encoded rows of the training: a linear model is fitted to them, to compare with.
+    watch : Watch, optional
+        What saw the gradients of the training.
+    notes : sequence of str
+        What was decided and dropped on the way.
+    seed : int
+        Of what is drawn at random.
+    """
+
+    table: pa.Table | None = None
+    which: str = "rows"
+    data: TrainingData | None = None
+    watch: Watch | None = None
+    notes: Sequence[str] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows whose target is known, and what the model says of them.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+    numbers : ndarray, (n,)
+        Their numbers in the table that they were drawn from, from 0.
+    X, y : ndarray
+        As the network takes them.
+    outputs : ndarray, (n, q)
+        `Model.outputs`.
+    which : str
+        In words, with how many there are.
+    """
+
+    table: pa.Table
+    numbers: NDArray[np.int64]
+    X: Array
+    y: Array
+    outputs: Array
+    which: str
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def shares(self) -> Array:
+        """The probability of each class, (n, classes)."""
+        p = self.outputs.astype(np.float64)
+        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, what is known beside it, and the rows it is tried on.
+
+    Attributes
+    ----------
+    model : FittedModel
+    known : Known
+    rows : Rows, optional
+    """
+
+    model: FittedModel
+    known: Known
+    rows: Rows | None
+
+    def rng(self) -> np.random.Generator:
+        """Return the same generator for whoever asks, so that no section moves another's draws."""
+        return np.random.default_rng(self.known.seed)
+
+    @property
+    def loss(self) -> Loss:
+        """The loss as a test knows it: label smoothing is for training alone."""
+        loss: Any = self.model.loss
+        if any(field.name == "label_smoothing" for field in fields(loss)):
+            return replace(loss, label_smoothing=0.0)  # type: ignore[no-any-return]
+        return loss  # type: ignore[no-any-return]
+
+    @cached_property
+    def importance(self) -> tuple[Importance, int] | None:
+        """How much the loss depends on each column, and on how many rows that was measured."""
+        if self.rows is None:
+            return None
+        drawn = np.sort(self.rng().permutation(len(self.rows))[:_IMPORTANCE_ROWS])
+        found = importance(
+            self.model.network,
+            self.loss,
+            self.rows.X[drawn],
+            self.rows.y[drawn],
+            self.model.encoder.places,
+            repeats=_REPEATS,
+            seed=self.known.seed,
+        )
+        return found, len(drawn)
+
+    @property
+    def ranked(self) -> list[str]:
+        """The columns in use, those first that matter most, as far as that is known."""
+        if self.importance is None:
+            return list(self.model.encoder.columns)
+        found, _ = self.importance
+        return [found.names[k] for k in np.argsort(-found.permutation, kind="stable")]
+
+
+def subject(model: FittedModel, known: Known) -> Subject:
+    """Return what a report is about, with the rows encoded and predicted."""
+    if isinstance(model.encoder, ImageEncoder):
+        raise ModelError(
+            "a report is about a model of a table, and this one takes images; `steepest explain` "
+            "shows its confusions and its worst mistakes"
+        )
+    return Subject(model, known, None if known.table is None else _rows(model, known))
+
+
+def _rows(model: FittedModel, known: Known) -> Rows:
+    import pyarrow as pa
+
+    task, table = model.task, lay_out_table(known.table)
+    if task.name not in table.column_names:
+        raise TableError(
+            f"the table lacks the column {task.name!r}, and without the target there is nothing "
+            "to compare predictions with"
+        )
+    usable = np.flatnonzero(task.rows(table.column(task.name)))
+    if not usable.size:
+        raise TableError(f"no row has a known target in column {task.name!r}")
+    drawn = usable
+    if usable.size > MOST_ROWS:
+        drawn = np.sort(np.random.default_rng(known.seed).permutation(usable)[:MOST_ROWS])
+    if drawn.size < table.num_rows:
+        table = table.take(pa.array(drawn))
+    which = f"{len(drawn):,} {known.which}"
+    if drawn.size < usable.size:
+        which += f", drawn at random from {usable.size:,}"
+    return Rows(
+        table,
+        drawn.astype(np.int64),
+        model.encoder.transform(table, dtype=model.network.dtype),
+        task.encode(table.column(task.name)),
+        model.outputs(table),
+        which,
+    )

@@ -1,0 +1,47 @@
+"""Opens pages in a real browser; without one, says in one line what was left out."""
+
+from __future__ import annotations
+
+import pytest
+from browser import PROGRAM, browser
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if PROGRAM is None:
+        pytest.skip("no Chromium on this machine")
+    pytest.importorskip("playwright")
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def show(chromium, tmp_path):
+    """Show the bytes of a page; whatever it logs, throws or asks a network for is a fault."""
+    faults: list[str] = []
+
+    def open_page(content: bytes, width: int = 1200, scheme: str = "light"):
+        place = tmp_path / "page.html"
+        place.write_bytes(content)
+        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda r: r.url == place.as_uri() or faults.append(r.url))
+        page.goto(place.as_uri())
+        page.wait_for_function("document.querySelectorAll('section').length > 0")
+        return page
+
+    yield open_page
+    assert not faults
+
+
+def pytest_terminal_summary(terminalreporter):
+    left = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if "no Chromium on this machine" in str(report.longrepr)
+    ]
+    if left:
+        terminalreporter.write_line(
+            f"{len(left)} tests of pages were left out: there is no Chromium on this machine"
+        )
