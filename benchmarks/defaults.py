@@ -3,12 +3,12 @@
     python benchmarks/defaults.py KIND FOLDER SCORES.json [--only default,paper] [--seeds 2]
 
 KIND is binary, multiclass or regression. FOLDER holds the tables as Parquet files. The rows that
-`benchmarks/tables.py` tests on are left out before anything else. A seed draws the rows to train on
-from the others, at most `ROWS`, and at most `ROWS` more to validate on; all candidates get the same
-ones. A learner knows nothing of the latter: it holds out a tenth of its own rows for its best
-epoch. Errors (1 - accuracy, or 1 - R²) are kept in SCORES.json, and what is there already is not
-computed again. One rule for all tables of a kind decides: the geometric mean of the errors, each
-raised by 0.01 as in Holzmüller et al. 2024 (arXiv:2407.04491), here over that of the defaults.
+`table_sources.py` keeps for the test are left out before anything else. A seed draws the rows to
+train on from the others, at most `ROWS`, and at most `ROWS` more to validate on; all candidates get
+the same ones. A learner knows nothing of the latter: it holds out a tenth of its own rows for its
+best epoch. Errors (1 - accuracy, or 1 - R²) are kept in SCORES.json, and what is there already is
+not computed again. One rule for all tables of a kind decides: the geometric mean of the errors,
+each raised by 0.01 as in Holzmüller et al. 2024 (arXiv:2407.04491), here over that of the defaults.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from steepest import TabularClassifier, TabularRegressor
-from tables import TABLES, read
+from table_sources import FILES, read
 
 ROWS = 10_000
 SHIFT = 0.01
-SOURCES = TABLES | {"elec2": ("class", "class", []), "noaa_weather": ("target", "class", [])}
+SOURCES = FILES | {"elec2": ("class", "class", []), "noaa_weather": ("target", "class", [])}
 KINDS = {
     "binary": ["adult", "credit_default", "higgs18k", "nycflights13", "elec2", "noaa_weather"],
     "multiclass": ["covertype20k", "har_lifting"],

@@ -2,7 +2,7 @@
 
     python benchmarks/intervals.py FOLDER
 
-FOLDER holds california_housing, bike_hour and wine_quality as Parquet files; `benchmarks/tables.py`
+FOLDER holds california_housing, bike_hour and wine_quality as Parquet files; `table_sources.py`
 says which rows are the test. Beside the intervals: how many rows lie between the quantiles that the
 network gives by itself.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from steepest import TabularRegressor
-from tables import draw, read
+from table_sources import draw, read
 
 COVERAGE = 0.9
 

