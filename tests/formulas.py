@@ -51,6 +51,29 @@ def _periodic(s, x, P, xp):
     return xp.concatenate([x[:, :, None], waves], 2).reshape(len(x), -1)
 
 
+def _piecewise_linear(s, x, P, xp):
+    p = x.shape[1]
+    left, scale = (  # as they begin
+        xp.array(np.tile(s.state(p)[name].start, (p, 1))) for name in ("left", "scale")
+    )
+    e = _clip(scale * (x[:, :, None] - left), 0, 1, xp)
+    bent = xp.einsum("njt,jot->njo", e, P["W"].reshape(p, s.dim - 1, s.bins)) + P["c"]
+    return xp.concatenate([x[:, :, None], bent], 2).reshape(len(x), -1)
+
+
+def _member_mean(s, x, P, xp):  # of predictions
+    if s.of == "softmax":
+        e = xp.exp(x)
+        return xp.log((e / e.sum(2)[:, :, None]).mean(1))
+    mean = (xp.sigmoid(x) if s.of == "sigmoid" else x).mean(1)
+    return xp.log(mean / (1 - mean)) if s.of == "sigmoid" else mean
+
+
+def _heads(s, x, P, xp):
+    A = P["A"].reshape(x.shape[1], s.units, x.shape[2])
+    return xp.einsum("nkp,kqp->nkq", x, A) + P["b"]
+
+
 def _gelu(s, x, P, xp):
     if s.approximate == "tanh":
         return x * xp.sigmoid(2 * (2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))
@@ -116,6 +139,7 @@ def _group_norm(s, x, P, xp):
 
 
 LAYERS: dict[type, Callable[..., Any]] = {
+    L.Adapters: lambda s, x, P, xp: P["R"] * x[:, None],
     L.Affine: lambda s, x, P, xp: P["s"] * x + P["b"],
     L.Average: lambda s, x, P, xp: x.reshape(len(x), s.parts, -1).mean(1),
     L.AveragePool: lambda s, x, P, xp: _average_pool(s, x, xp),
@@ -134,14 +158,17 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.Hardsigmoid: lambda s, x, P, xp: _clip(s.slope * x + 0.5, 0, 1, xp),
     L.Hardswish: lambda s, x, P, xp: x * _clip(x + 3, 0, 6, xp) / 6,
     L.Hardtanh: lambda s, x, P, xp: _clip(x, s.low, s.high, xp),
+    L.Heads: _heads,
     L.Identity: lambda s, x, P, xp: x,
     L.LayerNorm: _layer_norm,
     L.LeakyReLU: lambda s, x, P, xp: xp.where(x > 0, x, s.slope * x),
     L.LogSoftmax: lambda s, x, P, xp: xp.log_softmax(x),
     L.MaxPool: lambda s, x, P, xp: _max_pool(s, x, xp),
+    L.MemberMean: _member_mean,
     L.Mish: lambda s, x, P, xp: x * xp.tanh(xp.softplus(x)),
     L.Periodic: _periodic,
     L.Permute: lambda s, x, P, xp: xp.permute(x, (0, *s.axes)),
+    L.PiecewiseLinear: _piecewise_linear,
     L.PReLU: lambda s, x, P, xp: xp.where(x > 0, x, P["a"] * x),
     L.ReLU: lambda s, x, P, xp: xp.maximum(x, 0),
     L.Reshape: lambda s, x, P, xp: x.reshape(len(x), *s.shape),

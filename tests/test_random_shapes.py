@@ -164,6 +164,7 @@ def test_every_layer_with_a_kernel_of_its_own_is_here():
     # random, or layers'
     elsewhere = {"Dropout", "Sequential", "Residual", "Sum", "Concat", "Parallel"}
     elsewhere |= {  # of shapes: tests/layers/test_shapes.py
+        "Adapters",
         "AveragePool",
         "BatchNorm",
         "Conv1D",
@@ -171,8 +172,11 @@ def test_every_layer_with_a_kernel_of_its_own_is_here():
         "Flatten",
         "GlobalAveragePool",
         "GroupNorm",
+        "Heads",
         "MaxPool",
+        "MemberMean",
         "Permute",
+        "PiecewiseLinear",
         "RMSNorm",
         "Reshape",
         "Standardise",

@@ -81,6 +81,8 @@ class Layer(Named, Exchanged, Shaped, ExampleGradients):
     """Whether ``lower`` can take a `steepest.engine.operands.SparseBatch`."""
     steepest_slope: ClassVar[float | None] = None
     """Of an activation: about its largest slope. `steepest.Watch` calls units flat by it."""
+    init_from_data: ClassVar[Callable[..., None] | None] = None
+    """Sets what should fit a sample of inputs (n, …): ``(rng, x, arrays)``, the arrays by name."""
     predicts_alike: ClassVar[bool] = True
     """Whether predicting computes the same y as training, from the same state."""
 

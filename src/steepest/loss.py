@@ -51,6 +51,9 @@ class Loss(Named):
     """The kinds of tasks that it can be chosen for by name."""
     by_output: ClassVar[bool] = False
     """Whether ℓ is a sum over the columns of y, each of which has outputs of its own, in order."""
+    link: ClassVar[str] = "identity"
+    """What `mean` makes predictions of: "identity", "sigmoid" or "softmax". The mean of several
+    networks' predictions is taken of that (`steepest.MemberMean`)."""
     value: ClassVar[Callable[..., None]] = required("writes the losses", "z, y, w, loss, rows")
     gradient: ClassVar[Callable[..., None]] = required(
         "writes dz and the losses", "z, y, w, loss, dz, scale, rows"

@@ -38,6 +38,14 @@ class Shaped:
         """Return the shape of the output. A layer that overrides this knows shapes."""
         return (*shape[:-1], self.outputs(shape[-1]))
 
+    def training_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the output in a program that trains, if it is another one.
+
+        There an example may have several rows, each with the target of the example, and ℓ is their
+        mean (`steepest.training.step.backpropagate`).
+        """
+        return self.output_shape(shape)
+
     @property
     def knows_shapes(self) -> bool:
         """Whether the layer gets x as it is, and not as the matrix of all its rows."""

@@ -17,8 +17,8 @@ class State:
     """What a layer says of one array of its state."""
 
     shape: tuple[int, ...]
-    start: float = 0.0
-    """The value of every entry before the first step."""
+    start: float | tuple[float, ...] = 0.0
+    """The value of every entry before the first step, or one for each column."""
     averaged: bool = True
     """Whether processes that train together average it, as they average gradients. If not, it must
     be the same in each of them anyway, like a number of steps."""

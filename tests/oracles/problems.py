@@ -83,7 +83,7 @@ class Problem:
 SIMPLE: tuple[Layer, ...] = (
     *(layer for layer in catalogue.LAYERS if layer.steepest_slope is not None),
     L.Scale(), L.Dropout(0.0), L.Dropout(0.3), L.Dropout(FlatCosine(0.4, STEPS)), L.RootScale(),
-    L.Parametric(L.SELU()), L.Periodic(3, 2), L.Affine(), L.PReLU(),
+    L.Parametric(L.SELU()), L.Periodic(3, 2), L.PiecewiseLinear(4, 3), L.Affine(), L.PReLU(),
 )  # fmt: skip
 # These are constant on a single column: nothing but rounding would be left of their gradients.
 OF_A_ROW: tuple[Layer, ...] = (L.Softmax(), L.LogSoftmax(), L.LayerNorm(), L.LayerNorm(0.01))
@@ -128,6 +128,12 @@ def ensemble(draw: Callable[..., Any], p: int) -> Layer:
         L.Sequential(draw(layer(p, 0)), L.Dense(q), L.Parametric(L.Tanh())) for _ in range(members)
     ]
     return L.Sequential(L.Concat(*branches), L.Average(members))
+
+
+@st.composite
+def members(draw: Callable[..., Any]) -> Layer:
+    inner = L.Dense(draw(WIDTHS)), L.Tanh(), L.Heads(draw(WIDTHS))
+    return L.Sequential(L.Adapters(draw(st.integers(1, 3))), *inner, L.Flatten())
 
 
 @st.composite
@@ -220,6 +226,7 @@ def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
             total(p, depth - 1),
             branches.map(lambda inner: L.Concat(*inner)),
             ensemble(p),
+            members(),
             shaped(p),
             pictured(),
             pictured(),

@@ -90,9 +90,12 @@ class _Case:
                 theta = {k: v + 0.1 * rng.standard_normal(v.shape) for k, v in probe.theta.items()}
             self.theta = {k: _single(v) for k, v in theta.items()}
             self.starts = {k: _single(rng.standard_normal(v.shape)) for k, v in theta.items()}
-            self.dy = _single(rng.standard_normal(probe.y.shape))
+            dy = _single(rng.standard_normal(probe.y.shape))
             self.state = {k: _single(v) for k, v in (state or probe.state).items()}
             self.steps_before = 2 if self.state and state is None else 0
+        n, predicted = len(X), layer.output_shape(X.shape[1:])
+        other = _single(rng.standard_normal((n, *predicted))) if predicted != dy.shape[1:] else dy
+        self.dys = {True: dy, False: other}
 
     def check(self) -> None:
         """Compare everything, until something is too wrong to go on."""
@@ -107,7 +110,7 @@ class _Case:
     # -------------------------------------------------------------------------------- the parts
 
     def _shapes(self, probe: Probe) -> bool:
-        y = (len(self.X), *self.layer.output_shape(self.X.shape[1:]))
+        y = (len(self.X), *self.layer.training_shape(self.X.shape[1:]))
         wanted: dict[str, tuple[int, ...]] = {"y": y, "dx": self.X.shape}
         for name, shape in wanted.items():
             found = getattr(probe, name).shape
@@ -155,7 +158,7 @@ class _Case:
             if bad:
                 hint = f"{bad} entries were never written, or are not finite"
                 self._say(name, "its contract", hint)
-        given = {"x": (self.X, probe.x), "dy": (self.dy, probe.dy)}
+        given = {"x": (self.X, probe.x), "dy": (self.dys[True], probe.dy)}
         given |= {k: (v, probe.theta[k]) for k, v in self.theta.items()}
         for name, (before, after) in given.items():
             if not np.array_equal(before, after):
@@ -190,7 +193,7 @@ class _Case:
         """Compare both halves of Φ with central differences of Σ dy ⊙ y."""
 
         def terms() -> Array:
-            return self.dy * probe.outputs()
+            return probe.dy * probe.outputs()
 
         if not self.codes.all():
             real = np.broadcast_to(~self.codes, dx.shape)
@@ -264,7 +267,7 @@ class _Case:
             probe.theta[name][...] = values
             if not probe.fused:
                 probe.targets[name][...] = self.starts[name]
-        probe.dy[...] = self.dy
+        probe.dy[...] = self.dys[probe.training]
         probe.spoil()
         probe.x[...] = self.X
 

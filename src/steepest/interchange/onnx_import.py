@@ -89,7 +89,7 @@ def import_onnx(path: str | os.PathLike[str], *, output: str | None = None) -> N
     if columns not in (None, network.outputs):
         raise file.error(f"its end makes one column of {network.outputs}")
     for name, array in theta.items():
-        network.parameters[name][...] = array
+        network.built.named[name][...] = array
     return network
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "put",
     "put_items",
     "repeat_items",
+    "repeat_rows",
     "row_averages",
     "sum_of",
 ]
@@ -97,6 +98,15 @@ def repeat_items(items, repeated, rows):  # type: ignore[no-untyped-def]
     for i in rows:
         for k in range(times):
             repeated[i * times + k] = items[i]
+
+
+def repeat_rows(items, repeated, rows):  # type: ignore[no-untyped-def]
+    """repeated = each row of items, as many times as there is room"""
+    times = repeated.shape[0] // items.shape[0]
+    for i in rows:
+        for k in range(times):
+            for j in range(items.shape[1]):
+                repeated[i * times + k, j] = items[i, j]
 
 
 def row_averages(items, averages, rows):  # type: ignore[no-untyped-def]

@@ -10,6 +10,7 @@ from ..collect import collect
 from ..layer import Layer
 
 if TYPE_CHECKING:
+    from .adapters import Adapters as Adapters
     from .affine import Affine as Affine
     from .average import Average as Average
     from .average_pool import AveragePool as AveragePool
@@ -28,16 +29,19 @@ if TYPE_CHECKING:
     from .hardsigmoid import Hardsigmoid as Hardsigmoid
     from .hardswish import Hardswish as Hardswish
     from .hardtanh import Hardtanh as Hardtanh
+    from .heads import Heads as Heads
     from .identity import Identity as Identity
     from .layer_norm import LayerNorm as LayerNorm
     from .leaky_relu import LeakyReLU as LeakyReLU
     from .log_softmax import LogSoftmax as LogSoftmax
     from .max_pool import MaxPool as MaxPool
+    from .member_mean import MemberMean as MemberMean
     from .mish import Mish as Mish
     from .parallel import Parallel as Parallel
     from .parametric import Parametric as Parametric
     from .periodic import Periodic as Periodic
     from .permute import Permute as Permute
+    from .piecewise_linear import PiecewiseLinear as PiecewiseLinear
     from .prelu import PReLU as PReLU
     from .relu import ReLU as ReLU
     from .reshape import Reshape as Reshape

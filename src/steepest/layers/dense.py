@@ -21,6 +21,7 @@ from ..validate import flag, positive_count
 from ._dense import example_gradients
 from ._dense.lower import FEW_OUTPUTS, Kernels, lower
 from ._dense.onnx import forms
+from ._from_data import fit_affine
 
 __all__ = ["Dense"]
 
@@ -45,6 +46,7 @@ class Dense(Layer):
     scales_and_shifts: ClassVar[tuple[str, int, str]] = ("A", 0, "b")
     torch_names: ClassVar[Mapping[str, str]] = {"A": "weight", "b": "bias"}
     onnx_import = staticmethod(forms)
+    init_from_data = staticmethod(fit_affine)
 
     units: int
     weights: str | Callable[..., Any] = "glorot_uniform"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,18 @@ class Parallel(Combinator):
         start = 0
         for layer, width in zip(self.layers, self.widths, strict=True):
             check_inputs(layer, X[..., start : start + width])
+            start += width
+
+    def init_from_data(
+        self, rng: np.random.Generator, x: Array, arrays: Mapping[str, Array]
+    ) -> None:
+        """Have each branch do it with its columns."""
+        start = 0
+        for k, (layer, width) in enumerate(zip(self.layers, self.widths, strict=True)):
+            if layer.init_from_data is not None:
+                own = f"{k}."
+                inner = {n.removeprefix(own): a for n, a in arrays.items() if n.startswith(own)}
+                layer.init_from_data(rng, x[..., start : start + width], inner)
             start += width
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:

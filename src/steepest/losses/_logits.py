@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from ..errors import InputError
@@ -15,6 +17,8 @@ _FEW = 32  # classes up to which turning z pays
 
 class OfLogits(Loss):
     """A loss of z (n, q) whose mean is softmax(z)."""
+
+    link: ClassVar[str] = "softmax"
 
     def mean(self, z: Array) -> Array:
         """Return softmax(z), the probabilities of the classes."""

@@ -39,6 +39,7 @@ class Logistic(Loss):
         divided by its number of examples, and σ(z) is then no longer the frequency of the label.
     """
 
+    link: ClassVar[str] = "sigmoid"
     tasks: ClassVar[tuple[str, ...]] = ("binary",)
     by_output: ClassVar[bool] = True
 

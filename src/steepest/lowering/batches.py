@@ -10,11 +10,19 @@ from numpy.typing import NDArray
 
 from ..arrays import Array, is_sparse
 from ..engine.operands import KINDS, Buffer, Handle, SparseBatch
-from ..kernels.moves import ask_for_rows, gather, gather_items, repeat_items
+from ..kernels.moves import ask_for_rows, gather, gather_items, repeat_items, repeat_rows
 from ..shape import Shape
 from .lowering import Lowering
 
-__all__ = ["Batch", "Batches", "InputRows", "TargetRows", "form_of", "weights_of_rows"]
+__all__ = [
+    "Batch",
+    "Batches",
+    "InputRows",
+    "TargetRows",
+    "form_of",
+    "targets_of_rows",
+    "weights_of_rows",
+]
 
 
 class Batch(NamedTuple):
@@ -178,6 +186,26 @@ def weights_of_rows(low: Lowering, w: Buffer, several: Shape) -> Buffer:
     repeated = low.arena.array("w of rows", w.size * math.prod(several))
     low.emit(repeat_items, {"items": w, "repeated": repeated})
     return repeated
+
+
+def targets_of_rows(low: Lowering, batch: Batch, rows: int) -> dict[str, Buffer]:
+    """Emit what gives ``rows`` rows of outputs their y and w: several may share those of a batch.
+
+    Returns
+    -------
+    dict
+        ``y`` and ``w``; the batch's own where it has as many.
+    """
+    y, w = batch.y, batch.w
+    if w.size == rows:
+        return {"y": y, "w": w}
+    share = low.share(w.size)
+    repeated = low.arena.array("y of rows", rows, *y.shape[1:], kind=y.kind)
+    kernel = repeat_rows if y.shape[1:] else repeat_items
+    low.emit(kernel, {"items": y, "repeated": repeated, "rows": share})
+    weights = low.arena.array("w of rows", rows)
+    low.emit(repeat_items, {"items": w, "repeated": weights, "rows": share})
+    return {"y": repeated, "w": weights}
 
 
 def share_out(w, total):  # type: ignore[no-untyped-def]

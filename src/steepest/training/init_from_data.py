@@ -18,27 +18,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import as_inputs
-from ..layers.dense import Dense
 from ..network import Network
 from ..validate import instance
 from ..validate import seed as checked_seed
 
 __all__ = ["init_from_data"]
 
-POINTS = 5
-
 
 def init_from_data(network: Network, X: Any, *, seed: int = 0) -> None:
-    """Set A and b of a network's dense layers by a sample of its inputs.
+    """Set the first values of a network's layers by a sample of its inputs.
+
+    Those are A and b of ``Dense`` and of ``Heads``, and the bins of ``PiecewiseLinear``
+    (`Layer.init_from_data`).
 
     Parameters
     ----------
     network : Network
-        Its outermost layers are gone through in order; those that are not ``Dense`` stay as they
-        are, and so do dense layers inside combinators.
+        Its outermost layers are gone through in order; of layers inside layers, only those of
+        ``Parallel`` are.
     X : array-like, (n, p); or (n, …)
         Some hundreds or thousands of training rows.
     seed : int
@@ -56,24 +55,10 @@ def init_from_data(network: Network, X: Any, *, seed: int = 0) -> None:
     network.layer.check_inputs(h)
     for k, layer in enumerate(network.layer.layers):
         part = Network(layer, inputs=h.shape[1:], dtype=network.dtype)
-        own = {name: network.parameters[f"{k}{name[1:]}"] for name in part.parameters}
-        if isinstance(layer, Dense):
-            _fit(rng, h.reshape(-1, h.shape[-1]), own["0.A"], own.get("0.b"))
         for name, view in part.built.named.items():
             view[...] = network.built.named[f"{k}{name[1:]}"]
+        if layer.init_from_data is not None:
+            layer.init_from_data(rng, h, {name[2:]: a for name, a in part.built.named.items()})
+        for name, view in part.built.named.items():
+            network.built.named[f"{k}{name[1:]}"][...] = view
         h = part.predict(h)
-
-
-def _fit(rng: np.random.Generator, x: NDArray[Any], A: NDArray[Any], b: Any) -> None:
-    """Draw A (q, p) and b (q,) for the inputs x (n, p) of a dense layer."""
-    q = A.shape[0]
-    drawn = rng.standard_normal(A.shape)
-    z = x.astype(np.float64) @ drawn.T
-    deviation = z.std(axis=0)
-    deviation[deviation == 0] = 1
-    A[...] = drawn / deviation[:, None]
-    if b is not None:
-        weights = rng.exponential(size=(POINTS, q))
-        rows = rng.integers(len(x), size=(POINTS, q))
-        chosen = z[rows, np.arange(q)] / deviation
-        b[...] = -(weights / weights.sum(axis=0) * chosen).sum(axis=0)

@@ -25,7 +25,7 @@ from ..engine.operands import Buffer, Constant
 from ..kernels.moves import advance
 from ..kernels.prefetch import rows_ahead
 from ..loss import Loss
-from ..lowering.batches import Batch, Batches
+from ..lowering.batches import Batch, Batches, targets_of_rows
 from ..lowering.lowering import Accumulator, Lowering
 from ..parameters import Parameters
 from .board import Board, record, tick
@@ -83,14 +83,16 @@ def backpropagate(
     """Emit forward, ℓ and backward; return the losses (n,), and ∂ℓ/∂x if it is wanted.
 
     Here ℓ is scale · Σ_i w_i ℓ_i. If an example has T rows of outputs, the losses are (n·T,), those
-    of all rows, and ℓ_i is their average over the example.
+    of all rows, and ℓ_i is their average over the example. Rows that an example has only while the
+    network trains (`Shaped.training_shape`) share its target.
     """
     for observer in low.observers:  # (see `steepest.inspection`)
         observer.begin(batch.i)
     z, backward = low.parameters.layer.lower(low, batch.x)  # f = f_h ∘ … ∘ f_1, forwards
     n, dz = z.size // z.shape[-1], low.arena.array("dz", *z.shape)
     losses = low.arena.array("loss", n)
-    names = {"z": z.as_rows(), "y": batch.y, "w": batch.w, "loss": losses, "dz": dz.as_rows()}
+    own = targets_of_rows(low, batch, n)
+    names = {"z": z.as_rows(), **own, "loss": losses, "dz": dz.as_rows()}
     more = {"scale": scale / (n // low.examples), "rows": low.share(n)}
     loss.lower(low, {**names, **more}, batch.like, gradient=True)
     dx = backward(dz, wants_dx and isinstance(batch.x, Buffer))  # Φ_h, …, Φ_1, backwards

@@ -1,0 +1,196 @@
+"""PiecewiseLinear: continuous functions of every input that bend at knots; (n, p) -> (n, p·dim).
+
+For input j with T bins, from l_jt with width 1/s_jt, and m = dim − 1 functions,
+
+    e_jt = s_jt (x_j − l_jt), not below 0 and not above 1
+    y_j  = [x_j, W_j e_j + c_j]                    W (p·m, T), c (p, m)
+
+e_jt is 0 to the left of bin t and 1 to the right of it, so y bends at the edges of the bins and
+nowhere else, and is constant beyond the last ones. Edges are quantiles of the training rows
+(`init_from_data`); before that, bins of equal width from −2 to 2. They are state, and stay.
+
+Source: Gorishniy, Rubachev & Babenko, "On embeddings for numerical features in tabular deep
+learning", NeurIPS 2022, arXiv:2203.05556, section 3.2 ("PLE").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..layer import Array, Layer, Parameter, State
+from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
+from ..validate import number, positive_count
+
+__all__ = ["PiecewiseLinear"]
+
+_FROM, _TO = -2.0, 2.0
+
+
+@dataclass(frozen=True, repr=False)
+class PiecewiseLinear(Layer):
+    """Numeric embedding: each input becomes itself and ``dim − 1`` piecewise linear functions.
+
+    Parameters
+    ----------
+    bins : int
+        T, for each input; fewer are used where the data have fewer distinct quantiles.
+    dim : int
+        Entries that stand for an input, itself among them; at least 2.
+    """
+
+    bins: int = 32
+    dim: int = 8
+
+    def __post_init__(self) -> None:
+        positive_count("PiecewiseLinear", "bins", self.bins)
+        number("PiecewiseLinear", "dim", self.dim, least=2, whole=True)
+
+    def outputs(self, p: int) -> int:
+        """Return p·dim."""
+        return p * self.dim
+
+    def parameters(self, p: int) -> dict[str, Parameter]:
+        """Return W (p·(dim − 1), T), c (p, dim − 1)."""
+        m = self.dim - 1
+        return {"W": Parameter((p * m, self.bins)), "c": Parameter((p, m))}
+
+    def state(self, p: int) -> dict[str, State]:
+        """Return left (p, T) and scale (p, T): where bins begin, and 1 over their widths."""
+        edges = np.linspace(_FROM, _TO, self.bins + 1)
+        left, scale = edges[:-1], 1 / np.diff(edges)
+        return {
+            "left": State((p, self.bins), start=tuple(left)),
+            "scale": State((p, self.bins), start=tuple(scale)),
+        }
+
+    def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
+        """Return e (n, p·T), which the backward pass needs."""
+        return {"e": (n, p * self.bins)}
+
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
+        """W and c ~ U(±1/√T)"""
+        bound = 1 / np.sqrt(self.bins)
+        for name in ("W", "c"):
+            theta[name][...] = rng.uniform(-bound, bound, theta[name].shape)
+
+    @staticmethod
+    def init_from_data(rng: np.random.Generator, x: Array, arrays: Mapping[str, Array]) -> None:
+        """The edges of the bins are quantiles of x; an input that does not vary has no bins."""
+        levels = np.linspace(0, 1, arrays["left"].shape[1] + 1)
+        for j, column in enumerate(x.reshape(-1, x.shape[-1]).T):
+            edges = np.unique(np.quantile(column.astype(np.float64), levels))
+            widths = np.diff(edges)
+            left, scale = arrays["left"][j], arrays["scale"][j]
+            left[...], scale[...] = edges[0], 0
+            left[: len(widths)], scale[: len(widths)] = edges[:-1], 1 / widths
+
+    def flops(self, p: int) -> int:
+        """Return those of the functions, and 4 for each bin."""
+        return p * self.bins * (2 * (self.dim - 1) + 4)
+
+    def onnx(self, g: OnnxGraph) -> str:
+        """(n, p) -> (n, p, 1) -> (n, p, dim) -> (n, p·dim)"""
+        middle = g.constant([2], np.int64)
+        x = g.op("Unsqueeze", g.x, middle)
+        e = g.op("Mul", g.op("Sub", x, g.constant(g.state["left"])), g.constant(g.state["scale"]))
+        e = g.op("Clip", e, g.constant(0), g.constant(1))
+        W = g.theta["W"].reshape(g.p, self.dim - 1, -1).transpose(0, 2, 1)  # (p, T, m)
+        h = g.op("MatMul", g.op("Unsqueeze", e, middle), g.constant(W))
+        h = g.op("Add", g.op("Squeeze", h, middle), g.parameter("c"))
+        return g.op("Flatten", g.op("Concat", x, h, axis=2), axis=1)
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(_pattern(), _read),)
+
+    @staticmethod
+    def forward(
+        x: Array,
+        y: Array,
+        left: Array,
+        scale: Array,
+        W: Array,
+        c: Array,
+        e: Array,
+        rows: range,
+    ) -> None:
+        """e = scale (x − left), from 0 to 1; y = [x, W e + c] for each input"""
+        real = x.dtype.type
+        p, T, m = left.shape[0], left.shape[1], c.shape[1]
+        for i in rows:
+            for j in range(p):
+                v = x[i, j]
+                for t in range(T):
+                    u = scale[j, t] * (v - left[j, t])
+                    u = real(0) if u < real(0) else u
+                    e[i, j * T + t] = real(1) if u > real(1) else u
+                y[i, j * (m + 1)] = v
+                for o in range(m):
+                    total = real(0)
+                    for t in range(T):
+                        total += W[j * m + o, t] * e[i, j * T + t]
+                    y[i, j * (m + 1) + 1 + o] = total + c[j, o]
+
+    @staticmethod
+    def backward_x(
+        dy: Array, dx: Array, scale: Array, W: Array, c: Array, e: Array, rows: range
+    ) -> None:
+        """dx = dy₀ + Σ_t scale ⊙ Wᵀ dy, over the bin that x lies in"""
+        real = dx.dtype.type
+        p, T, m = scale.shape[0], scale.shape[1], c.shape[1]
+        for i in rows:
+            for j in range(p):
+                total = real(0)
+                for o in range(m):
+                    d = dy[i, j * (m + 1) + 1 + o]
+                    for t in range(T):
+                        u = e[i, j * T + t]
+                        slope = scale[j, t] if u * (real(1) - u) > real(0) else real(0)
+                        total += d * W[j * m + o, t] * slope
+                dx[i, j] = dy[i, j * (m + 1)] + total
+
+    @staticmethod
+    def backward_theta(
+        dy: Array, e: Array, dW: Array, dc: Array, alpha: float, thread: int, threads: int
+    ) -> None:
+        """dW += alpha dy eᵀ, dc += alpha Σ dy"""
+        (p, m), T = dc.shape, dW.shape[1]
+        for j in range(p * thread // threads, p * (thread + 1) // threads):
+            for i in range(dy.shape[0]):
+                for o in range(m):
+                    d = alpha * dy[i, j * (m + 1) + 1 + o]
+                    dc[j, o] += d
+                    for t in range(T):
+                        dW[j * m + o, t] += d * e[i, j * T + t]
+
+
+def _pattern() -> Op:
+    """Return what `PiecewiseLinear.onnx` writes."""
+    x = Op("Unsqueeze", "x", "middle")
+    e = Op("Clip", Op("Mul", Op("Sub", x, "left"), "scale"), 0.0, 1.0)
+    mixed = Op("Squeeze", Op("MatMul", Op("Unsqueeze", e, "middle"), "W"), "middle")
+    return Op("Flatten", Op("Concat", x, Op("Add", mixed, "c"), axis=2), axis=1)
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    left, scale, W, c = (node.array(name) for name in ("left", "scale", "W", "c"))
+    if node.whole("middle") != [2] or left.ndim != 2 or c.ndim != 2:
+        raise node.error("is no PiecewiseLinear: it adds other axes")
+    (p, T), m = left.shape, c.shape[1]
+    if scale.shape != (p, T) or W.shape != (p, T, m) or len(c) != p or 0 in W.shape:
+        raise node.error("is no PiecewiseLinear: its constants do not fit together")
+    theta = {
+        "W": W.transpose(0, 2, 1).reshape(p * m, T),
+        "c": c,
+        "left": left,
+        "scale": scale,
+    }
+    return Reading(kind(T, m + 1), node.value("x"), theta, takes=p)
+
+
+examples = (PiecewiseLinear(), PiecewiseLinear(5, 2))
