@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "steepest"
 
 # A file imports from its own room and from rooms on lower floors; types count as imports.
-GROUND = ("errors", "validate", "arrays", "records", "printing", "settings", "collect")
+GROUND = ("errors", "validate", "arrays", "records", "printing", "plotting", "settings", "collect")
 CONTRACTS = ("contract", "emitter", "layer", "loss", "rule", "schedule", "schedules", "onnx_form")
 CONTRACTS += ("onnx_reading", "init", "metrics", "shape", "state", "example_gradients")
 CONTRACTS += ("declarations",)

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .inspection.hardest import hardest_examples as hardest_examples
     from .inspection.importance import Importance as Importance
     from .inspection.importance import importance as importance
+    from .inspection.tensorboard import TensorBoard as TensorBoard
     from .inspection.watch import Watch as Watch
     from .interchange.onnx_export import export_onnx as export_onnx
     from .interchange.onnx_import import import_onnx as import_onnx
@@ -86,6 +87,7 @@ _LAZY = {
     "Ranking": ".inspection.hardest",
     "TabularClassifier": ".estimators.tabular",
     "TabularRegressor": ".estimators.tabular",
+    "TensorBoard": ".inspection.tensorboard",
     "Watch": ".inspection.watch",
     "example_norms": ".inspection.gradients",
     "export_onnx": ".interchange.onnx_export",

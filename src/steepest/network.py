@@ -17,7 +17,7 @@ from .layers.sequential import Sequential
 from .loss import Loss, prepared_targets
 from .lowering.predict import Predictor
 from .parameters import Parameters, as_shape, walk
-from .printing import aligned_table, shortened_text
+from .printing import Cells, Printed, aligned_table, shortened_text
 from .shape import Shape
 from .validate import flag, floats, instance, positive_count
 from .validate import seed as checked_seed
@@ -25,7 +25,7 @@ from .validate import seed as checked_seed
 __all__ = ["Network", "prepare"]
 
 
-class Network:
+class Network(Printed):
     """f = f_h ∘ … ∘ f_1 with its parameters θ.
 
     Parameters
@@ -224,12 +224,18 @@ class Network:
         str
             A line for each layer, and the total.
         """
+        return "\n".join(
+            part if isinstance(part, str) else aligned_table(part.rows, part.left)
+            for part in self._summary(nested, width)
+        )
+
+    def _summary(self, nested: bool, width: int | None) -> list[str | Cells]:
         flag("Network.summary", "nested", nested)
         if width is not None:
             positive_count("Network.summary", "width", width)
         if self.input_shape is None:
             names = [("layer", ""), *((str(k), repr(f)) for k, f in enumerate(self.layers))]
-            return f"{aligned_table(names, left=2)}\nnot built: it has not met any data yet"
+            return [Cells(names, left=2), "not built: it has not met any data yet"]
         counts: dict[str, int] = {}
         for name, view in self.parameters.items():
             path = name.rpartition(".")[0]
@@ -242,10 +248,10 @@ class Network:
                 sizes = _sizes(shape), _sizes(layer.output_shape(shape))
                 rows.append((path, text, *sizes, f"{counts.get(path, 0):,}"))
         rows.append(("", "", "", "", f"{self.theta.size:,}"))
-        return aligned_table(rows, left=2)
+        return [Cells(rows, left=2)]
 
-    def __str__(self) -> str:
-        return self.summary()
+    def _printed(self) -> list[str | Cells]:
+        return self._summary(nested=True, width=None)
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layer.layers))

@@ -3,9 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["aligned_table", "harmless", "shortened", "shortened_text", "shown"]
+__all__ = [
+    "Cells",
+    "Printed",
+    "aligned_table",
+    "harmless",
+    "html_table",
+    "shortened",
+    "shortened_text",
+    "shown",
+]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Rows of cells as a table.
+
+    Attributes
+    ----------
+    rows : sequence of sequence of str
+        The first one is the head; all are as long.
+    left : int
+        So many columns, the first ones, stand to the left; the others to the right.
+    """
+
+    rows: Sequence[Sequence[str]]
+    left: int = 0
+
+
+class Printed:
+    """What is printed as lines and tables; a notebook shows the same as HTML."""
+
+    __slots__ = ()
+
+    def _printed(self) -> Iterable[str | Cells]:
+        """Return lines and tables, in order."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return "\n".join(
+            part if isinstance(part, str) else aligned_table(part.rows, part.left)
+            for part in self._printed()
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the same as HTML, for notebooks."""
+        from html import escape
+
+        return "\n".join(
+            f"<div>{escape(part)}</div>" if isinstance(part, str) else html_table(part)
+            for part in self._printed()
+        )
+
+
+def html_table(cells: Cells) -> str:
+    """Return a table as HTML; what stands in the cells is text, whatever it looks like."""
+    from html import escape
+
+    def row(texts: Sequence[str], tag: str) -> str:
+        sides = ["left" if column < cells.left else "right" for column in range(len(texts))]
+        inner = "".join(
+            f'<{tag} style="text-align: {side}">{escape(text)}</{tag}>'
+            for side, text in zip(sides, texts, strict=True)
+        )
+        return f"<tr>{inner}</tr>"
+
+    head, *others = cells.rows
+    body = "".join(row(texts, "td") for texts in others)
+    return f"<table><thead>{row(head, 'th')}</thead><tbody>{body}</tbody></table>"
 
 
 def harmless(text: str, *, lines: bool = False) -> str:

@@ -575,6 +575,15 @@ class Trainer:
             f"{self.step:,} steps taken)"
         )
 
+    def _repr_html_(self) -> str:
+        """Return the network, the rule and the history, for notebooks."""
+        from html import escape
+
+        said = f"{described(self.loss)}, {described(self.rule)}, batch={self.batch}"
+        head = f"<div>Trainer: {escape(said)}, {self.step:,} steps taken</div>"
+        history = self.history._repr_html_() if len(self.history) else ""
+        return head + self.network._repr_html_() + history
+
     def _lower(self, descent: Descent, data: Data, state: State | None = None) -> TrainingRun:
         """Return the run that goes on from the last fit, or from a checkpoint's state."""
         run = TrainingRun(

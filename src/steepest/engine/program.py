@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiler.store import Kernel, count_lacking, kernel_addresses
+from ..printing import Cells, Printed
 from .operands import Buffer, Constant, Handle, Operand
 
 __all__ = ["Instruction", "Program", "assemble", "count_to_compile"]
@@ -81,7 +82,7 @@ class Instruction:
 
 
 @dataclass
-class Program:
+class Program(Printed):
     """Instructions in order, for one batch size, dtype and number of threads."""
 
     title: str
@@ -126,26 +127,18 @@ class Program:
         """Bytes that one step reads and writes at least."""
         return sum(i.nbytes for i in self.instructions)
 
-    def __str__(self) -> str:
+    def _printed(self) -> list[str | Cells]:
         shown = [i for i in self.instructions if i.layer != "barrier"]
-        head = ("#", "layer", "computes", "shape", "FLOPs", "bytes")
-        table = [
-            (str(k), i.layer, i.formula, i.shape, f"{i.flops:,}", f"{i.nbytes:,}")
+        rows = [("#", "layer", "computes", "shape", "FLOPs", "bytes")]
+        width = len(str(len(shown)))
+        rows += [
+            (str(k).rjust(width), i.layer, i.formula, i.shape, f"{i.flops:,}", f"{i.nbytes:,}")
             for k, i in enumerate(shown, 1)
         ]
-        table.append(("", "", "one step", "", f"{self.flops:,}", f"{self.nbytes:,}"))
-        widths = [max(len(row[c]) for row in [head, *table]) for c in range(len(head))]
-
-        def line(row: tuple[str, ...]) -> str:
-            handles = [
-                handle.rjust(width) if column in (0, 4, 5) else handle.ljust(width)
-                for column, (handle, width) in enumerate(zip(row, widths, strict=True))
-            ]
-            return "  ".join(handles).rstrip()
-
+        rows.append(("", "", "one step", "", f"{self.flops:,}", f"{self.nbytes:,}"))
         noun = "thread" if self.threads == 1 else "threads"
         title = f"{self.title}: batch {self.batch}, {self.dtype}, {self.threads} {noun}"
-        return "\n".join([title, line(head), *map(line, table)])
+        return [title, Cells(rows, left=4)]
 
 
 def count_to_compile(programs: Sequence[Program]) -> int:

@@ -24,7 +24,7 @@ from ..loss import Loss
 from ..lowering.batches import form_of
 from ..lowering.observer import Observer
 from ..network import Network, prepare
-from ..printing import aligned_table
+from ..printing import Cells, Printed
 from ..validate import instance, one_of, positive_count
 from .gradient_pass import GradientPass
 from .observers import EachExample, Flow, Norms, Squares, arrays_for
@@ -42,7 +42,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, repr=False)
-class Gradient:
+class Gradient(Printed):
     """The gradient of ℓ = (1/n) Σ_i ℓ_i, and how it came about; printed, a table of norms.
 
     Attributes
@@ -71,7 +71,7 @@ class Gradient:
     dy: dict[str, Array]
     dx: Array | None
 
-    def __str__(self) -> str:
+    def _printed(self) -> list[str | Cells]:
         rows = [("layer", "parameter", "shape", "‖∇θ ℓ‖", "‖∇y ℓ‖")]
         for path in self.y:
             sent = f"{_norm(self.dy[path]):.4g}" if path in self.dy else ""
@@ -85,13 +85,13 @@ class Gradient:
         rows.append(("", "", "", f"{_norm(self.vector):.4g}", ""))
         n = len(self.losses)
         title = f"loss {self.loss:.6g}, the average of {n:,} example{'s' * (n != 1)}; its gradient:"
-        return f"{title}\n{aligned_table(rows, left=3)}"
+        return [title, Cells(rows, left=3)]
 
-    __repr__ = __str__
+    __repr__ = Printed.__str__
 
 
 @dataclass(frozen=True, repr=False)
-class ExampleNorms:
+class ExampleNorms(Printed):
     """How long the gradient of every example is; printed, a table of its range by layer.
 
     Attributes
@@ -108,20 +108,20 @@ class ExampleNorms:
     layers: dict[str, Array]
     total: Array
 
-    def __str__(self) -> str:
+    def _printed(self) -> list[str | Cells]:
         rows = [("layer", "least", "median", "largest")]
         for path, norms in {**self.layers, "all": self.total}.items():
             least, median, most = norms.min(), np.median(norms), norms.max()
             rows.append((path, f"{least:.4g}", f"{median:.4g}", f"{most:.4g}"))
         n = len(self.total)
         title = f"‖∇θ ℓ‖ of {n:,} example{'s' * (n != 1)}:"
-        return f"{title}\n{aligned_table(rows, left=1)}"
+        return [title, Cells(rows, left=1)]
 
-    __repr__ = __str__
+    __repr__ = Printed.__str__
 
 
 @dataclass(frozen=True, repr=False)
-class Moments:
+class Moments(Printed):
     """Mean and variance of every parameter's gradient over the examples; printed, a table.
 
     Attributes
@@ -135,15 +135,15 @@ class Moments:
     mean: dict[str, Array]
     variance: dict[str, Array]
 
-    def __str__(self) -> str:
+    def _printed(self) -> list[str | Cells]:
         rows = [("layer", "parameter", "shape", "‖mean‖", "average variance")]
         for name, mean in self.mean.items():
             path, _, own = name.rpartition(".")
             variance = self.variance[name].mean(dtype=np.float64)
             rows.append((path, own, _shape(mean), f"{_norm(mean):.4g}", f"{variance:.4g}"))
-        return f"loss {self.loss:.6g}; its gradient by example:\n{aligned_table(rows, left=3)}"
+        return [f"loss {self.loss:.6g}; its gradient by example:", Cells(rows, left=3)]
 
-    __repr__ = __str__
+    __repr__ = Printed.__str__
 
 
 class Gradients:

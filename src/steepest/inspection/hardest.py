@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Array, as_inputs, rows_of, within_memory
 from ..loss import by_rows
-from ..printing import aligned_table
+from ..printing import Cells, Printed
 from ..validate import positive_count
 from .gradients import Gradients
 
@@ -22,7 +22,7 @@ __all__ = ["Ranking", "hardest_examples"]
 
 
 @dataclass(frozen=True, repr=False)
-class Ranking:
+class Ranking(Printed):
     """Examples from the longest gradient down; printed, a table.
 
     Attributes
@@ -49,15 +49,15 @@ class Ranking:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __str__(self) -> str:
+    def _printed(self) -> list[str | Cells]:
         lines = [("#", "row", "‖∇θ ℓ‖", "loss", "mostly in", "target", "prediction")]
         for k, row in enumerate(self.rows):
             norm, loss = f"{self.norms[k]:.4g}", f"{self.losses[k]:.4g}"
             shown = (_shown(self.targets[k]), _shown(self.predictions[k]))
             lines.append((str(k + 1), str(row), norm, loss, f"layer {self.layers[k]}", *shown))
-        return aligned_table(lines)
+        return [Cells(lines)]
 
-    __repr__ = __str__
+    __repr__ = Printed.__str__
 
 
 @within_memory("hardest_examples")

@@ -12,7 +12,7 @@ from ..arrays import Array, is_sparse, within_memory
 from ..errors import InputError
 from ..lowering.predict import Predictor
 from ..network import prepare
-from ..printing import aligned_table, shortened
+from ..printing import Cells, Printed, shortened
 from ..validate import positive_count
 from ..validate import seed as checked_seed
 from .gradients import Gradients
@@ -28,7 +28,7 @@ _SHOWN = 40  # rows that are printed
 
 
 @dataclass(frozen=True, repr=False)
-class Importance:
+class Importance(Printed):
     """What the loss owes to each group of input columns; printed, a table from the most down.
 
     Attributes
@@ -53,15 +53,17 @@ class Importance:
     gradient: Array
     loss: float
 
-    def __str__(self) -> str:
+    def _printed(self) -> list[str | Cells]:
         rows = [("columns", "shuffled", "±", "by gradient")]
         for k in np.argsort(-self.permutation, kind="stable"):
             numbers = (f"{self.spread[k]:.4f}", f"{self.gradient[k]:.4f}")
             rows.append((self.names[k], f"{self.permutation[k]:+.4f}", *numbers))
-        table = aligned_table(shortened(rows, _SHOWN), left=1)
-        return f"loss {self.loss:.4g}; what it owes to the columns:\n{table}"
+        return [
+            f"loss {self.loss:.4g}; what it owes to the columns:",
+            Cells(shortened(rows, _SHOWN), left=1),
+        ]
 
-    __repr__ = __str__
+    __repr__ = Printed.__str__
 
 
 @within_memory("importance")

@@ -16,7 +16,7 @@ from ..arrays import Array, rows_of
 from ..errors import InputError
 from ..network import Network
 from ..parameters import walk
-from ..printing import aligned_table
+from ..printing import Cells, Printed
 from ..validate import function, number, positive_count
 from ..validate import seed as checked_seed
 from .gradient_pass import GradientPass
@@ -33,7 +33,7 @@ _FLAT = 0.1  # of the steepest slope: below it a unit passes little of the gradi
 _MOSTLY = 0.95  # of the examples
 
 
-class Watch:
+class Watch(Printed):
     """A callback that reports on gradients, layer by layer, and on the size of the batch.
 
     Parameters
@@ -149,9 +149,9 @@ class Watch:
         )
         self._looks.clear()
 
-    def __str__(self) -> str:
+    def _printed(self) -> list[str | Cells]:
         if not self.noise:
-            return "nothing watched yet"
+            return ["nothing watched yet"]
         last = self.noise[-1]
         head = ["layer", "", "‖∇y ℓ‖", "‖∇θ ℓ‖", "‖Δθ‖/‖θ‖", "dead", "saturated"]
         lines = [head]
@@ -165,9 +165,7 @@ class Watch:
         title = (
             f"epoch {last['epoch']}, step {last['step']:,} ({looks} at {self.examples} examples)"
         )
-        return "\n".join(
-            [title, aligned_table(lines, left=2), verdict(last["batch"], last["scale"], seen)]
-        )
+        return [title, Cells(lines, left=2), verdict(last["batch"], last["scale"], seen)]
 
     def __repr__(self) -> str:
         """Say how much was watched; ``print`` shows the last epoch as a table."""

@@ -25,6 +25,7 @@ from ..errors import InputError, ModelError, TableWarning
 from ..images.encoder import ImageEncoder
 from ..losses import Hinge, Quantile
 from ..plugins import Plugin, use
+from ..printing import Cells, Printed
 from ..saved.card import card
 from ..saved.folder import CARD, check_place, read_whole, replace
 from ..saved.private import withheld
@@ -37,6 +38,7 @@ from ..validate import flag, folder, instance, sequence
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from matplotlib.figure import Figure
 
     from ..loss import Loss
     from ..network import Network
@@ -49,7 +51,7 @@ Path_ = str | os.PathLike[str]
 
 
 @dataclass(repr=False)
-class Model:
+class Model(Printed):
     """From a table to predictions in the user's own labels or units.
 
     `load` reads what ``steepest train`` wrote, or `save`.
@@ -227,6 +229,51 @@ class Model:
             for k, label in enumerate(self.task.classes):
                 columns[f"proba_{label}"] = pa.array(shares[:, k])
         return pa.table(columns)
+
+    def _printed(self) -> list[str | Cells]:
+        """Return what it predicts, the scores of the test, and the layers."""
+        about = self.about
+        scores, trivial = about.get("metrics", {}), about.get("trivial", {})
+        rows = [("score", "model", "trivial")]
+        rows += [
+            (name, f"{score:.5g}", f"{trivial[name]:.5g}" if name in trivial else "")
+            for name, score in scores.items()
+        ]
+        parts: list[str | Cells] = [f"from {self.encoder.source}: {self.task.describe()}"]
+        if scores:
+            tested = about.get("rows", {}).get("test")
+            parts += [f"on {tested:,} test rows" if tested else "in the test", Cells(rows, left=1)]
+        return [*parts, *self.network._printed()]
+
+    def plot(self, what: str, table: Any = None, *, seed: int = 0) -> Figure:
+        """Draw a part of a report.
+
+        Parameters
+        ----------
+        what : str
+            "training", "confusions", "roc", "precision_recall", "calibration", "residuals",
+            "importance" or "effects".
+        table : table, optional
+            Rows whose target is known, as of `report`; all but "training" need them.
+        seed : int
+            Of the draws.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        InputError
+            If there is no such part, or Matplotlib is not installed.
+        ModelError
+            If the model or the rows have nothing for it.
+        """
+        from .report import Known
+        from .report.plots import plot
+
+        known = None if table is None else self.encoder.open(table)
+        return plot(self, Known(known, seed=seed), what)
 
     def report(self, table: Any = None, *, which: str = "rows", seed: int = 0) -> bytes:
         """Return a report as one self-contained file of HTML.

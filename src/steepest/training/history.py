@@ -9,20 +9,23 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InputError
-from ..printing import aligned_table, shortened
+from ..plotting import figures
+from ..printing import Cells, Printed, shortened
 from ..validate import sequence
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+    from matplotlib.figure import Figure
 
 __all__ = ["EpochLosses", "History"]
 
 
 _SHOWN = 24  # rows that are printed
+_LOSSES = ("loss", "validation_loss")
 
 
-class History(Sequence[dict[str, float]]):
+class History(Printed, Sequence[dict[str, float]]):
     """Losses and metrics: a sequence of rows, one an epoch, with columns by name.
 
     Columns: ``epoch`` (from 1), ``step`` (steps so far), ``loss`` (the objective's average over
@@ -122,11 +125,49 @@ class History(Sequence[dict[str, float]]):
             raise _lacks("polars") from error
         return pl.DataFrame(self.to_dict())
 
-    def __str__(self) -> str:
+    def _printed(self) -> list[str | Cells]:
         """Return the rows as a table; of many, the first and the last ones."""
         columns = self.columns
         lines = [[f"{row[c]:.6g}" if c in row else "" for c in columns] for row in self.rows]
-        return aligned_table([columns, *shortened(lines, _SHOWN)])
+        return [Cells([columns, *shortened(lines, _SHOWN)])]
+
+    def _repr_html_(self) -> str:
+        """Return the losses as curves, and the rows as a table."""
+        from ..pages.curves import curves
+
+        losses = {name: self[name].tolist() for name in _LOSSES if name in self.columns}
+        drawn = curves(losses, "epoch") if len(self) > 1 else ""
+        return drawn + super()._repr_html_() if len(self) else repr(self)
+
+    def plot(self) -> Figure:
+        """Draw losses, metrics and the learning rate over the epochs.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it; ``savefig`` writes it.
+
+        Raises
+        ------
+        InputError
+            If Matplotlib is not installed, or there is no epoch.
+        """
+        if not len(self):
+            raise InputError("History.plot: there is no epoch to draw")
+        figure_class = figures("History.plot")
+        names = [name for name in self.columns if name not in ("epoch", "step", "seconds")]
+        panels = [[name for name in _LOSSES if name in names]]
+        panels += [[name] for name in names if name not in _LOSSES]
+        figure = figure_class(figsize=(4.5 * len(panels), 3.2), layout="constrained")
+        for axes, panel in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+        ):
+            for name in panel:
+                axes.plot(self["epoch"], self[name], label=name)
+            axes.set(xlabel="epoch", title=panel[0])
+            if len(panel) > 1:
+                axes.legend()
+        return figure
 
     def __repr__(self) -> str:
         """Say how many epochs there are, and from where to where the losses went."""
