@@ -28,7 +28,7 @@ def show(chromium, tmp_path):
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda r: r.url == place.as_uri() or faults.append(r.url))
         page.goto(place.as_uri())
-        page.wait_for_function("document.querySelectorAll('section').length > 0")
+        page.wait_for_selector("section")
         return page
 
     yield open_page

@@ -77,7 +77,7 @@ def test_every_section_is_drawn(documents, show, kind, width, scheme):
     names = shown.eval_on_selector_all("section", "all => all.map(one => one.id)")
     assert names == [part["name"] for part in documents[kind]["sections"]]
     plots = shown.locator(".plot canvas")
-    shown.wait_for_function("document.querySelector('.plot canvas') !== null")
+    shown.wait_for_selector(".plot canvas")
     assert plots.count() == shown.locator(".plot").count() > 0
     wide = shown.evaluate("document.documentElement.scrollWidth")
     assert wide <= width  # tables scroll in themselves

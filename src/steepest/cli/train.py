@@ -21,16 +21,14 @@ from ..errors import CheckpointError, InputError, ModelError
 from ..validate import FORMER_NAMES, renamed_keys
 from ._options import FLAG, PluginOption, options_of, settings_of, table_help
 from ._printing import say
+from ._watching import Watching
 
 if TYPE_CHECKING:
-    from ..inspection.watch import Watch
     from ..pipeline.fit import Fit
     from ..pipeline.model import Model
     from ..pipeline.request import Request
     from ..pipeline.train import Callbacks, RunOptions
-    from ..trainer import Trainer
     from ..training.checkpoint import Checkpoint
-    from ..training.progress import Progress
 
 __all__ = ["options", "train"]
 
@@ -94,6 +92,15 @@ _Report = Annotated[
         show_default="write none",
     ),
 ]
+_LiveFlag = Annotated[
+    bool,
+    typer.Option(
+        "--live",
+        help="Show losses, gradients and the time left on a page while it trains, with a button to "
+        "stop. The address is printed; it works on this machine alone.",
+        **FLAG,
+    ),
+]
 _Folder = Annotated[
     Path | None,
     typer.Option(
@@ -129,6 +136,7 @@ def train(
     memory: _Memory = None,
     watch: _Watch = False,
     report: _Report = None,
+    live: _LiveFlag = False,
     checkpoint: _Folder = None,
     resume: _Resume = False,
     plugin: PluginOption = None,
@@ -152,25 +160,22 @@ def train(
     from .. import plugins
     from ..pipeline.holdings import holds
     from ..pipeline.model import check_place
-    from ..system.files import check_replaceable
 
     plugins.use(*(plugin or ()))
     given = _given(context, config)
     kept = _checkpoint(given, resume)
     if out is not None:
         check_place(out)
-    if report is not None:
-        check_replaceable(report)
+    watching = Watching(watch, report, live)
     tell: Callable[[str], None] = (lambda _: None) if quiet else say
-    watches: list[Watch] = []
-    with _bar(quiet) as bar:
-        callbacks = _watching(bar, watch, watches) if watch or report else bar
+    with _bar(quiet) as bar, watching.callbacks(table, bar) as callbacks:
         options = _run_options(given, callbacks, kept, resume)
         if kept is not None and resume:
             tell(_where_it_goes_on(kept))
         kind = holds(table)
         if kind == "model":
             raise InputError(f"{table} is a model; give a table or images to learn from")
+        watching.check(kind in _IMAGES)
         if kind in _IMAGES:
             fit = _fit_images(table, given, test_table, tell, options)
         else:
@@ -180,8 +185,8 @@ def train(
     if out is not None:
         _save(fit.model, out, given.get("private", False))
     _finish(fit, out, tell, kept is not None)
+    watching.write_report(fit)
     if report is not None:
-        _write_report(fit, report, watches)
         tell(f"report written to {report}")
 
 
@@ -413,32 +418,6 @@ def _bytes(text: str) -> int:
     if not found or not float(found[1]):
         raise InputError(f"memory must be a size like 500MB or 2GB, got {text!r}")
     return int(float(found[1]) * 1000 ** (1 + "kMGT".index(found[2])))
-
-
-def _watching(others: Callbacks | None, aloud: bool, watches: list[Watch]) -> Callbacks:
-    """Return callbacks with one that sees the gradients, and prints them if that is wanted."""
-    from ..inspection.watch import Watch
-
-    def callbacks(trainer: Trainer) -> tuple[Callable[[Progress], object], ...]:
-        watches.append(Watch(say=print if aloud else None))
-        return (*(others(trainer) if others else ()), watches[-1])
-
-    return callbacks
-
-
-def _write_report(fit: Fit, place: Path, watches: list[Watch]) -> None:
-    """Write the report of a model on the rows of its test."""
-    from ..pipeline.report import Known, report
-    from ..system.files import write_durably
-
-    known = Known(
-        fit.tested if fit.scores else None,
-        "test rows",
-        data=fit.data,
-        watch=watches[0] if watches else None,
-        notes=fit.notes,
-    )
-    write_durably(place, report(fit.model, known))
 
 
 @contextmanager

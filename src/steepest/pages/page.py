@@ -18,7 +18,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["bundle", "page"]
+__all__ = ["bundle", "finite", "page"]
 
 _WEB = files(__package__).joinpath("web")
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"]+)";\n', re.MULTILINE)
@@ -44,7 +44,7 @@ _SHELL = """\
 """
 
 
-def page(document: Mapping[str, Any], main: str = "report.js") -> bytes:
+def page(document: Mapping[str, Any], main: str = "report.js", *, live: bool = False) -> bytes:
     """Return a page as the bytes of a file of HTML.
 
     Parameters
@@ -54,6 +54,8 @@ def page(document: Mapping[str, Any], main: str = "report.js") -> bytes:
         become null.
     main : str
         The module that draws it.
+    live : bool
+        Whether it may ask the server that it comes from.
     """
     style, script = bundle_style(), bundle(main)
     policy = "; ".join(
@@ -62,6 +64,7 @@ def page(document: Mapping[str, Any], main: str = "report.js") -> bytes:
             f"script-src {_hash(script)}",
             f"style-src {_hash(style)}",
             "img-src data:",
+            *["connect-src 'self'"] * live,
             "base-uri 'none'",
             "form-action 'none'",
         ]
@@ -77,18 +80,18 @@ def page(document: Mapping[str, Any], main: str = "report.js") -> bytes:
 
 def _json(document: Mapping[str, Any]) -> str:
     """Return JSON that can't end the element it stands in."""
-    text = json.dumps(_finite(document), allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+    text = json.dumps(finite(document), allow_nan=False, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Return JSON types with null for what is no finite number."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _finite(inner) for key, inner in value.items()}
+        return {str(key): finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     return value
 
 

@@ -66,9 +66,7 @@ export function svg(tag, attributes = {}, ...children) {
  */
 export function table(head, rows, caption) {
   const left = head.map((name) => typeof name !== "string");
-  const names = head.map((name) =>
-    typeof name === "string" ? name : name.left,
-  );
+  const names = head.map((name) => (typeof name === "string" ? name : name.left));
   const kind = (/** @type {Child} */ value, /** @type {number} */ k) =>
     `${left[k] ? "left" : ""} ${typeof value === "string" && value.length > LONG ? "long" : ""}`;
   const cell = (/** @type {Child} */ value, /** @type {number} */ k) =>
@@ -93,9 +91,7 @@ export function table(head, rows, caption) {
         h(
           "tr",
           {},
-          ...names.map((name, k) =>
-            h("th", { scope: "col", class: left[k] ? "left" : "" }, name),
-          ),
+          ...names.map((name, k) => h("th", { scope: "col", class: left[k] ? "left" : "" }, name)),
         ),
       ),
       h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map(cell)))),
@@ -118,7 +114,5 @@ export function note(...children) {
  * @returns {string}
  */
 export function colour(name) {
-  return getComputedStyle(document.documentElement)
-    .getPropertyValue(name)
-    .trim();
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }

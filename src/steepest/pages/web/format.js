@@ -6,14 +6,11 @@
  * @returns {string}
  */
 export function number(value) {
-  if (value === null || value === undefined || !Number.isFinite(value))
-    return "–";
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return count(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e7))
-    return minus(value.toExponential(3));
-  if (size >= 1e4)
-    return minus(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
+  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return minus(value.toExponential(3));
+  if (size >= 1e4) return minus(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
   return minus(String(Number(value.toPrecision(4))));
 }
 
@@ -32,8 +29,7 @@ export function count(value) {
  * @returns {string}
  */
 export function percent(share) {
-  if (share === null || share === undefined || !Number.isFinite(share))
-    return "–";
+  if (share === null || share === undefined || !Number.isFinite(share)) return "–";
   return `${minus((100 * share).toFixed(1))} %`;
 }
 

@@ -28,17 +28,10 @@ const SECTIONS = {
   again: { title: "To do it again", draw: again },
 };
 
-const report = JSON.parse(
-  document.getElementById("document")?.textContent ?? "{}",
-);
+const report = JSON.parse(document.getElementById("document")?.textContent ?? "{}");
 const place = document.getElementById("page");
 place?.replaceChildren(
-  h(
-    "header",
-    {},
-    h("h1", {}, report.title),
-    h("p", { class: "says" }, report.says),
-  ),
+  h("header", {}, h("h1", {}, report.title), h("p", { class: "says" }, report.says)),
   h(
     "nav",
     { "aria-label": "Sections" },
@@ -46,11 +39,7 @@ place?.replaceChildren(
       "ul",
       {},
       ...report.sections.map((/** @type {any} */ section) =>
-        h(
-          "li",
-          {},
-          h("a", { href: `#${section.name}` }, SECTIONS[section.name].title),
-        ),
+        h("li", {}, h("a", { href: `#${section.name}` }, SECTIONS[section.name].title)),
       ),
     ),
   ),

@@ -26,6 +26,9 @@ import { number } from "../format.js";
 
 const HEIGHT = 260;
 const COLOURS = 8;
+const WHOLE = [1, 2, 5]
+  .flatMap((k) => [1, 10, 100, 1e3, 1e4, 1e5, 1e6].map((p) => k * p))
+  .sort((a, b) => a - b);
 
 /** @type {(() => void)[]} */
 const redraw = [];
@@ -34,34 +37,33 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
 );
 
 /**
- * Return a figure. Its numbers are also a table below it, closed at first.
+ * Return a figure. Its numbers are also a table below it, closed at first. Its function `update`
+ * gives it others, of as many lines.
  * @param {Figure} figure
  * @returns {HTMLElement}
  */
 export function lines(figure) {
-  const place = h("div", {
-    class: "plot",
-    role: "img",
-    "aria-label": spoken(figure),
-  });
-  const element = h(
-    "figure",
-    {},
-    h("figcaption", {}, figure.title),
-    place,
-    numbers(figure),
-  );
-  Object.assign(element, { figure });
+  const place = h("div", { class: "plot", role: "img", "aria-label": spoken(figure) });
+  const below = h("div");
+  const element = h("figure", {}, h("figcaption", {}, figure.title), place, below);
   /** @type {any} */
   let plot = null;
   const draw = () => {
     if (plot !== null) plot.destroy();
-    plot = new uPlot(
-      options(figure, place.clientWidth || 480),
-      data(figure),
-      place,
-    );
+    plot = new uPlot(options(figure, place.clientWidth || 480), data(figure), place);
   };
+  const update = (/** @type {Figure} */ next) => {
+    const same = next.lines.length === figure.lines.length && next.mark === figure.mark;
+    figure = next;
+    Object.assign(element, { figure });
+    place.setAttribute("aria-label", spoken(figure));
+    const open = below.querySelector("details")?.open ?? false;
+    below.replaceChildren(numbers(figure, open));
+    if (plot !== null && same) plot.setData(data(figure));
+    else if (plot !== null) draw();
+  };
+  Object.assign(element, { update });
+  update(figure);
   new ResizeObserver(() => {
     if (plot === null) draw();
     else if (plot.width !== place.clientWidth && place.clientWidth > 0) {
@@ -112,6 +114,7 @@ function options(figure, width) {
     axes: [
       {
         ...axis,
+        ...(figure.at.every(Number.isInteger) ? { incrs: WHOLE } : {}),
         label: figure.x,
         labelFont: axis.font,
         ...(labels
@@ -156,9 +159,7 @@ function options(figure, width) {
       ready: [
         (/** @type {any} */ plot) => {
           const entries = [...plot.root.querySelectorAll(".u-series")];
-          figure.lines.forEach(
-            (line, k) => line.faint && entries[k + 1].remove(),
-          );
+          figure.lines.forEach((line, k) => line.faint && entries[k + 1].remove());
         },
       ],
       draw: [(/** @type {any} */ plot) => mark(plot, figure.mark)],
@@ -188,25 +189,24 @@ function mark(plot, at) {
 /**
  * Return a table of the numbers, made when it is opened.
  * @param {Figure} figure
+ * @param {boolean} open
  * @returns {HTMLElement}
  */
-function numbers(figure) {
+function numbers(figure, open) {
   const shown = figure.lines.filter((line) => !line.faint);
-  const details = h(
-    "details",
-    { class: "numbers" },
-    h("summary", {}, "The numbers"),
+  const details = /** @type {HTMLDetailsElement} */ (
+    h("details", { class: "numbers" }, h("summary", {}, "The numbers"))
   );
-  details.addEventListener("toggle", () => {
+  const fill = () => {
     if (details.childElementCount > 1) return;
     const rows = figure.at.map((at, k) => [
       figure.labels ? figure.labels[k] : number(at),
       ...shown.map((line) => number(line.values[k])),
     ]);
-    details.append(
-      table([figure.x, ...shown.map((line) => line.label)], rows, figure.title),
-    );
-  });
+    details.append(table([figure.x, ...shown.map((line) => line.label)], rows, figure.title));
+  };
+  details.addEventListener("toggle", fill);
+  details.open = open;
   return details;
 }
 

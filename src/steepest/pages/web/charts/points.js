@@ -62,11 +62,7 @@ export function histogram(figure) {
           width: Math.max(0.5, frame.x(edges[k + 1]) - frame.x(edges[k]) - 0.5),
           height: frame.y(0) - frame.y(count),
         },
-        svg(
-          "title",
-          {},
-          `${number(edges[k])} to ${number(edges[k + 1])}: ${number(count)}`,
-        ),
+        svg("title", {}, `${number(edges[k])} to ${number(edges[k + 1])}: ${number(count)}`),
       ),
     ),
   );
@@ -80,10 +76,7 @@ export function histogram(figure) {
  * @returns {HTMLElement}
  */
 function framed(figure, drawing, what) {
-  drawing.setAttribute(
-    "aria-label",
-    `${figure.title}: ${figure.y} over ${figure.x}, ${what}`,
-  );
+  drawing.setAttribute("aria-label", `${figure.title}: ${figure.y} over ${figure.x}, ${what}`);
   const element = h("figure", {}, h("figcaption", {}, figure.title), drawing);
   Object.assign(element, { figure });
   return element;
@@ -98,8 +91,7 @@ function framed(figure, drawing, what) {
 function axes(names, across, up) {
   const wide = across[1] - across[0] || 1;
   const high = up[1] - up[0] || 1;
-  const x = (/** @type {number} */ at) =>
-    LEFT + ((at - across[0]) / wide) * (WIDTH - LEFT - RIGHT);
+  const x = (/** @type {number} */ at) => LEFT + ((at - across[0]) / wide) * (WIDTH - LEFT - RIGHT);
   const y = (/** @type {number} */ at) =>
     HEIGHT - BOTTOM - ((at - up[0]) / high) * (HEIGHT - BOTTOM - TOP);
   const drawing = svg("svg", {
@@ -116,11 +108,7 @@ function axes(names, across, up) {
         y1: TOP,
         y2: HEIGHT - BOTTOM,
       }),
-      svg(
-        "text",
-        { x: x(at), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" },
-        number(at),
-      ),
+      svg("text", { x: x(at), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, number(at)),
     );
   }
   for (const at of ticks(up)) {
@@ -132,19 +120,11 @@ function axes(names, across, up) {
         y1: y(at),
         y2: y(at),
       }),
-      svg(
-        "text",
-        { x: LEFT - 6, y: y(at) + 4, "text-anchor": "end" },
-        number(at),
-      ),
+      svg("text", { x: LEFT - 6, y: y(at) + 4, "text-anchor": "end" }, number(at)),
     );
   }
   drawing.append(
-    svg(
-      "text",
-      { x: (LEFT + WIDTH) / 2, y: HEIGHT - 6, "text-anchor": "middle" },
-      names.x,
-    ),
+    svg("text", { x: (LEFT + WIDTH) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, names.x),
   );
   return { drawing, x, y };
 }
@@ -157,8 +137,7 @@ function axes(names, across, up) {
 export function ticks([low, high]) {
   const rough = (high - low) / 5 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step =
-    [1, 2, 5, 10].map((k) => k * power).find((size) => size >= rough) ?? rough;
+  const step = [1, 2, 5, 10].map((k) => k * power).find((size) => size >= rough) ?? rough;
   const found = [];
   for (let k = Math.ceil(low / step); k * step <= high * (1 + 1e-12); k++) {
     found.push(Number((k * step).toPrecision(12)));

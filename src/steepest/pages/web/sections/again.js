@@ -12,16 +12,11 @@ export function again(section) {
   if (section.seed !== null) facts.push(["seed", String(section.seed)]);
   for (const [name, rows] of Object.entries(section.rows))
     facts.push([`rows: ${name}`, count(rows)]);
-  for (const [name, version] of Object.entries(section.versions))
-    facts.push([name, version]);
+  for (const [name, version] of Object.entries(section.versions)) facts.push([name, version]);
   return [
     section.command ? h("pre", { tabindex: 0 }, section.command) : null,
     facts.length
-      ? table(
-          [{ left: "what" }, { left: "value" }],
-          facts,
-          "What it was made with",
-        )
+      ? table([{ left: "what" }, { left: "value" }], facts, "What it was made with")
       : null,
     Object.keys(section.settings).length
       ? h(
@@ -40,13 +35,7 @@ export function again(section) {
           "details",
           {},
           h("summary", {}, "What was noted on the way"),
-          h(
-            "ul",
-            {},
-            ...section.notes.map((/** @type {string} */ line) =>
-              h("li", {}, line),
-            ),
-          ),
+          h("ul", {}, ...section.notes.map((/** @type {string} */ line) => h("li", {}, line))),
         )
       : null,
   ];

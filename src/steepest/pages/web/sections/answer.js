@@ -10,20 +10,13 @@ const SHARES = ["accuracy"];
  * @returns {(HTMLElement | null)[]}
  */
 export function answer(section) {
-  const intervals = section.scores.some(
-    (/** @type {any} */ score) => score.low !== undefined,
-  );
-  const linear = section.scores.some(
-    (/** @type {any} */ score) => score.linear !== undefined,
-  );
-  const trivial = section.scores.some(
-    (/** @type {any} */ score) => score.trivial !== undefined,
-  );
+  const intervals = section.scores.some((/** @type {any} */ score) => score.low !== undefined);
+  const linear = section.scores.some((/** @type {any} */ score) => score.linear !== undefined);
+  const trivial = section.scores.some((/** @type {any} */ score) => score.trivial !== undefined);
   const head = [{ left: "score" }, "this model"];
   if (intervals) head.push("95 % interval");
   if (linear) head.push("a linear model");
-  if (trivial)
-    head.push(`trivial${section.trivial ? ` (${section.trivial})` : ""}`);
+  if (trivial) head.push(`trivial${section.trivial ? ` (${section.trivial})` : ""}`);
   head.push({ left: "better is" });
   const rows = section.scores.map((/** @type {any} */ score) => {
     const show = SHARES.includes(score.name) ? percent : number;
@@ -71,9 +64,7 @@ function sentence(section) {
     section.trivial &&
     first.name !== "r2"
   ) {
-    others.push(
-      `Without a look at the columns (${section.trivial}) it is ${show(first.trivial)}.`,
-    );
+    others.push(`Without a look at the columns (${section.trivial}) it is ${show(first.trivial)}.`);
   }
   return [`${said}.`, ...others].join(" ");
 }

@@ -41,28 +41,24 @@ function confusions(section) {
   const totals = section.confusions.map((/** @type {number[]} */ row) =>
     row.reduce((a, b) => a + b, 0),
   );
-  const rows = section.confusions.map(
-    (/** @type {number[]} */ row, /** @type {number} */ k) => [
-      section.labels[k],
-      ...row.map((cell, j) => {
-        const share = totals[k] ? cell / totals[k] : 0;
-        const found = h(
-          "span",
-          {
-            class: j === k ? "cell right" : "cell wrong",
-            title: percent(share),
-          },
-          count(cell),
-        );
-        found.style.setProperty("--share", `${(100 * share).toFixed(1)}%`);
-        return found;
-      }),
-      count(totals[k]),
-    ],
-  );
-  const more = section.more
-    ? ` (${section.more} rarer classes are left out)`
-    : "";
+  const rows = section.confusions.map((/** @type {number[]} */ row, /** @type {number} */ k) => [
+    section.labels[k],
+    ...row.map((cell, j) => {
+      const share = totals[k] ? cell / totals[k] : 0;
+      const found = h(
+        "span",
+        {
+          class: j === k ? "cell right" : "cell wrong",
+          title: percent(share),
+        },
+        count(cell),
+      );
+      found.style.setProperty("--share", `${(100 * share).toFixed(1)}%`);
+      return found;
+    }),
+    count(totals[k]),
+  ]);
+  const more = section.more ? ` (${section.more} rarer classes are left out)` : "";
   const head = [
     { left: `true ${section.target} ↓, predicted →` },
     ...section.labels.map((/** @type {string} */ label) => label || " "),
@@ -119,10 +115,7 @@ function curves(section) {
  */
 function calibration(section) {
   const found = section.calibration;
-  const what =
-    found.about === "second"
-      ? `of ${section.labels[1]}`
-      : "of the predicted class";
+  const what = found.about === "second" ? `of ${section.labels[1]}` : "of the predicted class";
   const drift =
     found.about === "second"
       ? `On average it says ${percent(found.mean_said)}, and ${percent(found.mean_came)} came.`
@@ -170,8 +163,7 @@ function threshold(section) {
   const shown = h("output", { for: "threshold" });
   const said = h("p", { "aria-live": "polite", class: "outcome" });
   const cost = (/** @type {number} */ k) =>
-    Number(alarm.value) * falses[k] +
-    Number(miss.value) * (positives - trues[k]);
+    Number(alarm.value) * falses[k] + Number(miss.value) * (positives - trues[k]);
   const cheapest = () => {
     let best = 0;
     for (let k = 1; k < at.length; k++) if (cost(k) < cost(best)) best = k;
@@ -188,8 +180,7 @@ function threshold(section) {
       `${percent(positives ? trues[k] / positives : NaN)}, cost ${number(cost(k))}. ` +
       `The cheapest threshold at these costs is ${number(at[cheapest()])}.`;
   };
-  for (const input of [slider, alarm, miss])
-    input.addEventListener("input", show);
+  for (const input of [slider, alarm, miss]) input.addEventListener("input", show);
   const button = h(
     "button",
     {
@@ -206,14 +197,7 @@ function threshold(section) {
     "div",
     { class: "panel" },
     h("h3", {}, `From which probability on to call a row ${label}`),
-    h(
-      "p",
-      {},
-      h("label", { for: "threshold" }, "threshold "),
-      slider,
-      " ",
-      shown,
-    ),
+    h("p", {}, h("label", { for: "threshold" }, "threshold "), slider, " ", shown),
     h(
       "p",
       {},

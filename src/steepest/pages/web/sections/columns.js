@@ -11,14 +11,7 @@ import { number } from "../format.js";
 export function columns(section) {
   const measured = section.rows !== undefined;
   const head = measured
-    ? [
-        { left: "column" },
-        "shuffled",
-        "±",
-        { left: "" },
-        "by gradient",
-        { left: "becomes" },
-      ]
+    ? [{ left: "column" }, "shuffled", "±", { left: "" }, "by gradient", { left: "becomes" }]
     : [{ left: "column" }, { left: "becomes" }];
   const most = Math.max(
     1e-300,
@@ -55,10 +48,7 @@ export function columns(section) {
           h("h3", {}, "Not used"),
           table(
             [{ left: "column" }, { left: "why" }],
-            section.dropped.map((/** @type {any} */ column) => [
-              column.name,
-              column.why,
-            ]),
+            section.dropped.map((/** @type {any} */ column) => [column.name, column.why]),
             "Columns that are not used",
           ),
         )

@@ -23,20 +23,15 @@ export function effects(section) {
           x: effect.name,
           y: section.what,
           at:
-            effect.at ??
-            effect.labels.map(
-              (/** @type {string} */ _, /** @type {number} */ k) => k,
-            ),
+            effect.at ?? effect.labels.map((/** @type {string} */ _, /** @type {number} */ k) => k),
           labels: effect.at ? undefined : effect.labels,
           points: effect.at === null,
           lines: [
-            ...effect.single.map(
-              (/** @type {number[]} */ values, /** @type {number} */ k) => ({
-                label: `row ${k + 1}`,
-                values,
-                faint: true,
-              }),
-            ),
+            ...effect.single.map((/** @type {number[]} */ values, /** @type {number} */ k) => ({
+              label: `row ${k + 1}`,
+              values,
+              faint: true,
+            })),
             ...Object.entries(effect.mean).map(([label, values]) => ({
               label,
               values,

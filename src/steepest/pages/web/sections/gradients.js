@@ -9,11 +9,7 @@ const SEEN = [
   ["dtheta", "‖∇θ ℓ‖: the gradient of each layer's parameters", true],
   ["update", "‖Δθ‖ / ‖θ‖: how far a step moves each layer", true],
   ["dead", "Share of dead units: no slope for any example", false],
-  [
-    "saturated",
-    "Share of saturated units: hardly any slope for most examples",
-    false,
-  ],
+  ["saturated", "Share of saturated units: hardly any slope for most examples", false],
 ];
 
 /**
@@ -21,31 +17,30 @@ const SEEN = [
  * @returns {(HTMLElement | null)[]}
  */
 export function gradients(section) {
-  const figures = SEEN.flatMap(([name, title, log]) => {
-    const seen = section.layers.filter(
-      (/** @type {any} */ layer) => layer[name] !== undefined,
-    );
-    if (!seen.length) return [];
-    return [
-      lines({
-        title,
-        x: "epoch",
-        at: section.epoch,
-        log,
-        lines: seen.map((/** @type {any} */ layer) => ({
-          label: `${layer.path} ${layer.kind.replace(/\(.*$/, "")}`,
-          values: log ? layer[name].map(positive) : layer[name],
-        })),
-      }),
-    ];
-  });
   return [
     h("p", {}, section.verdict, "."),
-    h("div", { class: "figures" }, ...figures),
+    h("div", { class: "figures" }, ...gradientFigures(section).map(lines)),
     note(
       "Measured on examples drawn from the training rows now and then, and averaged over an epoch.",
     ),
   ];
+}
+
+/**
+ * Return what was seen over the epochs, a line for each layer.
+ * @param {any} section
+ * @returns {import("../charts/lines.js").Figure[]}
+ */
+export function gradientFigures(section) {
+  return SEEN.flatMap(([name, title, log]) => {
+    const seen = section.layers.filter((/** @type {any} */ layer) => layer[name] !== undefined);
+    if (!seen.length) return [];
+    const drawn = seen.map((/** @type {any} */ layer) => ({
+      label: `${layer.path} ${layer.kind.replace(/\(.*$/, "")}`,
+      values: log ? layer[name].map(positive) : layer[name],
+    }));
+    return [{ title, x: "epoch", at: section.epoch, log, lines: drawn }];
+  });
 }
 
 /**

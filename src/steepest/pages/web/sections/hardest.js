@@ -8,9 +8,7 @@ import { count, number, percent } from "../format.js";
  * @returns {(HTMLElement | null)[]}
  */
 export function hardest(section) {
-  const sure = section.hardest.some(
-    (/** @type {any} */ row) => row.sure !== null,
-  );
+  const sure = section.hardest.some((/** @type {any} */ row) => row.sure !== null);
   const head = [
     "row",
     { left: section.target },

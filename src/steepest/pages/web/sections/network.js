@@ -10,12 +10,7 @@ import { count } from "../format.js";
 export function network(section) {
   return [
     table(
-      [
-        { left: "path" },
-        { left: "layer" },
-        "shape of an example",
-        "parameters",
-      ],
+      [{ left: "path" }, { left: "layer" }, "shape of an example", "parameters"],
       section.layers.map((/** @type {any} */ layer) => [
         layer.path,
         layer.layer,

@@ -12,9 +12,7 @@ import { number, percent } from "../format.js";
 export function numbers(section) {
   const bands = section.bands;
   return [
-    note(
-      `On ${section.rows}. A residual is the true value less the predicted one.`,
-    ),
+    note(`On ${section.rows}. A residual is the true value less the predicted one.`),
     h(
       "div",
       { class: "figures" },

@@ -14,27 +14,13 @@ export function slices(section) {
   const what = share ? "share that is wrong" : "root mean squared error";
   if (!section.slices.length) {
     return [
-      note(
-        `In no group by one column is it clearly worse than in the others (${section.rows}).`,
-      ),
+      note(`In no group by one column is it clearly worse than in the others (${section.rows}).`),
     ];
   }
-  const truths = section.slices.some(
-    (/** @type {any} */ slice) => slice.truth !== null,
-  );
-  const about =
-    section.positive === null ? section.target : `${section.positive}`;
-  const worst = Math.max(
-    ...section.slices.map((/** @type {any} */ slice) => slice.score),
-  );
-  const head = [
-    { left: "column" },
-    { left: "value" },
-    "rows",
-    what,
-    { left: "" },
-    "z",
-  ];
+  const truths = section.slices.some((/** @type {any} */ slice) => slice.truth !== null);
+  const about = section.positive === null ? section.target : `${section.positive}`;
+  const worst = Math.max(...section.slices.map((/** @type {any} */ slice) => slice.score));
+  const head = [{ left: "column" }, { left: "value" }, "rows", what, { left: "" }, "z"];
   if (truths) head.push(`says (${about})`, `true (${about})`);
   const rows = section.slices.map((/** @type {any} */ slice) => {
     const shown = section.positive === null ? number : percent;
@@ -50,11 +36,7 @@ export function slices(section) {
     return row;
   });
   return [
-    table(
-      head,
-      rows,
-      `Groups of ${section.rows}; over all rows it is ${show(section.score)}`,
-    ),
+    table(head, rows, `Groups of ${section.rows}; over all rows it is ${show(section.score)}`),
     note(
       "z: by how many standard errors the rows of the group cost more than all others. Of many " +
         "groups some are above 2 by chance. A group can be hard without the model being at fault: " +

@@ -12,48 +12,47 @@ const NAMES = { loss: "training rows", validation_loss: "validation rows" };
  * @returns {(HTMLElement | null)[]}
  */
 export function training(section) {
-  const kept = section.best ?? undefined;
+  const kept = section.best;
   const said = [`${section.epoch.length} epochs`];
   if (section.train) said.push(`over ${count(section.train)} rows`);
   if (section.seconds !== null) said.push(`in ${number(section.seconds)} s`);
   const chosen =
-    kept === undefined
+    kept === null
       ? ""
       : `; epoch ${kept} was kept, by ${count(section.validation)} validation rows (dashed line)`;
   return [
     note(
       `${said.join(" ")}${chosen}. The training rows' loss is the average over the epoch, as it went.`,
     ),
-    h(
-      "div",
-      { class: "figures" },
-      lines({
-        title: "Loss",
-        x: "epoch",
-        at: section.epoch,
-        mark: kept,
-        lines: Object.entries(section.losses).map(([name, values]) => ({
-          label: NAMES[name] ?? name,
-          values,
-        })),
-      }),
-      ...Object.entries(section.metrics).map(([name, values]) =>
-        lines({
-          title: `${name} on the validation rows`,
-          x: "epoch",
-          at: section.epoch,
-          mark: kept,
-          lines: [{ label: name, values }],
-        }),
-      ),
-      section.lr.length
-        ? lines({
-            title: "Learning rate at the end of each epoch",
-            x: "epoch",
-            at: section.epoch,
-            lines: [{ label: "lr", values: section.lr }],
-          })
-        : null,
-    ),
+    h("div", { class: "figures" }, ...trainingFigures(section).map(lines)),
+  ];
+}
+
+/**
+ * Return losses, metrics and learning rates over the epochs.
+ * @param {any} section
+ * @returns {import("../charts/lines.js").Figure[]}
+ */
+export function trainingFigures(section) {
+  const common = { x: "epoch", at: section.epoch, mark: section.best ?? undefined };
+  const losses = Object.entries(section.losses).map(([name, values]) => ({
+    label: NAMES[name] ?? name,
+    values,
+  }));
+  const metrics = Object.entries(section.metrics).map(([name, values]) => ({
+    ...common,
+    title: `${name} on the validation rows`,
+    lines: [{ label: name, values }],
+  }));
+  const rates = {
+    ...common,
+    mark: undefined,
+    title: "Learning rate at the end of each epoch",
+    lines: [{ label: "lr", values: section.lr }],
+  };
+  return [
+    { ...common, title: "Loss", lines: losses },
+    ...metrics,
+    ...(section.lr.length ? [rates] : []),
   ];
 }
