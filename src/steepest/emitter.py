@@ -41,6 +41,10 @@ class Emitter(Protocol):
         """How many rows the current layer's input has: what kernels get shares of as ``rows``."""
 
     @property
+    def watched(self) -> bool:
+        """Whether somebody looks at what each layer computes."""
+
+    @property
     def fused(self) -> bool:
         """Whether the parameter half of Φ is the gradient step itself."""
 

@@ -15,7 +15,7 @@ By default each method asks the one that goes by widths.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = ["Shape", "Shaped", "check_inputs"]
 
@@ -33,6 +33,10 @@ class Shaped:
     children: Any
     flops: Any
     settings: Any
+    clips: ClassVar[bool] = False
+    """Whether y = max(x, c) for a number c, entry by entry."""
+    takes_largest: ClassVar[bool] = False
+    """Whether each y is the largest of some x: one before it that clips may then come behind."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of the output. A layer that overrides this knows shapes."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import ModuleType
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
 from ours import Arrays, Masks, gradient, network_of, parameters, ten_steps
-from problems import Problem, kinds, problems
+from problems import Problem, image_problems, kinds, problems
 
+from steepest import layers
 from steepest.checking import catalogue
 
 TOLERANCE = 1e-6
 ARCHITECTURES = 200
 EXAMPLES = 320  # some draw the same network twice
+OF_IMAGES = (
+    layers.Conv1D, layers.Conv2D, layers.MaxPool, layers.AveragePool, layers.GlobalAveragePool,
+    layers.BatchNorm, layers.GroupNorm, layers.RMSNorm, layers.ZeroPad, layers.Residual,
+)  # fmt: skip
 
 
 def difference(found: Arrays, expected: Arrays) -> float:
@@ -81,6 +88,18 @@ def agree(oracle: ModuleType) -> Agreement:
     """Compare Steepest and ``oracle``, until everything has been seen often enough."""
     rules = [rule for rule in catalogue.RULES if oracle.knows(rule)]
     listed = {type(each) for each in (*catalogue.LAYERS, *catalogue.LOSSES, *rules)}
+    return agree_on(problems(), oracle, listed)
+
+
+def agree_on_images(oracle: ModuleType) -> Agreement:
+    """The same of networks that begin with a convolution, and of all layers for images."""
+    return agree_on(image_problems(), oracle, OF_IMAGES)
+
+
+def agree_on(
+    drawn: SearchStrategy[Problem], oracle: ModuleType, listed: Iterable[type]
+) -> Agreement:
+    """Compare Steepest and ``oracle`` on problems that are drawn, among them all that is listed."""
     found = Agreement(oracle)
 
     # Without shrinking, which would take longer than everything else together.
@@ -88,7 +107,7 @@ def agree(oracle: ModuleType) -> Agreement:
         max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
         phases=[Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(problems())
+    @given(drawn)
     def check(problem: Problem) -> None:
         found.check(problem)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from problems import STEPS, Problem, at
 
 from helpers import run_kernel
-from steepest import Embedding, Network, Rule, Sequential, Trainer
+from steepest import Embedding, Network, Reshape, Rule, Sequential, Trainer
 from steepest.layers import Dropout
 from steepest.parameters import walk
 
@@ -29,7 +30,7 @@ class Gradient(Rule):
 
 def network_of(problem: Problem) -> Network:
     """Return the problem's network at its start, where no parameter has a special value."""
-    network = Network(*problem.layers, inputs=problem.x.shape[1], seed=1, dtype="float64")
+    network = Network(*problem.layers, inputs=problem.x.shape[1:], seed=1, dtype="float64")
     rng = np.random.default_rng(problem.seed)
     network.theta[:] += 0.1 * rng.standard_normal(network.theta.size)
     return network
@@ -48,10 +49,11 @@ def gradient(problem: Problem) -> tuple[float, Arrays, np.ndarray | None]:
     start, X = network_of(problem), problem.X
     network, prefix = start, ""
     if not problem.csr:
-        n, p = problem.x.shape
-        network = Network(Embedding(n, p), Sequential(*problem.layers), inputs=1, dtype="float64")
-        X, prefix = np.arange(n, dtype=float)[:, None], "1."
-        network.parameters["0.E"][...] = problem.x
+        n, *shape = problem.x.shape
+        rows = Embedding(n, math.prod(shape)), Reshape(tuple(shape))
+        network = Network(*rows, Sequential(*problem.layers), inputs=1, dtype="float64")
+        X, prefix = np.arange(n, dtype=float)[:, None], "2."
+        network.parameters["0.E"][...] = problem.x.reshape(n, -1)
         for name, value in start.parameters.items():
             network.parameters[prefix + name][...] = value
     trainer = Trainer(network, problem.loss, Gradient(), sampling="full", threads=problem.threads)
@@ -61,7 +63,8 @@ def gradient(problem: Problem) -> tuple[float, Arrays, np.ndarray | None]:
         for name, value in parameters(network).items()
         if name.startswith(prefix)
     }
-    return history["loss"][0], found, network.parameters.get("0.E") if prefix else None
+    dx = network.parameters["0.E"].reshape(problem.x.shape) if prefix else None
+    return history["loss"][0], found, dx
 
 
 def ten_steps(problem: Problem, rule: Rule) -> tuple[np.ndarray, Arrays]:

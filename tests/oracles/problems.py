@@ -18,6 +18,7 @@ from steepest.checking import catalogue
 from steepest.errors import InputError
 from steepest.layer import Layer
 from steepest.loss import Loss
+from steepest.losses import SoftmaxCrossEntropy, Squared
 from steepest.rule import IfPresent, Rule
 from steepest.schedule import Schedule, for_steps
 from steepest.schedules import FlatCosine
@@ -25,6 +26,7 @@ from steepest.schedules import FlatCosine
 STEPS = 10
 LOSSES = formulas.with_targets(catalogue.LOSSES)
 WIDTHS = st.sampled_from((1, 2, 3, 7, 15, 16, 17, 33))  # around a vector, and around Dense's forms
+OF_IMAGES = [pair for pair in LOSSES if type(pair[0]) in (Squared, SoftmaxCrossEntropy)]
 CODES = 6
 
 
@@ -150,8 +152,7 @@ def shaped(draw: Callable[..., Any], p: int) -> Layer:
     return L.Sequential(L.Reshape((rows, p // rows)), *turned)
 
 
-FILTERS = st.sampled_from((1, 2, 4, 6))
-PADDINGS = st.sampled_from(("valid", "same", 1))
+FILTERS = st.sampled_from((1, 2, 4, 6, 17))
 PIXELS = 6  # at least: norms leave nothing but rounding of the gradients of a few
 
 
@@ -160,20 +161,21 @@ def of_images(draw: Callable[..., Any], shape: tuple[int, ...], depth: int = 1) 
     """Return a layer for images or sequences with their channels last."""
     *pixels, c = shape
     axes = len(pixels)
-    size = st.sampled_from((1, 2, 3, (1, 2) if axes == 2 else (2,)))
+    size = st.sampled_from((1, 2, 3, (1, 2) if axes == 2 else (2,), (3, 5)[:axes]))
+    around = st.sampled_from(("valid", "same", "same", 1, 2, ((0, 1), (2, 0))[:axes]))
     kind = draw(st.sampled_from(("conv", "pool", "norm", "norm", "branches", "pad")))
     if kind == "conv":
         q = draw(FILTERS)
         groups = draw(st.sampled_from([g for g in range(1, c + 1) if c % g == q % g == 0]))
         conv = L.Conv1D if axes == 1 else L.Conv2D
         found = conv(
-            q, draw(size), draw(st.sampled_from((1, 1, 2))), draw(PADDINGS),
+            q, draw(size), draw(st.sampled_from((1, 1, 2, 3))), draw(around),
             draw(st.sampled_from((1, 1, 2))), groups, bias=draw(st.booleans()),
         )  # fmt: skip
     elif kind == "pool":
         pool = draw(st.sampled_from((L.MaxPool, L.AveragePool)))
-        found = pool(draw(st.sampled_from((2, 3))), draw(st.sampled_from((None, 1, 2))),
-                     draw(PADDINGS))  # fmt: skip
+        windows = draw(st.sampled_from((2, 3))), draw(st.sampled_from((None, 1, 2)))
+        found = pool(*windows, draw(st.sampled_from(("valid", "same", 1))))
     elif kind == "pad":
         found = L.ZeroPad(draw(st.sampled_from((1, ((1, 0),) * axes))))
     elif kind == "branches" and depth:
@@ -200,16 +202,22 @@ def of_images(draw: Callable[..., Any], shape: tuple[int, ...], depth: int = 1) 
 
 
 @st.composite
+def stack(draw: Callable[..., Any], shape: tuple[int, ...], most: int) -> tuple[Layer, ...]:
+    """Return layers that work on images or sequences of ``shape``, and end in a row."""
+    found: list[Layer] = []
+    for _ in range(draw(st.integers(1, most))):
+        found.append(draw(of_images(shape)))
+        shape = found[-1].output_shape(shape)
+    return (*found, draw(st.sampled_from((L.Flatten(), L.GlobalAveragePool()))))
+
+
+@st.composite
 def pictured(draw: Callable[..., Any]) -> Layer:
     """Return layers that make images or sequences of a row, work on them, and end in a row."""
     pixels = draw(st.sampled_from(((9,), (12,), (4, 4), (3, 5), (6, 5))))
     shape = (*pixels, draw(FILTERS))
-    found: list[Layer] = [L.Dense(math.prod(shape)), L.Reshape(shape)]
-    for _ in range(draw(st.integers(1, 4))):
-        found.append(draw(of_images(shape)))
-        shape = found[-1].output_shape(shape)
-    ends = L.Flatten(), L.GlobalAveragePool()
-    return L.Sequential(*found, draw(st.sampled_from(ends)), L.Dense(draw(WIDTHS)))
+    made = L.Dense(math.prod(shape)), L.Reshape(shape)
+    return L.Sequential(*made, *draw(stack(shape, 4)), L.Dense(draw(WIDTHS)))
 
 
 def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
@@ -290,6 +298,43 @@ def problems(draw: Callable[..., Any]) -> Problem:
         (*layers, L.Dense(k * formulas.per_target(loss)), *([L.Softplus()] * loss.positive)),
         loss, x, csr, y, w,
         batch=draw(st.sampled_from((n, -(-n // 2)))), threads=draw(st.integers(1, 2)),
+        seed=seed, extras=extras,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImageProblem(Problem):
+    """Images or sequences, x (n, …, channels), and three rules."""
+
+    def rules(self, norm: float) -> Iterator[Rule]:
+        lr = 0.01 / (1 + norm)
+        yield rules.SGD(lr=lr)
+        yield rules.SGD(lr=lr, momentum=0.9, nesterov=True, weight_decay=0.2, **self.extras)
+        yield rules.AdamW(lr=0.003, **self.extras)
+
+
+@st.composite
+def image_problems(draw: Callable[..., Any]) -> ImageProblem:
+    """Draw a network that begins with a convolution, and odd sizes of images and batches."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    pixels = draw(st.sampled_from(((9,), (14,), (31,), (5, 5), (7, 9), (6, 4), (1, 8))))
+    n, shape = draw(st.sampled_from((1, 2, 3, 7))), (*pixels, draw(FILTERS))
+    size = draw(st.sampled_from((1, 3, (1, 3) if len(pixels) == 2 else (3,))))
+    conv = L.Conv1D if len(pixels) == 1 else L.Conv2D
+    first = conv(draw(FILTERS), size, padding="same", bias=draw(st.booleans()))
+    act = draw(st.sampled_from((L.ReLU(), L.Tanh())))
+    layers = (first, act, *draw(stack(first.output_shape(shape), 5)))
+    loss, kind = draw(st.sampled_from(OF_IMAGES))
+    k = formulas.columns(loss, kind, draw(st.integers(2, 4)))
+    extras = {
+        "l2": draw(st.sampled_from((0.0, 0.1))),
+        "clip_norm": draw(st.sampled_from((None, 0.5))),
+    }
+    return ImageProblem(
+        (*layers, L.Dense(k)), loss, rng.normal(size=(n, *shape)), False,
+        formulas.TARGETS[kind](rng, n, k), draw(st.sampled_from((None, rng.uniform(0.5, 2, n)))),
+        batch=draw(st.sampled_from((n, -(-n // 2)))), threads=draw(st.integers(1, 3)),
         seed=seed, extras=extras,
     )  # fmt: skip
 

@@ -1,8 +1,12 @@
 """The same networks in JAX."""
 
 import jax_oracle
-from checks import agree
+from checks import agree, agree_on_images
 
 
 def test_jax_computes_the_same():
     agree(jax_oracle)
+
+
+def test_jax_computes_the_same_of_images():
+    agree_on_images(jax_oracle)

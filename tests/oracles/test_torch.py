@@ -1,8 +1,12 @@
 """The same networks in PyTorch."""
 
 import torch_oracle
-from checks import agree
+from checks import agree, agree_on_images
 
 
 def test_torch_computes_the_same():
     agree(torch_oracle)
+
+
+def test_torch_computes_the_same_of_images():
+    agree_on_images(torch_oracle)

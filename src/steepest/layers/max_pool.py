@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from ._pooling import Pool
 
 __all__ = ["MaxPool"]
 
+
+_NARROW = 16
+"""Channels that fill a vector."""
 
 _COUNTED = 1 << 24
 """Up to here every whole number is one of float32."""
@@ -43,8 +46,11 @@ class MaxPool(Pool):
         ⌈length/stride⌉ windows; a number, or a pair (before, behind) for each axis.
     """
 
+    takes_largest: ClassVar[bool] = True
+
     def memory_at(self, n: int, shape: Shape) -> dict[str, tuple[int, ...]]:
-        """Return the shape of what says where in its window the largest entry lies.
+        """Return the shapes of what says where in its window the largest entry lies, and of a line
+        of windows that begin at every pixel.
 
         Raises
         ------
@@ -57,7 +63,19 @@ class MaxPool(Pool):
                 f"MaxPool: windows of {up.kernel} lines of {across.inputs} pixels reach over more "
                 f"than {_COUNTED:,} numbers; use a smaller size, or smaller pictures"
             )
-        return {"which": (n, math.prod(self.output_shape(shape)))}
+        line = across.inputs * shape[-1] if self._by_lines(shape) else 0
+        which = {"which": (n, math.prod(self.output_shape(shape)))}
+        return which | {"largest": (n, line), "places": (n, line)}
+
+    def settings_at(self, shape: Shape) -> dict[str, Any]:
+        """Return the windows, how many a line has, and whether lines are taken as a whole."""
+        windows = {"across": self.axes(shape)[1].outputs, "by_lines": int(self._by_lines(shape))}
+        return super().settings_at(shape) | windows
+
+    def _by_lines(self, shape: Shape) -> bool:
+        """Whether the channels are too few for vectors, and all windows are two pixels wide."""
+        along = super().settings_at(shape)["along"]
+        return shape[-1] < _NARROW and bool((along == 2).all())
 
     def onnx(self, g: OnnxGraph) -> str:
         return channels_first(g, "MaxPool", **windows(self.real_axes(g.shape)))
@@ -71,21 +89,32 @@ class MaxPool(Pool):
         x: Array,
         y: Array,
         which: Array,
+        largest: Array,
+        places: Array,
         firsts: Array,
         down: Array,
         along: Array,
+        across: int,
+        by_lines: int,
         line: int,
         channels: int,
         rows: range,
     ) -> None:
         """y = max x, which = where it is, window by window"""
         for i in rows:
-            for k in range(firsts.shape[0]):
-                at, out = firsts[k], k * channels
-                if down[k] == 2 and along[k] == 2:
-                    of_two_by_two(x[i], y[i], which[i], at, out, line, channels)
-                else:
-                    of_any(x[i], y[i], which[i], (at, out, down[k], along[k]), line, channels)
+            for begin in range(0, firsts.shape[0], across):
+                at, out, down_here = firsts[begin], begin * channels, down[begin]
+                if by_lines > 0 and down_here == 2:
+                    of = largest[i], places[i], y[i, out:], which[i, out:]
+                    of_line(x[i, at:], of, firsts[begin : begin + across], line, channels)
+                    continue
+                for k in range(begin, begin + across):
+                    at, out = firsts[k], k * channels
+                    if down_here == 2 and along[k] == 2:
+                        to = y[i, out:], which[i, out:]
+                        of_two_by_two(x[i, at:], *to, line, channels, channels)
+                    else:
+                        of_any(x[i], y[i], which[i], (at, out, down_here, along[k]), line, channels)
 
     @staticmethod
     def backward_x(
@@ -102,21 +131,43 @@ class MaxPool(Pool):
                     dx[i, at + j + np.int64(which[i, out + j])] += dy[i, out + j]
 
 
-def of_two_by_two(
-    x: Array, y: Array, which: Array, at: int, out: int, line: int, channels: int
+def of_line(
+    x: Array,
+    of: tuple[Array, Array, Array, Array],
+    firsts: Array,
+    line: int,
+    channels: int,
 ) -> None:
-    """y = max x, which = the place of the first such x, over a window of two by two pixels"""
+    """y = max x, which = its place, over a line of windows of two by two pixels, from ``firsts``
+
+    Windows that begin at every pixel are taken, side by side in vectors, and the wanted ones kept.
+    """
+    largest, places, y, which = of
+    span = firsts[-1] - firsts[0] + channels
+    of_two_by_two(x, largest, places, line, channels, span)
+    for k in range(firsts.shape[0]):
+        begin, out = firsts[k] - firsts[0], k * channels
+        found, its_place, to, place_to = largest[begin:], places[begin:], y[out:], which[out:]
+        for j in range(channels):
+            to[j] = found[j]
+            place_to[j] = its_place[j]
+
+
+def of_two_by_two(x: Array, y: Array, which: Array, line: int, channels: int, numbers: int) -> None:
+    """y = max x, which = the place of the first such x, over windows of two by two pixels that
+    begin at each of so many numbers.
+    """
     zero, right, below = x.dtype.type(0), x.dtype.type(channels), x.dtype.type(line)
-    for j in range(channels):
-        one, two = x[at + j], x[at + channels + j]
-        three, four = x[at + line + j], x[at + line + channels + j]
+    at_right, at_below, at_both = x[channels:], x[line:], x[line + channels :]
+    for j in range(numbers):
+        one, two, three, four = x[j], at_right[j], at_below[j], at_both[j]
         later = (two > one) | (two != two)  # a NaN is the largest of all
         above, of_above = two if later else one, right if later else zero
         later = (four > three) | (four != four)
         under, of_under = four if later else three, below + right if later else below
         later = (under > above) | (under != under)
-        y[out + j] = under if later else above
-        which[out + j] = of_under if later else of_above
+        y[j] = under if later else above
+        which[j] = of_under if later else of_above
 
 
 def of_any(

@@ -22,6 +22,7 @@ class ReLU(Layer):
     """y = max(x, 0), entry by entry."""
 
     steepest_slope: ClassVar[float | None] = 1.0
+    clips: ClassVar[bool] = True
     onnx = Operator("Relu")
 
     @staticmethod

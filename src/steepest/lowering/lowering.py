@@ -145,6 +145,11 @@ class Lowering:
         return self.program.threads
 
     @property
+    def watched(self) -> bool:
+        """Whether somebody looks at what each layer computes."""
+        return bool(self.observers)
+
+    @property
     def prefix(self) -> str:
         """The name of the current layer among the parameters, like ``2.0``."""
         return ".".join(self._path)
@@ -334,7 +339,7 @@ class Lowering:
         (`steepest.engine.pipelining`).
         """
         assert self.fused
-        if self.threads == 1 and not self.observers:
+        if self.threads == 1 and not self.watched:
             x, update = names["x"], self.program.instructions[-1]
             ahead = self.array("ahead", *x.shape)
             sweep = self._instruction(kernel, {**names, "ahead": ahead}, flops, None)

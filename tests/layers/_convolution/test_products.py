@@ -47,6 +47,20 @@ def defined(x, A, b, conv):
     return y
 
 
+def shares(*extents):
+    """Yield what each of two threads takes of every extent."""
+    for thread in range(2):
+        yield tuple(range(thread * n // 2, (thread + 1) * n // 2) for n in extents)
+
+
+def check_theta(conv, dA, db, x, dy):
+    """Assert that −½ ∇ was added to ones and to zeros."""
+    np.testing.assert_allclose(db, -0.5 * dy.sum((0, 1, 2)), atol=1e-12)
+    along = np.random.default_rng(1).standard_normal(dA.shape)
+    derivative = np.sum(defined(x, along, 0, conv) * dy)  # ⟨dA, along⟩
+    np.testing.assert_allclose(np.sum((dA - 1) * along), -0.5 * derivative, atol=1e-9)
+
+
 @given(convolutions(), st.integers(0, 1000))
 @settings(max_examples=60, deadline=None)
 def test_products_are_those_of_the_definition(conv, seed):
@@ -64,17 +78,11 @@ def test_products_are_those_of_the_definition(conv, seed):
     dy = rng.standard_normal(wanted.shape)
     dA, db, of_dy = np.ones(A.shape), np.zeros(conv.q), dy.reshape(IMAGES, -1)
     products = table(conv.backward_theta())
-    for thread in range(2):  # each has a share
-        weights, channels = (
-            range(thread * n // 2, (thread + 1) * n // 2) for n in (conv.weights, conv.q)
-        )
+    for weights, channels in shares(conv.weights, conv.q):
         kernels.backward_theta(
             -0.5, flat, of_dy, dA, db, np.ones(1), products, 0, weights, channels
         )
-    np.testing.assert_allclose(db, -0.5 * dy.sum((0, 1, 2)), atol=1e-12)
-    along = rng.standard_normal(A.shape)  # ⟨dA, along⟩ is the derivative along it
-    derivative = np.sum(defined(x, along, 0, conv) * dy)
-    np.testing.assert_allclose(np.sum((dA - 1) * along), -0.5 * derivative, atol=1e-9)
+    check_theta(conv, dA, db, x, dy)
 
     turned = np.full(A.size, np.nan)
     kernels.turn(A, turned, conv.inputs, conv.q, *conv.turned(), range(conv.taps))
@@ -85,6 +93,52 @@ def test_products_are_those_of_the_definition(conv, seed):
     along = rng.standard_normal(x.shape)
     derivative = np.sum(defined(along, A, 0, conv) * dy)
     np.testing.assert_allclose(np.sum(dx.reshape(x.shape) * along), derivative, atol=1e-9)
+
+
+@st.composite
+def of_few_channels(draw):
+    """Draw a convolution that several outputs of a line are one of."""
+    several, q, stride = draw(st.sampled_from([2, 3, 4])), draw(few), draw(st.integers(1, 2))
+    kernel, low, high = draw(st.integers(stride + 1, 5)), draw(few) - 1, draw(few) - 1
+    outputs = several * draw(few)
+    inputs = (outputs - 1) * stride + kernel - low - high
+    if inputs < 1:
+        low, high, inputs = 0, 0, (outputs - 1) * stride + kernel
+    across = axis("test", inputs, kernel, stride, (low, high), 1)
+    return Convolution(axis("test", 5, 3, 1, "same", draw(few)), across, draw(few), q, 1)
+
+
+@given(of_few_channels(), st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_several_outputs_as_one_are_those_of_the_definition(conv, seed):
+    rng, wide, m = np.random.default_rng(seed), conv.widened(), conv.outputs_at_once
+    v, h = conv.vertical, conv.horizontal
+    assert m > 1
+    assert wide.q == m * conv.q <= 16
+    assert wide.horizontal.outputs * m == h.outputs
+    x = rng.standard_normal((IMAGES, v.inputs, h.inputs, conv.p))
+    A = rng.standard_normal((v.kernel, h.kernel, conv.p, conv.q))
+    b = rng.standard_normal(conv.q)
+    wanted, flat = defined(x, A, b, conv), x.reshape(IMAGES, -1)
+    line, rows = h.kernel * conv.p, wide.horizontal.kernel * conv.p
+    of_A, of_b = np.full((v.kernel, rows, m, conv.q), np.nan), np.full((m, conv.q), np.nan)
+    for (lines,) in shares(v.kernel):
+        kernels.widen(A, b, of_A, of_b, conv.shift, line, lines)
+    y, fills = np.full((IMAGES, wanted[0].size), np.nan), int(wide.leaves_outputs)
+    products = table(wide.forward())
+    kernels.forward(flat, of_A, of_b.reshape(-1), y, products, fills, 0, range(IMAGES))
+    np.testing.assert_allclose(y.reshape(wanted.shape), wanted, atol=1e-12)
+
+    dy, wides = rng.standard_normal(wanted.shape), np.full((2, *of_A.shape), np.nan)
+    dA, db, sums = np.ones(A.shape), np.zeros(conv.q), np.full(h.outputs * conv.q, np.nan)
+    products, of_dy = table(wide.backward_theta()), dy.reshape(IMAGES, -1)
+    for thread, (weights,) in enumerate(shares(conv.weights)):
+        channels = range(conv.q) if thread == 0 else range(0)
+        kernels.backward_theta_widened(
+            -0.5, flat, of_dy, dA, db, wides, sums, products, 0, conv.shift, line, thread,
+            weights, channels,
+        )  # fmt: skip
+    check_theta(conv, dA, db, x, dy)
 
 
 @pytest.mark.parametrize("inputs", range(1, 9))

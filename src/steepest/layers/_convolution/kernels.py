@@ -10,7 +10,7 @@ import numpy as np
 from ...kernels.windows import multiply_windows
 from ...layer import Array
 
-__all__ = ["backward_theta", "backward_x", "forward", "turn"]
+__all__ = ["backward_theta", "backward_theta_widened", "backward_x", "forward", "turn", "widen"]
 
 _NEAR = np.int64(1 << 15)
 """Numbers of y or dx that are computed at once, so that they stay in the second cache."""
@@ -139,6 +139,99 @@ def backward_theta(
                     out[p[2] + skip * q :],
                     (none, none, p[15]),
                 )
+
+
+def widen(
+    A: Array, b: Array, wide: Array, wide_b: Array, shift: int, line: int, lines: range
+) -> None:
+    """wide = A for several outputs as one, each ``shift`` rows below the one before; wide_b = b
+
+    ``line`` is the rows of A that belong to a line of taps.
+    """
+    flat, q, zero = A.reshape(-1), b.shape[0], wide.dtype.type(0)
+    for each in lines:
+        source, to = flat[np.int64(each) * line * q :], wide[np.int64(each)]
+        for row in range(to.shape[0]):
+            for k in range(to.shape[1]):
+                tap = row - k * shift
+                for j in range(q):
+                    to[row, k, j] = source[tap * q + j] if 0 <= tap < line else zero
+        if each == 0:
+            for k in range(wide_b.shape[0]):
+                for j in range(q):
+                    wide_b[k, j] = b[j]
+
+
+def backward_theta_widened(
+    alpha: float,
+    x: Array,
+    dy: Array,
+    dA: Array,
+    db: Array,
+    wides: Array,
+    sums: Array,
+    products: Array,
+    windows: int,
+    shift: int,
+    line: int,
+    thread: int,
+    weights: range,
+    channels: range,
+) -> None:
+    """dA += alpha Σ xᵀ dy, several outputs as one; db += alpha Σ dy"""
+    if np.int64(channels.start) < np.int64(channels.stop):
+        add_lines_to_bias(alpha, dy, db, sums)
+    wide = wides[thread]  # (lines of taps, rows, outputs, channels)
+    _, rows, outputs, q = wide.shape
+    begin, end = np.int64(weights.start), np.int64(weights.stop)  # rows of dA
+    flat, one, none = wide.reshape(-1), dA.dtype.type(1), np.int64(0)
+    columns = np.int64(outputs * q)
+    for k in range(flat.shape[0]):
+        flat[k] = dA.dtype.type(0)
+    for i in range(x.shape[0]):
+        for k in range(products.shape[0]):
+            p = products[k]
+            above = p[2] // columns
+            at = above // rows
+            least = at * rows + max(none, begin - at * line)
+            most = at * rows + min(np.int64(line), end - at * line) + (outputs - 1) * shift
+            first, last = max(least, above), min(most, above + p[4])
+            if at * line < end and begin < (at + 1) * line and first < last:
+                skip = first - above
+                multiply_windows(
+                    windows,
+                    (np.int64(1), np.int64(1), last - first, p[5], p[6], p[7]),
+                    one,
+                    x[i][p[0] + skip * p[9] :],
+                    (none, none, p[9], p[10], p[11], p[16]),
+                    dy[i][p[1] :],
+                    (p[12], p[13]),
+                    flat[p[2] + skip * columns :],
+                    (none, none, p[15]),
+                    flat[p[2] + skip * columns :],
+                    (none, none, p[15]),
+                )
+    out = dA.reshape(-1)
+    for row in range(begin, end):
+        to, at, tap = out[row * q :], row // line, row % line
+        for k in range(outputs):
+            for j in range(q):
+                to[j] += alpha * wide[at, tap + k * shift, k, j]
+
+
+def add_lines_to_bias(alpha: float, dy: Array, db: Array, sums: Array) -> None:
+    """db += alpha Σ dy, line after line: a line fills vectors where the channels do not"""
+    q, width = db.shape[0], sums.shape[0]
+    for j in range(width):
+        sums[j] = sums.dtype.type(0)
+    for i in range(dy.shape[0]):
+        for begin in range(0, dy.shape[1], width):
+            line = dy[i, begin:]
+            for j in range(width):
+                sums[j] += line[j]
+    for begin in range(0, width, q):
+        for j in range(q):
+            db[j] += alpha * sums[begin + j]
 
 
 def add_to_bias(

@@ -129,6 +129,34 @@ class Convolution(NamedTuple):
         """Whether the channels that neighbouring taps of a line meet lie side by side."""
         return self.groups == 1 and self.horizontal.dilation == 1
 
+    @property
+    def outputs_at_once(self) -> int:
+        """Neighbouring outputs of a line that are best computed as one, so as to fill vectors."""
+        if self.groups > 1 or self.horizontal.dilation > 1:
+            return 1
+        most = max(1, _NARROW // self.q)
+        whole = [m for m in range(1, most + 1) if self.horizontal.outputs % m == 0]
+        return min(whole, key=lambda m: self._taps_of(m) / m)
+
+    def _taps_of(self, m: int) -> int:
+        """Return how many taps of a line m neighbouring outputs have together."""
+        return self.horizontal.kernel + (m - 1) * self.horizontal.stride
+
+    def widened(self) -> Convolution:
+        """Return the convolution that computes so many outputs as one, in the same memory.
+
+        It has that many times the channels, and a wider kernel: of each of the outputs the same
+        taps, each time `shift` rows of A further down, and 0 elsewhere.
+        """
+        m, h = self.outputs_at_once, self.horizontal
+        axis = h._replace(kernel=self._taps_of(m), stride=m * h.stride)
+        return self._replace(horizontal=axis, q=m * self.q)
+
+    @property
+    def shift(self) -> int:
+        """Rows of A between the taps of two neighbouring outputs that meet the same input."""
+        return self.horizontal.stride * self.p
+
     def _x(self, up: int, across: int, tap_up: int, tap_across: int) -> int:
         """Return where the pixel of x begins that an output meets by a tap."""
         v, h = self.vertical, self.horizontal
