@@ -1,5 +1,6 @@
 import copy
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -530,3 +531,69 @@ def test_its_arguments_are_checked_at_once(arguments, message):
 def test_numpy_numbers_are_taken():
     fitted = trainer(batch=np.int64(10), seed=np.int32(3), threads=np.int16(1))
     assert len(fitted.fit(X, Y, epochs=np.int64(2), patience=None)) == 2
+
+
+# ------------------------------------------------------------------------- some of the rows
+
+
+def fitted_on(X, y, sampling="shuffled", **options):
+    network = Network(Dense(4), Tanh(), Dense(1), inputs=X.shape[1], seed=1)
+    trainer = Trainer(network, Squared(), Adam(), batch=8, seed=3, sampling=sampling)
+    trainer.fit(X, y, epochs=3, **options)
+    return network.theta
+
+
+@pytest.mark.parametrize("sampling", ["shuffled", "sequential", "uniform", "full"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_some_rows_are_trained_on_as_a_copy_of_them_would_be(sampling, weighted):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((50, 3)), rng.standard_normal(50)
+    w = rng.random(50) if weighted else None
+    rows = rng.permutation(50)[:29]
+    found = fitted_on(X, y, sampling, weights=w, rows=rows)
+    alone = fitted_on(X[rows], y[rows], sampling, weights=w[rows] if weighted else None)
+    np.testing.assert_allclose(found, alone, rtol=1e-5 if weighted else 0, atol=0)
+
+
+def test_some_rows_of_csr_data_and_a_share_of_them_to_validate_on():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((50, 3)), rng.standard_normal(50)
+    rows = np.arange(10, 40)
+    found = fitted_on(sparse.csr_matrix(X), y, rows=rows, validation=0.2)
+    np.testing.assert_array_equal(
+        found, fitted_on(sparse.csr_matrix(X[rows]), y[rows], validation=0.2)
+    )
+
+
+def test_rows_to_train_on_are_not_copied():
+    X, y = np.zeros((2000, 1000), np.float32), np.zeros(2000)
+    fitted_on(X[:9], y[:9])  # compiles
+    tracemalloc.start()
+    try:
+        fitted_on(X, y, rows=np.arange(1900))
+        fitted_on(X, y, validation=0.05)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < X.nbytes / 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "the numbers of one row or more"),
+        ([[0, 1]], r"of shape \(1, 2\)"),
+        ([0.5], "of float64"),
+        ([True, False], "of bool"),
+        ([0, 9], "rows must be from 0 to 8, as X has 9 rows; got 0 to 9"),
+        ([-1], "got -1 to -1"),
+    ],
+)
+def test_rows_that_are_not_there_are_refused(rows, words):
+    with pytest.raises(InputError, match=words):
+        fitted_on(np.zeros((9, 2)), np.zeros(9), rows=rows)
+
+
+def test_rows_of_no_weight_are_refused():
+    with pytest.raises(InputError, match="all weights of the rows to train on are 0"):
+        fitted_on(np.zeros((3, 2)), np.zeros(3), weights=[0, 0, 1], rows=[0, 1])

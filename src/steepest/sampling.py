@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .arrays import Array
 from .emitter import Emitter
 from .engine.operands import Buffer
 from .errors import InputError
@@ -21,6 +22,7 @@ from .validate import flag, number, one_of
 
 __all__ = [
     "SAMPLERS",
+    "Among",
     "Augment",
     "FullBatch",
     "InOrder",
@@ -44,6 +46,10 @@ class Sampler:
     scattered: ClassVar[bool] = False
     """Whether rows lie anywhere, so that it pays to ask memory for those to come."""
 
+    def count(self, n: int) -> int:
+        """Return how many of n rows are seen."""
+        return n
+
     def lower(
         self, low: Emitter, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
     ) -> None:
@@ -55,7 +61,7 @@ class Sampler:
         Parameters
         ----------
         n : int
-            Rows of the training set.
+            Rows that are seen.
         batch : int
             Rows of a whole batch.
         per_epoch : int
@@ -106,6 +112,35 @@ class Uniform(Sampler):
         self, low: Emitter, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
     ) -> None:
         low.emit(draw_rows, {"n": n, "batch": batch, "i": chosen})
+
+
+@dataclass(frozen=True, eq=False)
+class Among(Sampler):
+    """Some rows alone, as another sampler takes them: the data need no copy without the others.
+
+    Parameters
+    ----------
+    rows : ndarray of int, (m,)
+        Their numbers.
+    sampler : Sampler
+    """
+
+    rows: Array
+    sampler: Sampler
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "scattered"):
+            object.__setattr__(self, name, getattr(self.sampler, name))
+
+    def count(self, n: int) -> int:
+        return len(self.rows)
+
+    def lower(
+        self, low: Emitter, n: int, batch: int, per_epoch: int, epoch: Buffer, chosen: Buffer
+    ) -> None:
+        self.sampler.lower(low, n, batch, per_epoch, epoch, chosen)
+        among = Buffer.of("among", np.ascontiguousarray(self.rows, np.int64))
+        low.emit(take_among, {"among": among, "i": chosen}, nbytes=0)
 
 
 @dataclass(frozen=True)
@@ -197,6 +232,12 @@ def take_rows(step, epoch, per_epoch, batch, order, i):  # type: ignore[no-untyp
         i[k] = order[start + k]
     for k in range(known, i.shape[0]):
         i[k] = i[0]  # the order of the next epoch is not drawn yet
+
+
+def take_among(among, i):  # type: ignore[no-untyped-def]
+    """i ← among[i]"""
+    for k in range(i.shape[0]):
+        i[k] = among[i[k]]
 
 
 def shuffle(step, epoch, per_epoch, order, moves, key):  # type: ignore[no-untyped-def]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, no_memory, within_memory
+from .arrays import Array, as_numbers, no_memory, within_memory
 from .engine.program import Program
 from .engine.team_size import TeamSize
 from .errors import InputError
@@ -23,7 +23,7 @@ from .metrics import GREATER_IS_BETTER, Metric, metrics_named
 from .network import Network, prepare
 from .rule import Rule
 from .rules.sgd import SGD
-from .sampling import Augment, FullBatch, Sampler, sampler_named
+from .sampling import Among, Augment, FullBatch, Sampler, sampler_named
 from .settings import described, spelled_out
 from .training.bar import shown
 from .training.batched_run import BatchedRun, Source, check_source
@@ -188,6 +188,7 @@ class Trainer:
         y: Any = None,
         *,
         weights: Any = None,
+        rows: Any = None,
         epochs: int | None = None,
         validation: float | tuple[Any, ...] | None = None,
         metrics: Iterable[str | Metric] | Mapping[str, Metric] = (),
@@ -211,6 +212,8 @@ class Trainer:
         y : array-like, (n,) or (n, k)
         weights : array-like, (n,), optional
             Of the examples.
+        rows : array-like of int, optional
+            The numbers of the rows to train on, by default all. The data are not copied for it.
         epochs : int, optional
             How many times all examples are seen. By default 10, and 1 for a generator, which gives
             its batches once.
@@ -280,8 +283,9 @@ class Trainer:
                     if isinstance(checkpoint, Checkpoint | None)
                     else Checkpoint(checkpoint)
                 )
-                return self._fit((X, y, weights, validation), asked, kept, resume)
-            unused = {"weights": weights, "checkpoint": checkpoint, "resume": resume or None}
+                return self._fit((X, y, weights, rows, validation), asked, kept, resume)
+            unused = {"weights": weights, "rows": rows}
+            unused |= {"checkpoint": checkpoint, "resume": resume or None}
             for name, given in unused.items():
                 if given is not None:
                     raise InputError(f"{where}: {name} can't be had with batches, without y")
@@ -291,22 +295,27 @@ class Trainer:
     def _fit(
         self, data: tuple[Any, ...], asked: _Asked, kept: Checkpoint | None, resume: bool
     ) -> History:
-        """Train on data that are here: X, y, weights, and what to validate on."""
+        """Train on data that are here: X, y, weights, rows, and what to validate on."""
         where = "Trainer.fit"
-        X, y, weights, validation = data
+        X, y, weights, rows, validation = data
         X, y, w = prepare(self.network, self.loss, X, y, weights, where)
         self.rule.check_factors(where, self.network.parameters)
-        X, y, w, held_out = self._hold_out(X, y, w, validation)
+        if rows is not None:
+            rows = _checked_rows(rows, len(y), where)
+            w = None if w is None else _weights_among(w, rows, where)
+        rows, held_out = self._hold_out(X, y, w, rows, validation)
         _check_monitor(asked.monitor, asked.patience, list(asked.metrics), held_out is not None)
         if resume and kept is None:
             raise InputError(f"{where}: give the folder of the checkpoints to resume from")
         state = None
         if kept is not None:
-            prints = {"data": fingerprint(X, y, w), "validation data": fingerprint(*held_out or ())}
+            seen = [part if rows is None or part is None else part[rows] for part in (X, y, w)]
+            prints = {"data": fingerprint(*seen), "validation data": fingerprint(*held_out or ())}
+            del seen
             names = {"monitor": asked.monitor, "metrics": ", ".join(asked.metrics)}
             settings = self.settings() | names | prints
             state = kept.begin(settings, resume)
-        run = self._lower(self._descent(X.shape[0]), (X, y, w), state)
+        run = self._lower(self._descent(X.shape[0], rows), (X, y, w), state)
         first = self.step if state is None else state.first
         total = first + asked.epochs * run.per_epoch
         run.stretch(total)
@@ -636,19 +645,24 @@ class Trainer:
             augment=self.augment,
         )
 
-    def _descent(self, n: int) -> Descent:
-        """Return how to descend on ``n`` examples."""
+    def _descent(self, n: int, rows: Array | None = None) -> Descent:
+        """Return how to descend on ``n`` examples, or on some rows of them."""
+        sampler = self.sampler if rows is None else Among(rows, self.sampler)
+        n = sampler.count(n)
         batch = n if isinstance(self.sampler, FullBatch) else min(self.batch, n)
-        return replace(self._steps(), sampler=self.sampler, batch=batch)
+        return replace(self._steps(), sampler=sampler, batch=batch)
 
-    def _hold_out(self, X: Any, y: Array, w: Array | None, validation: Any) -> tuple[Any, ...]:
-        """Return the training data, and the validation data or None."""
+    def _hold_out(
+        self, X: Any, y: Array, w: Array | None, rows: Array | None, validation: Any
+    ) -> tuple[Array | None, tuple[Any, ...] | None]:
+        """Return the rows to train on, None for all, and the validation data or None."""
         where, dtype = "Trainer.fit: validation", self.network.dtype
         if validation is None:
-            return X, y, w, None
+            return rows, None
         if isinstance(validation, tuple):
-            return X, y, w, self._given(validation)
-        n = X.shape[0]
+            return rows, self._given(validation)
+        numbers = np.arange(X.shape[0]) if rows is None else rows
+        n = len(numbers)
         number = isinstance(validation, float) and 0 < validation < 1
         held = round(n * validation) if number else 0
         if not number or held == 0 or held == n:
@@ -657,11 +671,11 @@ class Trainer:
                 f"or a tuple (X, y), got {validation!r}"
             )
         order = np.random.default_rng(self.seed).permutation(n)
-        out, kept = np.sort(order[:held]), np.sort(order[held:])
+        out, kept = numbers[np.sort(order[:held])], numbers[np.sort(order[held:])]
         wv = np.ones(held, dtype) if w is None else w[out]
         if w is not None and not (wv.any() and w[kept].any()):
             raise InputError(f"{where}: all weights on one side of the split are 0; give a tuple")
-        return X[kept], y[kept], None if w is None else w[kept], (X[out], y[out], wv)
+        return kept, (X[out], y[out], wv)
 
     def _given(self, validation: tuple[Any, ...]) -> tuple[Any, Array, Array]:
         """Return a validation set as instructions read it."""
@@ -671,6 +685,31 @@ class Trainer:
         X, y, w = (*validation, None)[:3]
         X, y, w = prepare(self.network, self.loss, X, y, w, where)
         return X, y, np.ones(len(y), self.network.dtype) if w is None else w
+
+
+def _checked_rows(rows: Any, n: int, where: str) -> Array:
+    """Return the numbers of some of n rows."""
+    found = as_numbers(rows, "rows", where)
+    if found.ndim != 1 or found.dtype.kind not in "iu" or not len(found):
+        raise InputError(
+            f"{where}: rows must be the numbers of one row or more, like [0, 2, 5], got an array "
+            f"of shape {found.shape} of {found.dtype}"
+        )
+    if found.min() < 0 or found.max() >= n:
+        raise InputError(
+            f"{where}: rows must be from 0 to {n - 1:,}, as X has {n:,} rows; got {found.min():,} "
+            f"to {found.max():,}"
+        )
+    return found.astype(np.int64, copy=False)
+
+
+def _weights_among(w: Array, rows: Array, where: str) -> Array:
+    """Return the weights with a mean of 1 among some rows."""
+    mean = w[rows].mean()
+    if not mean:
+        raise InputError(f"{where}: all weights of the rows to train on are 0")
+    scaled: Array = w / mean
+    return scaled
 
 
 def _stopping(monitor: str, patience: int | None) -> EarlyStopping | None:

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from steepest import ImageError
-from steepest.images.files import read_files, read_folder
+from steepest.images.files import read_files, read_folder, read_parts
+from steepest.pipeline.holdings import holds
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 5), np.uint8)
@@ -156,3 +157,49 @@ def test_without_pillow_it_is_said_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(ImageError, match=r"pip install 'steepest\[images\]'"):
         read_folder(place)
+
+
+def in_parts(place, **parts):
+    for part, classes in parts.items():
+        (place / part).mkdir()
+        folder(place / part, **classes)
+    return place
+
+
+BOTH = {"a": [grey(1), grey(2)], "b": [grey(3)]}
+
+
+def test_folders_for_training_and_test_are_parts(tmp_path):
+    place = in_parts(tmp_path, Train=BOTH, val=BOTH, test={"b": [Image.fromarray(RGB), grey(4)]})
+    parts = read_parts(place)
+    assert list(parts) == ["train", "test", "validation"]
+    assert parts["train"].labels.tolist() == ["a", "a", "b"]
+    assert parts["test"].labels.tolist() == ["b", "b"]
+    assert parts["test"].images.shape == (2, 6, 5, 1)  # as in training
+    assert holds(place) == "classes"
+    with pytest.raises(ImageError, match=re.escape(f"give one of them: {place / 'Train'}")):
+        read_files(place, (6, 5, 1))
+
+
+def test_a_folder_of_classes_is_one_part(tmp_path):
+    place = folder(tmp_path, train=[grey()], bus=[grey()])
+    assert list(read_parts(place)) == ["train"]
+    assert read_parts(place)["train"].labels.tolist() == ["bus", "train"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"train": BOTH, "test": {"c": [grey()]}}, "pictures of 'c', of which there are none"),
+        ({"train": BOTH, "test": {"a": [grey(size=(4, 4))]}}, "has 4×4 pixels, the model 5×6"),
+        ({"train": {"a": [grey()]}, "test": BOTH}, "found only 'a'"),
+    ],
+)
+def test_parts_that_do_not_fit(tmp_path, parts, words):
+    with pytest.raises(ImageError, match=words):
+        read_parts(in_parts(tmp_path, **parts))
+
+
+def test_parts_without_classes_are_no_classes(tmp_path):
+    with pytest.raises(ImageError, match="the folders test and train must have a folder of"):
+        read_parts(folder(tmp_path, train=[grey()], test=[grey()]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -14,7 +16,7 @@ from ..arrays import Array, within_memory
 from ..errors import InputError
 from ..images.arrays import as_images
 from ..images.encoder import ImageEncoder
-from ..images.files import read_folder
+from ..images.files import read_parts
 from ..pipeline.image_recipe import ImageRecipe
 from ..pipeline.train import TrainingData
 from ..sampling import Augment
@@ -26,6 +28,35 @@ from .trained_classifier import TrainedClassifier
 __all__ = ["ImageClassifier"]
 
 _CHANGES = ("shift", "cutout", "flip")
+
+
+@dataclass
+class _Images(Examples):
+    """Some of the images in ``data``, which are not copied until they are wanted alone.
+
+    ``numbers`` are their places there; None for all. ``y`` and ``w`` are of these alone.
+    """
+
+    numbers: Array | None = None
+
+    def take(self, chosen: Array) -> Self:
+        """Return these of them."""
+        w = None if self.w is None else self.w[chosen]
+        numbers = chosen if self.numbers is None else self.numbers[chosen]
+        return type(self)(self.data, self.y[chosen], w, numbers)
+
+    def alone(self) -> Array:
+        """Return the images."""
+        images: Array = self.data if self.numbers is None else self.data[self.numbers]
+        return images
+
+    def among_all(self, values: Array | None) -> Array | None:
+        """Return a value of each image of ``data``, from one for each of these."""
+        if values is None or self.numbers is None:
+            return values
+        found = np.zeros(len(self.data), values.dtype)
+        found[self.numbers] = values
+        return found
 
 
 @with_lists_of(BaseTrained)
@@ -69,6 +100,7 @@ class ImageClassifier(TrainedClassifier):
     """
 
     _recipes = ImageRecipe
+    _examples = _Images
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TrainedClassifier._parameter_constraints,
         "augment": [StrOptions({"auto"}), Augment, None],
@@ -104,7 +136,9 @@ class ImageClassifier(TrainedClassifier):
         ----------
         X : array-like, (n, height, width) or (n, height, width, channels); or str or path
             Pixels, uint8 or any other numbers. Or, without ``y``, a folder with a folder of
-            pictures for each class, all of one size.
+            pictures for each class, all of one size. If it has such folders in train and in test or
+            validation, training is on the first, the epoch is chosen by the last, and the test's
+            are left alone.
         y : array-like (n,), optional
             Classes, none missing.
         sample_weight : array-like (n,), optional
@@ -130,8 +164,11 @@ class ImageClassifier(TrainedClassifier):
                 raise InputError(
                     f"{type(self).__name__}.fit: the folders' names are the classes; leave y out"
                 )
-            read = read_folder(X, size=self.size, skip=self.skip)
-            X, y, self.skipped_ = read.images, read.labels, read.skipped
+            parts = read_parts(X, size=self.size, skip=self.skip)
+            X, y = parts["train"].images, parts["train"].labels
+            self.skipped_ = [text for read in parts.values() for text in read.skipped]
+            if eval_set is None and "validation" in parts:
+                eval_set = parts["validation"].images, parts["validation"].labels
         return self._fit(X, y, sample_weight, eval_set)
 
     def _read(self, X: Any, reset: bool) -> Array:
@@ -152,17 +189,19 @@ class ImageClassifier(TrainedClassifier):
         augment = Augment(shift=0) if self.augment is None else self.augment
         return {name: getattr(augment, name) for name in _CHANGES}
 
-    def _recipe(self, task: Task, settings: dict[str, Any], rows: Examples) -> ImageRecipe:
-        return ImageRecipe.for_images(rows.data, settings)
+    def _recipe(self, task: Task, settings: dict[str, Any], rows: Any) -> ImageRecipe:
+        return ImageRecipe.for_images(rows.data, settings, len(rows.y))
 
     def _encode(
-        self, task: Task, recipe: ImageRecipe, rows: Examples, held: Examples | None
+        self, task: Task, recipe: ImageRecipe, rows: Any, held: Any
     ) -> tuple[ImageEncoder, TrainingData]:
         encoder, held_out = ImageEncoder.fit(rows.data, self.size is not None), None
         if held is not None:
-            held_out = encoder.transform(held.data, None, recipe.dtype), *self._targets(task, held)
+            X = encoder.transform(held.alone(), None, recipe.dtype)
+            held_out = X, *self._targets(task, held)
+        y, w = (rows.among_all(values) for values in self._targets(task, rows))
         X = encoder.transform(rows.data, None, recipe.dtype)
-        return encoder, TrainingData(X, *self._targets(task, rows), held_out)
+        return encoder, TrainingData(X, y, w, held_out, rows.numbers)
 
     def _outputs(self, X: Any) -> Array:
         """Return the outputs for images as a user gives them, (n, q)."""

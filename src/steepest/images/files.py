@@ -20,7 +20,16 @@ from ..arrays import Array
 from ..errors import ImageError
 from ..system.memory import physical_memory
 
-__all__ = ["SUFFIXES", "Pictures", "class_folders", "pictures_in", "read_files", "read_folder"]
+__all__ = [
+    "SUFFIXES",
+    "Pictures",
+    "class_folders",
+    "part_folders",
+    "pictures_in",
+    "read_files",
+    "read_folder",
+    "read_parts",
+]
 
 FORMATS = {
     ".bmp": "BMP",
@@ -36,6 +45,13 @@ FORMATS = {
 }
 SUFFIXES = tuple(FORMATS)
 """The suffixes of the pictures that can be read."""
+
+_PARTS = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+"""What folders are called that hold images to train on, to choose the epoch by, and to test on."""
 
 _MOST_PIXELS = 1 << 26
 """Of one picture: a small file may unpack to anything."""
@@ -80,6 +96,46 @@ def class_folders(folder: Path) -> list[Path]:
     return [f for f in found if f.name[0] != "." and f.is_dir() and pictures_in(f)]
 
 
+def part_folders(folder: Path) -> dict[str, Path]:
+    """Return the folders for "train", "validation" and "test" in a folder that has such parts.
+
+    Each has a folder of pictures for each class. Without one for training there are no parts.
+    """
+    found = {
+        _part_named(inner.name): inner
+        for inner in sorted(folder.iterdir())
+        if _part_named(inner.name) and inner.is_dir() and class_folders(inner)
+    }
+    return found if "train" in found else {}
+
+
+def _part_named(name: str) -> str:
+    """Return which part a folder of this name is for, or an empty text."""
+    return next((part for part, words in _PARTS.items() if name.lower() in words), "")
+
+
+def read_parts(
+    folder: Path_, *, size: tuple[int, int] | None = None, skip: bool = False
+) -> dict[str, Pictures]:
+    """Read a folder of classes as "train"; or one that has folders train, and test or validation.
+
+    Parameters and errors are those of `read_folder`. The pictures of all parts are of one size.
+    """
+    place = Path(folder)
+    parts = part_folders(place) if place.is_dir() else {}
+    read = {"train": read_folder(parts.pop("train", place), size=size, skip=skip)}
+    shape = read["train"].images.shape[1:]
+    for part, inner in parts.items():
+        read[part] = read_files(inner, shape, scaled=size is not None, skip=skip)
+        unknown = sorted(set(read[part].labels.tolist()) - set(read["train"].labels.tolist()))
+        if unknown:
+            raise ImageError(
+                f"{inner}: pictures of {unknown[0] or 'no class'!r}, of which there are none to "
+                "train on; the folders in all parts must have the same names"
+            )
+    return read
+
+
 def read_folder(
     folder: Path_, *, size: tuple[int, int] | None = None, skip: bool = False
 ) -> Pictures:
@@ -102,6 +158,11 @@ def read_folder(
     if not place.is_dir():
         raise ImageError(f"{place} is no folder; expected one with a folder of pictures a class")
     inner = class_folders(place)
+    if inner and all(_part_named(each.name) for each in inner):
+        raise ImageError(
+            f"{place}: the folders {' and '.join(each.name for each in inner)} must have a folder "
+            "of pictures for each class, and they have pictures alone"
+        )
     if len(inner) < 2:
         found = f"only {inner[0].name!r}" if inner else "none"
         raise ImageError(
@@ -142,6 +203,9 @@ def read_files(
         files += [(file, each.name) for each in class_folders(path) for file in pictures_in(each)]
     else:
         files = [(path, "")]
+    if not files and path.is_dir() and part_folders(path):
+        parts = ", ".join(str(inner) for inner in part_folders(path).values())
+        raise ImageError(f"{path} holds pictures in parts; give one of them: {parts}")
     if not files:
         raise ImageError(f"{path} holds no pictures; they end in {', '.join(SUFFIXES)}")
     root = path if path.is_dir() else path.parent

@@ -42,8 +42,10 @@ class BatchNorm(Layer):
     ----------
     momentum : float
         Weight of the old average at each step: mean ← momentum · mean + (1 − momentum) μ, as in
-        Keras and ONNX. PyTorch's momentum is 1 minus this. The average of variances takes
-        Σ (x − μ)²/(N − 1), as PyTorch does; Keras divides by N.
+        Keras and ONNX. PyTorch's momentum is 1 minus this. The first steps of a training count
+        alike, until a step has that weight: so a training of a few steps predicts from its own
+        batches, and not from the values that the averages begin with. The average of variances
+        takes Σ (x − μ)²/(N − 1), as PyTorch does; Keras divides by N. One row has no variance.
     eps : float
         Added to the variance.
     """
@@ -152,11 +154,13 @@ class BatchNorm(Layer):
         variance: Array,
         momentum: float,
         eps: float,
+        step: int,
         columns: range,
     ) -> None:
         """middle = mean x, inverse = 1/√(var(x) + eps); mean and variance averaged with them"""
         n, real = np.int64(x.shape[0]), x.dtype.type
-        new = real(1) - momentum
+        new = max(real(1) - momentum, real(1) / real(np.int64(step) + 1))
+        old = real(1) - new
         for j in columns:
             middle[j] = first[0, j]
             inverse[j] = second[0, j]
@@ -168,12 +172,12 @@ class BatchNorm(Layer):
                 d = first[block, j] - middle[j]
                 middle[j] += d * share
                 inverse[j] += second[block, j] + d * d * (both / real(before + size))
-        least = real(max(n - 1, np.int64(1)))
         for j in columns:
             squares = inverse[j]
             inverse[j] = real(1) / real(math.sqrt(squares / real(n) + eps))
-            mean[j] = momentum * mean[j] + new * middle[j]
-            variance[j] = momentum * variance[j] + new * (squares / least)
+            mean[j] = old * mean[j] + new * middle[j]
+            if n > 1:
+                variance[j] = old * variance[j] + new * (squares / real(n - 1))
 
     @staticmethod
     def recall(

@@ -64,8 +64,8 @@ class MaxPool(Pool):
                 f"than {_COUNTED:,} numbers; use a smaller size, or smaller pictures"
             )
         line = across.inputs * shape[-1] if self._by_lines(shape) else 0
-        which = {"which": (n, math.prod(self.output_shape(shape)))}
-        return which | {"largest": (n, line), "places": (n, line)}
+        which = n, math.prod(self.output_shape(shape))
+        return {"which": which, "largest": (n, line), "places": (n, line)}
 
     def settings_at(self, shape: Shape) -> dict[str, Any]:
         """Return the windows, how many a line has, and whether lines are taken as a whole."""

@@ -15,7 +15,7 @@ from ..arrays import Array, within_memory
 from ..errors import InputError
 from ..images.archives import read_archive
 from ..images.encoder import ImageEncoder
-from ..images.files import read_folder
+from ..images.files import read_parts
 from ..settings import Setting
 from ..tables.split import SplitBy
 from ..tables.task import Task, infer_task
@@ -67,11 +67,12 @@ class ImageFiles:
 
 @dataclass
 class ImageSource:
-    """Images with their labels, and those for the test if they are known."""
+    """Images with their labels; those for the test and to choose the epoch by, if known."""
 
     X: Array
     y: Array
     test: tuple[Array, Array] | None = None
+    validation: tuple[Array, Array] | None = None
     scaled: bool = False
 
 
@@ -82,12 +83,16 @@ def read_images(path: Path, files: ImageFiles, request: Request) -> ImageSource:
             raise InputError("size and skip are for pictures, not for the arrays of an .npz")
         X, y, X_test, y_test = read_archive(path)
         return ImageSource(X, y, None if X_test is None or y_test is None else (X_test, y_test))
-    read = read_folder(path, size=files.shape, skip=files.skip)
-    for text in read.skipped:
+    parts = read_parts(path, size=files.shape, skip=files.skip)
+    skipped = [text for read in parts.values() for text in read.skipped]
+    for text in skipped:
         request.say(f"skipped: {text.partition(';')[0]}")
-    if read.skipped:
-        request.say(f"{len(read.skipped)} pictures skipped, {len(read.images)} left")
-    return ImageSource(read.images, read.labels, scaled=files.size is not None)
+    if skipped:
+        left = sum(len(read.images) for read in parts.values())
+        request.say(f"{len(skipped)} pictures skipped, {left} left")
+    found = {part: (read.images, read.labels) for part, read in parts.items()}
+    test, validation = found.get("test"), found.get("validation")
+    return ImageSource(*found["train"], test, validation, scaled=files.size is not None)
 
 
 @within_memory("fit_images")
@@ -113,12 +118,16 @@ def fit_images(source: ImageSource, request: Request) -> Fit:
     train, tested, by = np.arange(len(codes)), np.arange(0), SplitBy(codes)
     if source.test is None:
         train, tested = by.hold_out(train, request.test, seed)
-    train, checked = by.hold_out(train, request.validation, seed)
-    recipe = ImageRecipe.for_images(source.X[train[:1]], request.settings, len(train))
+    if source.validation is None:
+        train, checked = by.hold_out(train, request.validation, seed)
+        held_out = (source.X[checked], codes[checked]) if len(checked) else None
+    else:
+        held_out = source.validation[0], task.encode(_column(source.validation[1]))
+    validated = 0 if held_out is None else len(held_out[0])
+    recipe = ImageRecipe.for_images(source.X, request.settings, len(train))
     encoder = ImageEncoder.fit(source.X, source.scaled)
-    held_out = (source.X[checked], codes[checked]) if len(checked) else None
-    data = TrainingData(source.X[train], codes[train], held_out=held_out)
-    note(f"{len(train):,} images for training, {len(checked):,} to choose the epoch by")
+    data = TrainingData(source.X, codes, held_out=held_out, rows=train)
+    note(f"{len(train):,} images for training, {validated:,} to choose the epoch by")
     note(_describe(recipe, task, encoder))
     began = time.perf_counter()
     trained = train_recipe(recipe, task, encoder, data, request.options)
@@ -128,13 +137,13 @@ def fit_images(source: ImageSource, request: Request) -> Fit:
     about: dict[str, Any] = {
         "history": trained.histories[0].to_dict(),
         "recipe": plain_recipe(recipe),
-        "rows": {"train": len(train), "validation": len(checked)},
+        "rows": {"train": len(train), "validation": validated},
         "seed": recipe.seed,
     }
     model = Model(trained.network, recipe.make_loss(task), encoder, task, about)
     fit = Fit(model, notes, ended=trained.ended)
     if fit.ended is None:
-        _test(fit, source, (tested, codes), data.y)
+        _test(fit, source, (tested, codes), codes[train])
     return fit
 
 

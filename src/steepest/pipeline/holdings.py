@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..images.files import SUFFIXES as PICTURES
-from ..images.files import class_folders, pictures_in
+from ..images.files import class_folders, part_folders, pictures_in
 from ..saved.folder import RECORD
 from ..tables.files import SUFFIXES as TABLES
 
@@ -20,7 +20,8 @@ def holds(path: Path) -> str:
     """Return what is there: "model", "table", "classes", "pictures" or "arrays".
 
     A folder with a record of a model is a model; one with tables alone is one table in parts; one
-    with folders of pictures is classes of images, and pictures alone are "pictures". A file is
+    with folders of pictures is classes of images, also if it has these in folders train and test
+    or validation; and pictures alone are "pictures". A file is
     "arrays" (.npz), "pictures", or else a table, the standard input too.
 
     Raises
@@ -34,7 +35,7 @@ def holds(path: Path) -> str:
     if (path / RECORD).exists():
         return "model"
     files = [f for f in path.iterdir() if f.is_file() and not f.name.startswith(".")]
-    if class_folders(path):
+    if class_folders(path) or part_folders(path):
         return "classes"
     if pictures_in(path):
         return "pictures"

@@ -74,12 +74,20 @@ class TrainingData:
         ``(X, y)`` or ``(X, y, weights)``, to choose the best epoch by: that of the highest
         weighted accuracy, rounded, the last among equals; for numbers, and where classes have no
         probabilities, that of the lowest loss. Without it the last epoch is kept.
+    rows : ndarray of int, optional
+        The numbers of the rows to train on, if not all are: so that they need no copy.
     """
 
     X: Array
     y: Array
     weights: Array | None = None
     held_out: tuple[Any, ...] | None = None
+    rows: Array | None = None
+
+    @property
+    def training(self) -> Array:
+        """The numbers of the rows to train on."""
+        return np.arange(len(self.X)) if self.rows is None else self.rows
 
 
 @dataclass(frozen=True)
@@ -155,7 +163,7 @@ def train_recipe(
     ended: BaseException | None = None
     for k in range(recipe.ensemble):
         seed = recipe.seed + k
-        rows = np.random.default_rng(seed).permutation(len(data.X))[:SAMPLE]
+        rows = np.random.default_rng(seed).permutation(data.training)[:SAMPLE]
         trainer = make_trainer(recipe, task, encoder, data.X[rows], seed)
         left = (deadline - time.perf_counter()) / (recipe.ensemble - k)
         try:
@@ -213,6 +221,7 @@ def _fit(
         data.X,
         data.y,
         weights=data.weights,
+        rows=data.rows,
         epochs=recipe.epochs,
         validation=data.held_out,
         metrics=metrics,

@@ -118,7 +118,7 @@ class TrainingRun:
     ) -> None:
         self.network, self.descent, self.slots = network, descent, slots
         X, y, w = data
-        batch, self._n = descent.batch, X.shape[0]
+        batch, self._n = descent.batch, descent.sampler.count(X.shape[0])
         self._first = step if first is None else first
         self.per_epoch = -(-self._n // batch)
         self._control, self._arena = Control(), Arena(network.dtype)
@@ -180,7 +180,7 @@ class TrainingRun:
 
     def exchange(self, X: Any, y: Array, w: Array | None) -> None:
         """Put other data in, as many rows and of the same kind."""
-        assert X.shape[0] == self._n
+        assert self.descent.sampler.count(X.shape[0]) == self._n
         self._batches.set(X, y, w)
         self.data: Data = X, y, w
 
