@@ -158,6 +158,7 @@ REASONS = {
         "compiler.simd.microtile_of.multiply",
         "engine.driver.drive",
         "layers._convolution.kernels.backward_theta",
+        "layers._convolution.kernels.backward_theta_widened",
         "layers._dense.csr.backward_theta",
         "layers._dense.example_gradients.gradients_sparse",
         "layers._dense.example_gradients.gradients_sparse_rows",

@@ -1,6 +1,7 @@
 """ImageClassifier: from pixels or a folder of pictures to a model."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -158,3 +159,35 @@ def test_onnx_predicts_alike(tmp_path, classes):
     found = run(tmp_path / "model.onnx", x=images)
     np.testing.assert_allclose(found["probabilities"], model.predict_proba(images), atol=1e-5)
     assert (found["prediction"] == model.predict(images)).all()
+
+
+def test_images_to_train_on_are_not_copied():
+    """What grows with their number is a tenth, held out, and a few numbers for each."""
+    many = np.zeros((7000, 32, 32, 3), np.uint8)
+    many[::2] = 255
+    labels = np.arange(7000) % 2
+    settings = {"width": 1, "epochs": 1, "batch": 8}
+
+    def peak(n):
+        tracemalloc.start()
+        try:
+            stop = [lambda told: True]
+            ImageClassifier(settings=settings, callbacks=stop).fit(many[:n], labels[:n])
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(3000)  # compiles
+    assert peak(7000) - peak(3000) < many[:4000].nbytes / 4
+
+
+def test_a_folder_in_parts_chooses_the_epoch_by_its_own(tmp_path):
+    for part, first in (("train", 0), ("val", 40), ("test", 60)):
+        for k in range(first, first + 20):
+            place = tmp_path / part / str(Y[k] % 2)
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(X[k]).save(place / f"{k}.png")
+    model = ImageClassifier(settings={"epochs": 1, "batch": 4}).fit(tmp_path)
+    assert model.history_.rows[0]["step"] == 5  # all twenty are trained on
+    assert "accuracy" in model.history_.rows[0]
+    assert len(model.predict(tmp_path / "test")) == 20
