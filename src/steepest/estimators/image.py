@@ -41,9 +41,13 @@ class _Images(Examples):
 
     def take(self, chosen: Array) -> Self:
         """Return these of them."""
-        w = None if self.w is None else self.w[chosen]
-        numbers = chosen if self.numbers is None else self.numbers[chosen]
-        return type(self)(self.data, self.y[chosen], w, numbers)
+        found = super().take(chosen)
+        found.numbers = chosen if self.numbers is None else self.numbers[chosen]
+        return found
+
+    def picked(self, chosen: Array) -> Any:
+        """Return the data of these of them, which are all here."""
+        return self.data
 
     def alone(self) -> Array:
         """Return the images."""
