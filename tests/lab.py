@@ -74,7 +74,7 @@ class Lab:
 
     def __init__(
         self, n: int, dtype: str, threads: int, network: Network | None = None,
-        alpha: float = 1.0, fused: bool = False, seed: int = 0,
+        alpha: float = 1.0, fused: bool = False, seed: int = 0, matmul_dtype: str | None = None,
     ) -> None:  # fmt: skip
         self.dtype, self.guards = dtype, Guards()
         self._known: set[int] = set()  # where the arrays lie that have their contents
@@ -102,7 +102,7 @@ class Lab:
         self.program = Program("lab", n, dtype, threads)
         self.low = Lowering(
             self.program, self.arena, self.network.built, Control(), Buffer.number("t"),
-            training=TrainingSettings(), target=target,
+            training=TrainingSettings(matmul_dtype=matmul_dtype), target=target,
         )  # fmt: skip
 
     def given(self, name: str, array: Any) -> Buffer:

@@ -45,6 +45,10 @@ class Emitter(Protocol):
         """Whether somebody looks at what each layer computes."""
 
     @property
+    def pairs(self) -> Constant | None:
+        """What a kernel gets as ``windows`` for products of pairs of bfloat16; None for numbers."""
+
+    @property
     def fused(self) -> bool:
         """Whether the parameter half of Φ is the gradient step itself."""
 

@@ -21,7 +21,7 @@ from .simd import MICROPANEL_ROWS, MICROTILE_VECTORS, VECTOR_BYTES, Vectors, mic
 
 _FAST = processor_has("avx512bf16")
 if _FAST:
-    llvm.initialize_native_asmparser()  # for `_Pairs._add_fast`
+    llvm.initialize_native_asmparser()  # for `Pairs._add_fast`
 _UPPER, _HALF = 0xFFFF0000, 16
 _WORD = ir.IntType(64)
 
@@ -38,7 +38,7 @@ class _BFloat(ir.types._BaseFloatType):  # type: ignore[misc]
 _BFloat._create_instance()
 
 
-class _Pairs(Vectors):
+class Pairs(Vectors):
     """Emits what vectors of pairs need, beside that of vectors."""
 
     def __init__(self, builder: Any, real: Any) -> None:
@@ -119,7 +119,7 @@ class _Pairs(Vectors):
 @stands_for(plain.pair)
 def _pair(typingctx: Any, like: Any, first: Any, second: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Pairs(builder, like)
+        v = Pairs(builder, like)
         pairs = v.beside(v.splat(arguments[1]), v.splat(arguments[2]))
         return builder.extract_element(pairs, ir.Constant(ir.IntType(32), 0))
 
@@ -129,14 +129,14 @@ def _pair(typingctx: Any, like: Any, first: Any, second: Any) -> Any:
 @stands_for(plain.pair_along)
 def _pair_along(typingctx: Any, like: Any, source: Any, to: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v, (_, source, to) = _Pairs(builder, like), arguments
+        v, (_, source, to) = Pairs(builder, like), arguments
         v.store(_load_along(v, source), to)
         return context.get_dummy_value()
 
     return types.void(like, types.int64, types.int64), codegen
 
 
-def _load_along(v: _Pairs, source: Any) -> Any:
+def _load_along(v: Pairs, source: Any) -> Any:
     return v.along(v.load(source), v.load(v.at(source, VECTOR_BYTES)))
 
 
@@ -146,7 +146,7 @@ def _beside(plain: Callable[..., Any], vectors: Callable[[int], int]) -> None:
     @stands_for(plain)
     def beside(typingctx: Any, like: Any, first: Any, second: Any, to: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            v, (_, first, second, to) = _Pairs(builder, like), arguments
+            v, (_, first, second, to) = Pairs(builder, like), arguments
             for i in range(vectors(v.lanes)):
                 rows = (v.load(v.at(row, i * VECTOR_BYTES)) for row in (first, second))
                 v.store(v.beside(*rows), v.at(to, i * VECTOR_BYTES))
@@ -162,7 +162,7 @@ _beside(plain.pair_micropanel_column, lambda lanes: MICROPANEL_ROWS // lanes)
 @stands_for(plain.transpose_pairs)
 def _transpose_pairs(typingctx: Any, like: Any, source: Any, row: Any, to: Any, row_to: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Pairs(builder, like)
+        v = Pairs(builder, like)
         _, source, row, to, row_to = arguments
         transpose(v, source, row, to, row_to, lambda address: _load_along(v, address))
         return context.get_dummy_value()
@@ -170,4 +170,4 @@ def _transpose_pairs(typingctx: Any, like: Any, source: Any, row: Any, to: Any, 
     return types.void(like, *[types.int64] * 4), codegen
 
 
-microtile_of(plain.multiply_pairs, _Pairs)
+microtile_of(plain.multiply_pairs, Pairs)

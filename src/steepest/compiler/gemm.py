@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from ..kernels import matmul, matmul_bfloat16, windows
+from ..kernels import matmul, matmul_bfloat16, windows, windows_bfloat16
 from ..system.blas import blas_address
 from .processor import processor_has
 from .store import address_of
 
-__all__ = ["OWN_ROWS", "gemm_address", "own_gemm_address", "windows_address"]
+__all__ = [
+    "OWN_ROWS",
+    "gemm_address",
+    "multiplies_pairs",
+    "own_gemm_address",
+    "windows_address",
+]
 
 OWN_ROWS = sys.maxsize if processor_has("avx512f") else 192
 """Rows of a batch up to which our own product is as quick as BLAS, or quicker.
@@ -39,8 +45,18 @@ def own_gemm_address(dtype: str) -> int:
 
 
 def windows_address(dtype: str) -> int:
-    """Return the address of the product under a convolution (`steepest.kernels.windows`)."""
+    """Return the address of the product under a convolution (`steepest.kernels.windows`).
+
+    That for "bfloat16" takes pairs (`steepest.kernels.windows_bfloat16`).
+    """
+    if dtype == "bfloat16":
+        return _address(windows_bfloat16.windows, "float32", dtype)
     return _address(windows.windows, dtype, dtype)
+
+
+def multiplies_pairs() -> bool:
+    """Whether the processor multiplies pairs of bfloat16 in one instruction."""
+    return processor_has("avx512f") and processor_has("avx512bf16")
 
 
 def _address(product: Callable[..., None], kind: str, name: str) -> int:

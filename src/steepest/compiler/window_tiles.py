@@ -13,7 +13,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+from ..kernels import bfloat16
 from ..kernels import simd as plain
+from .bfloat16 import Pairs
 from .intrinsics import stands_for
 from .simd import CHANNEL_TILE_ROWS, MICROTILE_ROWS, MICROTILE_VECTORS, VECTOR_BYTES, Vectors
 
@@ -22,7 +24,9 @@ __all__: list[str] = []
 _WORD = ir.IntType(64)
 
 
-def _tile_of(plain: Callable[..., Any], most: int, *, by_channels: bool) -> None:
+def _tile_of(
+    plain: Callable[..., Any], most: int, kind: type[Vectors], *, by_channels: bool
+) -> None:
     """Register a tile of ``most`` rows or fewer."""
 
     @stands_for(plain)
@@ -32,7 +36,7 @@ def _tile_of(plain: Callable[..., Any], most: int, *, by_channels: bool) -> None
         two, three, four = (types.UniTuple(types.int64, n) for n in (2, 3, 4))
 
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            v = Vectors(builder, alpha)
+            v = kind(builder, alpha)
             rows, columns, *counts = cgutils.unpack_tuple(builder, arguments[0])
             done = builder.append_basic_block("done")
             lanes = ir.Constant(_WORD, v.lanes)
@@ -143,5 +147,6 @@ def _repeat(
     return following
 
 
-_tile_of(plain.multiply_window_tile, MICROTILE_ROWS, by_channels=False)
-_tile_of(plain.multiply_channel_tile, CHANNEL_TILE_ROWS, by_channels=True)
+_tile_of(plain.multiply_window_tile, MICROTILE_ROWS, Vectors, by_channels=False)
+_tile_of(plain.multiply_channel_tile, CHANNEL_TILE_ROWS, Vectors, by_channels=True)
+_tile_of(bfloat16.multiply_window_tile_of_pairs, MICROTILE_ROWS, Pairs, by_channels=False)

@@ -19,6 +19,7 @@ from .simd import _at, lanes, micropanel_rows, microtile_columns, transpose_bloc
 
 __all__ = [
     "multiply_pairs",
+    "multiply_window_tile_of_pairs",
     "pair",
     "pair_along",
     "pair_micropanel_column",
@@ -91,6 +92,30 @@ def multiply_pairs(
                 total += x * y
         out = _at(alpha, c + i * row_c, n)
         out[:] = alpha * total + beta * out if beta != 0 else alpha * total
+
+
+def multiply_window_tile_of_pairs(
+    extents: tuple[int, int, int, int],
+    alpha: Any,
+    of_a: tuple[int, int, int, int],
+    of_b: tuple[int, int, int],
+    of_s: tuple[int, int],
+    of_c: tuple[int, int],
+) -> None:
+    """C = alpha Σ_o Σ_k A B + S, as `kernels.simd.multiply_window_tile`, for A and B of pairs."""
+    rows, columns, outer, inner = extents
+    (a, row_a, outer_a, inner_a), (b, outer_b, inner_b) = of_a, of_b
+    (s, row_s), (c, row_c) = of_s, of_c
+    for i in range(rows):
+        total = np.zeros(columns, np.float32)
+        for o in range(outer):
+            for k in range(inner):
+                factors = _halves(_at(alpha, a + i * row_a + o * outer_a + k * inner_a, 1))
+                row = _halves(_at(alpha, b + o * outer_b + k * inner_b, columns))
+                for x, y in zip(factors, row, strict=True):
+                    total += x * y
+        out, start = (_at(alpha, at, columns) for at in (c + i * row_c, s + i * row_s))
+        out[:] = alpha * total + start
 
 
 def _paired(first: Any, second: Any) -> NDArray[np.float32]:

@@ -45,7 +45,7 @@ from .simd import (
     scratch,
 )
 
-__all__ = ["multiply_windows", "windows"]
+__all__ = ["multiply_all", "multiply_windows", "windows"]
 
 LIKE = np.float64(0)
 """A number of the arrays' type. The compiler puts in one of the type that is wanted."""
@@ -124,27 +124,49 @@ def windows(
     c_row: int,
 ) -> None:
     """C = alpha Σ A B + S: as `multiply_windows`, with addresses, and distances in bytes."""
-    alpha = peek(LIKE, at_alpha)
-    size, wide = item_bytes(LIKE), microtile_columns(LIKE)
-    panel = scratch(LIKE)
+    multiply_all(
+        peek(LIKE, at_alpha),
+        (images, lines, rows, outer, inner, columns),
+        (a, a_image, a_line, a_row, a_outer, a_inner, a_column),
+        (b, b_outer, b_inner),
+        (s, s_image, s_line, s_row),
+        (c, c_image, c_line, c_row),
+        multiply_window_tile,
+    )
+
+
+def multiply_all(
+    alpha: Any,
+    extents: tuple[int, int, int, int, int, int],
+    of_a: tuple[int, int, int, int, int, int, int],
+    of_b: tuple[int, int, int],
+    of_s: tuple[int, int, int, int],
+    of_c: tuple[int, int, int, int],
+    multiply: Callable[..., None],
+) -> None:
+    """C = alpha Σ A B + S, tile by tile, where A has no columns by ``multiply``"""
+    images, lines, rows, outer, inner, columns = extents
+    a, a_image, a_line, a_row, a_outer, a_inner, a_column = of_a
+    (b, b_outer, b_inner), (s, s_image, s_line, s_row) = of_b, of_s
+    c, c_image, c_line, c_row = of_c
+    size, wide = item_bytes(alpha), microtile_columns(alpha)
+    panel = scratch(alpha)
     packs = images * lines * rows > _FEW and outer * inner * wide * size <= PACKED_BYTES
     for j in range(0, columns, wide):
         width = min(wide, columns - j)
-        of_b = b + j * size, b_outer, b_inner
+        part_of_b = b + j * size, b_outer, b_inner
         if packs:
-            copy_panel(LIKE, of_b, outer, inner, width, panel)
-            of_b = panel, inner * wide * size, wide * size
+            copy_panel(alpha, part_of_b, outer, inner, width, panel)
+            part_of_b = panel, inner * wide * size, wide * size
         for image in range(images):
-            of_a = a + image * a_image + j * a_column, a_line, a_row, a_outer, a_inner
-            of_s = s + image * s_image + j * size, s_line, s_row
-            of_c = c + image * c_image + j * size, c_line, c_row
-            extents = lines, rows, outer, inner, width
+            part_of_a = a + image * a_image + j * a_column, a_line, a_row, a_outer, a_inner
+            part_of_s = s + image * s_image + j * size, s_line, s_row
+            part_of_c = c + image * c_image + j * size, c_line, c_row
+            parts = (lines, rows, outer, inner, width), part_of_a, part_of_b, part_of_s, part_of_c
             if a_column == 0:
-                most = microtile_rows(LIKE)
-                multiply_image(alpha, most, extents, of_a, of_b, of_s, of_c, multiply_window_tile)
+                multiply_image(alpha, microtile_rows(alpha), *parts, multiply)
             else:
-                most = channel_tile_rows(LIKE)
-                multiply_image(alpha, most, extents, of_a, of_b, of_s, of_c, multiply_channel_tile)
+                multiply_image(alpha, channel_tile_rows(alpha), *parts, multiply_channel_tile)
 
 
 def multiply_image(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.gemm import gemm_address, windows_address
+from ..compiler.gemm import gemm_address, multiplies_pairs, windows_address
 from ..contract import kernel_fault
 from ..emitter import Backward
 from ..engine import driver
@@ -148,6 +148,15 @@ class Lowering:
     def watched(self) -> bool:
         """Whether somebody looks at what each layer computes."""
         return bool(self.observers)
+
+    @property
+    def pairs(self) -> Constant | None:
+        """What a kernel gets as ``windows`` for products of pairs of bfloat16; None for numbers.
+
+        Where the processor is no quicker with pairs, nothing is rounded.
+        """
+        wanted = self._settings.matmul_dtype == "bfloat16" and multiplies_pairs()
+        return Constant(windows_address("bfloat16")) if wanted else None
 
     @property
     def prefix(self) -> str:

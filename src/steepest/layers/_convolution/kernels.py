@@ -116,7 +116,14 @@ def backward_theta(
 ) -> None:
     """dA += alpha Σ xᵀ dy; db += alpha Σ dy"""
     add_to_bias(alpha, dy, db, ones, windows, channels)
-    q = np.int64(db.shape[0])
+    add_products(windows, alpha, x, dy, dA, products, weights)
+
+
+def add_products(
+    windows: int, alpha: float, x: Array, dy: Array, dA: Array, products: Array, weights: range
+) -> None:
+    """dA += alpha Σ xᵀ dy"""
+    q = np.int64(dA.shape[-1])
     begin, end = np.int64(weights.start), np.int64(weights.stop)  # rows of dA
     out, none, one = dA.reshape(-1), np.int64(0), np.int64(1)
     for i in range(x.shape[0]):

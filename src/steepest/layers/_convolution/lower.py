@@ -10,7 +10,7 @@ import numpy as np
 from ...emitter import Backward, Emitter
 from ...engine.operands import Buffer
 from ...layer import Layer
-from . import kernels
+from . import kernels, pairs
 from .products import Convolution, Product, table
 
 __all__ = ["lower"]
@@ -27,11 +27,9 @@ def lower(layer: Layer, conv: Convolution, low: Emitter, x: Buffer) -> tuple[Buf
     if not bias:
         names["b"] = low.array("zero", conv.q)
     flops = n * conv.flops
-    wide, seen = conv.widened(), names
-    if conv.outputs_at_once > 1:
-        seen = names | _emit_widened(conv, wide, low, names)
-    seen = seen | {"products": _operand(wide.forward()), "fills": int(wide.leaves_outputs)}
-    low.emit(kernels.forward, seen, flops=flops)
+    emit = _Pairs if conv.can_pair and low.pairs is not None else _Numbers
+    emits = emit(conv, low, names, flops)
+    emits.forward()
 
     def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
         names["dy"] = dy.as_examples()
@@ -40,57 +38,128 @@ def lower(layer: Layer, conv: Convolution, low: Emitter, x: Buffer) -> tuple[Buf
         dx = None
         if wants_dx:
             dx = low.array("dx", *x.shape)
-            _emit_backward_x(conv, low, {**names, "dx": dx.as_examples()}, flops)
-        kernel, own = _backward_theta(conv, wide, low)
+            names["zeros"] = low.array("zeros", conv.p)
+            emits.backward_x({**names, "dx": dx.as_examples()})
+        kernel, own = emits.backward_theta()
+        own |= {"channels": low.share(conv.q, _GRAIN), "ones": np.ones(1)}
         low.backward_theta(layer, shape, kernel, names | own, flops)
         return dx
 
     return y, backward
 
 
-def _emit_widened(
-    conv: Convolution, wide: Convolution, low: Emitter, names: dict[str, Any]
-) -> dict[str, Any]:
-    """Emit the A and b of the wide convolution, and return them."""
-    m, lines = conv.outputs_at_once, conv.vertical.kernel
-    A, b = low.array("wide", lines, wide.weights // lines, m, conv.q), low.array("b", m, conv.q)
-    rows = {"shift": conv.shift, "line": conv.weights // lines, "lines": low.share(lines)}
-    low.emit(kernels.widen, names | rows | {"wide": A, "wide_b": b})
-    return {"A": A, "b": b.reshaped(wide.q)}
+class _Numbers:
+    """Emits products of numbers as they are."""
 
+    def __init__(self, conv: Convolution, low: Emitter, names: dict[str, Any], flops: int) -> None:
+        self.conv, self.low, self.names, self.flops = conv, low, names, flops
+        self.wide = conv.widened()
 
-def _backward_theta(
-    conv: Convolution, wide: Convolution, low: Emitter
-) -> tuple[Callable[..., None], dict[str, Any]]:
-    """Return the kernel of the parameter half of Φ, and what it wants beside arrays."""
-    own: dict[str, Any] = {"products": _operand(wide.backward_theta())}
-    own["channels"] = low.share(conv.q, _GRAIN)
-    if conv.outputs_at_once == 1:
-        grain = 1 if conv.by_channels else _GRAIN
-        return kernels.backward_theta, own | {
-            "weights": low.share(conv.weights, grain),
-            "ones": np.ones(1),
+    def forward(self) -> None:
+        """Emit y."""
+        names, wide = self.names, self.wide
+        if self.conv.outputs_at_once > 1:
+            names = names | self._widen()
+        names = names | {"products": _operand(wide.forward()), "fills": int(wide.leaves_outputs)}
+        self.low.emit(kernels.forward, names, flops=self.flops)
+
+    def _widen(self) -> dict[str, Any]:
+        """Emit the A and b of the wide convolution, and return them."""
+        conv, low = self.conv, self.low
+        m, lines = conv.outputs_at_once, conv.vertical.kernel
+        A, b = (
+            low.array("wide", lines, self.wide.weights // lines, m, conv.q),
+            low.array("b", m, conv.q),
+        )
+        rows = {"shift": conv.shift, "line": conv.weights // lines, "lines": low.share(lines)}
+        low.emit(kernels.widen, self.names | rows | {"wide": A, "wide_b": b})
+        return {"A": A, "b": b.reshaped(self.wide.q)}
+
+    def backward_x(self, names: dict[str, Any]) -> None:
+        """Emit dx."""
+        conv, low = self.conv, self.low
+        names |= _turned(conv) | {"depth": conv.inputs, "outputs": conv.q}
+        names["turned"] = low.array("turned", conv.weights * conv.q)
+        low.emit(kernels.turn, {**names, "taps": low.share(conv.taps)})
+        names |= {"products": _operand(conv.backward_x()), "fills": int(conv.leaves_inputs)}
+        low.emit(kernels.backward_x, names, flops=self.flops)
+
+    def backward_theta(self) -> tuple[Callable[..., None], dict[str, Any]]:
+        """Return the kernel of the parameter half of Φ, and what it wants beside arrays."""
+        conv, low, wide = self.conv, self.low, self.wide
+        own: dict[str, Any] = {"products": _operand(wide.backward_theta())}
+        if conv.outputs_at_once == 1:
+            grain = 1 if conv.by_channels else _GRAIN
+            return kernels.backward_theta, own | {"weights": low.share(conv.weights, grain)}
+        lines, h = conv.vertical.kernel, conv.horizontal
+        rows = wide.weights // lines, conv.outputs_at_once, conv.q
+        return kernels.backward_theta_widened, own | {
+            "weights": low.share(conv.weights),
+            "wides": low.array("wides", low.threads, lines, *rows),
+            "sums": low.array("sums", h.outputs * conv.q),
+            "shift": conv.shift,
+            "line": conv.weights // lines,
         }
-    lines, h = conv.vertical.kernel, conv.horizontal
-    rows = wide.weights // lines, conv.outputs_at_once, conv.q
-    return kernels.backward_theta_widened, own | {
-        "weights": low.share(conv.weights),
-        "wides": low.array("wides", low.threads, lines, *rows),
-        "sums": low.array("sums", h.outputs * conv.q),
-        "shift": conv.shift,
-        "line": conv.weights // lines,
-    }
 
 
-def _emit_backward_x(conv: Convolution, low: Emitter, names: dict[str, Any], flops: int) -> None:
+class _Pairs:
+    """Emits products of pairs of bfloat16."""
+
+    def __init__(self, conv: Convolution, low: Emitter, names: dict[str, Any], flops: int) -> None:
+        self.conv, self.low, self.names, self.flops = conv, low, names, flops
+        self.windows = {"windows": low.pairs}
+
+    def forward(self) -> None:
+        """Emit y."""
+        conv, low, of_pairs = self.conv, self.low, self.conv.of_pairs_in()
+        A = low.array("A", of_pairs.weights * conv.q)
+        names = self.names | {"pairs": A, "taps": low.share(conv.taps)}
+        low.emit(pairs.pair_weights, names)
+        names |= self.windows | {"A": A, "x": self._channels("x")}
+        names |= {"products": _operand(of_pairs.forward()), "fills": int(conv.leaves_outputs)}
+        low.emit(kernels.forward, names, flops=self.flops)
+
+    def backward_x(self, names: dict[str, Any]) -> None:
+        """Emit dx."""
+        conv, low, of_pairs = self.conv, self.low, self.conv.of_pairs_out()
+        names |= _turned(of_pairs) | self.windows
+        names["turned"] = low.array("turned", of_pairs.weights * of_pairs.q)
+        low.emit(pairs.turn, {**names, "taps": low.share(conv.taps)})
+        names |= {"products": _operand(of_pairs.backward_x()), "fills": int(conv.leaves_inputs)}
+        names["dy"] = self._channels("dy")
+        low.emit(kernels.backward_x, names, flops=self.flops)
+
+    def backward_theta(self) -> tuple[Callable[..., None], dict[str, Any]]:
+        """Return the kernel of the parameter half of Φ, and what it wants beside arrays."""
+        return pairs.backward_theta, {
+            "products": _operand(self.conv.backward_theta()),
+            "x_pairs": self._images("x"),
+            "dy_pairs": self._images("dy"),
+            "pair_windows": self.windows["windows"],
+            "weights": self.low.share(self.conv.weights, _GRAIN),
+        }
+
+    def _channels(self, name: str) -> Buffer:
+        """Emit pairs of neighbouring channels, and return them."""
+        wide: Buffer = self.names[name]
+        n, numbers = wide.shape
+        found = self.low.array(f"pairs of {name}", n, numbers // 2)
+        self.low.emit(pairs.pair_channels, {"wide": wide, "pairs": found})
+        return found
+
+    def _images(self, name: str) -> Buffer:
+        """Emit pairs of images, and return them."""
+        wide: Buffer = self.names[name]
+        n, numbers = wide.shape
+        found = self.low.array(f"pairs in {name}", (n + 1) // 2, numbers)
+        rows = self.low.share((n + 1) // 2)
+        self.low.emit(pairs.pair_images, {"wide": wide, "pairs": found, "rows": rows})
+        return found
+
+
+def _turned(conv: Convolution) -> dict[str, Any]:
     first, tap_step, output_step = conv.turned()
-    names |= {"first": first, "tap_step": tap_step, "output_step": output_step}
-    names |= {"depth": conv.inputs, "outputs": conv.q}
-    names["turned"] = low.array("turned", conv.weights * conv.q)
-    low.emit(kernels.turn, {**names, "taps": low.share(conv.taps)})
-    names |= {"products": _operand(conv.backward_x()), "fills": int(conv.leaves_inputs)}
-    names["zeros"] = low.array("zeros", conv.p)
-    low.emit(kernels.backward_x, names, flops=flops)
+    return {"first": first, "tap_step": tap_step, "output_step": output_step}
 
 
 def _operand(products: list[Product]) -> Buffer:

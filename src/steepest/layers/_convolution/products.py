@@ -157,6 +157,20 @@ class Convolution(NamedTuple):
         """Rows of A between the taps of two neighbouring outputs that meet the same input."""
         return self.horizontal.stride * self.p
 
+    @property
+    def can_pair(self) -> bool:
+        """Whether its products may be of pairs of channels: see `steepest.kernels.bfloat16`."""
+        even = self.p % 2 == 0 and self.q % 2 == 0
+        return even and self.groups == 1 and self.outputs_at_once == 1
+
+    def of_pairs_in(self) -> Convolution:
+        """Return what takes pairs of input channels for single ones."""
+        return self._replace(p=self.p // 2)
+
+    def of_pairs_out(self) -> Convolution:
+        """Return what takes pairs of output channels for single ones."""
+        return self._replace(q=self.q // 2)
+
     def _x(self, up: int, across: int, tap_up: int, tap_across: int) -> int:
         """Return where the pixel of x begins that an output meets by a tap."""
         v, h = self.vertical, self.horizontal
