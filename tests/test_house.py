@@ -135,6 +135,7 @@ REASONS = {
         "compiler.intrinsics._multiply_windows",
         "kernels.windows.multiply_windows",
         "kernels.windows.windows",
+        "kernels.windows_bfloat16.windows",
     },
     "its arguments are those of BLAS ?gemm": {
         "compiler.intrinsics._gemm_call",
@@ -159,6 +160,7 @@ REASONS = {
         "engine.driver.drive",
         "layers._convolution.kernels.backward_theta",
         "layers._convolution.kernels.backward_theta_widened",
+        "layers._convolution.pairs.backward_theta",
         "layers._dense.csr.backward_theta",
         "layers._dense.example_gradients.gradients_sparse",
         "layers._dense.example_gradients.gradients_sparse_rows",
