@@ -1,15 +1,19 @@
-"""A step of training of convolutional networks, beside PyTorch.
+"""A step of training of convolutional networks, beside PyTorch and JAX.
 
 For each network all contestants begin with the same parameters, take the same steps of plain
 gradient descent, and must come to the same loss. Then they are timed in turns, and the medians and
-their ratios are printed, with the part of the machine's product rate that a step reaches.
+their ratios are printed, with the part of the machine's product rate that a step reaches. With
+``--least`` it is the shortest times, of shorter and more turns: for a machine that others use too.
 
-    python benchmarks/images.py [--rounds 5] [--threads 2] [--only lenet-32 …]
+    python benchmarks/images.py [--rounds 5] [--threads 2] [--least] [--only lenet-32 …]
+
+JAX takes all processors that the process may use: for one thread, begin with ``taskset -c 0``.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import time
 from dataclasses import dataclass
@@ -37,6 +41,7 @@ from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
 
 SECONDS = 0.4  # of one timing
+SHORT = 0.02  # of one of those of which the shortest counts
 CHECKED = 3  # steps
 LR = 0.01
 BATCHES = 4  # that the data hold
@@ -95,17 +100,23 @@ CELLS = [
 
 
 class Steepest:
-    name = "steepest"
+    name, matmul_dtype = "steepest", None
 
     def __init__(self, cell: Cell, threads: int) -> None:
         self.network, (X, y) = cell.network(), cell.problem()
-        descent = Descent(SoftmaxCrossEntropy(), SGD(LR), InOrder(), cell.batch, 0)
+        descent = Descent(
+            SoftmaxCrossEntropy(), SGD(LR), InOrder(), cell.batch, 0, self.matmul_dtype
+        )
         targets = descent.loss.targets(y, 10, "float32")
         data = np.ascontiguousarray(X), targets, None
         self.trained = TrainingRun(self.network, descent, data, slots={}, step=0, threads=threads)
 
     def run(self, steps: int) -> float:
         return float(self.trained.run(np.full(steps, LR))[-1])
+
+
+class InPairs(Steepest):
+    name, matmul_dtype = "steepest bfloat16", "bfloat16"
 
 
 def torch_module(network: Network):
@@ -215,6 +226,82 @@ class CompiledPyTorch(PyTorch):
     name, compiled = "pytorch compiled", True
 
 
+def jax_forward(layers, path: str, theta, x):
+    """Return what layers make of x, (n, h, w, p), with parameters by their names."""
+    import jax.numpy as jnp
+    from jax import lax, nn
+
+    for k, layer in enumerate(layers):
+        own, at = f"{path}{k}.", functools.partial(_number, theta, f"{path}{k}.")
+        if isinstance(layer, Residual):
+            x = x + jax_forward(layer.layers, own, theta, x)
+        elif isinstance(layer, Conv2D):
+            axes = ("NHWC", "HWIO", "NHWC")
+            around = "SAME" if layer.padding == "same" else "VALID"
+            x = lax.conv_general_dilated(
+                x, at("A"), (1, 1), around, dimension_numbers=axes,
+                feature_group_count=layer.groups,
+            )  # fmt: skip
+            x = x + at("b") if layer.bias else x
+        elif isinstance(layer, BatchNorm):
+            mean = x.mean((0, 1, 2))
+            variance = ((x - mean) ** 2).mean((0, 1, 2))
+            x = at("gamma") * (x - mean) / jnp.sqrt(variance + layer.eps) + at("beta")
+        elif isinstance(layer, MaxPool):
+            window = (1, 2, 2, 1)
+            x = lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
+        elif isinstance(layer, Dense):
+            x = x @ at("A").T + at("b")
+        else:
+            plain = {
+                ReLU: nn.relu,
+                Scale: lambda x, at=at: at("s") * x,
+                GlobalAveragePool: lambda x: x.mean((1, 2)),
+                Flatten: lambda x: x.reshape(len(x), -1),
+            }
+            x = plain[type(layer)](x)
+    return x
+
+
+def _number(theta, path: str, name: str):
+    return theta[path + name]
+
+
+class Jax:
+    """Steps in a scan, compiled once for each number of them."""
+
+    name = "jax"
+
+    def __init__(self, cell: Cell, threads: int) -> None:
+        import jax
+        import jax.numpy as jnp
+        from jax import lax, nn
+
+        network, (X, y) = cell.network(), cell.problem()
+        self.theta = {name: jnp.array(array) for name, array in network.parameters.items()}
+        X, y = (
+            jnp.array(X.reshape(BATCHES, cell.batch, *cell.shape)),
+            jnp.array(y.reshape(BATCHES, cell.batch)),
+        )
+        self.next = 0
+
+        def loss(theta, x, y):
+            z = nn.log_softmax(jax_forward(network.layers, "", theta, x))
+            return -jnp.take_along_axis(z, y[:, None], 1).mean()
+
+        def step(theta, k):
+            value, g = jax.value_and_grad(loss)(theta, X[k], y[k])
+            return {name: t - LR * g[name] for name, t in theta.items()}, value
+
+        self.scan = jax.jit(lambda theta, numbers: lax.scan(step, theta, numbers))
+
+    def run(self, steps: int) -> float:
+        numbers = np.arange(self.next, self.next + steps) % BATCHES
+        self.next += steps
+        self.theta, losses = self.scan(self.theta, numbers)
+        return float(losses[-1])
+
+
 def product_rate(threads: int) -> float:
     """Return the FLOP a second of our own product of matrices on so many threads."""
     network = Network(Dense(1024, bias=False), Dense(1024, bias=False), inputs=1024)
@@ -241,10 +328,10 @@ def _timed(call) -> float:
     return time.perf_counter() - began
 
 
-def measure(cell: Cell, threads: int, rounds: int) -> dict[str, list[float]]:
+def measure(cell: Cell, threads: int, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Return the milliseconds a step of each contestant, round by round."""
     contestants = [Steepest(cell, threads)]
-    for kind in (PyTorch, CompiledPyTorch):
+    for kind in (InPairs, PyTorch, CompiledPyTorch, Jax):
         try:
             contestants.append(kind(cell, threads))
         except ImportError:
@@ -259,13 +346,13 @@ def measure(cell: Cell, threads: int, rounds: int) -> dict[str, list[float]]:
             continue
         known = loss if known is None else known
         assert abs(loss - known) < 1e-3 * abs(known), (contestant.name, loss, known)
-        took = _timed(lambda contestant=contestant: contestant.run(3)) / 3
-        counts[contestant.name] = max(1, round(SECONDS / took))
+        took = _timed(lambda contestant=contestant: contestant.run(CHECKED)) / CHECKED
+        counts[contestant.name] = max(1, round(seconds / took))
+        contestant.run(counts[contestant.name])  # compiles, where that depends on the number
     found: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     for _ in range(rounds):
         for contestant in contestants:
             count = counts[contestant.name]
-            contestant.run(max(1, count // 10))
             took = _timed(lambda contestant=contestant, count=count: contestant.run(count))
             found[contestant.name].append(1e3 * took / count)
     return found
@@ -274,24 +361,25 @@ def measure(cell: Cell, threads: int, rounds: int) -> dict[str, list[float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--least", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[cell.name for cell in CELLS])
     asked = parser.parse_args()
+    typical, seconds, rounds = statistics.median, SECONDS, asked.rounds
+    if asked.least:
+        typical, seconds, rounds = min, SHORT, round(asked.rounds * SECONDS / SHORT)
     rate = product_rate(asked.threads)
     print(f"product of matrices on {asked.threads} threads: {rate / 1e9:.0f} GFLOP/s")
     for cell in CELLS:
         if cell.name not in asked.only:
             continue
-        found = measure(cell, asked.threads, asked.rounds)
-        ours = found["steepest"]
-        work = flops(cell.network()) * cell.batch
-        reached = work / (1e-3 * statistics.median(ours)) / rate
-        print(f"{cell.name}: {statistics.median(ours):.3f} ms a step, {reached:.0%} of the product")
+        found = measure(cell, asked.threads, rounds, seconds)
+        ours = typical(found["steepest"])
+        reached = flops(cell.network()) * cell.batch / (1e-3 * ours) / rate
+        print(f"{cell.name}: {ours:.3f} ms a step, {reached:.0%} of the product")
         for name, times in found.items():
             if name != "steepest":
-                ratios = [theirs / own for theirs, own in zip(times, ours, strict=True)]
-                median, ratio = statistics.median(times), statistics.median(ratios)
-                print(f"  {name}: {median:.3f} ms, {ratio:.2f} ×")
+                print(f"  {name}: {typical(times):.3f} ms, {typical(times) / ours:.2f} ×")
 
 
 if __name__ == "__main__":
