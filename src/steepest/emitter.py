@@ -22,7 +22,17 @@ Backward = Callable[[Buffer, bool], Buffer | None]
 
 
 class Emitter(Protocol):
-    """Takes instructions one after the other; gives memory, parameters and shares of the work."""
+    """Takes instructions one after the other; gives memory, parameters and shares of the work.
+
+    Attributes
+    ----------
+    spans : Buffer or None
+        Which steps of a sequence belong together, (examples, 2 T) int32: from which step to before
+        which one, for each of T steps. A layer that finds it out, from tokens say, sets it, and
+        those behind may ask. None if all steps of an example belong together.
+    """
+
+    spans: Buffer | None
 
     @property
     def training(self) -> bool:

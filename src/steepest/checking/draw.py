@@ -17,7 +17,7 @@ __all__ = ["SHAPES", "codes", "inputs", "outputs", "shape", "targets"]
 
 
 _WIDTHS: tuple[int, ...] = (5, *range(6, 41), *range(1, 5))
-SHAPES: tuple[Shape, ...] = (*((p,) for p in _WIDTHS), (3, 5), (3, 4, 5), (2, 3, 4, 5))
+SHAPES: tuple[Shape, ...] = (*((p,) for p in _WIDTHS), (3, 5), (3, 4, 5), (2, 3, 4, 5), (3, 8))
 _CODES = (7, 5, 3, 2, 1)
 
 

@@ -12,6 +12,7 @@ from ..layer import Layer
 if TYPE_CHECKING:
     from .adapters import Adapters as Adapters
     from .affine import Affine as Affine
+    from .attention import Attention as Attention
     from .average import Average as Average
     from .average_pool import AveragePool as AveragePool
     from .batch_norm import BatchNorm as BatchNorm
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .identity import Identity as Identity
     from .layer_norm import LayerNorm as LayerNorm
     from .leaky_relu import LeakyReLU as LeakyReLU
+    from .learned_positions import LearnedPositions as LearnedPositions
     from .log_softmax import LogSoftmax as LogSoftmax
     from .max_pool import MaxPool as MaxPool
     from .member_mean import MemberMean as MemberMean
@@ -53,11 +55,15 @@ if TYPE_CHECKING:
     from .sequential import Sequential as Sequential
     from .sigmoid import Sigmoid as Sigmoid
     from .silu import SiLU as SiLU
+    from .sinusoidal_positions import SinusoidalPositions as SinusoidalPositions
     from .softmax import Softmax as Softmax
     from .softplus import Softplus as Softplus
     from .standardise import Standardise as Standardise
     from .sum import Sum as Sum
+    from .swiglu import SwiGLU as SwiGLU
     from .tanh import Tanh as Tanh
+    from .tied_embedding import TiedEmbedding as TiedEmbedding
+    from .token_embedding import TokenEmbedding as TokenEmbedding
     from .zero_pad import ZeroPad as ZeroPad
 else:
     _found = collect(__name__, Layer)

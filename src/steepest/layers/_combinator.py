@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..emitter import Emitter
+from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..errors import InputError, LayerInputError
 from ..kernels.moves import sum_of
 from ..layer import Layer
+from ..onnx_form import OnnxGraph
 from ..printing import shown
 from ..shape import Shape
 
-__all__ = ["Combinator", "add", "move", "output_shape", "same_rows"]
+__all__ = [
+    "Children",
+    "Combinator",
+    "add",
+    "chain",
+    "has_parameters",
+    "move",
+    "onnx_chain",
+    "output_shape",
+    "same_rows",
+]
+
+Children = Sequence[tuple[str, Layer, Shape]]
+"""Layers of a layer: name, layer, and the shape of its input."""
 
 
 class Combinator(Layer):
@@ -55,6 +69,40 @@ class Combinator(Layer):
 
     def flops_at(self, shape: Shape) -> int:
         return sum(layer.flops_at(inner) for _, layer, inner in self.children_at(shape))
+
+
+def chain(low: Emitter, x: Buffer, layers: Children) -> tuple[Buffer, Backward]:
+    """Lower layers one after the other; return y, and what emits their Φ, the last one's first."""
+    steps: list[tuple[Backward, bool]] = []
+    learned = False  # whether an earlier layer has parameters, and so needs dx
+    for name, layer, shape in layers:
+        x, back = low.child(name, layer, x)
+        steps.append((back, learned))
+        learned = learned or has_parameters(layer, shape)
+
+    def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
+        dx: Buffer | None = dy
+        for back, needed in reversed(steps):
+            if dx is None:
+                break
+            dx = back(dx, wants_dx or needed)
+        return dx
+
+    return x, backward
+
+
+def has_parameters(layer: Layer, shape: Shape) -> bool:
+    """Whether ``layer``, or any layer in it, has parameters."""
+    inside = any(has_parameters(child, inner) for _, child, inner in layer.children_at(shape))
+    return bool(layer.parameters_at(shape)) or inside
+
+
+def onnx_chain(g: OnnxGraph, layers: Children) -> str:
+    """Add layers one after the other to a graph; return what comes out."""
+    x = g.x
+    for name, layer, shape in layers:
+        x = g.child(name, layer, x, shape)
+    return x
 
 
 def add(low: Emitter, first: Buffer, second: Buffer, total: Buffer) -> None:

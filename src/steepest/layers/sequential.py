@@ -7,7 +7,7 @@ from ..engine.operands import Buffer
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
 from ..shape import Shape, check_inputs
-from ._combinator import Combinator, output_shape
+from ._combinator import Combinator, chain, onnx_chain, output_shape
 from .dense import Dense
 from .dropout import Dropout
 from .tanh import Tanh
@@ -44,29 +44,11 @@ class Sequential(Combinator):
         check_inputs(self.layers[0], X)
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
-        steps: list[tuple[Backward, bool]] = []
-        learned = False  # whether an earlier layer has parameters, and so needs dx
         children = self.children_at(x.shape[1:])
-        for name, layer, shape in children if low.watched else exchanged(children):
-            x, back = low.child(name, layer, x)
-            steps.append((back, learned))
-            learned = learned or has_parameters(layer, shape)
-
-        def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
-            dx: Buffer | None = dy
-            for back, needed in reversed(steps):
-                if dx is None:
-                    break
-                dx = back(dx, wants_dx or needed)
-            return dx
-
-        return x, backward
+        return chain(low, x, children if low.watched else exchanged(children))
 
     def onnx(self, g: OnnxGraph) -> str:
-        x = g.x
-        for name, layer, shape in self.children_at(g.shape):
-            x = g.child(name, layer, x, shape)
-        return x
+        return onnx_chain(g, self.children_at(g.shape))
 
 
 def exchanged(children: list[tuple[str, Layer, Shape]]) -> list[tuple[str, Layer, Shape]]:
@@ -82,12 +64,6 @@ def exchanged(children: list[tuple[str, Layer, Shape]]) -> list[tuple[str, Layer
             place -= 1
         found.insert(place, child)
     return found
-
-
-def has_parameters(layer: Layer, shape: Shape) -> bool:
-    """Whether ``layer``, or any layer in it, has parameters."""
-    inside = any(has_parameters(child, inner) for _, child, inner in layer.children_at(shape))
-    return bool(layer.parameters_at(shape)) or inside
 
 
 examples = (Sequential(Dense(17), Tanh(), Dropout(0.3), Dense(4)),)

@@ -102,6 +102,8 @@ class Lowering:
         Whether this is a program that trains; dropout asks.
     seam : Seam or None
         What a layer offered last by `join`.
+    spans : Buffer or None
+        Which steps of sequences belong together (`steepest.emitter.Emitter`).
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class Lowering:
         self._keys = 0
         self._waiting: list[Instruction] = []
         self.seam: Seam | None = None
+        self.spans: Buffer | None = None
 
     @property
     def examples(self) -> int:

@@ -1,0 +1,1 @@
+"""What `Attention` is made of: its heads, and their kernels."""

@@ -1,0 +1,117 @@
+"""The heads of attention, between its projections: (T, (heads + 2 groups)·size) -> (T, heads·size).
+
+They have no parameters. At each step x holds the queries of all heads, then the keys and the values
+of all groups; as many neighbouring heads as there are groups in heads share one group.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...emitter import Backward, Emitter
+from ...engine.operands import Buffer
+from ...errors import InputError
+from ...layer import Layer
+from ...shape import Shape
+from . import kernels
+from .rotary import cosines_and_sines, rotate, rotate_back
+
+__all__ = ["Heads"]
+
+
+@dataclass(frozen=True, repr=False)
+class Heads(Layer):
+    """y = softmax(Q Kᵀ/√size) V, head by head.
+
+    Parameters
+    ----------
+    heads : int
+    groups : int
+        Of heads that share keys and values.
+    causal : bool
+        Whether a step sees itself and earlier ones only.
+    rotary : float or None
+        The base of the angles by which queries and keys are rotated.
+    """
+
+    heads: int
+    groups: int
+    causal: bool
+    rotary: float | None
+
+    def size(self, shape: Shape) -> int:
+        """Return the entries of a query."""
+        return shape[-1] // (self.heads + 2 * self.groups)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (shape[0], self.heads * self.size(shape))
+
+    def flops_at(self, shape: Shape) -> int:
+        steps = shape[0]
+        pairs = steps * (steps + 1) // 2 if self.causal else steps * steps
+        return 4 * self.heads * self.size(shape) * pairs
+
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
+        n, steps, _ = x.shape
+        shape = x.shape[1:]
+        size, flops = self.size(shape), n * self.flops_at(shape)
+        threads = max(2, low.threads)  # (checks run two in turn, whatever the program has)
+        y = low.array("y", n, *self.output_shape(shape))
+        names: dict[str, Any] = {
+            "x": x.as_examples(),
+            "y": y.as_examples(),
+            "qk": x.as_examples(),
+            "sums": low.array("sums", n, self.heads * steps),
+            "work": low.array(f"work{threads}:", threads, kernels.work_size(size)),
+            "zeros": low.array("zeros", max(size, kernels.LANES)),
+            "scale": 1 / math.sqrt(size),
+            **self._seen(low, n, shape),
+        }
+        turned = (n, steps, (self.heads + self.groups) * size)
+        turns = self._turns(low, n, shape)
+        if turns:
+            qk = low.array("turned", *turned)
+            low.emit(rotate, {**turns, "x": x.as_rows(), "turned": qk.as_rows()}, flops=3 * qk.size)
+            names["qk"] = qk.as_examples()
+        panels = n * self.heads * math.ceil(steps / kernels.LANES)
+        low.emit(kernels.forward, {**names, "panels": low.share(panels)}, flops=flops)
+
+        def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
+            if not wants_dx:
+                return None
+            dx = low.array("dx", *x.shape)
+            names.update(dy=dy.as_examples(), dx=dx.as_examples(), dqk=dx.as_examples())
+            if turns:
+                dturned = low.array("dturned", *turned)
+                names["dqk"] = dturned.as_examples()
+            groups = low.share(n * self.groups)
+            low.emit(kernels.backward_x, {**names, "groups": groups}, flops=5 * flops // 2)
+            if turns:
+                back = {**turns, "dturned": dturned.as_rows(), "dx": dx.as_rows()}
+                low.emit(rotate_back, back, flops=3 * dturned.size)
+            return dx
+
+        return y, backward
+
+    def _seen(self, low: Emitter, n: int, shape: Shape) -> dict[str, Any]:
+        """Return the plan, and which steps each step sees, if not all."""
+        steps, spans = shape[0], low.spans
+        if spans is not None and spans.shape != (n, 2 * steps):
+            raise InputError(
+                f"Attention: padding was found among {spans.shape[1] // 2} steps, but these are "
+                f"{steps}; leave their number as it is between TokenEmbedding and Attention"
+            )
+        sizes = steps, self.size(shape), self.heads, self.groups, self.causal, spans is not None
+        nothing = np.zeros((n, 1), np.int32)
+        return {"plan": np.array(sizes, np.int32), "spans": nothing if spans is None else spans}
+
+    def _turns(self, low: Emitter, n: int, shape: Shape) -> dict[str, Any]:
+        """Return by what the rows of queries and keys are turned; nothing if they are not."""
+        if self.rotary is None:
+            return {}
+        cosines, sines = cosines_and_sines(shape[0], self.size(shape), self.rotary)
+        return {"cosines": cosines, "sines": sines, "rows": low.share(n * shape[0])}

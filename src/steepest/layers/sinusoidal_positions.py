@@ -1,0 +1,58 @@
+"""SinusoidalPositions: y_t = x_t + P_t, with sines and cosines of t; (n, T, d) -> (n, T, d).
+
+P_{t,2i} = sin(t/base^(2i/d)) and P_{t,2i+1} = cos(t/base^(2i/d)).
+
+Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, arXiv:1706.03762, section 3.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..emitter import Backward, Emitter
+from ..engine.operands import Buffer
+from ..layer import Array, Layer
+from ..onnx_form import OnnxGraph
+from ..shape import Shape
+from ..validate import number
+from ._attention.positions import lower_positions, steps_of
+
+__all__ = ["SinusoidalPositions"]
+
+
+@dataclass(frozen=True, repr=False)
+class SinusoidalPositions(Layer):
+    """Add sines and cosines of the position to each step of a sequence.
+
+    Parameters
+    ----------
+    base : float
+        The slowest waves take 2π·base steps or a little less.
+    """
+
+    base: float = 10000.0
+
+    def __post_init__(self) -> None:
+        number("SinusoidalPositions", "base", self.base, above=1)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        steps_of("SinusoidalPositions", shape)
+        return shape
+
+    def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
+        y, _ = lower_positions(low, x, self.waves(*x.shape[1:]))
+        return y, lambda dy, wants_dx: dy if wants_dx else None
+
+    def waves(self, steps: int, d: int) -> Array:
+        """Return P (steps, d)."""
+        scales = self.base ** -(np.arange(d) // 2 * 2 / d)
+        angles = np.outer(np.arange(steps), scales)
+        return np.where(np.arange(d) % 2, np.cos(angles), np.sin(angles))
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return g.op("Add", g.x, g.constant(self.waves(*g.shape)))
+
+
+examples = (SinusoidalPositions(), SinusoidalPositions(base=50.0))
