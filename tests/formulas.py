@@ -138,9 +138,46 @@ def _group_norm(s, x, P, xp):
     return P["gamma"] * u.reshape(x.shape) + P["beta"]
 
 
+def _turned(x, base, xp):
+    """Return x (n, T, heads, size), its pairs turned by angles that grow with the step."""
+    steps, half = x.shape[1], x.shape[3] // 2
+    angles = np.arange(steps)[:, None, None] * float(base) ** -(np.arange(half) / half)
+    c, s = xp.array(np.cos(angles)), xp.array(np.sin(angles))
+    u, v = x[..., :half], x[..., half:]
+    return xp.concatenate([u * c - v * s, v * c + u * s], 3)
+
+
+def _attention(s, x, P, xp):
+    n, steps, d = x.shape
+    size, groups = d // s.heads, s.key_value_heads or s.heads
+    inner = xp.einsum("ntd,qd->ntq", x, P["in_proj.A"]) + (P["in_proj.b"] if s.bias else 0)
+    heads = inner.reshape(n, steps, s.heads + 2 * groups, size)
+    qk, v = heads[:, :, : s.heads + groups], heads[:, :, s.heads + groups :]
+    if s.rotary is not None:
+        qk = _turned(qk, s.rotary, xp)
+    q = qk[:, :, : s.heads].reshape(n, steps, groups, -1, size)
+    scores = xp.einsum("ntgrd,nugd->ngrtu", q, qk[:, :, s.heads :]) / size**0.5
+    scores = scores + xp.array(np.where(np.tri(steps) + (not s.causal), 0, -1e30))
+    weights = xp.softmax(scores.reshape(-1, steps)).reshape(scores.shape)
+    y = xp.einsum("ngrtu,nugd->ntgrd", weights, v).reshape(n, steps, d)
+    return xp.einsum("ntd,qd->ntq", y, P["out_proj.A"]) + (P["out_proj.b"] if s.bias else 0)
+
+
+def _tokens(s, x, P, xp):
+    rows = P["E"][xp.whole(x)]
+    return rows if s.padding is None else xp.where(x[..., None] == s.padding, 0 * rows, rows)
+
+
+def _waves(s, x, xp):
+    steps, d = x.shape[1:]
+    angles = np.arange(steps)[:, None] / s.base ** (2 * (np.arange(d) // 2) / d)
+    return xp.array(np.where(np.arange(d) % 2 == 0, np.sin(angles), np.cos(angles)))
+
+
 LAYERS: dict[type, Callable[..., Any]] = {
     L.Adapters: lambda s, x, P, xp: P["R"] * x[:, None],
     L.Affine: lambda s, x, P, xp: P["s"] * x + P["b"],
+    L.Attention: _attention,
     L.Average: lambda s, x, P, xp: x.reshape(len(x), s.parts, -1).mean(1),
     L.AveragePool: lambda s, x, P, xp: _average_pool(s, x, xp),
     L.BatchNorm: lambda s, x, P, xp: (  # as it begins: averages of 0 and 1
@@ -161,6 +198,7 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.Heads: _heads,
     L.Identity: lambda s, x, P, xp: x,
     L.LayerNorm: _layer_norm,
+    L.LearnedPositions: lambda s, x, P, xp: x + P["P"][: x.shape[1]],
     L.LeakyReLU: lambda s, x, P, xp: xp.where(x > 0, x, s.slope * x),
     L.LogSoftmax: lambda s, x, P, xp: xp.log_softmax(x),
     L.MaxPool: lambda s, x, P, xp: _max_pool(s, x, xp),
@@ -180,10 +218,15 @@ LAYERS: dict[type, Callable[..., Any]] = {
     ),
     L.Sigmoid: lambda s, x, P, xp: xp.sigmoid(x),
     L.SiLU: lambda s, x, P, xp: x * xp.sigmoid(x),
+    L.SinusoidalPositions: lambda s, x, P, xp: x + _waves(s, x, xp),
     L.Softmax: lambda s, x, P, xp: xp.softmax(x),
     L.Softplus: lambda s, x, P, xp: xp.softplus(x),
     L.Standardise: lambda s, x, P, xp: x + 0,  # as it begins
+    L.SwiGLU: lambda s, x, P, xp: (
+        x[:, : x.shape[1] // 2] * xp.sigmoid(x[:, : x.shape[1] // 2]) * x[:, x.shape[1] // 2 :]
+    ),
     L.Tanh: lambda s, x, P, xp: xp.tanh(x),
+    L.TokenEmbedding: _tokens,
     L.ZeroPad: lambda s, x, P, xp: _padded(x, s.real_axes(tuple(x.shape[1:])), 0.0, xp),
 }
 

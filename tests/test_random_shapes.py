@@ -136,6 +136,12 @@ def entrywise(layer):
     return naive
 
 
+def swiglu(P, x, dy):
+    u, v = np.split(x, 2, axis=1)
+    s = special.expit(u)
+    return u * s * v, np.hstack([dy * v * s * (1 + u * (1 - s)), dy * u * s]), {}
+
+
 LAYERS = {
     "Dense": (lambda q: layers.Dense(q), dense),
     "Dense without b": (lambda q: layers.Dense(q, bias=False), dense),
@@ -153,6 +159,7 @@ LAYERS = {
     "Softmax": (lambda q: layers.Softmax(), softmax),
     "LogSoftmax": (lambda q: layers.LogSoftmax(), log_softmax),
     "Embedding": (lambda q: layers.Embedding(q, 3), embedding),
+    "SwiGLU": (lambda q: layers.SwiGLU(), swiglu),
 } | {
     repr(layer): (lambda q, layer=layer: layer, entrywise(layer))
     for layer in catalogue.LAYERS
@@ -163,8 +170,10 @@ LAYERS = {
 def test_every_layer_with_a_kernel_of_its_own_is_here():
     # random, or layers'
     elsewhere = {"Dropout", "Sequential", "Residual", "Sum", "Concat", "Parallel"}
+    elsewhere |= {"TiedEmbedding"}
     elsewhere |= {  # of shapes: tests/layers/test_shapes.py
         "Adapters",
+        "Attention",
         "AveragePool",
         "BatchNorm",
         "Conv1D",
@@ -173,13 +182,16 @@ def test_every_layer_with_a_kernel_of_its_own_is_here():
         "GlobalAveragePool",
         "GroupNorm",
         "Heads",
+        "LearnedPositions",
         "MaxPool",
         "MemberMean",
         "Permute",
         "PiecewiseLinear",
         "RMSNorm",
         "Reshape",
+        "SinusoidalPositions",
         "Standardise",
+        "TokenEmbedding",
         "ZeroPad",
     }
     assert {re.split(r"\W", name)[0] for name in LAYERS} | elsewhere == set(layers.__all__)
@@ -207,7 +219,7 @@ def check_targets(lab, before, gradients, alpha, fused, slack=1.0):
 def check_layer(name, n, p, q, dtype, threads, fused, seed):
     make, naive = LAYERS[name]
     rng = np.random.default_rng(seed)
-    p *= 3 if name == "Average" else 1
+    p *= {"Average": 3, "SwiGLU": 2}.get(name, 1)
     network = start(make(q), p, dtype, rng)
     alpha = -0.25 if fused else 0.5
     lab = Lab(n, dtype, threads, network, alpha, fused, seed)

@@ -52,6 +52,10 @@ class OnnxGraph(Protocol):
     def state(self) -> Mapping[str, Array]:
         """The layer's state, by the names in its file."""
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """What a layer leaves for those behind, such as the names of masks."""
+
     def parameter(self, name: str) -> str:
         """Add a parameter as a constant; return its name."""
 
@@ -167,6 +171,9 @@ class Exchanged:
 
     torch_names: ClassVar[Mapping[str, str]] = {}
     """What PyTorch calls the parameters, where it calls them otherwise."""
+
+    torch_paths: ClassVar[Mapping[str, str]] = {}
+    """What PyTorch calls parameters of the layers inside, where its names are no paths."""
 
     torch_axes: ClassVar[Mapping[str, tuple[int, ...]]] = {}
     """The axes of a parameter in PyTorch's order, where that is another one."""

@@ -41,6 +41,13 @@ def _parallel(layer: Any, x: Any, s: Scope) -> Any:
     return jnp.hstack([forward(g, part, s.child(k)) for k, (g, part) in enumerate(parts)])
 
 
+def _tied(layer: Any, x: Any, s: Scope) -> Any:
+    h = s["E"][x.astype(int)]
+    for k, inner in enumerate(layer.inside):
+        h = forward(inner, h, s.child(k))
+    return h @ s["E"].T
+
+
 def _batch_norm(layer: Any, x: Any, s: Scope) -> Any:
     """Of the rows in the batch alone; those of an example stand one under the other."""
     inside = jnp.repeat(s.masks[ROWS], len(x) // len(s.masks[ROWS]))[:, None]
@@ -58,6 +65,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Any, Scope], Any]] = {
     layers.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
     layers.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
     layers.Sequential: _sequential,
+    layers.TiedEmbedding: _tied,
     layers.Sum: lambda layer, x, s: sum(
         forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)
     ),

@@ -220,6 +220,46 @@ def pictured(draw: Callable[..., Any]) -> Layer:
     return L.Sequential(*made, *draw(stack(shape, 4)), L.Dense(draw(WIDTHS)))
 
 
+@st.composite
+def attention(draw: Callable[..., Any], d: int) -> Layer:
+    """Return attention without biases: that of the keys changes nothing but rounding."""
+    heads = draw(st.sampled_from([h for h in range(1, d + 1) if d % h == 0]))
+    groups = draw(st.sampled_from([g for g in range(1, heads + 1) if heads % g == 0]))
+    turned = draw(st.sampled_from((None, 10.0, 10000.0))) if d // heads % 2 == 0 else None
+    return L.Attention(heads, draw(st.booleans()), turned, groups, bias=False)
+
+
+@st.composite
+def blocks(draw: Callable[..., Any], steps: int, d: int) -> tuple[Layer, ...]:
+    """Return blocks that work on sequences (steps, d), and what makes a row of them."""
+    found: list[Layer] = []
+    positions = (L.Tanh(), L.LearnedPositions(steps + 1, 0.5), L.SinusoidalPositions(20.0))
+    found.append(draw(st.sampled_from(positions)))
+    for _ in range(draw(st.integers(1, 2))):
+        inner = draw(attention(d)), *((L.Dense(2 * d), L.SwiGLU()) if draw(st.booleans()) else ())
+        norm = (L.RMSNorm(),) if d > 1 else ()
+        found.append(draw(st.sampled_from((L.Residual(*norm, *inner), L.Sequential(*inner)))))
+    return (*found, draw(st.sampled_from((L.Flatten(), L.GlobalAveragePool()))))
+
+
+@st.composite
+def sequenced(draw: Callable[..., Any]) -> Layer:
+    """Return layers that make a sequence of a row, work on it, and end in a row."""
+    steps, d = draw(st.sampled_from((2, 3, 5, 35, 50))), draw(st.sampled_from((1, 2, 4, 6, 34)))
+    inner = draw(blocks(steps, d))
+    return L.Sequential(L.Dense(steps * d), L.Reshape((steps, d)), *inner, L.Dense(draw(WIDTHS)))
+
+
+@st.composite
+def of_tokens(draw: Callable[..., Any], p: int) -> tuple[Layer, ...]:
+    """Return layers for sequences of p tokens."""
+    d = draw(st.sampled_from((1, 2, 4)))
+    embedding, inner = L.TokenEmbedding(CODES, d), draw(blocks(p, d))
+    if draw(st.booleans()):
+        return embedding, *inner
+    return L.TiedEmbedding(embedding, *inner[:-1]), L.Tanh(), inner[-1]
+
+
 def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
     """Return a strategy for layers that take ``p`` inputs, with up to ``depth`` levels inside."""
     kinds: list[st.SearchStrategy[Layer]] = [
@@ -238,6 +278,8 @@ def layer(p: int, depth: int) -> st.SearchStrategy[Layer]:
             shaped(p),
             pictured(),
             pictured(),
+            sequenced(),
+            sequenced(),
         ]
         if p > 1:
             kinds.append(parallel(p, depth - 1))
@@ -253,7 +295,7 @@ def inputs(
 ) -> tuple[np.ndarray, bool, tuple[Layer, ...]]:
     """Draw x, whether it is given in CSR form, and the layer it needs in front."""
     x = rng.normal(size=(n, p))
-    kind = draw(st.sampled_from(("reals", "codes", "both", "csr", "csr branches")))
+    kind = draw(st.sampled_from(("reals", "codes", "both", "tokens", "csr", "csr branches")))
     if kind.startswith("csr"):
         x *= rng.random((n, p)) < 0.3
         first = draw(dense())
@@ -261,6 +303,8 @@ def inputs(
     embedding = L.Embedding(CODES, draw(st.integers(1, 3)))
     if kind == "codes":
         return rng.integers(CODES, size=(n, p)).astype(float), False, (embedding,)
+    if kind == "tokens":
+        return rng.integers(CODES, size=(n, p)).astype(float), False, draw(of_tokens(p))
     if kind == "both":
         x[:, 0] = rng.integers(CODES, size=n)
         rest = ((p - 1, draw(layer(p - 1, 0))),) if p > 1 else ()
@@ -274,7 +318,7 @@ def problems(draw: Callable[..., Any]) -> Problem:
     rng = np.random.default_rng(seed)
     n, p = draw(st.sampled_from((1, 2, 5, 8))), draw(WIDTHS)
     x, csr, first = draw(inputs(rng, n, p))
-    width = first[0].outputs(p) if first else p
+    (width,) = L.Sequential(*first).output_shape((p,)) if first else (p,)
     layers = (*first, *draw(chain(width, depth=2)))
     loss, kind = draw(st.sampled_from(LOSSES))
     alone = kind in ("classes", "distributions", "log probabilities")

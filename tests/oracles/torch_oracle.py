@@ -44,6 +44,26 @@ def _concat(layer: Any, x: Tensor, s: Scope) -> Tensor:
     return torch.cat([forward(g, x, s.child(k)) for k, g in enumerate(layer.layers)], -1)
 
 
+def _attention(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    """By PyTorch's own function, where it has all that is asked for."""
+    if layer.rotary is not None:
+        return formulas.LAYERS[layers.Attention](layer, x, s, TORCH)
+    groups, size = layer.key_value_heads or layer.heads, x.shape[-1] // layer.heads
+    b, o = (s["in_proj.b"], s["out_proj.b"]) if layer.bias else (None, None)
+    inner = functional.linear(x, s["in_proj.A"], b)
+    parts = inner.unflatten(2, (-1, size)).movedim(2, 1).split((layer.heads, groups, groups), 1)
+    attend = functional.scaled_dot_product_attention
+    y = attend(*parts, is_causal=layer.causal, enable_gqa=groups < layer.heads)
+    return functional.linear(y.movedim(1, 2).flatten(2), s["out_proj.A"], o)
+
+
+def _tied(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    h = functional.embedding(x.long(), s["E"])
+    for k, inner in enumerate(layer.inside):
+        h = forward(inner, h, s.child(k))
+    return functional.linear(h, s["E"])
+
+
 def _parallel(layer: Any, x: Tensor, s: Scope) -> Tensor:
     parts = zip(layer.layers, x.split(layer.widths, 1), strict=True)
     return torch.cat([forward(g, part, s.child(k)) for k, (g, part) in enumerate(parts)], 1)
@@ -100,6 +120,9 @@ TORCH = SimpleNamespace(
 LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     layers.Dense: _dense,
     layers.Embedding: lambda _, x, s: functional.embedding(x.long(), s["E"]).flatten(1),
+    layers.Attention: _attention,
+    layers.TokenEmbedding: lambda _, x, s: functional.embedding(x.long(), s["E"]),
+    layers.TiedEmbedding: _tied,
     layers.LayerNorm: _layer_norm,
     layers.BatchNorm: _batch_norm,
     layers.GroupNorm: _group_norm,

@@ -28,7 +28,13 @@ def need_onnx() -> Any:
 
 
 class Graph:
-    """Collects operators and constants; `save` writes what they make."""
+    """Collects operators and constants; `save` writes what they make.
+
+    Attributes
+    ----------
+    notes : dict of str to str
+        What layers leave for those behind (`steepest.onnx_form.OnnxGraph`).
+    """
 
     def __init__(self) -> None:
         self._onnx = need_onnx()
@@ -38,6 +44,7 @@ class Graph:
         self._outputs: list[Any] = []
         self._names: set[str] = set()
         self._bytes = 0
+        self.notes: dict[str, str] = {}
 
     def input(self, name: str, dtype: Any, *shape: int) -> str:
         """Add an input (n, *shape); return its name.

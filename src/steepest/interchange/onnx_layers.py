@@ -50,6 +50,11 @@ class Here:
         names = self.layer.state_at(self.shape)
         return {name: self.network.state[f"{self.path}.{name}"] for name in names}
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """What layers leave for those behind."""
+        return self.graph.notes
+
     def parameter(self, name: str) -> str:
         """Add a parameter as a constant."""
         return self.constant(self.theta[name])

@@ -2,6 +2,7 @@
 
 The layers of a `Network` are counted as those of ``torch.nn.Sequential`` are, and PyTorch stores
 the same arrays under other names: `Dense` is ``torch.nn.Linear`` (weight (q, p), bias (q,)),
+`Attention` is ``torch.nn.MultiheadAttention`` (in_proj_weight, in_proj_bias, out_proj),
 `LayerNorm` has a weight and a bias, `Embedding` a weight (codes, dim), `Conv2D` is
 ``torch.nn.Conv2d`` (weight (q, p/groups, kh, kw)). Layers that PyTorch lacks keep their own names.
 PyTorch's images have their channels first: a `Dense` layer behind a `Flatten` of images has its
@@ -180,7 +181,9 @@ def _pairs(network: Network) -> Iterator[tuple[str, _Theirs]]:
         raise InputError("state_dict: the network is not built; give Network(…, inputs=…)")
     named, orders = network.built.named, _Orders()
     orders.follow(network.layer, network.input_shape, "", _Place())
+    renamed: dict[str, str] = {}
     for path, layer, shape in walk(network.layer, network.input_shape):
+        renamed |= {f"{path}.{a}": f"{path}.{b}" for a, b in layer.torch_paths.items()}
         for own in (*layer.parameters_at(shape), *layer.state_at(shape)):
             view, axes = named[f"{path}.{own}"], layer.torch_axes.get(own)
             view = view if axes is None else view.transpose(axes)
@@ -189,7 +192,8 @@ def _pairs(network: Network) -> Iterator[tuple[str, _Theirs]]:
                 view = view.reshape(len(view), *orders.images[path])  # (a view: it splits an axis)
                 view = np.moveaxis(view, -1, 1)
             theirs = _Theirs(view, shape_there)
-            yield f"{path}.{layer.torch_names.get(own, own)}", theirs
+            name = f"{path}.{layer.torch_names.get(own, own)}"
+            yield renamed.get(name, name), theirs
 
 
 def _others(network: Network) -> set[str]:

@@ -18,6 +18,7 @@ from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
 from ..shape import Shape
 from ..validate import number, positive_count
+from ._attention.onnx import add_positions
 from ._attention.positions import lower_positions, steps_of
 
 __all__ = ["LearnedPositions"]
@@ -74,7 +75,7 @@ class LearnedPositions(Layer):
         return y, backward
 
     def onnx(self, g: OnnxGraph) -> str:
-        return g.op("Add", g.x, g.constant(g.theta["P"][: g.shape[0]]))
+        return add_positions(g, g.theta["P"])
 
     @staticmethod
     def backward_theta(dy: Array, places: Array, dP: Array, alpha: float, units: range) -> None:

@@ -17,6 +17,7 @@ from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
 from ..shape import Shape
 from ..validate import number
+from ._attention.onnx import add_positions
 from ._attention.positions import lower_positions, steps_of
 
 __all__ = ["SinusoidalPositions"]
@@ -49,10 +50,11 @@ class SinusoidalPositions(Layer):
         """Return P (steps, d)."""
         scales = self.base ** -(np.arange(d) // 2 * 2 / d)
         angles = np.outer(np.arange(steps), scales)
-        return np.where(np.arange(d) % 2, np.cos(angles), np.sin(angles))
+        waves: Array = np.where(np.arange(d) % 2, np.cos(angles), np.sin(angles))
+        return waves
 
     def onnx(self, g: OnnxGraph) -> str:
-        return g.op("Add", g.x, g.constant(self.waves(*g.shape)))
+        return add_positions(g, self.waves(*g.shape))
 
 
 examples = (SinusoidalPositions(), SinusoidalPositions(base=50.0))

@@ -6,8 +6,9 @@ The tokens 0, …, codes − 1 come as real numbers or as bytes, as everything i
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,11 +17,12 @@ from ..declarations import FewRows
 from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..errors import InputError
-from ..layer import Array, Parameter
+from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..shape import Shape
-from ..validate import number
+from ..validate import flag, number, positive_count
+from ._attention.onnx import note_spans
 from ._attention.spans import find_spans
 from .embedding import Embedding
 
@@ -30,7 +32,7 @@ _INT64 = 7  # in ONNX
 
 
 @dataclass(frozen=True, repr=False)
-class TokenEmbedding(Embedding):
+class TokenEmbedding(Layer):
     """Replace every token of a sequence by its row of a learnable table.
 
     Φ: dE[x_t] = Σ dy_t, over the steps and examples that hold the token.
@@ -54,11 +56,22 @@ class TokenEmbedding(Embedding):
         other. None of them then sees another one, and positions count from the start of each.
     """
 
+    torch_names: ClassVar[Mapping[str, str]] = {"E": "weight"}
+    backward_x = staticmethod(Embedding.backward_x)
+    touches = staticmethod(Embedding.touches)
+
+    codes: int
+    dim: int
+    std: float = 1.0
+    lazy: bool = False
     padding: int | None = None
     start: int | None = None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        positive_count("TokenEmbedding", "codes", self.codes)
+        positive_count("TokenEmbedding", "dim", self.dim)
+        number("TokenEmbedding", "std", self.std, least=0)
+        flag("TokenEmbedding", "lazy", self.lazy)
         for name in ("padding", "start"):
             token = getattr(self, name)
             if token is not None:
@@ -86,9 +99,9 @@ class TokenEmbedding(Embedding):
         """Return for which token zeros stand; −1 if for none."""
         return {"hidden": -1 if self.padding is None else self.padding}
 
-    def init(self, rng: np.random.Generator, theta: Any) -> None:
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
         """E is normal with mean 0 and standard deviation ``std``; 0 for padding."""
-        super().init(rng, theta)
+        theta["E"][...] = rng.normal(0, self.std, theta["E"].shape)
         if self.padding is not None:
             theta["E"][self.padding] = 0
 
@@ -132,6 +145,8 @@ class TokenEmbedding(Embedding):
 
     def onnx_rows(self, g: OnnxGraph) -> str:
         """Add what stands for the tokens x to a graph of a layer that has E; return its name."""
+        if self.padding is not None or self.start is not None:
+            note_spans(g, self.padding, self.start)
         rows = np.array(g.theta["E"])
         if self.padding is not None:
             rows[self.padding] = 0

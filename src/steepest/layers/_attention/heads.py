@@ -16,8 +16,10 @@ from ...emitter import Backward, Emitter
 from ...engine.operands import Buffer
 from ...errors import InputError
 from ...layer import Layer
+from ...onnx_form import OnnxGraph
 from ...shape import Shape
 from . import kernels
+from .onnx import add_heads
 from .rotary import cosines_and_sines, rotate, rotate_back
 
 __all__ = ["Heads"]
@@ -96,6 +98,9 @@ class Heads(Layer):
             return dx
 
         return y, backward
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return add_heads(g, self.heads, self.groups, self.causal, self.rotary)
 
     def _seen(self, low: Emitter, n: int, shape: Shape) -> dict[str, Any]:
         """Return the plan, and which steps each step sees, if not all."""

@@ -110,7 +110,7 @@ def backward_x(
                 go_back(arrays, sizes, work[thread], scale, windows, head, start)
 
 
-def sizes_of(plan: Any) -> tuple[int, int, int, int, int, int]:
+def sizes_of(plan: Any) -> Any:
     """Return what a plan holds."""
     steps, size, heads = np.int64(plan[0]), np.int64(plan[1]), np.int64(plan[2])
     return steps, size, heads, np.int64(plan[3]), np.int64(plan[4]), np.int64(plan[5])
@@ -198,7 +198,8 @@ def go_back(
 def transpose(rows: Any, row: int, size: int, live: int, panel: Any) -> None:
     """panel = rowsᵀ: ``live`` rows become the first lanes, and there are zeros in the others"""
     like = rows[0]
-    start, to = np.int64(rows.ctypes.data), np.int64(panel.ctypes.data)
+    start: Any = np.int64(rows.ctypes.data)
+    to: Any = np.int64(panel.ctypes.data)
     transpose_panel(like, start, row * item_bytes(like), size, live, to)
 
 
@@ -220,9 +221,10 @@ def see(spans: Any, sizes: Any, start: int, live: int, lanes: Any) -> tuple[int,
         The keys that any of them sees; whether there are some that another one doesn't.
     """
     steps, causal, masked = sizes[0], sizes[4], sizes[5]
-    low, high, latest, earliest = steps, np.int64(0), np.int64(0), steps
+    none: Any = np.int64(0)
+    low, high, latest, earliest = steps, none, none, steps
     for lane in range(microtile_columns(lanes[0])):
-        begin, end = np.int64(0), np.int64(0)
+        begin, end = none, none
         if lane < live:
             query = start + lane
             end = steps
@@ -234,7 +236,7 @@ def see(spans: Any, sizes: Any, start: int, live: int, lanes: Any) -> tuple[int,
             latest, earliest = max(latest, begin), min(earliest, end)
         lanes[_BEGIN + lane] = begin
         lanes[_END + lane] = end
-    return low, high, np.int64(latest > low or earliest < high)
+    return low, high, int(latest > low or earliest < high)
 
 
 def product(

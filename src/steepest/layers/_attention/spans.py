@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...layer import Array
@@ -18,7 +20,7 @@ def find_spans(x: Array, spans: Array, padding: int, start: int, rows: range) ->
         length = np.int64(x.shape[1])
         while length > 1 and x[i, length - 1] == padding:
             length -= 1
-        begin = np.int64(0)
+        begin: Any = np.int64(0)
         for t in range(x.shape[1]):
             begin = t if (x[i, t] == start) & (t < length) else begin
             spans[i, 2 * t] = begin
