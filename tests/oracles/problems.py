@@ -247,7 +247,9 @@ def sequenced(draw: Callable[..., Any]) -> Layer:
     """Return layers that make a sequence of a row, work on it, and end in a row."""
     steps, d = draw(st.sampled_from((2, 3, 5, 35, 50))), draw(st.sampled_from((1, 2, 4, 6, 34)))
     inner = draw(blocks(steps, d))
-    return L.Sequential(L.Dense(steps * d), L.Reshape((steps, d)), *inner, L.Dense(draw(WIDTHS)))
+    # (Tanh, because a step may make much of what attention has made large.)
+    made = L.Dense(steps * d), L.Reshape((steps, d)), *inner, L.Tanh(), L.Dense(draw(WIDTHS))
+    return L.Sequential(*made)
 
 
 @st.composite
@@ -256,7 +258,7 @@ def of_tokens(draw: Callable[..., Any], p: int) -> tuple[Layer, ...]:
     d = draw(st.sampled_from((1, 2, 4)))
     embedding, inner = L.TokenEmbedding(CODES, d), draw(blocks(p, d))
     if draw(st.booleans()):
-        return embedding, *inner
+        return embedding, *inner, L.Tanh()
     return L.TiedEmbedding(embedding, *inner[:-1]), L.Tanh(), inner[-1]
 
 
