@@ -11,6 +11,7 @@ _check_support()  # before what would fail on other systems in its own words
 
 from .checking import Report as Report
 from .checking import check as check
+from .decoder import Decoder as Decoder
 from .errors import CheckError as CheckError
 from .errors import CheckpointError as CheckpointError
 from .errors import DivergenceError as DivergenceError

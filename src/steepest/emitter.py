@@ -30,9 +30,14 @@ class Emitter(Protocol):
         Which steps of a sequence belong together, (examples, 2 T) int32: from which step to before
         which one, for each of T steps. A layer that finds it out, from tokens say, sets it, and
         those behind may ask. None if all steps of an example belong together.
+    window : int or None
+        In a program that computes one step of sequences after the other: how many steps are to be
+        remembered. x then has one step, (examples, 1, …), whose number kernels get as ``step``; an
+        `array` keeps its contents from step to step. None in all other programs.
     """
 
     spans: Buffer | None
+    window: int | None
 
     @property
     def training(self) -> bool:

@@ -55,6 +55,14 @@ class Shaped:
         """Whether the layer gets x as it is, and not as the matrix of all its rows."""
         return type(self).output_shape is not Shaped.output_shape
 
+    @property
+    def most_steps(self) -> float:
+        """How many steps of a sequence ``lower`` can take one by one (`Emitter.window`).
+
+        Of a layer that knows shapes: 0 if it needs all at once, ``inf`` if any number will do.
+        """
+        return 0
+
     def parameters_at(self, shape: Shape) -> dict[str, Any]:
         """Return what ``parameters`` does."""
         found: dict[str, Any] = self.parameters(shape[-1])

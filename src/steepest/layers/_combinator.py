@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -57,6 +58,11 @@ class Combinator(Layer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+    @property
+    def most_steps(self) -> float:
+        """As many as its layers can."""
+        return math.inf
 
     def outputs(self, p: int) -> int:
         return self.output_shape((p,))[-1]

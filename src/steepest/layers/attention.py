@@ -10,6 +10,7 @@ How the heads are computed stands in `steepest.layers._attention.kernels`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -80,6 +81,10 @@ class Attention(Layer):
                     f"Attention: key_value_heads must divide heads, got {self.key_value_heads} "
                     f"for {self.heads}"
                 )
+
+    @property
+    def most_steps(self) -> float:
+        return math.inf if self.causal else 0
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 2:

@@ -47,6 +47,10 @@ class LearnedPositions(Layer):
         positive_count("LearnedPositions", "length", self.length)
         number("LearnedPositions", "std", self.std, least=0)
 
+    @property
+    def most_steps(self) -> float:
+        return self.length
+
     def output_shape(self, shape: Shape) -> Shape:
         steps_of("LearnedPositions", shape, self.length)
         return shape

@@ -80,6 +80,10 @@ class TokenEmbedding(Layer):
         if self.padding is not None and self.padding == self.start:
             raise InputError(f"TokenEmbedding: padding and start are both {self.start}")
 
+    @property
+    def most_steps(self) -> float:
+        return math.inf
+
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             raise InputError(
@@ -133,7 +137,7 @@ class TokenEmbedding(Layer):
 
     def lower_spans(self, low: Emitter, x: Buffer) -> None:
         """Emit what finds out which steps belong together, if not all do."""
-        if self.padding is None and self.start is None:
+        if low.window is not None or (self.padding is None and self.start is None):
             return
         low.spans = low.array("spans", x.shape[0], 2 * x.shape[1], kind="j")
         special = {"padding": self.padding, "start": self.start}

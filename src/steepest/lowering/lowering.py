@@ -104,6 +104,8 @@ class Lowering:
         What a layer offered last by `join`.
     spans : Buffer or None
         Which steps of sequences belong together (`steepest.emitter.Emitter`).
+    window : int or None
+        How many steps are remembered, if they are taken one by one.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Lowering:
         self._waiting: list[Instruction] = []
         self.seam: Seam | None = None
         self.spans: Buffer | None = None
+        self.window: int | None = None
 
     @property
     def examples(self) -> int:

@@ -18,9 +18,10 @@ from ...errors import InputError
 from ...layer import Layer
 from ...onnx_form import OnnxGraph
 from ...shape import Shape
-from . import kernels
+from . import kernels, one_step
+from .one_step import no_way_back
 from .onnx import add_heads
-from .rotary import cosines_and_sines, rotate, rotate_back
+from .rotary import cosines_and_sines, rotate, rotate_back, rotate_step, turns_per_step
 
 __all__ = ["Heads"]
 
@@ -49,6 +50,10 @@ class Heads(Layer):
         """Return the entries of a query."""
         return shape[-1] // (self.heads + 2 * self.groups)
 
+    @property
+    def most_steps(self) -> float:
+        return math.inf if self.causal else 0
+
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], self.heads * self.size(shape))
 
@@ -58,6 +63,8 @@ class Heads(Layer):
         return 4 * self.heads * self.size(shape) * pairs
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
+        if low.window is not None:
+            return self._lower_step(low, x, low.window), no_way_back
         n, steps, _ = x.shape
         shape = x.shape[1:]
         size, flops = self.size(shape), n * self.flops_at(shape)
@@ -98,6 +105,26 @@ class Heads(Layer):
             return dx
 
         return y, backward
+
+    def _lower_step(self, low: Emitter, x: Buffer, window: int) -> Buffer:
+        """Emit one step, which sees those before it, as many as are remembered; return y."""
+        n, shape = x.shape[0], x.shape[1:]
+        size = self.size(shape)
+        y = low.array("y", n, *self.output_shape(shape))
+        names: dict[str, Any] = {"x": x.as_rows(), "y": y.as_rows(), "qk": x.as_rows()}
+        if self.rotary is not None:
+            names["qk"] = low.array("turned", n, (self.heads + self.groups) * size)
+            turns = {"x": x.as_rows(), "turned": names["qk"]}
+            low.emit(rotate_step, {**turns, "turns": turns_per_step(size, self.rotary)})
+        names |= {
+            "keys": low.array("keys", n * self.groups, size * window),
+            "values": low.array("values", n * self.groups, window * size),
+            "scores": low.array("scores", n, window),
+            "plan": np.array((window, size, self.heads, self.groups), np.int32),
+            "scale": 1 / math.sqrt(size),
+        }
+        low.emit(one_step.attend, names, flops=4 * n * self.heads * size * window)
+        return y
 
     def onnx(self, g: OnnxGraph) -> str:
         return add_heads(g, self.heads, self.groups, self.causal, self.rotary)

@@ -38,13 +38,26 @@ def steps_of(name: str, shape: Shape, most: int | None = None) -> int:
 
 def lower_positions(low: Emitter, x: Buffer, P: Any) -> tuple[Buffer, dict[str, Any]]:
     """Emit y = x + P; return y, and the names that its kernel has been given."""
+    names: dict[str, Any]
     n, steps, d = x.shape
+    if low.window is not None:
+        y = low.array("y", n, 1, d)
+        names = {"x": x.as_rows(), "y": y.as_rows(), "P": P}
+        low.emit(add_position, names, flops=y.size)
+        return y, names
     y, spans = low.array("y", n, steps, d), low.spans
-    names: dict[str, Any] = {"x": x.as_rows(), "y": y.as_rows(), "P": P, "steps": steps}
+    names = {"x": x.as_rows(), "y": y.as_rows(), "P": P, "steps": steps}
     names |= {"places": low.array("places", n * steps), "rows": low.share(n * steps)}
     names |= {"spans": np.zeros((1, 1), np.int32) if spans is None else spans}
     low.emit(add_positions, {**names, "masked": int(spans is not None)}, flops=y.size)
     return y, names
+
+
+def add_position(x: Array, y: Array, P: Array, step: int, rows: range) -> None:
+    """y = x + P[step]"""
+    for i in rows:
+        for j in range(x.shape[1]):
+            y[i, j] = x[i, j] + P[step, j]
 
 
 def add_positions(

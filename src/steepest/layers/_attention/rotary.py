@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...kernels.functions import cosine, sine
 from ...layer import Array
 
-__all__ = ["cosines_and_sines", "rotate", "rotate_back", "turns_per_step"]
+__all__ = ["cosines_and_sines", "rotate", "rotate_back", "rotate_step", "turns_per_step"]
 
 
 def turns_per_step(size: int, base: float) -> Array:
@@ -55,3 +56,17 @@ def rotate_back(dturned: Array, dx: Array, cosines: Array, sines: Array, rows: r
                 u, v = dturned[i, start + d], dturned[i, start + half + d]
                 dx[i, start + d] = u * c + v * s
                 dx[i, start + half + d] = v * c - u * s
+
+
+def rotate_step(x: Array, turned: Array, turns: Array, step: int, rows: range) -> None:
+    """turned = the queries and keys of x, turned by step · turns"""
+    half = turns.shape[0]
+    for i in rows:
+        for d in range(half):
+            angle = np.float64(turns[d]) * np.float64(step)
+            angle -= np.float64(np.int64(angle))  # whole turns, exactly
+            c, s = cosine(x.dtype.type(angle), x), sine(x.dtype.type(angle), x)
+            for start in range(0, turned.shape[1], 2 * half):
+                u, v = x[i, start + d], x[i, start + half + d]
+                turned[i, start + d] = u * c - v * s
+                turned[i, start + half + d] = v * c + u * s
