@@ -5,8 +5,8 @@
 FILE is any text; that of many papers is Shakespeare's, 1.1 million characters:
 https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt
 With it, and the 2,000 steps of karpathy's nanoGPT for a CPU (4 layers, 4 heads, width 128, context
-64, batch 12), validation ends at a loss of 1.62, where nanoGPT reports 1.88. Without a file it takes
-the manual that comes with Python, and a few steps.
+64, batch 12), validation ends at a loss of 1.62, where nanoGPT reports 1.88. Without a file it
+takes the manual that comes with Python, and a few steps.
 """
 
 import gzip

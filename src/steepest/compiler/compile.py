@@ -24,7 +24,7 @@ from numba.np.arrayobj import get_cfarray_intrinsic
 
 from ..errors import InputError
 from ..kernels.atomics import fetch_add
-from . import bfloat16, window_tiles  # noqa: F401  (register what stands for plain functions)
+from . import bfloat16, lanes, window_tiles  # noqa: F401  (register what stands for plain functions)
 from .frontend import inlined, llvm_code
 from .intrinsics import INSTEAD, pointer, real
 from .target import HERE, Target

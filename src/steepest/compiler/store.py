@@ -47,7 +47,10 @@ Kernel = tuple[Callable[..., Any], tuple[str, ...], str]
 """A plain function over arrays and numbers, the kind of each argument, and the dtype of reals."""
 
 # A change of these makes all kernels anew.
-_COMPILER = ("compile", "frontend", "intrinsics", "simd", "bfloat16", "target", "window_tiles")
+_COMPILER = (
+    *("compile", "frontend", "intrinsics", "target"),
+    *("simd", "bfloat16", "lanes", "window_tiles"),
+)
 
 _LIMIT = 256 * 2**20
 """The bytes that the store may take; those unused for longest go first."""

@@ -19,7 +19,7 @@ from .bfloat16 import Pairs
 from .intrinsics import stands_for
 from .simd import CHANNEL_TILE_ROWS, MICROTILE_ROWS, MICROTILE_VECTORS, VECTOR_BYTES, Vectors
 
-__all__: list[str] = []
+__all__ = ["repeat"]
 
 _WORD = ir.IntType(64)
 
@@ -99,11 +99,11 @@ class _Tile:
 
         def each_outer(values: list[Any]) -> list[Any]:
             at_a, at_b = values[:2]
-            _, _, *added = _repeat(builder, inner, values, each_inner)
+            _, _, *added = repeat(builder, inner, values, each_inner)
             return [builder.add(at_a, outer_a), builder.add(at_b, outer_b), *added]
 
         zeros = [v.zero] * (len(self.rows) * len(self.vectors))
-        _, _, *sums = _repeat(builder, outer, [a, b, *zeros], each_outer)
+        _, _, *sums = repeat(builder, outer, [a, b, *zeros], each_outer)
         width = len(self.vectors)
         return [sums[width * i : width * (i + 1)] for i in self.rows]
 
@@ -124,7 +124,7 @@ class _Tile:
             self.v.store(value, at)
 
 
-def _repeat(
+def repeat(
     builder: Any, count: Any, values: list[Any], body: Callable[[list[Any]], list[Any]]
 ) -> list[Any]:
     """Emit values ← body(values), ``count`` times, and at least once; return the last values."""

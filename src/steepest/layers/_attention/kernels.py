@@ -5,9 +5,8 @@ meets the keys chunk by chunk. So scores are columns of lanes, Sᵀ = K Qᵀ (ke
 over keys is arithmetic between vectors, and only small pieces of S and P exist at any time.
 
 Forward, the softmax is online: after every chunk, a query knows the largest score so far and the
-sum of exp(score − largest), and scales what it has added up when a larger score comes. Of the n·T
-queries of a head log Σ exp(scores) is kept. Backward, P = exp(S − that) is computed again, and
-with D_i = dy_i · y_i
+sum of exp(score − largest), and scales what it has added up when a larger score comes. These two
+numbers of every query are kept. Backward, P is computed again from them, and with D_i = dy_i · y_i
 
     dV = Pᵀ dY,  dP = dY Vᵀ,  dS = P ⊙ (dP − D),  dQ = scale dS K,  dK = scale dSᵀ Q.
 
@@ -24,27 +23,32 @@ before which one each step sees.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from ...kernels.functions import exp
-from ...kernels.packing import transpose_panel
-from ...kernels.simd import item_bytes, microtile_columns
+from ...kernels.lanes import (
+    ALONG,
+    BEGIN,
+    END,
+    FACTOR,
+    LANES,
+    TOP,
+    TOTAL,
+    hide_lanes,
+    slope_lanes,
+    weigh_lanes,
+)
+from ...kernels.simd import item_bytes, lanes, microtile_columns, transpose_block
 from ...kernels.windows import multiply_windows
 from ...layer import Array
 
 __all__ = ["LANES", "backward_x", "forward", "work_size"]
 
-LANES = 32
-"""Queries of a panel, at most; a microtile has so many columns or a divisor of that."""
-
 KEYS = 48
 """Keys of a chunk: so few rows pass a panel that it isn't worth a copy."""
 
-_HIDDEN, _LEAST = -3e38, -1e30  # the score of a key that is not seen; the largest score of none
-_TOP, _TOTAL, _FACTOR, _BEGIN, _END, _ALONG = range(0, 6 * LANES, LANES)  # what is known of lanes
+_LEAST = -1e30  # the largest score of none
 
 
 def work_size(size: int) -> int:
@@ -56,7 +60,8 @@ def forward(
     x: Array,
     qk: Array,
     y: Array,
-    sums: Array,
+    top: Array,
+    inverse: Array,
     spans: Array,
     plan: Array,
     work: Array,
@@ -66,16 +71,17 @@ def forward(
     thread: int,
     panels: range,
 ) -> None:
-    """y = softmax(scale Q Kᵀ) V; sums = log Σ exp(scale Q Kᵀ)"""
+    """y = softmax(scale Q Kᵀ) V; top = max scale Q Kᵀ, inverse = 1/Σ exp(scale Q Kᵀ − top)"""
     sizes = sizes_of(plan)
     steps, _, heads = sizes[:3]
-    wide = microtile_columns(x[0, 0])
+    wide = width(steps, x[0, 0])
     in_head = (steps + LANES - 1) // LANES
     for panel in range(np.int64(panels.start), np.int64(panels.stop)):
         unit, first = panel // in_head, panel % in_head * LANES
         example, head = unit // heads, unit % heads
         for start in range(first, min(first + LANES, steps), wide):
-            arrays = x[example], qk[example], y[example], sums[example], spans[example], zeros
+            kept = top[example], inverse[example]
+            arrays = x[example], qk[example], y[example], kept, spans[example], zeros
             attend(arrays, sizes, work[thread], scale, windows, head, start)
 
 
@@ -84,7 +90,8 @@ def backward_x(
     qk: Array,
     y: Array,
     dy: Array,
-    sums: Array,
+    top: Array,
+    inverse: Array,
     spans: Array,
     plan: Array,
     work: Array,
@@ -96,17 +103,18 @@ def backward_x(
     thread: int,
     groups: range,
 ) -> None:
-    """dQ = scale dS K, dK = scale dSᵀ Q, dV = Pᵀ dY; P = exp(S − sums), dS = P (dY Vᵀ − dY·Y)"""
+    """dQ = scale dS K, dK = scale dSᵀ Q, dV = Pᵀ dY; P again, dS = P (dY Vᵀ − dY·Y)"""
     sizes = sizes_of(plan)
     steps, size, heads, count = sizes[:4]
-    wide, together = microtile_columns(x[0, 0]), heads // count
+    wide, together = width(steps, x[0, 0]), heads // count
     for unit in range(np.int64(groups.start), np.int64(groups.stop)):
         i, group = unit // count, unit % count
         clear(dqk[i][(heads + group) * size :], dqk.shape[1] // steps, sizes)
         clear(dx[i][(heads + count + group) * size :], dx.shape[1] // steps, sizes)
         for head in range(group * together, (group + 1) * together):
             for start in range(0, steps, wide):
-                arrays = x[i], qk[i], y[i], sums[i], spans[i], zeros, dy[i], dx[i], dqk[i]
+                kept, into = (top[i], inverse[i]), (dx[i], dqk[i])
+                arrays = x[i], qk[i], y[i], kept, spans[i], zeros, dy[i], into
                 go_back(arrays, sizes, work[thread], scale, windows, head, start)
 
 
@@ -116,21 +124,26 @@ def sizes_of(plan: Any) -> Any:
     return steps, size, heads, np.int64(plan[3]), np.int64(plan[4]), np.int64(plan[5])
 
 
+def width(steps: Any, like: Any) -> Any:
+    """Return how many queries are taken at once: a vector of them if that is all, or two."""
+    return lanes(like) if steps <= lanes(like) else microtile_columns(like)
+
+
 def attend(
     arrays: Any, sizes: Any, memory: Any, scale: Any, windows: int, head: int, start: int
 ) -> None:
-    """Compute y and sums of one panel of queries."""
-    x, qk, y, sums, spans, zeros = arrays
+    """Compute y of one panel of queries, and what is kept of them."""
+    x, qk, y, (tops, inverses), spans, zeros = arrays
     steps, size, heads, groups = sizes[:4]
     row_x, row_k, row_y = x.shape[0] // steps, qk.shape[0] // steps, y.shape[0] // steps
-    wide, one = microtile_columns(x[0]), zeros[0] + 1
+    wide, one = width(steps, x[0]), zeros[0] + 1
     live, group = min(wide, steps - start), head // (heads // groups)
     panel, scores = memory, memory[2 * LANES * size :]
-    lanes = scores[2 * LANES * KEYS :]
-    top, total, factor = lanes[_TOP:], lanes[_TOTAL:], lanes[_FACTOR:]
+    state = scores[2 * LANES * KEYS :]
+    top, total, factor = state[TOP:], state[TOTAL:], state[FACTOR:]
     of_y = y[start * row_y + head * size :]
-    transpose(qk[start * row_k + head * size :], row_k, size, live, panel)
-    low, high, bounded = see(spans, sizes, start, live, lanes)
+    transpose(qk[start * row_k + head * size :], row_k, size, (live, wide), panel)
+    low, high, latest, earliest = see(spans, sizes, start, live, state)
     for lane in range(wide):
         top[lane] = _LEAST
         total[lane] = zeros[0]
@@ -140,39 +153,39 @@ def attend(
         of_v = x[first * row_x + (heads + groups + group) * size :]
         of_s = scores, wide
         product(windows, (keys, size, wide), scale, (of_k, row_k, 1), (panel, wide), zeros, of_s)
-        if bounded > 0:
-            hide(scores, lanes, first, keys, wide)
-        weigh(scores, top, total, factor, keys, wide)
+        hides = first < latest or first + keys > earliest
+        weigh(scores, state, first, (keys, wide), hides)
         of_p, extents = (scores, 1, wide), (live, keys, size)
         if first == low:
             product(windows, extents, one, of_p, (of_v, row_x), zeros, (of_y, row_y))
         else:
             scale_rows(of_y, row_y, size, live, factor)
             add_product(windows, extents, one, of_p, (of_v, row_x), (of_y, row_y))
+    place = head * steps + start
     for lane in range(live):
-        sums[head * steps + start + lane] = top[lane] + math.log(total[lane])
-        total[lane] = one / total[lane]
-    scale_rows(of_y, row_y, size, live, total)
+        tops[place + lane] = top[lane]
+        inverses[place + lane] = one / total[lane]
+    scale_rows(of_y, row_y, size, live, inverses[place:])
 
 
 def go_back(
     arrays: Any, sizes: Any, memory: Any, scale: Any, windows: int, head: int, start: int
 ) -> None:
     """Compute dQ of one panel of queries, and add what comes of it to dK and dV."""
-    x, qk, y, sums, spans, zeros, dy, dx, dqk = arrays
+    x, qk, y, (tops, inverses), spans, zeros, dy, (dx, dqk) = arrays
     steps, size, heads, groups = sizes[:4]
     row_x, row_k, row_y = x.shape[0] // steps, qk.shape[0] // steps, y.shape[0] // steps
-    wide, one = microtile_columns(x[0]), zeros[0] + 1
+    wide, one = width(steps, x[0]), zeros[0] + 1
     live, group = min(wide, steps - start), head // (heads // groups)
     panel, panel_dy = memory, memory[LANES * size :]
     scores, slopes = panel_dy[LANES * size :], panel_dy[LANES * (size + KEYS) :]
-    lanes = slopes[LANES * KEYS :]
+    state, place = slopes[LANES * KEYS :], head * steps + start
     place_q, place_y = start * row_k + head * size, start * row_y + head * size
     of_q, of_dq, of_dy = (qk[place_q:], row_k), (dqk[place_q:], row_k), (dy[place_y:], row_y)
-    transpose(qk[place_q:], row_k, size, live, panel)
-    transpose(dy[place_y:], row_y, size, live, panel_dy)
-    low, high, bounded = see(spans, sizes, start, live, lanes)
-    recall(sums[head * steps + start :], y[place_y:], dy[place_y:], row_y, (size, live), lanes)
+    transpose(qk[place_q:], row_k, size, (live, wide), panel)
+    transpose(dy[place_y:], row_y, size, (live, wide), panel_dy)
+    low, high, latest, earliest = see(spans, sizes, start, live, state)
+    recall(tops[place:], inverses[place:], y[place_y:], of_dy, (size, live, wide), state)
     for first in range(low, high, KEYS):
         keys = min(KEYS, high - first)
         place_k = first * row_k + (heads + group) * size
@@ -180,11 +193,10 @@ def go_back(
         of_k, of_v = qk[place_k:], x[place_v:]
         extents, back, of_s = (keys, size, wide), (keys, live, size), (scores, wide)
         product(windows, extents, scale, (of_k, row_k, 1), (panel, wide), zeros, of_s)
-        if bounded > 0:
-            hide(scores, lanes, first, keys, wide)
         of_ds = slopes, wide
         product(windows, extents, one, (of_v, row_x, 1), (panel_dy, wide), zeros, of_ds)
-        slope(scores, slopes, lanes[_TOTAL:], lanes[_ALONG:], keys, wide)
+        hides = first < latest or first + keys > earliest
+        slope(scores, slopes, state, first, (keys, wide), hides)
         of_dv, of_dk = (dx[place_v:], row_x), (dqk[place_k:], row_k)
         add_product(windows, back, one, (scores, wide, 1), of_dy, of_dv)
         add_product(windows, back, scale, (slopes, wide, 1), of_q, of_dk)
@@ -195,12 +207,25 @@ def go_back(
             add_product(windows, extents, scale, of_turned, (of_k, row_k), of_dq)
 
 
-def transpose(rows: Any, row: int, size: int, live: int, panel: Any) -> None:
+def transpose(rows: Any, row: int, size: int, extents: Any, panel: Any) -> None:
     """panel = rowsᵀ: ``live`` rows become the first lanes, and there are zeros in the others"""
-    like = rows[0]
+    live, wide = extents
+    like, side, zero = rows[0], lanes(rows[0]), rows.dtype.type(0)
     start: Any = np.int64(rows.ctypes.data)
     to: Any = np.int64(panel.ctypes.data)
-    transpose_panel(like, start, row * item_bytes(like), size, live, to)
+    item = item_bytes(like)
+    down, across = size // side * side, live // side * side
+    for lane in range(0, across, side):
+        for d in range(0, down, side):
+            source, target = start + (lane * row + d) * item, to + (d * wide + lane) * item
+            transpose_block(like, source, row * item, target, wide * item)
+    for lane in range(live):
+        for d in range(down if lane < across else 0, size):
+            panel[d * wide + lane] = rows[lane * row + d]
+    if live < wide:
+        for d in range(size):
+            for lane in range(live, wide):
+                panel[d * wide + lane] = zero
 
 
 def clear(rows: Any, row: int, sizes: Any) -> None:
@@ -212,31 +237,32 @@ def clear(rows: Any, row: int, sizes: Any) -> None:
             rows[step * row + d] = zero
 
 
-def see(spans: Any, sizes: Any, start: int, live: int, lanes: Any) -> tuple[int, int, int]:
+def see(spans: Any, sizes: Any, start: int, live: int, state: Any) -> Any:
     """Note which keys each query of a panel sees.
 
     Returns
     -------
-    low, high, bounded : int
-        The keys that any of them sees; whether there are some that another one doesn't.
+    low, high, latest, earliest : int
+        Between which keys lie those that any of them sees, and those that all of them see.
     """
     steps, causal, masked = sizes[0], sizes[4], sizes[5]
+    begin, end = state[BEGIN:], state[END:]
     none: Any = np.int64(0)
+    for lane in range(LANES):
+        begin[lane] = 0
+        end[lane] = start + lane + 1 if causal > 0 else steps
+    if masked == 0:
+        return (none, start + live, none, start + 1) if causal > 0 else (none, steps, none, steps)
     low, high, latest, earliest = steps, none, none, steps
-    for lane in range(microtile_columns(lanes[0])):
-        begin, end = none, none
-        if lane < live:
-            query = start + lane
-            end = steps
-            if masked > 0:
-                begin, end = np.int64(spans[2 * query]), np.int64(spans[2 * query + 1])
-            if causal > 0:
-                end = min(end, query + 1)
-            low, high = min(low, begin), max(high, end)
-            latest, earliest = max(latest, begin), min(earliest, end)
-        lanes[_BEGIN + lane] = begin
-        lanes[_END + lane] = end
-    return low, high, int(latest > low or earliest < high)
+    for lane in range(live):
+        first: Any = np.int64(spans[2 * (start + lane)])
+        last: Any = np.int64(spans[2 * (start + lane) + 1])
+        last = min(last, start + lane + 1) if causal > 0 else last
+        low, high = min(low, first), max(high, last)
+        latest, earliest = max(latest, first), min(earliest, last)
+        begin[lane] = first
+        end[lane] = last
+    return low, high, latest, earliest
 
 
 def product(
@@ -281,36 +307,33 @@ def add_product(windows: int, extents: Any, factor: Any, of_a: Any, of_b: Any, o
     )
 
 
-def hide(scores: Any, lanes: Any, first: int, keys: int, wide: int) -> None:
-    """Give keys that a query doesn't see a score whose exp is 0."""
-    real = scores.dtype.type
-    hidden, begin, end = real(_HIDDEN), lanes[_BEGIN:], lanes[_END:]
-    for j in range(keys):
-        key = real(first + j)
-        for lane in range(wide):
-            s = scores[j * wide + lane]
-            scores[j * wide + lane] = s if (begin[lane] <= key) & (key < end[lane]) else hidden
+def weigh(scores: Any, state: Any, first: int, extents: Any, hides: bool) -> None:
+    """Turn scores into exp(score − top), with tops and totals brought up to date."""
+    keys, wide = extents
+    like: Any = scores[0]
+    item = item_bytes(like)
+    start: Any = np.int64(scores.ctypes.data)
+    known: Any = np.int64(state.ctypes.data)
+    for lane in range(0, wide, lanes(like)):
+        of_s = start + lane * item, wide * item, keys
+        if hides:
+            hide_lanes(like, first, of_s, known + lane * item)
+        weigh_lanes(like, of_s, known + lane * item)
 
 
-def weigh(scores: Any, top: Any, total: Any, factor: Any, keys: int, wide: int) -> None:
-    """Turn scores into exp(score − top), with ``top`` and ``total`` brought up to date.
-
-    ``factor`` is what all that was added up before must be multiplied by.
-    """
-    for lane in range(wide):
-        factor[lane] = top[lane]
-    for j in range(keys):
-        for lane in range(wide):
-            s, t = scores[j * wide + lane], top[lane]
-            top[lane] = s if s > t else t
-    for lane in range(wide):
-        factor[lane] = exp(factor[lane] - top[lane], scores)
-        total[lane] *= factor[lane]
-    for j in range(keys):
-        for lane in range(wide):
-            e = exp(scores[j * wide + lane] - top[lane], scores)
-            scores[j * wide + lane] = e
-            total[lane] += e
+def slope(scores: Any, slopes: Any, state: Any, first: int, extents: Any, hides: bool) -> None:
+    """Turn scores into P and slopes, which are dY Vᵀ, into P ⊙ (slopes − dY·Y)."""
+    keys, wide = extents
+    like: Any = scores[0]
+    item = item_bytes(like)
+    start: Any = np.int64(scores.ctypes.data)
+    other: Any = np.int64(slopes.ctypes.data)
+    known: Any = np.int64(state.ctypes.data)
+    for lane in range(0, wide, lanes(like)):
+        of_s = start + lane * item, wide * item, keys
+        if hides:
+            hide_lanes(like, first, of_s, known + lane * item)
+        slope_lanes(like, of_s, other + lane * item, known + lane * item)
 
 
 def scale_rows(rows: Any, row: int, size: int, live: int, factor: Any) -> None:
@@ -321,25 +344,19 @@ def scale_rows(rows: Any, row: int, size: int, live: int, factor: Any) -> None:
             rows[lane * row + d] *= f
 
 
-def recall(sums: Any, y: Any, dy: Any, row: int, extents: Any, lanes: Any) -> None:
-    """Note of each query log Σ exp(scores), and y·dy."""
-    size, live = extents
-    total, along = lanes[_TOTAL:], lanes[_ALONG:]
-    for lane in range(microtile_columns(lanes[0])):
-        total[lane] = 0
-        along[lane] = 0
+def recall(tops: Any, inverses: Any, y: Any, of_dy: Any, extents: Any, state: Any) -> None:
+    """Note of each query what is kept, and y·dy."""
+    size, live, wide = extents
+    dy, row = of_dy
+    top, total, along = state[TOP:], state[TOTAL:], state[ALONG:]
     for lane in range(live):
-        added = lanes.dtype.type(0)
+        added = state.dtype.type(0)
         for d in range(size):
             added += y[lane * row + d] * dy[lane * row + d]
-        total[lane] = sums[lane]
         along[lane] = added
-
-
-def slope(scores: Any, slopes: Any, sums: Any, along: Any, keys: int, wide: int) -> None:
-    """scores = P = exp(scores − sums); slopes = P ⊙ (slopes − along)"""
-    for j in range(keys):
-        for lane in range(wide):
-            p = exp(scores[j * wide + lane] - sums[lane], scores)
-            scores[j * wide + lane] = p
-            slopes[j * wide + lane] = p * (slopes[j * wide + lane] - along[lane])
+        top[lane] = tops[lane]
+        total[lane] = inverses[lane]
+    for lane in range(live, wide):
+        top[lane] = 0
+        total[lane] = 0
+        along[lane] = 0
