@@ -23,7 +23,7 @@ from ..layer import Layer
 from ..onnx_form import OnnxGraph
 from ..shape import Shape
 from ..validate import flag, number, positive_count
-from ._attention.heads import Heads
+from ._attention.heads import AttentionHeads
 from ._combinator import chain, onnx_chain
 from .dense import Dense
 
@@ -47,7 +47,7 @@ class Attention(Layer):
         The base of the angles by which queries and keys are turned, step by step, so that heads
         know how far apart steps are; 10000 is usual. By default they are not turned.
     key_value_heads : int, optional
-        Heads that keys and values have, if they are fewer; it must divide ``heads``.
+        AttentionHeads that keys and values have, if they are fewer; it must divide ``heads``.
     weights : str or callable
         How the projections begin: a name of `steepest.init.INITIALISERS`, or a function of
         ``(rng, (outputs, inputs))``.
@@ -107,7 +107,7 @@ class Attention(Layer):
         (steps, d), groups = shape, self.key_value_heads or self.heads
         inner = d + 2 * groups * (d // self.heads)
         project = Dense(inner, self.weights, self.bias)
-        heads = Heads(self.heads, groups, self.causal, self.rotary)
+        heads = AttentionHeads(self.heads, groups, self.causal, self.rotary)
         back = Dense(d, self.weights, self.bias)
         return [
             ("in_proj", project, shape),

@@ -23,11 +23,11 @@ from .one_step import no_way_back
 from .onnx import add_heads
 from .rotary import cosines_and_sines, rotate, rotate_back, rotate_step, turns_per_step
 
-__all__ = ["Heads"]
+__all__ = ["AttentionHeads"]
 
 
 @dataclass(frozen=True, repr=False)
-class Heads(Layer):
+class AttentionHeads(Layer):
     """y = softmax(Q Kᵀ/√size) V, head by head.
 
     Parameters
