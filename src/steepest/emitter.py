@@ -67,6 +67,10 @@ class Emitter(Protocol):
     def fused(self) -> bool:
         """Whether the parameter half of Φ is the gradient step itself."""
 
+    @property
+    def goes_back(self) -> bool:
+        """Whether a backward pass follows, so that layers keep what it needs."""
+
     def array(self, name: str, *shape: int, kind: str = "f") -> Buffer:
         """Return memory for an array of the current layer."""
 

@@ -8,6 +8,7 @@
 ``lecun_uniform``      uniform on ±√(3/p)
 ``lecun_normal``       normal, variance 1/p
 ``standard_normal``    normal, variance 1: for `steepest.RootScale` before the layer
+``orthogonal``         orthonormal rows, or columns where q > p
 ``zeros``              0
 =====================  =====================================================
 
@@ -17,7 +18,8 @@ variance of the normal one beside it.
 Sources: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
 networks", AISTATS 2010, equation 16; He, Zhang, Ren & Sun, "Delving deep into rectifiers", ICCV
 2015, arXiv:1502.01852, equation 10; LeCun, Bottou, Orr & Müller, "Efficient BackProp", 1998,
-section 4.6.
+section 4.6; Saxe, McClelland & Ganguli, "Exact solutions to the nonlinear dynamics of learning in
+deep linear neural networks", ICLR 2014, arXiv:1312.6120.
 """
 
 from __future__ import annotations
@@ -45,6 +47,12 @@ def _normal(rng: np.random.Generator, shape: Shape, variance: float) -> NDArray[
     return rng.normal(0, np.sqrt(variance), shape)
 
 
+def _orthogonal(rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
+    Q, R = np.linalg.qr(rng.standard_normal(sorted(shape, reverse=True)))
+    Q = Q * np.where(np.diagonal(R) < 0, -1, 1)  # uniform over all of them
+    return Q if Q.shape == shape else Q.T
+
+
 INITIALISERS: dict[str, Initialiser] = {
     "glorot_uniform": lambda rng, shape: _uniform(rng, shape, 2 / (shape[0] + shape[1])),
     "glorot_normal": lambda rng, shape: _normal(rng, shape, 2 / (shape[0] + shape[1])),
@@ -53,6 +61,7 @@ INITIALISERS: dict[str, Initialiser] = {
     "lecun_uniform": lambda rng, shape: _uniform(rng, shape, 1 / shape[1]),
     "lecun_normal": lambda rng, shape: _normal(rng, shape, 1 / shape[1]),
     "standard_normal": lambda rng, shape: rng.standard_normal(shape),
+    "orthogonal": _orthogonal,
     "zeros": lambda rng, shape: np.zeros(shape),
 }
 

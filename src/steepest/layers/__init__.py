@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .leaky_relu import LeakyReLU as LeakyReLU
     from .learned_positions import LearnedPositions as LearnedPositions
     from .log_softmax import LogSoftmax as LogSoftmax
+    from .lstm import LSTM as LSTM
     from .max_pool import MaxPool as MaxPool
     from .member_mean import MemberMean as MemberMean
     from .mish import Mish as Mish

@@ -286,6 +286,11 @@ class Lowering:
         """Whether the parameter half of Φ is the gradient step itself."""
         return self._target is not None and self._target.theta is self.parameters.buffers
 
+    @property
+    def goes_back(self) -> bool:
+        """Whether a backward pass follows, so that layers keep what it needs."""
+        return self._target is not None or bool(self.observers)
+
     def number(self, value: float | Schedule, below: float = math.inf) -> Constant | Buffer:
         """Return a number as an operand: constant, or one that follows a schedule step by step.
 
