@@ -15,12 +15,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..kernels import tanh
 from ..layer import Array
 from ._recurrence.kernels import (
-    add_to_bias,
-    add_to_matrix,
-    add_to_start,
+    bend,
     go_back,
     go_forward,
     multiply,
@@ -28,6 +25,7 @@ from ._recurrence.kernels import (
     tanhs,
 )
 from ._recurrence.layer import RecurrentLayer
+from ._recurrence.theta import backward_theta
 
 __all__ = ["LSTM"]
 
@@ -68,6 +66,7 @@ class LSTM(RecurrentLayer):
     gates: ClassVar[int] = 4
     states: ClassVar[int] = 2
     inner: ClassVar[int] = 2
+    backward_theta = staticmethod(backward_theta)
 
     def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
         super().init(rng, theta)
@@ -114,32 +113,6 @@ class LSTM(RecurrentLayer):
         """z = ∂ℓ/∂[i, f, g, o] before σ and tanh, back through time from dy"""
         go_back(back, dy, U, z, before, inner, dstate, work, plan, windows, thread, rows)
 
-    @staticmethod
-    def backward_theta(
-        alpha: float,
-        x: Array,
-        z: Array,
-        before: Array,
-        dstate: Array,
-        dAt: Array,
-        dUt: Array,
-        db: Array,
-        dc: Array,
-        dstart: Array,
-        blas: int,
-        thread: int,
-        units: range,
-    ) -> None:
-        """dAt += alpha Σ_t xᵀ z, dUt += alpha Σ_t beforeᵀ z, db and dc += alpha Σ_t z"""
-        q, none = dUt.shape[1], np.int64(0)
-        at = np.int64(units.start), np.int64(units.stop), none
-        add_to_matrix(alpha, x, z, dAt, at, blas)
-        add_to_matrix(alpha, before, z, dUt, at, blas)
-        add_to_bias(alpha, z, db, at, q)
-        add_to_bias(alpha, z, dc, at, q)
-        if thread == 0:
-            add_to_start(alpha, dstate, dstart)
-
 
 def cell(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
     """state = [o ⊙ tanh(s), s], s = f ⊙ s + i ⊙ g; extra = [s before, tanh(s)]"""
@@ -161,7 +134,7 @@ def cell(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra: Arr
         for j in range(h):
             own[j] = gates[h + j] * own[j] + gates[j] * gates[2 * h + j]
     for j in range(size):
-        bent[j] = tanh(ss[j], ss)
+        bent[j] = bend(ss[j], ss)
     for i in range(r):
         output = now[i * q + 3 * h : (i + 1) * q]
         for j in range(h):

@@ -30,10 +30,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
-from ...kernels import gemm, sigmoid, tanh
+from ...kernels import gemm, tanh
 from ...kernels.windows import multiply_windows
 from ...layer import Array
 
@@ -45,6 +46,7 @@ __all__ = [
     "add_to_matrix",
     "add_to_start",
     "backward_x",
+    "bend",
     "go_back",
     "go_forward",
     "multiply",
@@ -53,11 +55,14 @@ __all__ = [
     "turn",
 ]
 
-ROWS = np.int64(16)
+ROWS = np.int64(32)
 """Rows of the batch that go through the moments together."""
 
 AT_ONCE = np.int64(64)
-"""Rows of all moments of a block: enough for a product of matrices to be quick."""
+"""Rows of all moments of a block, at most: enough for a product of matrices to be quick."""
+
+_NEAR = np.int64(1 << 14)
+"""Entries of the gates of a block, so that they leave room for U in the second cache."""
 
 
 class Plan(IntEnum):
@@ -117,7 +122,7 @@ def go_forward(
         extra = own[q + states * r * h : q + (states + m) * r * h]
         of_block = own[q + (states + m) * r * h :]
         begin(start, state, r)
-        block = max(np.int64(1), AT_ONCE // r)
+        block = max(np.int64(1), min(AT_ONCE, _NEAR // q) // r)
         for step in range(T):
             within = step % block
             if within == 0:
@@ -287,14 +292,39 @@ def add(kept: Array, rows: Array, width: int, first: int, at: int) -> None:
 
 def sigmoids(v: Array) -> None:
     """v = σ(v)"""
+    half = v.dtype.type(0.5)
     for j in range(v.shape[0]):
-        v[j] = sigmoid(v[j], v)
+        v[j] = half + half * bend(half * v[j], v)
 
 
 def tanhs(v: Array) -> None:
     """v = tanh(v)"""
     for j in range(v.shape[0]):
-        v[j] = tanh(v[j], v)
+        v[j] = bend(v[j], v)
+
+
+def bend(v: Any, like: Any) -> Any:
+    """Return tanh(v).
+
+    In float32 by the rational approximation of the library Eigen (``ptanh_float``), which is within
+    2·10⁻⁷, and three times as quick as by way of eᵛ.
+    """
+    if like.itemsize == 8:
+        return tanh(v, like)
+    real = like.dtype.type
+    w = real(-7.90531110763549805) if v < real(-7.90531110763549805) else v
+    w = real(7.90531110763549805) if w > real(7.90531110763549805) else w
+    s = w * w
+    p = s * real(-2.76076847742355e-16) + real(2.00018790482477e-13)
+    p = p * s + real(-8.60467152213735e-11)
+    p = p * s + real(5.12229709037114e-08)
+    p = p * s + real(1.48572235717979e-05)
+    p = p * s + real(6.37261928875436e-04)
+    p = p * s + real(4.89352455891786e-03)
+    q = s * real(1.19825839466702e-06) + real(1.18534705686654e-04)
+    q = q * s + real(2.26843463243900e-03)
+    q = q * s + real(4.89352518554385e-03)
+    return w * p / q
 
 
 def turn(Ut: Array, U: Array, units: range) -> None:

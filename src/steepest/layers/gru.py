@@ -1,0 +1,347 @@
+"""GRU: gated recurrent units, from moment to moment; (n, T, d) -> (n, T, h), or (n, h).
+
+[r, u] = σ(A x_t + b + U h_{t−1} + c), the gates reset and update, and of the rest of A, U, b, c
+
+reset="after"    g = tanh(A x_t + b + r ⊙ (U h_{t−1} + c))
+reset="before"   g = tanh(A x_t + b + U (r ⊙ h_{t−1}) + c)
+
+h_t = u ⊙ h_{t−1} + (1 − u) ⊙ g. A (3h, d), U (3h, h), b and c (3h,).
+
+Source: Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014,
+arXiv:1406.1078, which resets before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..layer import Array
+from ..validate import one_of
+from ._recurrence.kernels import (
+    add_to_bias,
+    add_to_matrix,
+    add_to_start,
+    go_back,
+    go_forward,
+    multiply,
+    sigmoids,
+    tanhs,
+)
+from ._recurrence.layer import RecurrentLayer
+
+__all__ = ["GRU"]
+
+
+@dataclass(frozen=True, repr=False)
+class GRU(RecurrentLayer):
+    """Gated recurrent units.
+
+    Φ goes back through the moments: with dh the sum of dy_t and what comes from moment t + 1,
+    dg = dh ⊙ (1 − u), du = dh ⊙ (h_{t−1} − g), and with these before tanh and σ as dz,
+    dx_t = Aᵀ dz, dA = Σ dz x_tᵀ, db = Σ dz; the reset gate gets its part of dg through U.
+
+    Gates are in the order reset, update, new, as in PyTorch; ONNX and Keras have update, reset,
+    new, which ONNX files get and are read in.
+
+    Parameters
+    ----------
+    units : int
+        h.
+    sequences : bool
+        Whether y has the h of every moment, or the last one alone.
+    reverse : bool
+        Whether the last moment comes first. Each h still stands at its own moment, and "the last
+        one" is then that of the first moment. ``Concat(GRU(h), GRU(h, reverse=True))`` goes in
+        both directions.
+    initial : {"zeros", "learned"}
+        The state before the first moment.
+    weights, recurrent_weights : str or callable
+        How each gate's part of A and of U begins: a name of `steepest.init.INITIALISERS`, or
+        ``(rng, shape) -> array``.
+    bias : bool
+        Whether there are b and c. They begin at 0.
+    reset : {"after", "before"}
+        Whether the reset gate works on what U makes of h, as in PyTorch, in Keras
+        (``reset_after=True``) and in ONNX with ``linear_before_reset=1``; or on h before U, as in
+        the paper and in ONNX by default, for which PyTorch has no name.
+    """
+
+    gates: ClassVar[int] = 3
+    inner: ClassVar[int] = 1
+
+    reset: str = "after"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("GRU", "reset", self.reset, ("after", "before"))
+
+    @property
+    def folded(self) -> int:
+        return (2 if self.reset == "after" else 3) * self.units
+
+    @property
+    def kernels(self) -> tuple[Callable[..., None], Callable[..., None], Callable[..., None]]:
+        if self.reset == "after":
+            return super().kernels
+        return forward_before, backward_before, backward_theta_before
+
+    @staticmethod
+    def forward(
+        x: Array,
+        At: Array,
+        Ut: Array,
+        b: Array,
+        c: Array,
+        start: Array,
+        y: Array,
+        z: Array,
+        before: Array,
+        inner: Array,
+        work: Array,
+        plan: Array,
+        windows: int,
+        thread: int,
+        rows: range,
+    ) -> None:
+        """y = h_t = u ⊙ h_{t−1} + (1 − u) ⊙ g, g = tanh(x_t At + r ⊙ (h_{t−1} Ut + c))"""
+        go_forward(
+            cell_after,
+            x,
+            At,
+            Ut,
+            b,
+            c,
+            start,
+            y,
+            z,
+            before,
+            inner,
+            work,
+            plan,
+            windows,
+            thread,
+            rows,
+        )
+
+    @staticmethod
+    def backward(
+        dy: Array,
+        U: Array,
+        z: Array,
+        before: Array,
+        inner: Array,
+        dstate: Array,
+        work: Array,
+        plan: Array,
+        windows: int,
+        thread: int,
+        rows: range,
+    ) -> None:
+        """z = ∂ℓ/∂[r, u, g] before σ and tanh, back through time from dy; inner ← r ⊙ dg"""
+        go_back(back_after, dy, U, z, before, inner, dstate, work, plan, windows, thread, rows)
+
+    @staticmethod
+    def backward_theta(
+        alpha: float,
+        x: Array,
+        z: Array,
+        before: Array,
+        inner: Array,
+        dstate: Array,
+        dAt: Array,
+        dUt: Array,
+        db: Array,
+        dc: Array,
+        dstart: Array,
+        blas: int,
+        thread: int,
+        units: range,
+    ) -> None:
+        """dAt += alpha Σ_t xᵀ z, dUt += alpha Σ_t beforeᵀ [z, inner], db, dc likewise"""
+        h, q = dUt.shape
+        first, last, none = np.int64(units.start), np.int64(units.stop), np.int64(0)
+        gates = first, min(last, 2 * h), none  # of reset and update
+        new = max(first, 2 * h), last, 2 * h
+        add_to_matrix(alpha, x, z, dAt, (first, last, none), blas)
+        add_to_matrix(alpha, before, z, dUt, gates, blas)
+        add_to_matrix(alpha, before, inner, dUt, new, blas)
+        add_to_bias(alpha, z, db, (first, last, none), q)
+        add_to_bias(alpha, z, dc, gates, q)
+        add_to_bias(alpha, inner, dc, new, h)
+        if thread == 0:
+            add_to_start(alpha, dstate, dstart)
+
+
+def forward_before(
+    x: Array,
+    At: Array,
+    Ut: Array,
+    b: Array,
+    c: Array,
+    start: Array,
+    y: Array,
+    z: Array,
+    before: Array,
+    inner: Array,
+    work: Array,
+    plan: Array,
+    windows: int,
+    thread: int,
+    rows: range,
+) -> None:
+    """y = h_t = u ⊙ h_{t−1} + (1 − u) ⊙ g, g = tanh(x_t At + (r ⊙ h_{t−1}) Ut + c)"""
+    go_forward(
+        cell_before, x, At, Ut, b, c, start, y, z, before, inner, work, plan, windows, thread, rows
+    )
+
+
+def backward_before(
+    dy: Array,
+    U: Array,
+    z: Array,
+    before: Array,
+    inner: Array,
+    dstate: Array,
+    work: Array,
+    plan: Array,
+    windows: int,
+    thread: int,
+    rows: range,
+) -> None:
+    """z = ∂ℓ/∂[r, u, g] before σ and tanh, back through time from dy"""
+    go_back(back_before, dy, U, z, before, inner, dstate, work, plan, windows, thread, rows)
+
+
+def backward_theta_before(
+    alpha: float,
+    x: Array,
+    z: Array,
+    before: Array,
+    inner: Array,
+    dstate: Array,
+    dAt: Array,
+    dUt: Array,
+    db: Array,
+    dc: Array,
+    dstart: Array,
+    blas: int,
+    thread: int,
+    units: range,
+) -> None:
+    """dAt += alpha Σ_t xᵀ z, dUt += alpha Σ_t [before, inner]ᵀ z, db and dc += alpha Σ_t z"""
+    h, q = dUt.shape
+    first, last, none = np.int64(units.start), np.int64(units.stop), np.int64(0)
+    add_to_matrix(alpha, x, z, dAt, (first, last, none), blas)
+    add_to_matrix(alpha, before, z, dUt, (first, min(last, 2 * h), none), blas)
+    add_to_matrix(alpha, inner, z, dUt, (max(first, 2 * h), last, none), blas)
+    add_to_bias(alpha, z, db, (first, last, none), q)
+    add_to_bias(alpha, z, dc, (first, last, none), q)
+    if thread == 0:
+        add_to_start(alpha, dstate, dstart)
+
+
+def cell_after(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
+    """state = u ⊙ state + (1 − u) ⊙ g; extra = state Ut + c, for g"""
+    h, q = Ut.shape
+    rows, none = state.shape[0] // h, np.int64(0)
+    multiply(windows, state, Ut, now, now, (rows, h, 2 * h), (none, h, q, q))
+    multiply(windows, state, Ut, c[2 * h :], extra, (rows, h, h), (2 * h, h, none, h))
+    for i in range(rows):
+        gates, inner = now[i * q : (i + 1) * q], extra[i * h : (i + 1) * h]
+        sigmoids(gates[: 2 * h])
+        for j in range(h):
+            gates[2 * h + j] += gates[j] * inner[j]
+    to_state(now, state, h)
+
+
+def cell_before(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
+    """state = u ⊙ state + (1 − u) ⊙ g; extra = r ⊙ state"""
+    h, q = Ut.shape
+    rows, none = state.shape[0] // h, np.int64(0)
+    multiply(windows, state, Ut, now, now, (rows, h, 2 * h), (none, h, q, q))
+    for i in range(rows):
+        gates = now[i * q : (i + 1) * q]
+        inner, old = extra[i * h : (i + 1) * h], state[i * h : (i + 1) * h]
+        sigmoids(gates[: 2 * h])
+        for j in range(h):
+            inner[j] = gates[j] * old[j]
+    new = now[2 * h :]
+    multiply(windows, extra, Ut, new, new, (rows, h, h), (2 * h, h, q, q))
+    to_state(now, state, h)
+
+
+def to_state(now: Array, state: Array, h: int) -> None:
+    """g = tanh(g); state = u ⊙ state + (1 − u) ⊙ g, with [r, u, g] in now"""
+    q = 3 * h
+    for i in range(state.shape[0] // h):
+        gates, own = now[i * q : (i + 1) * q], state[i * h : (i + 1) * h]
+        tanhs(gates[2 * h :])
+        for j in range(h):
+            g = gates[2 * h + j]
+            own[j] = g + gates[h + j] * (own[j] - g)
+
+
+def back_after(windows: int, U: Array, now: Array, kept: Array, dstate: Array, more: Array) -> None:
+    """now = ∂ℓ/∂[r, u, g] before σ and tanh; kept[1] = r ⊙ dg; dstate = ∂ℓ/∂ of the state before"""
+    q, h = U.shape
+    size, none = dstate.shape[0], np.int64(0)
+    rows, one = size // h, dstate.dtype.type(1)
+    through_update(now, kept, dstate, h)
+    inner = kept[size : 2 * size]
+    for i in range(rows):
+        gates, own = now[i * q : (i + 1) * q], inner[i * h : (i + 1) * h]
+        for j in range(h):
+            r, d, v = gates[j], gates[2 * h + j], own[j]
+            gates[j] = d * v * r * (one - r)
+            own[j] = d * r
+    multiply(windows, now, U, dstate, dstate, (rows, 2 * h, h), (none, q, h, h))
+    multiply(windows, inner, U, dstate, dstate, (rows, h, h), (2 * h * h, h, h, h))
+
+
+def back_before(
+    windows: int, U: Array, now: Array, kept: Array, dstate: Array, more: Array
+) -> None:
+    """now = ∂ℓ/∂[r, u, g] before σ and tanh; dstate = ∂ℓ/∂ of the state before"""
+    q, h = U.shape
+    size, none = dstate.shape[0], np.int64(0)
+    rows, one, zero = size // h, dstate.dtype.type(1), dstate.dtype.type(0)
+    through_update(now, kept, dstate, h)
+    inner = more[:size]
+    for j in range(size):
+        inner[j] = zero
+    multiply(windows, now[2 * h :], U, inner, inner, (rows, h, h), (2 * h * h, q, h, h))
+    for i in range(rows):
+        begin, end = i * h, (i + 1) * h
+        gates, dh = now[i * q : (i + 1) * q], dstate[begin:end]
+        old, own = kept[begin:end], inner[begin:end]
+        for j in range(h):
+            dh[j] += own[j] * gates[j]
+        for j in range(h):
+            r = gates[j]
+            gates[j] = own[j] * old[j] * r * (one - r)
+    multiply(windows, now, U, dstate, dstate, (rows, 2 * h, h), (none, q, h, h))
+
+
+def through_update(now: Array, kept: Array, dstate: Array, h: int) -> None:
+    """g = dg, u = du, before tanh and σ, with [r, u, g] in now; dstate = dstate ⊙ u"""
+    q, one = 3 * h, dstate.dtype.type(1)
+    for i in range(dstate.shape[0] // h):
+        gates, dh = now[i * q : (i + 1) * q], dstate[i * h : (i + 1) * h]
+        old = kept[i * h : (i + 1) * h]
+        for j in range(h):
+            u, g, d = gates[h + j], gates[2 * h + j], dh[j]
+            gates[h + j] = d * (old[j] - g) * u * (one - u)
+            gates[2 * h + j] = d * (one - u) * (one - g * g)
+            dh[j] = d * u
+
+
+examples = (
+    GRU(3),
+    GRU(2, reset="before"),
+    GRU(2, sequences=False, reverse=True, initial="learned"),
+    GRU(2, bias=False, reset="before"),
+)
