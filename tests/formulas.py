@@ -174,6 +174,59 @@ def _waves(s, x, xp):
     return xp.array(np.where(np.arange(d) % 2 == 0, np.sin(angles), np.cos(angles)))
 
 
+def _through_time(s, x, P, xp, cell):
+    """Return h of every moment, or the last one, of a cell: (gates of x, h, …) to (h, …)."""
+    b, c = (P["b"], P["c"]) if s.bias else (np.zeros(1), np.zeros(1))
+    b, c = (xp.array(v) if isinstance(v, np.ndarray) else v for v in (b, c))
+    none = 0 * x[:, 0, :1]
+    state = [none + (row if s.initial == "learned" else xp.array(np.zeros(s.units)))
+             for row in (P["start"] if s.initial == "learned" else range(s.states))]  # fmt: skip
+    found = {}
+    moments = range(x.shape[1])
+    for t in reversed(moments) if s.reverse else moments:
+        state = cell(x[:, t] @ P["A"].T + b, P["U"], c, state)
+        found[t] = state[0]
+    if not s.sequences:
+        return state[0]
+    return xp.concatenate([found[t][:, None] for t in moments], 1)
+
+
+def _lstm(s, x, P, xp):
+    def cell(z, U, c, state):
+        h, memory = state
+        z = z + h @ U.T + c
+        i, f, g, o = (z[:, k * s.units : (k + 1) * s.units] for k in range(4))
+        memory = xp.sigmoid(f) * memory + xp.sigmoid(i) * xp.tanh(g)
+        return xp.sigmoid(o) * xp.tanh(memory), memory
+
+    return _through_time(s, x, P, xp, cell)
+
+
+def _gru(s, x, P, xp):
+    two = 2 * s.units
+
+    def cell(z, U, c, state):
+        (h,) = state
+        c = c + xp.array(np.zeros(3 * s.units))
+        gates = xp.sigmoid(z[:, :two] + h @ U[:two].T + c[:two])
+        r, u = gates[:, : s.units], gates[:, s.units :]
+        after, before = h @ U[two:].T + c[two:], (r * h) @ U[two:].T + c[two:]
+        inner = r * after if s.reset == "after" else before
+        return (u * h + (1 - u) * xp.tanh(z[:, two:] + inner),)
+
+    return _through_time(s, x, P, xp, cell)
+
+
+def _recurrent(s, x, P, xp):
+    def bent(z):
+        return xp.tanh(z) if s.activation == "tanh" else xp.where(z > 0, z, 0 * z)
+
+    def cell(z, U, c, state):
+        return (bent(z + state[0] @ U.T + c),)
+
+    return _through_time(s, x, P, xp, cell)
+
+
 LAYERS: dict[type, Callable[..., Any]] = {
     L.Adapters: lambda s, x, P, xp: P["R"] * x[:, None],
     L.Affine: lambda s, x, P, xp: P["s"] * x + P["b"],
@@ -190,6 +243,7 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.Embedding: lambda s, x, P, xp: P["E"][xp.whole(x)].reshape(len(x), -1),
     L.Flatten: lambda s, x, P, xp: x.reshape(len(x), -1),
     L.GELU: _gelu,
+    L.GRU: _gru,
     L.GlobalAveragePool: lambda s, x, P, xp: x.reshape(len(x), -1, x.shape[-1]).mean(1),
     L.GroupNorm: _group_norm,
     L.Hardsigmoid: lambda s, x, P, xp: _clip(s.slope * x + 0.5, 0, 1, xp),
@@ -197,6 +251,7 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.Hardtanh: lambda s, x, P, xp: _clip(x, s.low, s.high, xp),
     L.Heads: _heads,
     L.Identity: lambda s, x, P, xp: x,
+    L.LSTM: _lstm,
     L.LayerNorm: _layer_norm,
     L.LearnedPositions: lambda s, x, P, xp: x + P["P"][: x.shape[1]],
     L.LeakyReLU: lambda s, x, P, xp: xp.where(x > 0, x, s.slope * x),
@@ -209,6 +264,7 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.PiecewiseLinear: _piecewise_linear,
     L.PReLU: lambda s, x, P, xp: xp.where(x > 0, x, P["a"] * x),
     L.ReLU: lambda s, x, P, xp: xp.maximum(x, 0),
+    L.Recurrent: _recurrent,
     L.Reshape: lambda s, x, P, xp: x.reshape(len(x), *s.shape),
     L.RMSNorm: lambda s, x, P, xp: P["gamma"] * x / xp.sqrt((x**2).mean(1)[:, None] + s.eps),
     L.RootScale: lambda s, x, P, xp: x / x.shape[1] ** 0.5,

@@ -301,6 +301,8 @@ class OnnxFile:
                 found[item.name] = [float(number) for number in item.floats]
             elif item.type == kinds.INTS:
                 found[item.name] = [int(number) for number in item.ints]
+            elif item.type == kinds.STRINGS:
+                found[item.name] = tuple(text.decode(errors="replace") for text in item.strings)
             else:
                 found[item.name] = None
         return found

@@ -331,6 +331,7 @@ _WHAT = {
     int: "a whole number",
     str: "a text",
     list: "finite numbers",
+    tuple: "texts",
 }
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .gelu import GELU as GELU
     from .global_average_pool import GlobalAveragePool as GlobalAveragePool
     from .group_norm import GroupNorm as GroupNorm
+    from .gru import GRU as GRU
     from .hardsigmoid import Hardsigmoid as Hardsigmoid
     from .hardswish import Hardswish as Hardswish
     from .hardtanh import Hardtanh as Hardtanh
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .permute import Permute as Permute
     from .piecewise_linear import PiecewiseLinear as PiecewiseLinear
     from .prelu import PReLU as PReLU
+    from .recurrent import Recurrent as Recurrent
     from .relu import ReLU as ReLU
     from .reshape import Reshape as Reshape
     from .residual import Residual as Residual

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..layer import Array
+from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Reading
 from ..validate import one_of
 from ._recurrence.kernels import (
     add_to_bias,
@@ -32,6 +34,7 @@ from ._recurrence.kernels import (
     tanhs,
 )
 from ._recurrence.layer import RecurrentLayer
+from ._recurrence.onnx import ATTRIBUTES, forms, read_cell, write
 
 __all__ = ["GRU"]
 
@@ -88,6 +91,13 @@ class GRU(RecurrentLayer):
         if self.reset == "after":
             return super().kernels
         return forward_before, backward_before, backward_theta_before
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return write(self, g, "GRU", _ONNX, linear_before_reset=int(self.reset == "after"))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return forms("GRU", _read)
 
     @staticmethod
     def forward(
@@ -274,7 +284,7 @@ def cell_before(windows: int, Ut: Array, c: Array, now: Array, state: Array, ext
     to_state(now, state, h)
 
 
-def to_state(now: Array, state: Array, h: int) -> None:
+def to_state(now: Array, state: Array, h: Any) -> None:
     """g = tanh(g); state = u ⊙ state + (1 − u) ⊙ g, with [r, u, g] in now"""
     q = 3 * h
     for i in range(state.shape[0] // h):
@@ -326,7 +336,7 @@ def back_before(
     multiply(windows, now, U, dstate, dstate, (rows, 2 * h, h), (none, q, h, h))
 
 
-def through_update(now: Array, kept: Array, dstate: Array, h: int) -> None:
+def through_update(now: Array, kept: Array, dstate: Array, h: Any) -> None:
     """g = dg, u = du, before tanh and σ, with [r, u, g] in now; dstate = dstate ⊙ u"""
     q, one = 3 * h, dstate.dtype.type(1)
     for i in range(dstate.shape[0] // h):
@@ -337,6 +347,16 @@ def through_update(now: Array, kept: Array, dstate: Array, h: int) -> None:
             gates[h + j] = d * (old[j] - g) * u * (one - u)
             gates[2 * h + j] = d * (one - u) * (one - g * g)
             dh[j] = d * u
+
+
+_ONNX = (1, 0, 2)  # update, reset, new
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading | None:
+    cell = node.made_by("cell")
+    after = cell.given(6, linear_before_reset=0, **ATTRIBUTES)["linear_before_reset"]
+    known = {"linear_before_reset": after}
+    return read_cell(kind, node, _ONNX, known, reset="after" if after else "before")
 
 
 examples = (

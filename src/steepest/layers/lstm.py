@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..layer import Array
+from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Reading
 from ._recurrence.kernels import (
     bend,
     go_back,
@@ -25,6 +27,7 @@ from ._recurrence.kernels import (
     tanhs,
 )
 from ._recurrence.layer import RecurrentLayer
+from ._recurrence.onnx import forms, read_cell, write
 from ._recurrence.theta import backward_theta
 
 __all__ = ["LSTM"]
@@ -72,6 +75,13 @@ class LSTM(RecurrentLayer):
         super().init(rng, theta)
         if self.bias:
             theta["b"][self.units : 2 * self.units] = 1
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return write(self, g, "LSTM", _ONNX)
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return forms("LSTM", _read)
 
     @staticmethod
     def forward(
@@ -174,6 +184,13 @@ def back(windows: int, U: Array, now: Array, kept: Array, dstate: Array, more: A
     for j in range(size):
         dh[j] = dh.dtype.type(0)
     multiply(windows, now, U, dh, dh, (r, q, h), (np.int64(0), q, h, h))
+
+
+_ONNX = (0, 3, 1, 2)  # input, output, forget, cell
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading | None:
+    return read_cell(kind, node, _ONNX, {"input_forget": 0})
 
 
 examples = (LSTM(3), LSTM(2, sequences=False, reverse=True, initial="learned"), LSTM(2, bias=False))

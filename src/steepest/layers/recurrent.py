@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..layer import Array
+from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Reading
 from ..validate import one_of
 from ._recurrence.kernels import go_back, go_forward, multiply, tanhs
 from ._recurrence.layer import RecurrentLayer
+from ._recurrence.onnx import ATTRIBUTES, forms, read_cell, write
 from ._recurrence.theta import backward_theta
 
 __all__ = ["Recurrent"]
@@ -64,6 +67,13 @@ class Recurrent(RecurrentLayer):
         if self.activation == "tanh":
             return super().kernels
         return forward_relu, backward_relu, self.backward_theta
+
+    def onnx(self, g: OnnxGraph) -> str:
+        return write(self, g, "RNN", (0,), activations=[_ACTIVATIONS[self.activation]])
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return forms("RNN", _read)
 
     @staticmethod
     def forward(
@@ -190,6 +200,18 @@ def go_before(windows: int, U: Array, now: Array, dstate: Array) -> None:
     for j in range(now.shape[0]):
         dstate[j] = zero
     multiply(windows, now, U, dstate, dstate, (now.shape[0] // h, h, h), (np.int64(0), h, h, h))
+
+
+_ACTIVATIONS = {"tanh": "Tanh", "relu": "Relu"}
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading | None:
+    given = node.made_by("cell").given(6, activations=("Tanh",), **ATTRIBUTES)["activations"]
+    for activation, theirs in _ACTIVATIONS.items():
+        if given == (theirs,):
+            known = {"activations": given}
+            return read_cell(kind, node, (0,), known, activation=activation)
+    raise node.made_by("cell").error("has another activation than Tanh or Relu")
 
 
 examples = (

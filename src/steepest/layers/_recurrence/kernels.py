@@ -86,7 +86,7 @@ class Plan(IntEnum):
 _MOMENTS, _BACKWARDS, _SEQUENCES, _KEEPS, _LEARNED, _INNER, _FOLDED = (int(p) for p in Plan)
 
 
-def moment(plan: Array, step: int) -> int:
+def moment(plan: Array, step: Any) -> Any:
     """Return which moment a step is."""
     return plan[_MOMENTS] - 1 - step if plan[_BACKWARDS] else np.int64(step)
 
@@ -189,7 +189,7 @@ def go_back(
             keep(state[k * size : (k + 1) * size], dstate, h, first, k * h)
 
 
-def begin(start: Array, state: Array, rows: int) -> None:
+def begin(start: Array, state: Array, rows: Any) -> None:
     """state = start, for every row"""
     states, h = start.shape
     for k in range(states):
@@ -205,7 +205,7 @@ def project(
     b: Array,
     z: Array,
     plan: Array,
-    at: tuple[int, int, int, int],
+    at: tuple[Any, ...],
 ) -> None:
     """z = x At + b, for a block of moments: one after the other, each with all rows
 
@@ -235,8 +235,8 @@ def multiply(
     B: Array,
     s: Array,
     c: Array,
-    extents: tuple[int, int, int],
-    at: tuple[int, int, int, int],
+    extents: tuple[Any, ...],
+    at: tuple[Any, ...],
 ) -> None:
     """c = a B + s, for vectors that hold matrices row after row
 
@@ -266,7 +266,7 @@ def multiply(
     )
 
 
-def keep(rows: Array, kept: Array, width: int, first: int, at: int) -> None:
+def keep(rows: Array, kept: Array, width: Any, first: Any, at: Any) -> None:
     """kept[first + i, at:] = rows[i]"""
     for i in range(rows.shape[0] // width):
         to = kept[first + i]
@@ -274,7 +274,7 @@ def keep(rows: Array, kept: Array, width: int, first: int, at: int) -> None:
             to[at + j] = rows[i * width + j]
 
 
-def fetch(kept: Array, rows: Array, width: int, first: int, at: int) -> None:
+def fetch(kept: Array, rows: Array, width: Any, first: Any, at: Any) -> None:
     """rows[i] = kept[first + i, at:]"""
     for i in range(rows.shape[0] // width):
         source = kept[first + i]
@@ -282,7 +282,7 @@ def fetch(kept: Array, rows: Array, width: int, first: int, at: int) -> None:
             rows[i * width + j] = source[at + j]
 
 
-def add(kept: Array, rows: Array, width: int, first: int, at: int) -> None:
+def add(kept: Array, rows: Array, width: Any, first: Any, at: Any) -> None:
     """rows[i] += kept[first + i, at:]"""
     for i in range(rows.shape[0] // width):
         source = kept[first + i]
@@ -344,7 +344,7 @@ def backward_x(z: Array, At: Array, dx: Array, blas: int, rows: range) -> None:
 
 
 def add_to_matrix(
-    alpha: float, x: Array, dz: Array, dAt: Array, at: tuple[int, int, int], blas: int
+    alpha: float, x: Array, dz: Array, dAt: Array, at: tuple[Any, ...], blas: int
 ) -> None:
     """dAt[:, first:last] += alpha xᵀ dz, over all moments of all examples
 
@@ -360,7 +360,7 @@ def add_to_matrix(
     gemm(blas, alpha, of_x.T, own, x.dtype.type(1), dAt[:, first:last])
 
 
-def add_to_bias(alpha: float, dz: Array, db: Array, at: tuple[int, int, int], q: int) -> None:
+def add_to_bias(alpha: float, dz: Array, db: Array, at: tuple[Any, ...], q: Any) -> None:
     """db[first:last] += alpha Σ dz, over all moments of all examples; rows of dz have q entries"""
     first, last, shift = at
     of_z = dz.reshape(dz.size // q, q)
