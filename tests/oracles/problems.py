@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -163,7 +164,8 @@ def of_images(draw: Callable[..., Any], shape: tuple[int, ...], depth: int = 1) 
     axes = len(pixels)
     size = st.sampled_from((1, 2, 3, (1, 2) if axes == 2 else (2,), (3, 5)[:axes]))
     around = st.sampled_from(("valid", "same", "same", 1, 2, ((0, 1), (2, 0))[:axes]))
-    kind = draw(st.sampled_from(("conv", "pool", "norm", "norm", "branches", "pad")))
+    kinds = ("conv", "pool", "norm", "norm", "branches", "pad")
+    kind = draw(st.sampled_from(kinds + ("recurrent",) * 2 * (axes == 1)))
     if kind == "conv":
         q = draw(FILTERS)
         groups = draw(st.sampled_from([g for g in range(1, c + 1) if c % g == q % g == 0]))
@@ -178,6 +180,14 @@ def of_images(draw: Callable[..., Any], shape: tuple[int, ...], depth: int = 1) 
         found = pool(*windows, draw(st.sampled_from(("valid", "same", 1))))
     elif kind == "pad":
         found = L.ZeroPad(draw(st.sampled_from((1, ((1, 0),) * axes))))
+    elif kind == "recurrent":
+        cells = st.sampled_from(
+            (L.LSTM, L.GRU, partial(L.GRU, reset="before"), L.Recurrent)
+        )  # a ReLU grows over the moments, and has kinks
+        found = draw(cells)(
+            draw(FILTERS), reverse=draw(st.booleans()),
+            initial=draw(st.sampled_from(("zeros", "learned"))), bias=draw(st.booleans()),
+        )  # fmt: skip
     elif kind == "branches" and depth:
         same = L.Conv1D if axes == 1 else L.Conv2D
         inner = draw(of_images(shape, 0)), L.Tanh(), same(c, 3, padding="same")
