@@ -14,6 +14,7 @@ VARIANCES = {
     "lecun_uniform": 1 / P,
     "lecun_normal": 1 / P,
     "standard_normal": 1.0,
+    "orthogonal": 1 / Q,
     "zeros": 0.0,
 }
 
@@ -32,6 +33,13 @@ def test_moments_and_bounds(name):
     if name.endswith("uniform"):
         bound = np.sqrt(3 * variance)
         assert 0.999 * bound < np.abs(A).max() <= bound
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 5), (5, 3), (1, 1)])
+def test_orthonormal_rows_or_columns(shape):
+    A = INITIALISERS["orthogonal"](np.random.default_rng(0), shape)
+    A = A if shape[0] <= shape[1] else A.T
+    np.testing.assert_allclose(A @ A.T, np.eye(min(shape)), atol=1e-14)
 
 
 @pytest.mark.parametrize("name", VARIANCES)
