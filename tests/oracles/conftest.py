@@ -6,6 +6,7 @@ NEEDED = {
     "test_jax.py": ("jax",),
     "test_onnx_files.py": ("torch", "onnxscript"),
     "test_torch.py": ("torch",),
+    "test_torch_recurrent.py": ("torch",),
     "test_torch_optim.py": ("torch", "expecttest", "schedulefree"),
 }
 

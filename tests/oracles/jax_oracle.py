@@ -140,7 +140,7 @@ class Oracle:
             clip = min(1, rule.clip_norm / norm) if rule.clip_norm and norm else 1
             share = 1 / len(rows) if rule.penalty_over_batch else 1
             for name, v in theta.items():
-                is_matrix = name.endswith(".A")
+                is_matrix = name.endswith((".A", ".U"))
                 l1, l2 = (share * strength * is_matrix for strength in (rule.l1, rule.l2))
                 value += l1 * np.abs(v).sum() + 0.5 * l2 * (v**2).sum()
                 full = clip * g[name] + l1 * np.sign(v) + l2 * v

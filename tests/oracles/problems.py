@@ -164,8 +164,7 @@ def of_images(draw: Callable[..., Any], shape: tuple[int, ...], depth: int = 1) 
     axes = len(pixels)
     size = st.sampled_from((1, 2, 3, (1, 2) if axes == 2 else (2,), (3, 5)[:axes]))
     around = st.sampled_from(("valid", "same", "same", 1, 2, ((0, 1), (2, 0))[:axes]))
-    kinds = ("conv", "pool", "norm", "norm", "branches", "pad")
-    kind = draw(st.sampled_from(kinds + ("recurrent",) * 2 * (axes == 1)))
+    kind = draw(st.sampled_from(("conv", "pool", "norm", "norm", "branches", "pad")))
     if kind == "conv":
         q = draw(FILTERS)
         groups = draw(st.sampled_from([g for g in range(1, c + 1) if c % g == q % g == 0]))
@@ -180,14 +179,6 @@ def of_images(draw: Callable[..., Any], shape: tuple[int, ...], depth: int = 1) 
         found = pool(*windows, draw(st.sampled_from(("valid", "same", 1))))
     elif kind == "pad":
         found = L.ZeroPad(draw(st.sampled_from((1, ((1, 0),) * axes))))
-    elif kind == "recurrent":
-        cells = st.sampled_from(
-            (L.LSTM, L.GRU, partial(L.GRU, reset="before"), L.Recurrent)
-        )  # a ReLU grows over the moments, and has kinks
-        found = draw(cells)(
-            draw(FILTERS), reverse=draw(st.booleans()),
-            initial=draw(st.sampled_from(("zeros", "learned"))), bias=draw(st.booleans()),
-        )  # fmt: skip
     elif kind == "branches" and depth:
         same = L.Conv1D if axes == 1 else L.Conv2D
         inner = draw(of_images(shape, 0)), L.Tanh(), same(c, 3, padding="same")
@@ -392,6 +383,39 @@ def image_problems(draw: Callable[..., Any]) -> ImageProblem:
         formulas.TARGETS[kind](rng, n, k), draw(st.sampled_from((None, rng.uniform(0.5, 2, n)))),
         batch=draw(st.sampled_from((n, -(-n // 2)))), threads=draw(st.integers(1, 3)),
         seed=seed, extras=extras,
+    )  # fmt: skip
+
+
+RECURRENT = (L.LSTM, L.GRU, L.Recurrent)
+
+
+@st.composite
+def recurrent(draw: Callable[..., Any], d: int) -> Layer:
+    """Return a recurrent layer for moments of ``d`` numbers. (A ReLU has kinks, and grows.)"""
+    cell = draw(st.sampled_from((L.LSTM, L.GRU, partial(L.GRU, reset="before"), L.Recurrent)))
+    h, initial = draw(st.integers(2, 5)), draw(st.sampled_from(("zeros", "learned")))
+    settings = {"reverse": draw(st.booleans()), "initial": initial, "bias": draw(st.booleans())}
+    found = cell(h, **settings)
+    if draw(st.booleans()):
+        found = L.Concat(found, cell(h, **settings | {"reverse": not settings["reverse"]}))
+    return L.Residual(found) if found.output_shape((1, d)) == (1, d) else found
+
+
+@st.composite
+def recurrent_problems(draw: Callable[..., Any]) -> Problem:
+    """Draw recurrent networks: sequences, one or two layers, and an end for each moment or one."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    n, T, d = (draw(st.integers(2, most)) for most in (8, 6, 5))
+    layers: list[Layer] = [L.Dense(T * d), L.Reshape((T, d))]
+    for _ in range(draw(st.integers(1, 2))):
+        layers.append(draw(recurrent(layers[-1].output_shape((T, d))[-1])))
+    layers.append(draw(st.sampled_from((L.Flatten(), L.GlobalAveragePool()))))
+    extras = {"l2": draw(st.sampled_from((0.0, 0.1)))}
+    return Problem(
+        (*layers, L.Dense(2)), Squared(), rng.normal(size=(n, 6)), False,
+        rng.normal(size=(n, 2)), None, batch=draw(st.sampled_from((n, -(-n // 2)))),
+        threads=draw(st.integers(1, 2)), seed=seed, extras=extras,
     )  # fmt: skip
 
 

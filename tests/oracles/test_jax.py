@@ -1,7 +1,7 @@
 """The same networks in JAX."""
 
 import jax_oracle
-from checks import agree, agree_on_images
+from checks import agree, agree_on_images, agree_on_recurrence
 
 
 def test_jax_computes_the_same():
@@ -10,3 +10,7 @@ def test_jax_computes_the_same():
 
 def test_jax_computes_the_same_of_images():
     agree_on_images(jax_oracle)
+
+
+def test_jax_computes_the_same_of_recurrent_networks():
+    agree_on_recurrence(jax_oracle)

@@ -312,7 +312,7 @@ def _leaves(start: Arrays) -> dict[str, Tensor]:
 def _groups(rule: Rule, theta: dict[str, Tensor]) -> Any:
     for name, tensor in theta.items():
         factor = next((f for p, f in rule.factors.items() if fnmatch(name, p)), 1.0)
-        yield {"params": [tensor], "lr": rule.lr * factor, "is_matrix": name.endswith(".A")}
+        yield {"params": [tensor], "lr": rule.lr * factor, "is_matrix": name.endswith((".A", ".U"))}
 
 
 def _clip(rule: Rule, gradients: list[Tensor]) -> None:
@@ -326,5 +326,5 @@ def _clip(rule: Rule, gradients: list[Tensor]) -> None:
 
 
 def _penalty(rule: Rule, theta: dict[str, Tensor]) -> Tensor:
-    matrices = [t for name, t in theta.items() if name.endswith(".A")]
+    matrices = [t for name, t in theta.items() if name.endswith((".A", ".U"))]
     return sum(rule.l1 * A.abs().sum() + 0.5 * rule.l2 * A.square().sum() for A in matrices)
