@@ -76,7 +76,9 @@ def test_numbers_are_those_of_the_gradient(tables):
     table = pa.parquet.read_table(tables / "numbers.parquet").slice(7, 1)
     X = model.encoder.transform(table, dtype="float32")
     found = gradient(model.network, model.loss, X, model.task.encode(table.column("score")))
-    assert f"loss {found.loss:.4g}" in done.output
+    (ending,) = re.findall(r"^ℓ +Squared.* ([\d.e+-]+)$", done.output, re.M)
+    assert ending == f"{found.loss:.4g}"
+    assert "take score in its standard deviations" in done.output
     backwards = done.output[done.output.index("backwards") :]
     for path in ("3", "11"):
         line = next(line for line in backwards.splitlines() if line.startswith(f"{path} "))
@@ -97,7 +99,9 @@ def test_importance_of_columns(tables):
     rows = [line.split() for line in part[2:5]]
     assert [row[0] for row in rows][:2] == ["age", "town"]
     assert float(rows[0][1]) > 10 * abs(float(rows[2][1]))
-    assert "on 200 rows" in done.output
+    assert "rmse of 200 rows is" in done.output
+    slopes = [float(found) for found in re.findall(r" ([\d.]+)%", "\n".join(part))]
+    assert sum(slopes) == pytest.approx(100, abs=0.3)
     street = next(line for line in part if line.startswith("street"))
     assert len(re.findall(r"\d\.\d", street)) == 2  # shuffled, ±: no slope
     assert part[-1].endswith("no slope to show: street")
@@ -152,21 +156,37 @@ def test_training_watched(tables):
     assert "\nepoch 1, step" in printed
 
 
-def test_the_loss_is_the_one_that_the_test_reports(tmp_path):
-    """Training smooths the labels, the test does not."""
+@pytest.mark.parametrize(
+    ("target", "flags", "name"),
+    [
+        ("kind", ["--label-smoothing", "0.3"], "log_loss"),  # which the test leaves out
+        ("kind", ["--loss", "hinge"], "accuracy"),
+        ("size", [], "rmse"),
+        ("size", ["--loss", "absolute"], "rmse"),
+        ("size", ["--quantiles", "0.1,0.5,0.9"], "pinball"),
+    ],
+)
+def test_the_score_is_the_one_that_the_test_reports(tmp_path, target, flags, name):
     rng = np.random.default_rng(0)
     x = rng.normal(size=400)
-    columns = {"x": x, "y": np.where(x + rng.normal(size=400) > 0, "yes", "no"),
-               "split": ["train"] * 250 + ["validation"] * 50 + ["test"] * 100}  # fmt: skip
-    table, model = pa.table(columns), str(tmp_path / "model")
+    columns = {"kind": np.where(x + rng.normal(size=400) > 0, "yes", "no"),
+               "size": 1e4 * x + 1e3 * rng.normal(size=400)}  # fmt: skip
+    table = pa.table({"x": x, "noise": rng.normal(size=400), target: columns[target],
+                      "split": ["train"] * 250 + ["validation"] * 50 + ["test"] * 100})  # fmt: skip
+    model = str(tmp_path / "model")
     pa.parquet.write_table(table, tmp_path / "all.parquet")
     pa.parquet.write_table(table.slice(300), tmp_path / "tested.parquet")
     done = CliRunner().invoke(
         app,
-        ["train", str(tmp_path / "all.parquet"), "--target", "y", "--layers", "4", "--epochs", "5",
-         "--label-smoothing", "0.3", "-o", model],
+        ["train", str(tmp_path / "all.parquet"), "--target", target, "--layers", "4",
+         "--epochs", "5", *flags, "-o", model],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    (tested,) = re.findall(r"^log_loss +([\d.]+)", done.output, re.M)
+    (tested,) = re.findall(rf"^{name} +([\d.,]+)", done.output, re.M)
     done = CliRunner().invoke(app, ["explain", model, str(tmp_path / "tested.parquet")])
-    assert f"is {float(tested):.4g} (the log_loss of the test)" in done.output
+    (explained,) = re.findall(rf"^{name} of 100 rows is ([\d.e+]+);", done.output, re.M)
+    assert float(explained) == pytest.approx(float(tested.replace(",", "")), rel=2e-3)
+    worse = {
+        row: float(by) for row, by in re.findall(r"^(x|noise) +([+-][\d.e+]+)", done.output, re.M)
+    }
+    assert worse["x"] > 10 * abs(worse["noise"])

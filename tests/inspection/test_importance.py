@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.inspection import permutation_importance
 
-from steepest import Dense, InputError, Network, Squared, Tanh, importance
+from steepest import Dense, Hinge, InputError, Network, Squared, Tanh, importance
 
 
 class Fitted(RegressorMixin, BaseEstimator):
@@ -30,6 +30,38 @@ def case():
     network.parameters["0.A"][:, 2] = 0  # the network is blind to column 2
     y = network.predict(X)[:, 0] + 0.1 * rng.standard_normal(400)
     return network, X, y
+
+
+def test_a_metric_takes_the_place_of_the_loss(case):
+    network, X, y = case
+    by_loss = importance(network, Squared(), X, y)
+    by_mse = importance(network, Squared(), X, y, metric="mse")  # twice the loss
+    np.testing.assert_allclose(by_mse.permutation, 2 * by_loss.permutation, rtol=1e-9)
+    assert by_mse.loss == pytest.approx(2 * by_loss.loss)
+    np.testing.assert_array_equal(by_mse.gradient, by_loss.gradient)
+    by_r2 = importance(network, Squared(), X, y, metric="r2")  # 1 − mse/var
+    assert by_r2.loss == pytest.approx(1 - by_mse.loss / y.var())
+    np.testing.assert_allclose(by_r2.permutation, by_mse.permutation / y.var(), rtol=1e-9)
+
+    def mine(y, prediction):
+        return float(((y - prediction[:, 0]) ** 2).mean())
+
+    own = importance(network, Squared(), X, y, metric=mine)
+    np.testing.assert_allclose(own.permutation, by_mse.permutation, rtol=1e-9)
+
+
+@pytest.mark.parametrize("metric", [["mse"] * 0, ["mse", "mae"], "nonsense", 3, {}])
+def test_no_metric(case, metric):
+    network, X, y = case
+    with pytest.raises(InputError, match="metric"):
+        importance(network, Squared(), X, y, metric=metric)
+
+
+def test_targets_of_a_metric_are_those_that_were_given(case):
+    """Hinge loss has them as −1 and 1."""
+    network, X, y = case
+    found = importance(network, Hinge(), X, (y > 0) * 1, metric="accuracy")
+    assert found.loss > 0.9
 
 
 def test_permutation_agrees_with_scikit_learn(case):

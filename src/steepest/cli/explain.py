@@ -104,8 +104,8 @@ def explain(
 
     First, for each row, the values of every layer, from the columns of the table to the prediction;
     then the gradient of the loss, layer by layer back to the columns: what training would change.
-    Second, how important each column is: how much the loss rises when the values of the column are
-    shuffled, and how much it would change if each were the column's average, to first order.
+    Second, how important each column is: how much worse a score of the test gets when the values of
+    the column are shuffled, and what share of the loss's slope belongs to it.
 
     Of a model of images: how often each class was taken for each other one, and the worst mistakes,
     as many as --hardest says, by the names of their files.
@@ -227,8 +227,8 @@ def _follow(
         if model.has_probabilities:
             sure = f" ({said.column(f'proba_{prediction}')[k].as_py():.1%})"
         page.title(
-            f"row {row}: {model.task.name} is {target.as_py()!r}, predicted {prediction!r}{sure}, "
-            f"loss {flow.losses[k]:.4g}"
+            f"row {row}: {model.task.name} is {target.as_py()!r}, predicted {prediction!r}{sure}"
+            + f", loss {flow.losses[k]:.4g}" * (not model.task.is_regression)
         )
         forward = page.table("forwards", *_LAYERS, "‖y‖", *_VALUES)
         for path in reversed(backwards):
@@ -244,6 +244,10 @@ def _follow(
         assert flow.dx is not None
         backward.add_row("x", f"{len(model.encoder.places)} columns", *page.numbers(n * flow.dx[k]))
         page.show(backward)
+        if model.task.is_regression:
+            page.note(
+                f"ℓ and ∇ℓ take {model.task.name} in its standard deviations, as training does"
+            )
         _inputs(page, model, part, k, X[k], n * flow.dx[k])
 
 
@@ -284,8 +288,10 @@ def _importance(
 ) -> None:
     """Show how much the loss depends on each column."""
     from ..inspection.importance import importance
+    from ..pipeline.scores import main_metric
 
     X, y = _data(model, part)
+    name, metric = main_metric(model)
     found = importance(
         model.network,
         model.loss,
@@ -295,33 +301,29 @@ def _importance(
         repeats=repeats,
         seed=seed,
         threads=threads,
+        metric=metric,
     )
     codes = model.encoder.embedded
-    unit = ""
-    if model.has_probabilities:
-        unit = " (the log_loss of the test)"
-    elif model.task.is_regression:
-        unit = f" ({model.task.name} measured in its standard deviations)"
-    page.title(
-        f"the loss on {part.num_rows:,} rows is {found.loss:.4g}{unit}; what it owes to each column"
-    )
+    page.title(f"{name} of {part.num_rows:,} rows is {found.loss:.4g}; what it owes to each column")
     table = page.table("", "<column", "shuffled", "±", "<", "by gradient", "<")
     top, steep = max(found.permutation.max(), 1e-300), max(found.gradient.max(), 1e-300)
+    slopes = max(found.gradient.sum(), 1e-300)
     for k in np.argsort(-found.permutation, kind="stable"):
-        name = found.names[k]
-        slope = "" if name in codes else f"{found.gradient[k]:.4f}"
+        column = found.names[k]
+        slope = "" if column in codes else f"{found.gradient[k] / slopes:.1%}"
         table.add_row(
-            harmless(name),
-            f"{found.permutation[k]:+.4f}",
-            f"{found.spread[k]:.4f}",
+            harmless(column),
+            f"{found.permutation[k]:+.4g}",
+            f"{found.spread[k]:.2g}",
             page.bar(found.permutation[k] / top, "cyan"),
             slope,
             page.bar(found.gradient[k] / steep, "cyan"),
         )
     page.show(table)
     page.note(
-        "shuffled: rise of the loss when the column's values go to other rows; by gradient: change "
-        "of an example's loss, to first order, with the column at its average"
+        f"shuffled: how much worse {name} gets when the column's values go to other rows; by "
+        "gradient: the column's share of what the loss of an example would change, to first order, "
+        "with every column at its average"
     )
     _say_flat(page, codes)
 

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Array, is_sparse, within_memory
 from ..errors import InputError
 from ..lowering.predict import Predictor
+from ..metrics import GREATER_IS_BETTER, Metric, metrics_named
 from ..network import prepare
 from ..printing import Cells, Printed, shortened
 from ..validate import positive_count
@@ -36,7 +37,8 @@ class Importance(Printed):
     names : list of str
         The groups.
     permutation : ndarray
-        How much the average loss rises when the group's rows are shuffled: mean over repeats.
+        How much worse the average loss, or the metric, gets when the group's rows are shuffled:
+        mean over repeats.
     spread : ndarray
         Its standard deviation over repeats.
     gradient : ndarray
@@ -44,7 +46,7 @@ class Importance(Printed):
         the loss of an example would change with the group at its average. Codes, which have no
         slope, count for 0.
     loss : float
-        The average loss as it is.
+        The average loss, or the metric, as it is.
     """
 
     names: list[str]
@@ -77,6 +79,7 @@ def importance(
     repeats: int = 5,
     seed: int = 0,
     threads: int | None = None,
+    metric: str | Metric | None = None,
 ) -> Importance:
     """Tell how much the loss depends on each group of columns of ``X``.
 
@@ -99,16 +102,22 @@ def importance(
         How often each group is shuffled.
     seed : int
     threads : int, optional
+    metric : str or callable, optional
+        What is looked at instead of the average loss when columns are shuffled: a name of
+        `steepest.metrics`, or an error, ``(y, prediction) -> float``, of what the loss's inverse
+        link makes of the outputs.
 
     Returns
     -------
     Importance
-        Of each group, the rise of the loss and what the gradient says.
+        Of each group, how much worse the loss or the metric gets, and what the gradient of the loss
+        says.
 
     Raises
     ------
     InputError
-        If the data don't fit the network, the loss or one another, or X is sparse.
+        If the data don't fit the network, the loss or one another, X is sparse, or there is no such
+        metric.
     """
     where = "importance"
     positive_count(where, "repeats", repeats)
@@ -127,16 +136,33 @@ def importance(
     def mean_loss(rows: Array) -> float:
         return predictor.evaluate(rows, y, weights)[1]
 
-    before = mean_loss(X)
-    rises = _shuffled(mean_loss, X, list(groups.values()), repeats, seed) - before
+    sign, measure = 1.0, mean_loss
+    if metric is not None:
+        sign, score = _one_metric(metric)
+        targets = np.asarray(given)  # y is as the loss has it: of hinge loss, −1 and 1
+
+        def measure(rows: Array) -> float:
+            return sign * score(targets, loss.mean(predictor.outputs(rows)))
+
+    before = measure(X)
+    rises = _shuffled(measure, X, list(groups.values()), repeats, seed) - before
     found = Gradients(network, loss, threads=threads).mean(X, given)
     assert found.dx is not None
     pull = n * found.dx * (X.mean(axis=0) - X)
     axes = tuple(range(1, X.ndim))
     changes = [np.abs(pull[..., columns].sum(axis=axes)).mean() for columns in groups.values()]
     return Importance(
-        list(groups), rises.mean(axis=1), rises.std(axis=1), np.array(changes), before
+        list(groups), rises.mean(axis=1), rises.std(axis=1), np.array(changes), sign * before
     )
+
+
+def _one_metric(metric: str | Metric) -> tuple[float, Metric]:
+    """Return a metric, and −1 if greater values of it are better."""
+    found = metrics_named(metric)
+    if len(found) != 1:
+        raise InputError(f"importance: metric must be one name or function, got {metric!r}")
+    ((name, score),) = found.items()
+    return (-1.0 if name in GREATER_IS_BETTER and metric == name else 1.0), score
 
 
 def _columns(groups: Mapping[str, Any], p: int, where: str) -> dict[str, Array]:
@@ -157,15 +183,15 @@ def _columns(groups: Mapping[str, Any], p: int, where: str) -> dict[str, Array]:
 
 
 def _shuffled(
-    mean_loss: Callable[[Array], float], X: Array, groups: list[Any], repeats: int, seed: int
+    measure: Callable[[Array], float], X: Array, groups: list[Any], repeats: int, seed: int
 ) -> Array:
-    """Return the loss with each group of columns shuffled in turn, (groups, repeats)."""
+    """Return what is measured with each group of columns shuffled in turn, (groups, repeats)."""
     rng = np.random.default_rng(seed)
     shuffled = X.copy()
     losses = np.empty((len(groups), repeats))
     for row, columns in zip(losses, groups, strict=True):
         for k in range(repeats):
             shuffled[..., columns] = X[rng.permutation(len(X))][..., columns]
-            row[k] = mean_loss(shuffled)
+            row[k] = measure(shuffled)
         shuffled[..., columns] = X[..., columns]
     return losses

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..loss import Loss
     from .fitted_model import FittedModel
 
-__all__ = ["test_metrics", "trivial"]
+__all__ = ["main_metric", "test_metrics", "trivial"]
+
+_MAIN = ("log_loss", "accuracy", "rmse", "pinball")
 
 
 def test_metrics(model: FittedModel, targets: Array) -> dict[str, Metric]:
@@ -36,6 +38,20 @@ def test_metrics(model: FittedModel, targets: Array) -> dict[str, Metric]:
     if model.has_probabilities:
         names += ["log_loss", *["auc"] * (len(np.unique(targets)) == len(task.classes))]
     return {name: METRICS[name] for name in names}
+
+
+def main_metric(model: FittedModel) -> tuple[str, str | Metric]:
+    """Return the name of what a test tells most by, and the metric as `importance` takes it."""
+    task, found = model.task, test_metrics(model, np.empty(0))
+    name = next(name for name in _MAIN if name in found)
+    if not task.is_regression:
+        return name, name
+
+    def in_units(y: Array, mean: Array) -> float:
+        ordered = np.sort(mean, axis=1) if isinstance(model.loss, Quantile) else mean
+        return found[name](y, task.clamp(ordered))
+
+    return name, in_units
 
 
 def trivial(model: FittedModel, known: Array, rows: int) -> tuple[str, Array]:
