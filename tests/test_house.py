@@ -153,6 +153,7 @@ REASONS = {
     },
     "its parameters are settings that users give by name": {
         "checking.check",
+        "inspection.importance.importance",
         "trainer.Trainer.__init__",
         "trainer.Trainer.fit",
     },

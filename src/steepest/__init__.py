@@ -3,6 +3,7 @@
 Compose a `Network` of layers, give a `Trainer` a loss and an update rule, and fit.
 """
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 from .system.support import check_support as _check_support
@@ -75,6 +76,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# A network is saved by what is built upon networks, and so can't import it.
+Network.folders = staticmethod(lambda: _import_module(".pipeline.folders", __name__))
+
 _LAZY = {
     "ExampleNorms": ".inspection.gradients",
     "Gradient": ".inspection.gradients",
@@ -113,9 +117,7 @@ if not TYPE_CHECKING:  # checkers go by the imports above: ``x as x`` and ``*`` 
         """Import what few programs need, or scikit-learn is needed for, when it is asked for."""
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        value = getattr(import_module(_LAZY[name], __name__), name)
+        value = getattr(_import_module(_LAZY[name], __name__), name)
         globals()[name] = value
         return value
 

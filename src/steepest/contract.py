@@ -6,6 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from .errors import MissingKernelError
+from .printing import shown
 
 __all__ = ["kernel_fault", "required"]
 
@@ -47,7 +48,7 @@ def kernel_fault(function: Any) -> str:
         return ""
     plain = getattr(function, "__func__", None)
     if not isinstance(plain, FunctionType):
-        return f"a kernel must be a plain function, got {function!r}"
+        return f"a kernel must be a plain function, got {shown(function)}"
     how = f"put @staticmethod above def {plain.__name__}"
     if plain.__code__.co_varnames[:1] in (("self",), ("cls",)):
         how += f", and take {plain.__code__.co_varnames[0]} out of its arguments"

@@ -19,6 +19,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import InputError
+from .printing import shown
 from .validate import function, iterated
 
 __all__ = ["GREATER_IS_BETTER", "METRICS", "Metric", "labels", "metrics_named"]
@@ -212,7 +213,7 @@ def metrics_named(
         wanted = [wanted]
     given = iterated(wanted)
     if given is None:
-        raise InputError(f"metrics: expected names or functions in a list, got {wanted!r}")
+        raise InputError(f"metrics: expected names or functions in a list, got {shown(wanted)}")
     found: dict[str, Metric] = {}
     for metric in given:
         if callable(metric):
@@ -223,6 +224,6 @@ def metrics_named(
         else:
             raise InputError(
                 f"metrics: there are {', '.join(METRICS)}; or give a function (y, prediction); "
-                f"got {metric!r}"
+                f"got {shown(metric)}"
             )
     return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -23,6 +25,22 @@ from .validate import flag, floats, instance, positive_count
 from .validate import seed as checked_seed
 
 __all__ = ["Network", "prepare"]
+
+
+class Folders(Protocol):
+    """What writes networks as folders, and reads them."""
+
+    def save(self, thing: Network, folder: str | os.PathLike[str], /) -> None:
+        """Write a network."""
+
+    def load_network(
+        self,
+        folder: str | os.PathLike[str],
+        /,
+        *,
+        plugins: Iterable[str | os.PathLike[str] | ModuleType] = (),
+    ) -> Network:
+        """Read one."""
 
 
 class Network(Printed):
@@ -57,6 +75,10 @@ class Network(Printed):
     >>> {name: view.shape for name, view in network.parameters.items()}
     {'0.A': (8, 3), '0.b': (8,), '2.A': (1, 8), '2.b': (1,)}
     """
+
+    folders: ClassVar[Callable[[], Folders]]
+    """Finds what `save` and `load` need; ``steepest`` says what that is, since it lies above this
+    file."""
 
     def __init__(
         self,
@@ -186,6 +208,65 @@ class Network(Printed):
             return self._predictor(batch, threads).outputs(data)
         except MemoryError as error:
             raise no_memory("Network.predict", error) from error
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the network as a folder: JSON and safetensors, no pickle.
+
+        It is what `steepest.save` does: the folder is written whole or not at all, and a network or
+        model that is there already is replaced. The layers, θ and the state are kept.
+
+        Parameters
+        ----------
+        folder : str or path
+
+        Raises
+        ------
+        ModelError
+            If the network is not built, a layer can't be written, or the folder can't be.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from steepest import Dense, Network, ReLU
+        >>> network = Network(Dense(8), ReLU(), Dense(1), inputs=3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     network.save(f"{folder}/network")
+        ...     same = Network.load(f"{folder}/network")
+        >>> bool((same.theta == network.theta).all())
+        True
+        """
+        type(self).folders().save(self, folder)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        plugins: Iterable[str | os.PathLike[str] | ModuleType] = (),
+    ) -> Network:
+        """Read a network that `save` wrote, or that of a model which ``steepest train`` wrote.
+
+        It runs no code of the folder. What that declares is checked before memory is taken for it.
+
+        Parameters
+        ----------
+        folder : str or path
+        plugins : iterable of str, path or module
+            Files or modules of your own with layers that it is made of. Nothing else is imported.
+
+        Returns
+        -------
+        Network
+            Built, with its parameters and its state.
+
+        Raises
+        ------
+        ModelError
+            If the folder or a file of it lacks, is damaged, or is of a later version.
+        PluginError
+            If it needs a plugin that was not given, or one can't be imported.
+        """
+        return cls.folders().load_network(folder, plugins=plugins)
 
     def _predictor(self, batch: int, threads: int | None) -> Predictor:
         # One a Python thread: several may predict with one network at once.

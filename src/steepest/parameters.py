@@ -15,6 +15,7 @@ from .arrays import Array, aligned
 from .engine.operands import Block, Buffer
 from .errors import InputError
 from .layer import Layer, Parameter, State
+from .printing import shown
 from .shape import Shape
 from .validate import axes_of
 
@@ -140,7 +141,14 @@ class Parameters:
 
 def as_shape(where: str, inputs: Any) -> Shape:
     """Return the shape of one example, told as the width of its one axis or as a sequence."""
-    return axes_of(where, "inputs", inputs if isinstance(inputs, tuple | list) else (inputs,))
+    several = isinstance(inputs, tuple | list)
+    try:
+        return axes_of(where, "inputs", inputs if several else (inputs,))
+    except InputError as error:
+        raise InputError(
+            f"{where}: inputs must be the width of an example, like 3, or its shape, like "
+            f"(28, 28, 1), got {shown(inputs)}"
+        ) from error
 
 
 def walk(layer: Layer, shape: Shape, path: str = "") -> Iterator[tuple[str, Layer, Shape]]:

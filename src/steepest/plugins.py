@@ -19,6 +19,7 @@ from . import collect
 from .errors import PluginError
 from .layer import Layer
 from .loss import Loss
+from .printing import shown
 from .rule import Rule
 from .schedule import Schedule
 
@@ -123,7 +124,7 @@ def path_of(thing: Any) -> str:
 
 def _import(source: str | os.PathLike[str]) -> ModuleType:
     if not isinstance(source, str | os.PathLike):
-        raise PluginError(f"a plugin must be a file, or the name of a module, got {source!r}")
+        raise PluginError(f"a plugin must be a file, or the name of a module, got {shown(source)}")
     text = os.fspath(source)
     try:
         if text.endswith(".py") or os.sep in text:

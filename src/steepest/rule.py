@@ -49,6 +49,7 @@ from .contract import required
 from .emitter import Emitter
 from .errors import InputError, MissingKernelError
 from .layer import Parameter
+from .printing import shown
 from .schedules import Schedule
 from .settings import OFF, Shown
 from .validate import flag, number, number_or_function
@@ -158,7 +159,7 @@ class Rule(Shown):
         if not isinstance(self.factors, Mapping):
             raise InputError(
                 f"{name}: factors must be numbers by the names of parameters, like "
-                f"{{'*.b': 0.1}}, got {self.factors!r}"
+                f"{{'*.b': 0.1}}, got {shown(self.factors)}"
             )
         for pattern, factor in self.factors.items():
             number(name, f"factor of {pattern!r}", factor, least=0)

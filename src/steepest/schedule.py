@@ -16,6 +16,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import InputError
+from .printing import shown
 
 __all__ = ["Schedule", "for_steps", "values_of"]
 
@@ -49,6 +50,6 @@ def values_of(schedule: Schedule, steps: Array, below: float = math.inf) -> Arra
         bound = f" and below {below:g}" * (below < math.inf)
         raise InputError(
             f"{schedule!r}: a schedule must return one finite rate of at least 0{bound} for each "
-            f"of {steps.size} steps, got {found!r}"
+            f"of {steps.size} steps, got {shown(found)}"
         )
     return found

@@ -349,7 +349,7 @@ class Trainer:
         if validation is not None:
             if not isinstance(validation, tuple):
                 raise InputError(
-                    f"{where}: validation: with batches, give rows (X, y), got {validation!r}"
+                    f"{where}: validation: with batches, give rows (X, y), got {shown(validation)}"
                 )
             held_out = self._given(validation)
             scored = Validation(self.network, self.loss, held_out, asked.metrics, self.threads)
@@ -668,7 +668,7 @@ class Trainer:
         if not number or held == 0 or held == n:
             raise InputError(
                 f"{where}: expected a fraction that leaves rows on both sides of the split of {n}, "
-                f"or a tuple (X, y), got {validation!r}"
+                f"or a tuple (X, y), got {shown(validation)}"
             )
         order = np.random.default_rng(self.seed).permutation(n)
         out, kept = numbers[np.sort(order[:held])], numbers[np.sort(order[held:])]

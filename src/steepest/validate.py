@@ -155,7 +155,7 @@ def axes_of(where: str, what: str, value: Any, *, least: int = 1) -> tuple[int, 
     """
     axes = plain(value)
     if not isinstance(axes, tuple | list) or not axes:
-        raise InputError(f"{where}: {what} must be whole numbers like (3, 4), got {value!r}")
+        raise InputError(f"{where}: {what} must be whole numbers like (3, 4), got {shown(value)}")
     if len(axes) > _MOST_AXES:
         raise InputError(f"{where}: {what} has {len(axes)} axes, at most {_MOST_AXES} are possible")
     for axis in axes:
@@ -231,11 +231,11 @@ def weights(where: str, what: str, value: Any) -> tuple[float, ...]:
     """Return weights as a tuple: finite numbers of at least 0, and one of them above 0."""
     given = plain(value)
     if isinstance(given, str) or not isinstance(given, Sequence) or not given:
-        raise InputError(f"{where}: {what} must be numbers, one for each, got {value!r}")
+        raise InputError(f"{where}: {what} must be a list of numbers, got {shown(value)}")
     for weight in given:
         number(where, f"each of {what}", weight, least=0)
     if not any(given):
-        raise InputError(f"{where}: one of {what} must be above 0, got {value!r}")
+        raise InputError(f"{where}: one of {what} must be above 0, got {shown(value)}")
     return tuple(map(float, given))
 
 

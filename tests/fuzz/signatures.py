@@ -45,6 +45,7 @@ from steepest.tables.options import TableOptions
 
 X = np.linspace(-1, 1, 24).reshape(12, 2)
 Y, LABELS = X[:, 0] * 2, np.repeat([0, 1], 6)
+IMAGES = np.arange(12 * 8 * 8, dtype=np.uint8).reshape(12, 8, 8)
 
 HUGE = (10**30, 10**400, 2.0**80, np.uint64(2**64 - 1))
 VALUES = (
@@ -59,6 +60,7 @@ VALUES = (
     Path("nowhere"), pd.DataFrame({"a": [1, None], "b": ["x", "y"]}), pd.Series(["a", None]),
     pd.DataFrame(), pl.DataFrame({"a": [1.0, 2.0], "c": [[1], [2]]}), pl.Series([1, 2]),
     pa.table({"a": [1], "b": ["\x1b"]}), csr_matrix(np.eye(3)), np.ma.masked_array([1, 2], [0, 1]),
+    IMAGES, IMAGES[:, :0], IMAGES[..., None] / 255.0, IMAGES.reshape(12, 2, 4, 8), IMAGES[0],
     datetime.date(2024, 1, 1), decimal.Decimal("NaN"), [{"a": 1}, {"b": "x"}], [{"a": {}}],
 )  # fmt: skip
 RUNS = ("ensemble", "max_iter", "epochs", "max_fun", "repeats", "entries", "units", "batch")
@@ -70,6 +72,11 @@ RESULTS = ("ExampleNorms", "Gradient", "Importance", "Model", "Moments", "Rankin
 
 def network():
     return Network(Dense(3), ReLU(), Dense(1), inputs=2)
+
+
+def of_images():
+    convolution, middle = steepest.Conv2D(2, 3), (steepest.BatchNorm(), steepest.MaxPool(2))
+    return Network(convolution, *middle, steepest.Flatten(), Dense(1), inputs=(8, 8, 1))
 
 
 def on_data():
@@ -104,6 +111,8 @@ def fitted(name):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it has not converged
             return kind(hidden_layer_sizes=(3,), max_iter=1, solver="sgd").fit(X, y)
+    if name == "ImageClassifier":
+        return kind(settings={"width": 4, "epochs": 1}).fit(IMAGES, y)
     more = {"quantiles": (0.1, 0.9)} if name == "TabularRegressor" else {}
     return kind(settings={"layers": (3,), "epochs": 1}, **more).fit({"a": X[:, 0]}, y)
 
@@ -112,13 +121,16 @@ def objects():
     """Return by name what makes an object with methods."""
     trained = Trainer(network(), Squared())
     trained.fit(X, Y, epochs=1)
-    estimators = ("MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor")
+    estimators = ("MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor",
+                  "ImageClassifier")  # fmt: skip
     return {
         "network": network,
+        "network of images": of_images,
         "trainer": halfway,
         "history": lambda: trained.history,
         "gradients": lambda: Gradients(network(), Squared()),
         "model": lambda: fitted("TabularClassifier").model_,
+        "model of images": lambda: fitted("ImageClassifier").model_,
         **{f"a {name}": lambda name=name: copy.deepcopy(fitted(name)) for name in estimators},
     }
 
@@ -136,6 +148,7 @@ def arguments(name):
     """Return arguments by which the methods of an object, and what reads tables, go well."""
     y = LABELS if "Classifier" in name else Y
     table = {"a": X[:, 0]} if name == "model" or "Tabular" in name else X
+    table = IMAGES[..., None] / 255.0 if "images" in name or "Image" in name else table
     return {"X": table, "y": y, "inputs": 2, "path": "t.csv", "table": pa.table({"a": X[:, 0]}),
             "target": "y", "what": "mean", "dy": np.ones((12, 1))}  # fmt: skip
 
@@ -166,6 +179,11 @@ def targets():
     for name, y in (("TabularClassifier", LABELS), ("TabularRegressor", Y)):
         small = {"settings": {"layers": (3,), "epochs": 1}, "time_limit": 1.0}
         found[name] = (*estimator(getattr(steepest, name), y, **small)[:2], dict)
+    small = {"settings": {"width": 4, "epochs": 1}, "time_limit": 1.0}
+    found["ImageClassifier"] = (
+        lambda **given: steepest.ImageClassifier(**{**small, **given}).fit(IMAGES, LABELS),
+        steepest.ImageClassifier, dict,
+    )  # fmt: skip
     for name, make in objects().items():
         for method in methods(make()):
             bound = getattr(make(), method)

@@ -175,8 +175,8 @@ def test_blocks_of_predictions_lie_in_their_places(layers):
         (lambda: Permute((2, -1)), "axes must be a whole number of at least 0, got -1"),
         (lambda: Network(Reshape((2, 2)), inputs=5), r"holds 4 numbers, .* \(5,\), which holds 5"),
         (lambda: Network(Permute((2, 1)), inputs=5), r"2 axes, .* \(5,\); put Reshape\(…\) before"),
-        (lambda: Network(Dense(2), inputs=()), "inputs must be whole numbers"),
-        (lambda: Network(Dense(2), inputs=(3, -1)), "inputs must be a whole number of at least 1"),
+        (lambda: Network(Dense(2), inputs=()), "inputs must be the width"),
+        (lambda: Network(Dense(2), inputs=(3, -1)), "inputs must be the width"),
     ],
 )
 def test_refused(make, words):

@@ -27,6 +27,7 @@ from steepest import (
     ReLU,
     Residual,
     Sequential,
+    SteepestError,
     export_onnx,
 )
 from steepest.pipeline.fit import fit_table
@@ -40,6 +41,47 @@ def network():
     layers = (Dense(8), ReLU(), Residual(LayerNorm(), Dense(8)),
               Concat(Identity(), Sequential(Dense(2), ReLU())), Dense(1))  # fmt: skip
     return Network(*layers, inputs=3, seed=4)
+
+
+def test_a_network_saves_itself(network, tmp_path):
+    network.save(tmp_path / "own")
+    steepest.save(network, tmp_path / "same")
+    for name in ("model.json", "theta.safetensors"):
+        assert (tmp_path / "own" / name).read_bytes() == (tmp_path / "same" / name).read_bytes()
+    again = Network.load(tmp_path / "own")
+    np.testing.assert_array_equal(again.theta, network.theta)
+    assert repr(again) == repr(network)
+    of_model = Network.load(FIXTURES / "model_schema_1")
+    np.testing.assert_array_equal(
+        of_model.theta, Model.load(FIXTURES / "model_schema_1").network.theta
+    )
+
+
+def test_a_network_finds_folders_without_any_other_import(tmp_path):
+    code = (
+        "import sys; from steepest.network import Network; from steepest.layers import Dense; "
+        "assert 'steepest.pipeline.model' not in sys.modules; "
+        f"Network(Dense(1), inputs=2).save({str(tmp_path / 'n')!r}); "
+        f"print(Network.load({str(tmp_path / 'n')!r}).inputs)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "to_save", "to_load"),
+    [
+        (3, "folder must be a path", "folder must be a path"),
+        (None, "folder must be a path", "folder must be a path"),
+        ("", "folder that we are in", "no whole model"),
+        ("a\0b", "null byte", "does not exist"),
+    ],
+)
+def test_a_network_saved_nowhere(network, folder, to_save, to_load):
+    with pytest.raises(SteepestError, match=to_save):
+        network.save(folder)
+    with pytest.raises(SteepestError, match=to_load):
+        Network.load(folder)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..layer import Layer
 from ..loss import Loss
 from ..network import Network
+from ..printing import shown
 from ..rule import Rule
 from ..schedules import Schedule
 from ..validate import flag, number, positive_count
@@ -133,4 +134,6 @@ def report_of(
         return check_network(thing, settings, X=X, y=y, loss=loss)
     if isinstance(thing, Schedule) and not isinstance(thing, type):
         return check_schedule(thing)
-    raise InputError(f"check: expected a layer, loss, rule, schedule or network, got {thing!r}")
+    raise InputError(
+        f"check: expected a layer, loss, rule, schedule or network, got {shown(thing)}"
+    )

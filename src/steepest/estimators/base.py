@@ -379,7 +379,9 @@ class BaseMLP(NestedParameters, CallbackSupportMixin, BaseEstimator):
 
     def _given(self, eval_set: Any) -> Rows:
         if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
-            raise InputError("eval_set: expected a tuple (X, y) or (X, y, sample_weight)")
+            raise InputError(
+                f"eval_set: expected a tuple (X, y) or (X, y, sample_weight), got {shown(eval_set)}"
+            )
         X, y, w = (*eval_set, None)[:3]
         refuse_masked(y, "y", "eval_set")
         X, _, y = self._validate(self._taken(X), y, incremental=True, reset=False)

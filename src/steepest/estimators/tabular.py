@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 from ..arrays import Array, as_numbers
 from ..errors import InputError
 from ..pipeline.conformal import conformal_margin
+from ..printing import shown
 from ..tables.split import SplitBy
 from .docstrings import with_lists_of
 from .frames import read_inputs
@@ -217,7 +218,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
             return {}
         levels = as_numbers(self.quantiles, "quantiles", type(self).__name__)
         if levels.ndim != 1:
-            raise InputError(f"{type(self).__name__}: quantiles must be a list, got {levels!r}")
+            raise InputError(
+                f"{type(self).__name__}: quantiles must be a list, got {shown(levels)}"
+            )
         return {"quantiles": tuple(np.sort(levels).tolist())}
 
     def _set_apart(

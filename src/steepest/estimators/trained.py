@@ -20,9 +20,10 @@ from ..metrics import metrics_named
 from ..onnx_form import OnnxModel
 from ..pipeline.model import Model
 from ..pipeline.train import RunOptions, TrainingData, train_recipe
+from ..printing import shown
 from ..tables.split import SplitBy, class_labels
 from ..tables.task import Task, infer_task
-from ..training.bar import shown
+from ..training import bar
 from ..training.progress import Callback, Progress, checked_callbacks
 from .frames import target_column
 from .held_out import Splitter
@@ -211,7 +212,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
 
     def _train(self, task: Task, recipe: Any, rows: Examples, held: Examples | None) -> None:
         encoder, data = self._encode(task, recipe, rows, held)
-        with shown(self.progress_bar) as bars:
+        with bar.shown(self.progress_bar) as bars:
             trained = train_recipe(
                 recipe,
                 task,
@@ -295,7 +296,9 @@ class BaseTrained(NestedParameters, BaseEstimator):
 
     def _given(self, eval_set: Any) -> Examples:
         if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
-            raise InputError("eval_set: expected a tuple (X, y) or (X, y, sample_weight)")
+            raise InputError(
+                f"eval_set: expected a tuple (X, y) or (X, y, sample_weight), got {shown(eval_set)}"
+            )
         X, y, w = (*eval_set, None)[:3]
         return self._rows(self._read(X, reset=False), y, w)
 

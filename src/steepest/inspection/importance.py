@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..lowering.predict import Predictor
 from ..metrics import GREATER_IS_BETTER, Metric, metrics_named
 from ..network import prepare
-from ..printing import Cells, Printed, shortened
+from ..printing import Cells, Printed, shortened, shown
 from ..validate import positive_count
 from ..validate import seed as checked_seed
 from .gradients import Gradients
@@ -160,7 +160,7 @@ def _one_metric(metric: str | Metric) -> tuple[float, Metric]:
     """Return a metric, and −1 if greater values of it are better."""
     found = metrics_named(metric)
     if len(found) != 1:
-        raise InputError(f"importance: metric must be one name or function, got {metric!r}")
+        raise InputError(f"importance: metric must be one name or function, got {shown(metric)}")
     ((name, score),) = found.items()
     return (-1.0 if name in GREATER_IS_BETTER and metric == name else 1.0), score
 
@@ -169,7 +169,7 @@ def _columns(groups: Mapping[str, Any], p: int, where: str) -> dict[str, Array]:
     """Return the numbers of the columns of each group; raise `InputError` if they aren't any."""
     if not isinstance(groups, Mapping):
         raise InputError(
-            f"{where}: groups must be columns by name, like {{'size': [0, 1]}}, got {groups!r}"
+            f"{where}: groups must be columns by name, like {{'size': [0, 1]}}, got {shown(groups)}"
         )
     found = {}
     for name, columns in groups.items():
@@ -177,7 +177,7 @@ def _columns(groups: Mapping[str, Any], p: int, where: str) -> dict[str, Array]:
             found[str(name)] = np.atleast_1d(np.arange(p)[columns]).ravel()
         except (IndexError, TypeError) as error:
             raise InputError(
-                f"{where}: group {name!r} must be some of the {p} columns, got {columns!r}"
+                f"{where}: group {name!r} must be some of the {p} columns, got {shown(columns)}"
             ) from error
     return found
 

@@ -21,6 +21,7 @@ from ..layer import Layer
 from ..network import Network
 from ..onnx_reading import Reading
 from ..parameters import walk
+from ..printing import shown
 from ..saved.size import check_size
 from ..shape import Shape
 from ..validate import folder
@@ -63,7 +64,7 @@ def import_onnx(path: str | os.PathLike[str], *, output: str | None = None) -> N
     """
     folder("import_onnx", "path", path)
     if output is not None and not isinstance(output, str):
-        raise InputError(f"import_onnx: output must be the name of an output, got {output!r}")
+        raise InputError(f"import_onnx: output must be the name of an output, got {shown(output)}")
     file = OnnxFile(path, output)
     tracer = Tracer(file, known())
     value, columns = tracer.unshaped(file.output)

@@ -25,6 +25,7 @@ from ..layer import Layer
 from ..layers import Dense, Flatten, Permute, Reshape, Residual, Sequential
 from ..network import Network
 from ..parameters import walk
+from ..printing import shown
 from ..shape import Shape
 from ..validate import instance
 
@@ -116,7 +117,7 @@ def _matched(
     if not isinstance(state, Mapping):
         raise InputError(
             "state_dict: expected a module, or a mapping as module.state_dict() returns it, "
-            f"got {state!r}"
+            f"got {shown(state)}"
         )
     found: dict[str, tuple[str, Any]] = {}
     for given, value in state.items():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..layer import Layer, Shape
+from ..printing import shown
 from ._convolution.geometry import Axis, axis
 from ._convolution.settings import Extent, Padding, extents, paddings, settle
 
@@ -57,7 +58,7 @@ class Pool(Layer):
         for each in found:
             if max(each.low, each.high) >= each.kernel:
                 raise InputError(
-                    f"{name}: padding must be less than size, got {self.padding!r} and "
+                    f"{name}: padding must be less than size, got {shown(self.padding)} and "
                     f"{self.size!r}: a window would hold nothing"
                 )
         return (found[0], found[1]) if axes == 2 else (axis(name, 1, 1, 1, "valid", 1), found[0])

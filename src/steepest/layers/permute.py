@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
+from ..printing import shown
 from ..shape import Shape
 from ..validate import axes_of
 
@@ -40,7 +41,8 @@ class Permute(Layer):
         if sorted(axes) != list(range(1, len(axes) + 1)):
             counted = ", counted from 1: the axis of the examples is 0" if 0 in axes else ""
             raise InputError(
-                f"Permute: axes must be 1, …, {len(axes)} in any order, got {self.axes!r}{counted}"
+                f"Permute: axes must be 1, …, {len(axes)} in any order, "
+                f"got {shown(self.axes)}{counted}"
             )
         object.__setattr__(self, "axes", axes)
 

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..layer import Array, Layer, Shape
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
+from ..printing import shown
 from ._convolution.geometry import Axis, axis
 from ._convolution.onnx import padding_of
 from ._convolution.settings import Padding, paddings, settle
@@ -36,7 +37,7 @@ class ZeroPad(Layer):
         settle(self, "padding")
         each = self.padding if isinstance(self.padding, tuple | list) else (self.padding,)
         if isinstance(self.padding, str):
-            raise InputError(f"ZeroPad: padding must be numbers, got {self.padding!r}")
+            raise InputError(f"ZeroPad: padding must be numbers, got {shown(self.padding)}")
         paddings("ZeroPad", self.padding, len(each))
 
     def real_axes(self, shape: Shape) -> list[Axis]:

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..kernels.functions import times
 from ..loss import Array, Loss, real_targets
+from ..printing import shown
 from ..validate import plain
 
 __all__ = ["Quantile"]
@@ -43,7 +44,8 @@ class Quantile(Loss):
         good = good and all(isinstance(v, int | float) and 0 < v < 1 for v in levels)
         if not good or any(np.diff(np.asarray(levels, np.float64)) <= 0):
             raise InputError(
-                f"Quantile: levels must be increasing numbers between 0 and 1, got {self.levels!r}"
+                "Quantile: levels must be increasing numbers between 0 and 1, "
+                f"got {shown(self.levels)}"
             )
         object.__setattr__(self, "levels", tuple(float(v) for v in levels))
 

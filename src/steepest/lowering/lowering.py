@@ -36,6 +36,7 @@ from ..errors import InputError
 from ..kernels.random import key_of
 from ..layer import Layer
 from ..parameters import Parameters
+from ..printing import shown
 from ..schedules import Schedule
 from ..shape import Shape
 from ..system.cores import spins_for
@@ -185,7 +186,7 @@ class Lowering:
         with _Scope(self, path, label, seen.shape[0]):
             lowered = layer.lower(self, seen)
             if not isinstance(lowered, tuple) or len(lowered) != 2:
-                raise self._error(f"lower must return (y, backward), got {lowered!r}")
+                raise self._error(f"lower must return (y, backward), got {shown(lowered)}")
             y, backward = lowered
             if by_rows:
                 y = x if y is seen else self._in_examples(y, x)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ..errors import InputError
 from ..network import Network
 from ..plugins import Plugin, use
+from ..printing import shown
 from ..saved.folder import check_place, read_whole, replace
 from ..saved.record import Parts, pack, unpack
 from ..validate import folder as check_folder
@@ -55,7 +56,7 @@ def save(thing: Network | Model, folder: str | os.PathLike[str]) -> None:
     else:
         raise InputError(
             f"save: expected a Network, like trainer.network, or a Model, like "
-            f"estimator.model_, got {thing!r}"
+            f"estimator.model_, got {shown(thing)}"
         )
 
 
@@ -118,6 +119,8 @@ def _read(where: str, folder: str | os.PathLike[str], plugins: Iterable[Plugin])
     check_folder(where, "folder", folder)
     named = iterated(plugins)
     if named is None or isinstance(plugins, str):
-        raise InputError(f"{where}: plugins must be a list of files or modules, got {plugins!r}")
+        raise InputError(
+            f"{where}: plugins must be a list of files or modules, got {shown(plugins)}"
+        )
     use(*named)
     return read_whole(folder, unpack)

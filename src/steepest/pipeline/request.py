@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import InputError, TableError
+from ..printing import shown
 from ..settings import Setting
 from ..tables.door import check_column
 from ..tables.options import NOTHING_SAID, TableOptions
@@ -140,14 +141,18 @@ class Request:
 
     def __post_init__(self) -> None:
         if not isinstance(self.target, str):
-            raise InputError(f"{_WHERE}: target must be the name of a column, got {self.target!r}")
+            raise InputError(
+                f"{_WHERE}: target must be the name of a column, got {shown(self.target)}"
+            )
         sequence(_WHERE, "ignore", self.ignore)
         if not all(isinstance(name, str) for name in self.ignore):
-            raise InputError(f"{_WHERE}: ignore must be names of columns, got {self.ignore!r}")
+            raise InputError(f"{_WHERE}: ignore must be names of columns, got {shown(self.ignore)}")
         for name in ("time", "groups"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
-                raise InputError(f"{_WHERE}: {name} must be the name of a column, got {value!r}")
+                raise InputError(
+                    f"{_WHERE}: {name} must be the name of a column, got {shown(value)}"
+                )
             if value == self.target:
                 raise InputError(f"{_WHERE}: {name} is the column to predict, {value!r}")
         if self.task is not None:

@@ -30,6 +30,7 @@ from ..engine.operands import Buffer, Share
 from ..errors import InputError
 from ..kernels import gemm, part
 from ..layer import Parameter
+from ..printing import shown
 from ..rule import Array
 from ..schedules import Schedule
 from ..validate import flag, instance, number, one_of, sequence
@@ -95,7 +96,7 @@ class Muon(Moments):
             sequence("Muon", what, getattr(self, what))
         if len(self.coefficients) != 3:
             raise InputError(
-                f"Muon: coefficients must be three numbers a, b, c, got {self.coefficients!r}"
+                f"Muon: coefficients must be three numbers a, b, c, got {shown(self.coefficients)}"
             )
         for value in self.coefficients:
             number("Muon", "coefficients", value)

@@ -91,11 +91,13 @@ class TableOptions:
         if self.delimiter is not None and (
             len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0'
         ):
-            raise InputError(f"delimiter must be one ASCII character, got {self.delimiter!r}")
+            raise InputError(f"delimiter must be one ASCII character, got {shown(self.delimiter)}")
         if self.decimal not in (None, *_DECIMALS):
-            raise InputError(f"decimal must be . or , – got {self.decimal!r}")
+            raise InputError(f"decimal must be . or , – got {shown(self.decimal)}")
         if self.thousands not in (None, *_THOUSANDS):
-            raise InputError(f"thousands must be one of , . ' _ or a space, got {self.thousands!r}")
+            raise InputError(
+                f"thousands must be one of , . ' _ or a space, got {shown(self.thousands)}"
+            )
         if self.thousands and self.thousands == self.decimal:
             raise InputError(f"decimal and thousands can't both be {self.decimal!r}")
         if self.date_format is not None and not _is_date_format(self.date_format):
@@ -104,7 +106,7 @@ class TableOptions:
                 f"{self.date_format!r}"
             )
         if not isinstance(self.header, bool):
-            raise InputError(f"header must be true or false, got {self.header!r}")
+            raise InputError(f"header must be true or false, got {shown(self.header)}")
         try:
             "a".encode(self.encoding)  # refuses also what encodes no text, such as base64
             codecs.getincrementaldecoder(self.encoding)

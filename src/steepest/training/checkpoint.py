@@ -39,6 +39,7 @@ import numpy as np
 
 from ..arrays import Array, is_sparse
 from ..errors import CheckpointError, InputError
+from ..printing import shown
 from ..records import fits, parse
 from ..settings import Setting
 from ..system.files import is_plain, read_plain, remove_parts, write_durably
@@ -175,7 +176,7 @@ class Checkpoint:
         if count <= 0 or (unit != "second" and count != int(count)):
             raise InputError(
                 "Checkpoint: every must be a number and a unit, like '2 epochs', '500 steps' or "
-                f"'30 seconds', got {every!r}"
+                f"'30 seconds', got {shown(every)}"
             )
         one_of("Checkpoint", "on_fault", on_fault, _FAULTS)
         check_folder("Checkpoint", "folder", folder)

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InputError
 from ..plotting import figures
-from ..printing import Cells, Printed, shortened
+from ..printing import Cells, Printed, shortened, shown
 from ..validate import sequence
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class History(Printed, Sequence[dict[str, float]]):
         sequence("History", "rows", rows)
         if not all(isinstance(row, Mapping) for row in rows):
             raise InputError(
-                f"History: rows must be mappings, like {{'epoch': 1, 'loss': 0.5}}, got {rows!r}"
+                f"History: rows must be mappings, like {{'epoch': 1, 'loss': 0.5}}, "
+                f"got {shown(rows)}"
             )
         self.rows: list[dict[str, float]] = list(rows)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..printing import shown
 from ..validate import iterated
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def checked_callbacks(where: str, callbacks: Any) -> tuple[Callback, ...]:
     for callback in found:
         if not callable(callback):
             raise InputError(
-                f"{where}: callbacks must be functions of a Progress, got {callback!r}"
+                f"{where}: callbacks must be functions of a Progress, got {shown(callback)}"
             )
         if isinstance(callback, type):
             name = callback.__name__

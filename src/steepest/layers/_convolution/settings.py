@@ -14,6 +14,7 @@ from ...errors import InputError
 from ...init import check, draw
 from ...layer import Array, Layer, Parameter, Shape
 from ...onnx_form import OnnxGraph
+from ...printing import shown
 from ...validate import flag, plain, positive_count
 from .geometry import axis
 from .lower import lower
@@ -150,7 +151,9 @@ def extents(where: str, what: str, value: Extent, axes: int) -> tuple[int, ...]:
     value = plain(value)
     each: tuple[Any, ...] = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
     if len(each) != axes:
-        raise InputError(f"{where}: {what} must be a whole number or {axes} of them, got {value!r}")
+        raise InputError(
+            f"{where}: {what} must be a whole number or {axes} of them, got {shown(value)}"
+        )
     for number in each:
         positive_count(where, what, number)
     return tuple(int(number) for number in each)
@@ -177,7 +180,7 @@ def paddings(where: str, value: Padding, axes: int) -> list[str | tuple[int, int
     if len(found) != axes or len(each) != axes:
         raise InputError(
             f"{where}: padding must be 'valid', 'same', a whole number of at least 0, or for each "
-            f"axis a number or a pair (before, behind), got {value!r}"
+            f"axis a number or a pair (before, behind), got {shown(value)}"
         )
     return found
 

@@ -49,7 +49,7 @@ class Arrow:
         return writer
 
     def fault(self, file: Path, error: Exception) -> str:
-        return f"is not a whole Arrow IPC file: {line_of(error)}"
+        return f"can't be read as an Arrow IPC file: {line_of(error)}"
 
 
 FORMATS: dict[str, Format] = dict.fromkeys((".arrow", ".feather", ".ipc"), Arrow())
