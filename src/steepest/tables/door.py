@@ -98,8 +98,8 @@ def open_table(X: Any) -> tuple[pa.Table, bool]:
     array = X if isinstance(X, np.ndarray) else np.asarray(X)
     if array.ndim != 2:
         raise InputError(
-            "X: expected a table: a data frame, an Arrow table, columns by name, a list of rows, or "
-            f"an array of two axes, got {shown(X)}"
+            "X: expected a table: a data frame, an Arrow table, columns by name, a list of rows or "
+            f"an array of two axes; got {shown(X)}"
         )
     names = [f"x{j}" for j in range(array.shape[1])]
     return _table(names, [array[:, j] for j in range(array.shape[1])]), False
