@@ -169,6 +169,24 @@ class Exchanged:
     of its axes counts the outputs, and the second one. With a map s ⊙ y + b behind it, it is the
     same layer with other parameters."""
 
+    entrywise: ClassVar[bool] = False
+    """Whether the layer does the same to every entry where each of its parameters is one number, so
+    that axes may be moved before it or behind it. Activations do in any case."""
+
+    in_a_row: ClassVar[bool] = False
+    """Of a layer made of layers: whether they stand one behind the other, and are no branches."""
+
+    def joins(self, order: tuple[int, ...] | None) -> bool:
+        """Whether a layer made of layers does the same to outputs whose axes are in another order.
+
+        Parameters
+        ----------
+        order : tuple of int or None
+            As of `Permute`; None for the axes as they are. If it is False for that, what is inside
+            must see x as it is.
+        """
+        return False
+
     torch_names: ClassVar[Mapping[str, str]] = {}
     """What PyTorch calls the parameters, where it calls them otherwise."""
 

@@ -74,7 +74,7 @@ class Reading:
     x : str
         The value that it reads.
     theta : mapping
-        Its parameters; one number stands for a whole row of them.
+        Its parameters, and its state if the file has it; one number stands for a whole row.
     inside : sequence of Reading
         Its children, in the order of `Layer.children`.
     takes, makes : int, optional

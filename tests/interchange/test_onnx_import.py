@@ -128,11 +128,20 @@ def test_what_was_exported_comes_back(tmp_path):
          {"b": floats(4), "B": floats(4, 3)}, "Affine(), ReLU(), Dense(3, bias=False)"),
         ([node("BatchNormalization", "x", "g", "b", "m", "v", to="h"), node("Relu", "h")],
          {"g": floats(4), "b": floats(4), "m": floats(4), "v": floats(4) ** 2},
-         "Affine(), ReLU()"),
+         "BatchNorm(), ReLU()"),
+        *(([node("BatchNormalization", "x", "g", "b", "m", "v", **numbers)],
+           {"g": floats(4), "b": floats(4), "m": floats(4), "v": floats(4) ** 2}, layer)
+          for numbers, layer in (
+              ({"epsilon": 0.0}, "Affine()"), ({"momentum": 1.0}, "Affine()"),
+              ({"momentum": 0.99, "epsilon": 1e-3}, "BatchNorm(0.99, eps=0.001)"))),
         ([node("Gemm", "x", "B", to="h"),
           node("BatchNormalization", "h", "g", "b", "m", "v", epsilon=0.1)],
          {"B": floats(4, 3), "g": floats(3), "b": floats(3), "m": floats(3), "v": floats(3) ** 2},
-         "Dense(3)"),
+         "Dense(3, bias=False), BatchNorm(eps=0.1)"),
+        ([node("BatchNormalization", "x", "g", "b", "m", "v", to="h"),
+          node("Mul", "h", "b", to="i"), node("Add", "i", "m")],
+         {"g": np.ones(4, np.float32), "b": floats(4), "m": floats(4), "v": floats(4) ** 2},
+         "BatchNorm()"),
         ([node("Reshape", "x", "s", to="h"), node("Relu", "h")], {"s": np.array([-1, 4])},
          "ReLU()"),
         ([node("Clip", "x", "low", "high")], {"low": np.float32(-0.5), "high": np.float32(0.1)},
@@ -370,6 +379,23 @@ def test_a_users_layer_comes_back_while_its_plugin_is_in_use(tmp_path):
         del plugins._used["cubes"], sys.modules["cubes"]
     with pytest.raises(ModelError, match=r"operator Mul .* is no layer of Steepest"):
         import_onnx(tmp_path / "n.onnx")
+
+
+@pytest.mark.parametrize("what", ["parameters", "state"])
+def test_a_users_layer_that_leaves_out_what_it_has(tmp_path, what):
+    kind = {"parameters": "Parameter", "state": "State"}[what]
+    method = f"    def {what}(self, p):\n        return {{'a': {kind}((p,))}}\n\n    def onnx(self"
+    text = PLUGIN.replace("    def onnx(self", method).replace(
+        "import Layer", f"import Layer, {kind}"
+    )
+    (tmp_path / f"half_{what}.py").write_text(text, encoding="utf-8")
+    (module,) = plugins.use(tmp_path / f"half_{what}.py")
+    try:
+        export_onnx(Network(module.Cube(), inputs=3), tmp_path / "n.onnx")
+        with pytest.raises(ModelError, match=r"lacks 0\.a"):
+            import_onnx(tmp_path / "n.onnx")
+    finally:
+        del plugins._used[f"half_{what}"], sys.modules[f"half_{what}"]
 
 
 def test_patterns_on_long_chains_end(tmp_path):

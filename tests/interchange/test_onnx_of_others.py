@@ -19,7 +19,7 @@ LAYERS = {
     "(4, Sequential(Dense(12), ReLU(), Dense(3))))",
     "torch_prelu": "Dense(16), PReLU(), Dense(3)",
     "torch_projected_residual": "Sum(Sequential(Dense(12), ReLU(), Dense(9)), Dense(9)), ReLU()",
-    "torch_script_batch_norm": "Residual(Affine(), ReLU(), Dense(12), ReLU(), Dense(6))",
+    "torch_script_batch_norm": "Residual(BatchNorm(), ReLU(), Dense(12), ReLU(), Dense(6))",
     "torch_script_hard_swish": "Dense(12), ReLU(), Dense(3), Hardswish()",
     "torch_softplus": "Dense(16), Softplus(), Dense(3)",
     "torch_conv_next": "Permute((2, 3, 1)), Conv2D(8, kernel_size=4, stride=4), Residual(Conv2D(8, "

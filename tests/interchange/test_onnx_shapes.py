@@ -24,7 +24,9 @@ from steepest import (  # fmt: skip
     Residual,
     Sequential,
     SiLU,
+    Squared,
     Sum,
+    Trainer,
     export_onnx,
     import_onnx,
 )
@@ -71,15 +73,33 @@ def test_no_permute_is_left_of_what_was_exported(tmp_path, layers):
     assert "Permute" not in repr(again)
 
 
-def test_batch_norm_becomes_part_of_the_convolution_before_it(tmp_path):
-    network = Network(Conv2D(4, 3), BatchNorm(), ReLU(), inputs=(6, 6, 2))
+def test_batch_norm_trains_on_from_what_the_file_has(tmp_path):
+    layers = Conv2D(4, 3), BatchNorm(0.8, eps=0.01), ReLU(), Flatten(), Dense(1)
+    network = Network(*layers, inputs=(6, 6, 2))
     network.theta += floats(network.theta.size) / 3
     network.built.state[:] = RNG.uniform(0.5, 2, 8)
     export_onnx(network, tmp_path / "n.onnx")
     again = import_onnx(tmp_path / "n.onnx")
-    assert repr(again.layer) == "Sequential(Conv2D(4, kernel_size=3), ReLU())"
-    X = floats(5, 6, 6, 2)
-    np.testing.assert_allclose(again.predict(X), network.predict(X), rtol=1e-4, atol=1e-5)
+    assert repr(again) == repr(network)
+    for name, array in {**network.parameters, **network.state}.items():
+        np.testing.assert_array_equal(again.built.named[name], array)
+    X, y = floats(50, 6, 6, 2), floats(50, 1)
+    np.testing.assert_allclose(run(tmp_path / "n.onnx", x=X)["y"], network.predict(X), atol=1e-5)
+    for each in (network, again):
+        Trainer(each, Squared(), batch=10).fit(X, y, epochs=2)
+    np.testing.assert_array_equal(again.theta, network.theta)
+    np.testing.assert_array_equal(again.built.state, network.built.state)
+
+
+@pytest.mark.parametrize("far", [1.0, 1e4])
+def test_batch_norm_of_means_far_from_0_is_written_without_cancellation(tmp_path, far):
+    network = Network(BatchNorm(), inputs=3)
+    network.state["0.mean"][:] = far * (1 + RNG.random(3))
+    export_onnx(network, tmp_path / "n.onnx")
+    X = (network.state["0.mean"] + floats(20, 3)).astype(np.float32)
+    y = network.predict(X)
+    np.testing.assert_allclose(run(tmp_path / "n.onnx", x=X)["y"], y, atol=1e-5)
+    np.testing.assert_allclose(import_onnx(tmp_path / "n.onnx").predict(X), y, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +113,7 @@ def test_batch_norm_becomes_part_of_the_convolution_before_it(tmp_path):
         ([node("Mul", "x", "b")], {"b": floats(4)}, "Scale()"),
         ([node("MatMul", "x", "B")], {"B": floats(4, 2)}, "Dense(2, bias=False)"),
         ([node("BatchNormalization", "x", "g", "g", "g", "g")], {"g": 1 + floats(3) ** 2},
-         "Permute((2, 1)), Affine(), Permute((2, 1))"),
+         "Permute((2, 1)), BatchNorm(), Permute((2, 1))"),
         ([node("Relu", "x", to="a"), node("Concat", "a", "x", axis=1)], {},
          "Permute((2, 1)), Concat(Sequential(Permute((2, 1)), ReLU(), Permute((2, 1))), "
          "Identity()), Permute((2, 1))"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..layers import Residual, Sequential
+from ..layers import Sequential
 from ..onnx_reading import Reading
 from ..shape import Shape
 from .onnx_file import OnnxFile
@@ -38,7 +38,7 @@ class _Check:
 
     def children(self, path: str, layer: Any, shape: Shape, pieces: Any, rows: bool) -> bool:
         """Check the layers inside one; return what ``rows`` is behind them."""
-        chain = isinstance(layer, Sequential | Residual)
+        chain = layer.in_a_row
         before = rows
         for (name, child, inner), piece in zip(layer.children_at(shape), pieces, strict=True):
             rows = self.one(f"{path}.{name}" if path else name, child, inner, piece, rows)

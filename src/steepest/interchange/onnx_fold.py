@@ -122,7 +122,8 @@ def _into_the_one_before(file: OnnxFile, before: Reading, piece: Reading) -> Rea
     A = np.moveaxis(before.theta[factor], axis, -1)
     s, b = _rows(file, piece, _outputs(before, piece))
     with np.errstate(over="ignore", invalid="ignore"):
-        theta = {factor: _finite(file, np.moveaxis((A * s).astype(A.dtype), -1, axis))}
+        scaled = _finite(file, np.moveaxis((A * s).astype(A.dtype), -1, axis))
+        theta = {**before.theta, factor: scaled}
         if shift:
             theta[shift] = _finite(file, (before.theta.get(shift, 0) * s + b).astype(A.dtype))
     makes = _same(file, before.makes, piece.makes, piece.said_by)

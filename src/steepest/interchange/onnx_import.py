@@ -22,7 +22,7 @@ from ..network import Network
 from ..onnx_reading import Reading
 from ..parameters import walk
 from ..printing import shown
-from ..saved.size import check_size
+from ..saved.size import check_size, state_shapes
 from ..shape import Shape
 from ..validate import folder
 from .onnx_check import check_shapes
@@ -42,9 +42,9 @@ def import_onnx(path: str | os.PathLike[str], *, output: str | None = None) -> N
     path : str or path-like
         A graph with one input (n, …), made of operators that are layers of Steepest, as
         `export_onnx`, PyTorch, scikit-learn's skl2onnx or Keras write them: docs/interchange.md
-        lists them. Multiplication, addition and their like by constants, and batch normalisation,
-        become part of a `Dense` layer beside them, or a `Scale` or an `Affine`; an end that makes
-        (n,) of (n, 1) is left out. Constants may lie in plain files of the same folder. Nothing of
+        lists them. Multiplication, addition and their like by constants become part of a `Dense`
+        layer beside them, or a `Scale` or an `Affine`; an end that makes (n,) of (n, 1) is left
+        out. Constants may lie in plain files of the same folder. Nothing of
         it is run.
     output : str, optional
         The output that is wanted, if there are several. By default, the only one that is of real
@@ -81,7 +81,10 @@ def import_onnx(path: str | os.PathLike[str], *, output: str | None = None) -> N
     except InputError as error:
         raise file.error(str(error)) from error
     theta = dict(_theta(network.layer, shape, pieces))
+    shapes |= state_shapes(network.layer, shape)
     for name, wanted in shapes.items():
+        if name not in theta:
+            raise file.error(f"what was read of it lacks {name}")
         if theta[name].size == 1 and len(wanted) == 1:
             theta[name] = np.broadcast_to(theta[name].reshape(-1), wanted)
         if theta[name].shape != wanted:
@@ -115,7 +118,7 @@ def _input_shape(file: OnnxFile, pieces: Sequence[Reading]) -> Shape:
 
 
 def _theta(layer: Layer, shape: Shape, pieces: Sequence[Reading]) -> Iterator[tuple[str, Array]]:
-    """Yield the parameters by name."""
+    """Yield the parameters and the state by name."""
     for (path, _, _), piece in zip(walk(layer, shape), _flat(pieces), strict=True):
         for name, array in piece.theta.items():
             yield f"{path}.{name}", array

@@ -123,7 +123,7 @@ class Tracer:
             try:
                 piece = form.read(layer, seen)
             except InputError as error:
-                raise seen.error(str(error)) from error
+                raise seen.error(f"makes no layer: {error}") from error
             if piece is not None:
                 pieces = piece if isinstance(piece, list) else self._turned(seen, piece)
                 return [replace(each, said_by=seen.named) for each in pieces]

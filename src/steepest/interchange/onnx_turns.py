@@ -14,20 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..layers import (
-    Affine,
-    Concat,
-    Dense,
-    Dropout,
-    Flatten,
-    Identity,
-    Permute,
-    PReLU,
-    Reshape,
-    Residual,
-    Scale,
-    Sum,
-)
+from ..layers import Dense, Flatten, Identity, Permute, Reshape
 from ..layers import Sequential as Chain
 from ..layers._combinator import Combinator
 from ..layers._reading import joined
@@ -121,39 +108,27 @@ class _Turns:
     def _branched(
         self, found: list[Reading], shapes: list[Shape], piece: Reading, order: Order
     ) -> Order:
-        """Add a layer with branches; return the order behind it."""
+        """Add a layer made of layers; return the order behind it."""
         layer = piece.layer
-        if not isinstance(layer, Sum | Concat | Residual):
+        if not layer.joins(None):
             self.turn(found, shapes, order)
             order = None
         shape = shapes[-1]
-        if isinstance(layer, Residual):
+        if layer.in_a_row:
             inside = self._ending_in(self.chain(piece.inside, shape, order), order)
             inside = inside or [Reading(Identity(), "")]
             common = order
         else:
-            inputs = [shape] * len(piece.inside)
-            if not isinstance(layer, Sum | Concat):
-                inputs = [inner for _, _, inner in layer.children_at(shape)]
             branches = [
                 self.chain([part], inner, order)
-                for part, inner in zip(piece.inside, inputs, strict=True)
+                for part, (_, _, inner) in zip(piece.inside, layer.children_at(shape), strict=True)
             ]
-            common = self._common(layer, [end for *_, end in branches])
+            ends = Counter(end for *_, end in branches if layer.joins(end))
+            common = ends.most_common(1)[0][0] if ends else None
             inside = [joined(self._ending_in(branch, common)) for branch in branches]
         made = layer.of([part.layer for part in inside])
         self._add(found, shapes, replace(piece, layer=made, inside=inside))
         return common
-
-    def _common(self, layer: Combinator, orders: list[Order]) -> Order:
-        """Return the order in which most branches end, if the layer can join them so."""
-        fit = [
-            order
-            for order in orders
-            if isinstance(layer, Sum)
-            or (isinstance(layer, Concat) and order is not None and order[-1] == len(order))
-        ]
-        return Counter(fit).most_common(1)[0][0] if fit else None
 
     def _ending_in(
         self, branch: tuple[list[Reading], list[Shape], Order], order: Order
@@ -185,7 +160,7 @@ def _one_after_the_other(first: Order, second: tuple[int, ...]) -> Order:
 def _is_entrywise(piece: Reading) -> bool:
     """Whether a layer does the same to every entry."""
     layer = piece.layer
-    same = layer.steepest_slope is not None or isinstance(layer, Affine | Scale | PReLU | Dropout)
+    same = layer.entrywise or layer.steepest_slope is not None
     return same and all(array.size == 1 for array in piece.theta.values())
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InputError
 from ..layer import Layer
-from ..layers import Dense, Flatten, Permute, Reshape, Residual, Sequential
+from ..layers import Dense, Flatten, Permute, Reshape
 from ..network import Network
 from ..parameters import walk
 from ..printing import shown
@@ -230,7 +230,7 @@ class _Orders:
             return self._behind(layer, shape, path, place)
         end = place
         for name, child, inner in children:
-            start = end if isinstance(layer, Sequential | Residual) else place
+            start = end if layer.in_a_row else place
             end = self.follow(child, inner, f"{path}.{name}" if path else name, start)
         return end
 

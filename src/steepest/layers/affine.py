@@ -1,6 +1,6 @@
 """Affine: y = s ⊙ x + b, a factor and a summand for each input; (n, p) -> (n, p), s and b (p,).
 
-It is what batch normalisation is once it has been trained, and what standardises inputs.
+It is what batch normalisation predicts with, and what standardises inputs.
 
 Source: Touvron et al., "ResMLP: feedforward networks for image classification with data-efficient
 training", arXiv:2105.03404, equation 1.
@@ -9,8 +9,8 @@ training", arXiv:2105.03404, equation 1.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,8 @@ __all__ = ["Affine"]
 @dataclass(frozen=True, repr=False)
 class Affine(Layer):
     """y = s ⊙ x + b: a learnable factor, first 1, and a summand, first 0, for each input."""
+
+    entrywise: ClassVar[bool] = True
 
     def parameters(self, p: int) -> dict[str, Parameter]:
         """Return s (p,) and b (p,)."""
@@ -49,7 +51,6 @@ class Affine(Layer):
             Form(Op("Mul"), _read_mul),
             Form(Op("Div"), _read_div),
             Form(Op("Neg"), _read_neg),
-            Form(Op("BatchNormalization"), _read_batch_norm),
             Form(Op("ai.onnx.ml.Scaler"), _read_scaler),
         )
 
@@ -138,22 +139,6 @@ def _read_div(kind: Any, node: OnnxNode) -> Reading | None:
 def _read_neg(kind: Any, node: OnnxNode) -> Reading:
     node.given()
     return _reading(kind, node, node.value(0), -np.ones(1), np.zeros(1))
-
-
-def _read_batch_norm(kind: Any, node: OnnxNode) -> Reading:
-    """gamma ⊙ (x − mean)/√(variance + epsilon) + beta, with the mean and variance of the file."""
-    given = node.given(5, epsilon=1e-5, momentum=0.9, training_mode=0, spatial=1)
-    if given["training_mode"]:
-        raise node.error("is in training mode, and normalises each batch by itself")
-    gamma, beta, mean, variance = (node.row(k).astype(np.float64) for k in range(1, 5))
-    spread = variance + given["epsilon"]
-    if not (spread > 0).all():
-        raise node.error("has a variance that is not above 0")
-    sizes = {part.size for part in (gamma, beta, mean, variance)}
-    if len(sizes) > 1:
-        raise node.error(f"has constants of different widths: {sorted(sizes)}")
-    s = gamma / np.sqrt(spread)
-    return replace(_reading(kind, node, node.value(0), s, beta - mean * s, 1), takes=gamma.size)
 
 
 def _read_scaler(kind: Any, node: OnnxNode) -> Reading:

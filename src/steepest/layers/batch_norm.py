@@ -20,12 +20,15 @@ from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..layer import Array, Layer, Parameter, State
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import number
+from .affine import Affine
 
 __all__ = ["BatchNorm"]
 
 _BLOCK = np.int64(64)
 """Rows whose sums are taken together. Which these are depends on no number of threads."""
+_FAR = 8.0  # a mean so many standard deviations from 0 costs float32 a digit
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,6 +61,7 @@ class BatchNorm(Layer):
     }
     torch_others: ClassVar[tuple[str, ...]] = ("num_batches_tracked",)
     predicts_alike: ClassVar[bool] = False
+    scales_and_shifts: ClassVar[tuple[str, int, str]] = ("gamma", 0, "beta")
 
     momentum: float = 0.9
     eps: float = 1e-5
@@ -84,10 +88,20 @@ class BatchNorm(Layer):
         return 8 * p
 
     def onnx(self, g: OnnxGraph) -> str:
-        u = g.op("Sub", g.x, g.constant(g.state["mean"]))
-        root = g.constant(np.sqrt(g.state["variance"] + self.eps))
-        scaled = g.op("Mul", g.op("Div", u, root), g.parameter("gamma"))
-        return g.op("Add", scaled, g.parameter("beta"))
+        mean, variance = g.state["mean"], g.state["variance"]
+        root = np.sqrt(variance + self.eps)
+        if (np.abs(mean) <= _FAR * root).all():
+            own = [g.constant(array) for array in (mean, variance)]
+            inputs = g.x, g.parameter("gamma"), g.parameter("beta"), *own
+            numbers = {"epsilon": float(self.eps), "momentum": float(self.momentum)}
+            return g.op("BatchNormalization", *inputs, **numbers)
+        # ONNX Runtime would compute a x + (beta − a mean), whose summands are far larger.
+        u = g.op("Div", g.op("Sub", g.x, g.constant(mean)), g.constant(root))
+        return g.op("Add", g.op("Mul", u, g.parameter("gamma")), g.parameter("beta"))
+
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        return (Form(Op("BatchNormalization"), _read),)
 
     def lower(self, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
         """Emit the statistics of the batch, and what they make of x; where nothing trains, those
@@ -289,6 +303,29 @@ class BatchNorm(Layer):
                 d = alpha * dy[i, j]
                 dgamma[j] += d * ((x[i, j] - middle[j]) * inverse[j])
                 dbeta[j] += d
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading:
+    """gamma ⊙ (x − mean)/√(variance + epsilon) + beta, with the mean and variance of the file."""
+    given = node.given(5, epsilon=1e-5, momentum=0.9, training_mode=0, spatial=1)
+    if given["training_mode"]:
+        raise node.error("is in training mode, and normalises each batch by itself")
+    names = ("gamma", "beta", "mean", "variance")
+    arrays = {name: node.row(k) for k, name in enumerate(names, 1)}
+    sizes = {array.size for array in arrays.values()}
+    if len(sizes) > 1:
+        raise node.error(f"has constants of different widths: {sorted(sizes)}")
+    eps, momentum = (float(str(np.float32(given[name]))) for name in ("epsilon", "momentum"))
+    gamma, beta, mean, variance = (array.astype(np.float64) for array in arrays.values())
+    if not (variance + eps > 0).all():
+        raise node.error("has a variance that is not above 0")
+    layer = kind(momentum, eps) if eps > 0 and 0 <= momentum < 1 else Affine()
+    if isinstance(layer, Affine):  # it can't be trained on as a BatchNorm
+        s = gamma / np.sqrt(variance + eps)
+        arrays = {"s": s, "b": beta - mean * s}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise node.error("has constants that, taken together, are too large")
+    return Reading(layer, node.value(0), arrays, takes=gamma.size, axis=1)
 
 
 examples = (BatchNorm(), BatchNorm(momentum=0.5, eps=0.1))

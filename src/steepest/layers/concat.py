@@ -38,6 +38,9 @@ class Concat(Combinator):
         shapes = [output_shape(*each) for each in self.children_at(shape)]
         return (*same_rows("Concat", shapes), sum(each[-1] for each in shapes))
 
+    def joins(self, order: tuple[int, ...] | None) -> bool:
+        return order is None or order[-1] == len(order)
+
     def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
         return [(str(k), layer, shape) for k, layer in enumerate(self.layers)]
 

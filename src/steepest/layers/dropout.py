@@ -40,6 +40,7 @@ class Dropout(Layer):
     """
 
     predicts_alike: ClassVar[bool] = False
+    entrywise: ClassVar[bool] = True
 
     rate: float | Schedule
 

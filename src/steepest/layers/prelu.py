@@ -32,6 +32,7 @@ class PReLU(Layer):
         What all of a is at first.
     """
 
+    entrywise: ClassVar[bool] = True
     torch_names: ClassVar[Mapping[str, str]] = {"a": "weight"}
 
     init_slope: float = 0.25

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
@@ -30,6 +30,8 @@ class Residual(Combinator):
         g_1, …, g_h; together they must keep the width.
     """
 
+    in_a_row: ClassVar[bool] = True
+
     def output_shape(self, shape: Shape) -> Shape:
         found = Sequential(*self.layers).output_shape(shape)
         if found != shape:
@@ -41,6 +43,9 @@ class Residual(Combinator):
                 f"but turn {told} outputs; end them with {end}"
             )
         return shape
+
+    def joins(self, order: tuple[int, ...] | None) -> bool:
+        return True
 
     def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
         return Sequential(*self.layers).children_at(shape)

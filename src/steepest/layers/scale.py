@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ __all__ = ["Scale"]
 @dataclass(frozen=True, repr=False)
 class Scale(Layer):
     """y = s ⊙ x, with a factor s for each input that begins at 1."""
+
+    entrywise: ClassVar[bool] = True
 
     def parameters(self, p: int) -> dict[str, Parameter]:
         """Return s (p,)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..layer import Array, Layer
@@ -27,6 +29,7 @@ class Sequential(Combinator):
     """
 
     takes_sparse = True
+    in_a_row: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         for k, layer in enumerate(self.layers):

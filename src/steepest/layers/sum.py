@@ -46,6 +46,9 @@ class Sum(Combinator):
             )
         return shapes[0]
 
+    def joins(self, order: tuple[int, ...] | None) -> bool:
+        return True
+
     def children_at(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
         return [(str(k), layer, shape) for k, layer in enumerate(self.layers)]
 
