@@ -47,7 +47,7 @@ with tempfile.TemporaryDirectory() as made:
         draw(folder)
     model = ImageClassifier(size=(24, 24), settings={"epochs": 20}).fit(folder)
     print(f"classes {', '.join(model.classes_)}; {len(model.skipped_)} pictures skipped")
-    print(f"accuracy on pictures held out: {max(model.history_['accuracy']):.3f}")
+    print(f"log loss of pictures held out: {min(model.history_['log_loss']):.3f}")
 
     model.model_.save(Path(made, "model"))
     again = steepest.load(Path(made, "model"))

@@ -7,7 +7,8 @@ averages over the classes, as with ``_macro`` behind them.
 
 A metric is a function ``(y, prediction) -> float``; ``prediction`` is what the loss's inverse link
 makes of the network's outputs: probabilities (n, classes), or the probability (n, 1) of the second
-of two classes, or real predictions (n, k).
+of two classes, or real predictions (n, k). Those that are listed here also take the ``weights`` of
+the examples, (n,); ``max_error`` has no use for them.
 """
 
 from __future__ import annotations
@@ -22,9 +23,19 @@ from .errors import InputError
 from .printing import shown
 from .validate import function, iterated
 
-__all__ = ["GREATER_IS_BETTER", "METRICS", "Metric", "labels", "metrics_named"]
+__all__ = [
+    "GREATER_IS_BETTER",
+    "METRICS",
+    "OF_CLASSES",
+    "OF_LABELS",
+    "OF_NUMBERS",
+    "Metric",
+    "labels",
+    "metrics_named",
+]
 
-Metric = Callable[[Array, Array], float]
+Metric = Callable[..., float]
+_Weights = Array | None
 
 
 def labels(prediction: Array) -> Array:
@@ -43,18 +54,30 @@ def _classes(y: Array) -> Array:
     return np.asarray(y).reshape(len(y)).astype(np.int64)
 
 
-def accuracy(y: Array, prediction: Array) -> float:
+def accuracy(y: Array, prediction: Array, weights: _Weights = None) -> float:
     """Return the share of rows whose most probable class is the right one."""
-    return float(np.mean(labels(prediction) == _classes(y)))
+    return float(np.average(labels(prediction) == _classes(y), weights=weights))
+
+
+def log_loss(y: Array, prediction: Array, weights: _Weights = None) -> float:
+    """Return the average of −log p of each row's class, as scikit-learn's `log_loss`.
+
+    It is here since the best epoch is chosen by it: to check its arguments takes scikit-learn
+    longer than an epoch of a small table.
+    """
+    p = _distributions(prediction)
+    own = p[np.arange(len(p)), _classes(y)]
+    return float(np.average(-np.log(np.maximum(own, np.finfo(p.dtype).eps)), weights=weights))
 
 
 def _of_labels(name: str, **settings: Any) -> Metric:
     """Return a metric of scikit-learn's that compares classes."""
 
-    def metric(y: Array, prediction: Array) -> float:
+    def metric(y: Array, prediction: Array, weights: _Weights = None) -> float:
         from sklearn import metrics
 
-        return float(getattr(metrics, name)(_classes(y), labels(prediction), **settings))
+        found = getattr(metrics, name)
+        return float(found(_classes(y), labels(prediction), sample_weight=weights, **settings))
 
     return metric
 
@@ -62,9 +85,9 @@ def _of_labels(name: str, **settings: Any) -> Metric:
 def _averaged(name: str, average: str | None = None) -> Metric:
     """Return one of scikit-learn's that is of one class: the second of two, or an average."""
 
-    def metric(y: Array, prediction: Array) -> float:
+    def metric(y: Array, prediction: Array, weights: _Weights = None) -> float:
         kind = average or ("binary" if prediction.shape[1] == 1 else "macro")
-        return _of_labels(name, average=kind, zero_division=0.0)(y, prediction)
+        return _of_labels(name, average=kind, zero_division=0.0)(y, prediction, weights)
 
     return metric
 
@@ -72,62 +95,50 @@ def _averaged(name: str, average: str | None = None) -> Metric:
 def _area(how: str, average: str = "macro") -> Metric:
     """Return the area under the ROC curve, for several classes ``how`` averaged."""
 
-    def metric(y: Array, prediction: Array) -> float:
+    def metric(y: Array, prediction: Array, weights: _Weights = None) -> float:
         from sklearn.metrics import roc_auc_score
 
+        own: dict[str, Any] = {"sample_weight": weights}
         if prediction.shape[1] <= 2:
-            return float(roc_auc_score(_classes(y), prediction[:, -1]))
-        numbers, p = np.arange(prediction.shape[1]), _distributions(prediction)
-        return float(
-            roc_auc_score(_classes(y), p, multi_class=how, average=average, labels=numbers)
-        )
+            return float(roc_auc_score(_classes(y), prediction[:, -1], **own))
+        own |= {"multi_class": how, "average": average, "labels": np.arange(prediction.shape[1])}
+        return float(roc_auc_score(_classes(y), _distributions(prediction), **own))
 
     return metric
 
 
-def _of_shares(name: str, **settings: Any) -> Metric:
-    """Return a metric of scikit-learn's that compares probabilities with classes."""
-
-    def metric(y: Array, prediction: Array) -> float:
-        from sklearn import metrics
-
-        p = _distributions(prediction)
-        return float(
-            getattr(metrics, name)(_classes(y), p, labels=np.arange(p.shape[1]), **settings)
-        )
-
-    return metric
-
-
-def average_precision(y: Array, prediction: Array) -> float:
+def average_precision(y: Array, prediction: Array, weights: _Weights = None) -> float:
     """Return the area under precision over recall (of several classes, their average)."""
     from sklearn.metrics import average_precision_score
 
+    own: dict[str, Any] = {"sample_weight": weights}
     if prediction.shape[1] <= 2:
-        return float(average_precision_score(_classes(y), prediction[:, -1]))
+        return float(average_precision_score(_classes(y), prediction[:, -1], **own))
     one_against_the_rest = _classes(y)[:, None] == np.arange(prediction.shape[1])
-    return float(average_precision_score(one_against_the_rest, prediction))
+    return float(average_precision_score(one_against_the_rest, prediction, **own))
 
 
-def brier(y: Array, prediction: Array) -> float:
+def brier(y: Array, prediction: Array, weights: _Weights = None) -> float:
     """Return the average of Σ_k (p_k − [y = k])², for two classes half of it: (p − y)²."""
     p = _distributions(prediction)
     error = p - (_classes(y)[:, None] == np.arange(p.shape[1]))
-    return float(np.mean(np.sum(error * error, axis=1))) / (2 if p.shape[1] == 2 else 1)
+    found = float(np.average(np.sum(error * error, axis=1), weights=weights))
+    return found / (2 if p.shape[1] == 2 else 1)
 
 
 def _of_numbers(name: str) -> Metric:
     """Return a metric of scikit-learn's that compares numbers."""
 
-    def metric(y: Array, prediction: Array) -> float:
+    def metric(y: Array, prediction: Array, weights: _Weights = None) -> float:
         from sklearn import metrics
 
-        return float(getattr(metrics, name)(y.reshape(len(y), -1), prediction))
+        own = {"sample_weight": weights}
+        return float(getattr(metrics, name)(y.reshape(len(y), -1), prediction, **own))
 
     return metric
 
 
-def max_error(y: Array, prediction: Array) -> float:
+def max_error(y: Array, prediction: Array, weights: _Weights = None) -> float:
     """Return the largest error."""
     return float(np.abs(y.reshape(len(y), -1) - prediction).max())
 
@@ -139,7 +150,7 @@ def _distributions(prediction: Array) -> Array:
 
 
 def _negative(metric: Metric) -> Metric:
-    return lambda y, prediction: -metric(y, prediction)
+    return lambda y, prediction, weights=None: -metric(y, prediction, weights)
 
 
 _AVERAGES = ("macro", "micro", "weighted")
@@ -149,7 +160,7 @@ _CLASS_SCORES = {
     "precision": "precision_score",
     "recall": "recall_score",
 }
-_SCORES: dict[str, Metric] = {
+_LABEL_SCORES: dict[str, Metric] = {
     "accuracy": accuracy,
     "balanced_accuracy": _of_labels("balanced_accuracy_score"),
     **{name: _averaged(function) for name, function in _CLASS_SCORES.items()},
@@ -159,6 +170,8 @@ _SCORES: dict[str, Metric] = {
         for average in _AVERAGES
     },
     "matthews_corrcoef": _of_labels("matthews_corrcoef"),
+}
+_SHARE_SCORES: dict[str, Metric] = {
     "auc": _area("ovr"),
     "roc_auc": _area("ovr"),
     "roc_auc_ovr": _area("ovr"),
@@ -166,13 +179,17 @@ _SCORES: dict[str, Metric] = {
     "roc_auc_ovr_weighted": _area("ovr", "weighted"),
     "roc_auc_ovo_weighted": _area("ovo", "weighted"),
     "average_precision": average_precision,
+}
+_NUMBER_SCORES: dict[str, Metric] = {
     "r2": _of_numbers("r2_score"),
     "explained_variance": _of_numbers("explained_variance_score"),
     "d2_absolute_error_score": _of_numbers("d2_absolute_error_score"),
 }
-_ERRORS: dict[str, tuple[str, Metric]] = {
-    "log_loss": ("log_loss", _of_shares("log_loss")),
+_SHARE_ERRORS: dict[str, tuple[str, Metric]] = {
+    "log_loss": ("log_loss", log_loss),
     "brier": ("brier_score", brier),
+}
+_NUMBER_ERRORS: dict[str, tuple[str, Metric]] = {
     "mse": ("mean_squared_error", _of_numbers("mean_squared_error")),
     "rmse": ("root_mean_squared_error", _of_numbers("root_mean_squared_error")),
     "mae": ("mean_absolute_error", _of_numbers("mean_absolute_error")),
@@ -183,6 +200,8 @@ _ERRORS: dict[str, tuple[str, Metric]] = {
 }
 """By our name: the name after ``neg_`` of scikit-learn's scorer, and the metric."""
 
+_SCORES, _ERRORS = _LABEL_SCORES | _SHARE_SCORES | _NUMBER_SCORES, _SHARE_ERRORS | _NUMBER_ERRORS
+
 METRICS: dict[str, Metric] = {
     **_SCORES,
     **{name: metric for name, (_, metric) in _ERRORS.items()},
@@ -191,6 +210,16 @@ METRICS: dict[str, Metric] = {
 """By name: ours, and those of scikit-learn's scorers, whose errors are negative."""
 
 GREATER_IS_BETTER = {name for name in METRICS if name not in _ERRORS}
+OF_LABELS = tuple(_LABEL_SCORES)
+"""Those that compare the classes that are predicted."""
+OF_CLASSES = (
+    *OF_LABELS,
+    *_SHARE_SCORES,
+    *_SHARE_ERRORS,
+    *(f"neg_{name}" for name, _ in _SHARE_ERRORS.values()),
+)
+"""Those of classes: the former, and those that compare probabilities."""
+OF_NUMBERS = tuple(name for name in METRICS if name not in OF_CLASSES)
 
 
 def metrics_named(

@@ -29,7 +29,7 @@ def test_it_learns_digits(model):
     assert model.score(X[1400:], Y[1400:]) > 0.93
     assert model.classes_.tolist() == list(range(10))
     assert len(model.history_) == 8
-    assert model.history_["accuracy"][model.best_epochs_[0] - 1] == max(model.history_["accuracy"])
+    assert model.history_["log_loss"][model.best_epochs_[0] - 1] == min(model.history_["log_loss"])
     shares = model.predict_proba(X[:50])
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
     assert (model.classes_[shares.argmax(axis=1)] == model.predict(X[:50])).all()
@@ -189,5 +189,5 @@ def test_a_folder_in_parts_chooses_the_epoch_by_its_own(tmp_path):
             Image.fromarray(X[k]).save(place / f"{k}.png")
     model = ImageClassifier(settings={"epochs": 1, "batch": 4}).fit(tmp_path)
     assert model.history_.rows[0]["step"] == 5  # all twenty are trained on
-    assert "accuracy" in model.history_.rows[0]
+    assert "log_loss" in model.history_.rows[0]
     assert len(model.predict(tmp_path / "test")) == 20

@@ -99,6 +99,7 @@ NOT_CALLED = (
     *("set_fit_request", "set_partial_fit_request", "set_score_request"),  # scikit-learn's own
     *("index", "count"),  # of every sequence
     *("append", "begin", "due", "fill_onnx", "save_state", "settings", "span"),  # ours alone
+    *("judge", "decide"),
 )
 """Methods that users don't call, or that are not of Steepest."""
 
@@ -146,7 +147,7 @@ def methods(thing):
 
 def arguments(name):
     """Return arguments by which the methods of an object, and what reads tables, go well."""
-    y = LABELS if "Classifier" in name else Y
+    y = LABELS if "Classifier" in name or name == "model" else Y
     table = {"a": X[:, 0]} if name == "model" or "Tabular" in name else X
     table = IMAGES[..., None] / 255.0 if "images" in name or "Image" in name else table
     return {"X": table, "y": y, "inputs": 2, "path": "t.csv", "table": pa.table({"a": X[:, 0]}),

@@ -1,5 +1,6 @@
 """Exported files say in ONNX Runtime what the network or the model says."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -114,6 +115,27 @@ def test_census(tmp_path, loss):
     labels = np.array(ours.column("prediction").to_pylist())
     assert (found["prediction"] == labels)[sure].all()
     assert (found["prediction"] != labels).sum() <= 5
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_honest_probabilities_and_costs(tmp_path, classes):
+    x = RNG.normal(size=500)
+    y = [f"c{k}" for k in np.digitize(x + RNG.normal(size=500), np.arange(classes - 1) - 0.5)]
+    table = pa.table({"x": x, "y": y})
+    settings = {"layers": (8,), "epochs": 4, "label_smoothing": 0.2}
+    model = fit_table(table, Request("y", settings, class_weight="c0=1,c1=5")).model
+    shifts = tuple(np.linspace(-1, 1, classes).tolist())
+    model.calibration = replace(model.calibration, power=1.3, shifts=shifts)
+    export_onnx(model, tmp_path / "m.onnx")
+    found = run(tmp_path / "m.onnx", **columns(model.encoder, table))
+    wanted = model.predict_proba(table)
+    np.testing.assert_allclose(found["probabilities"], wanted, atol=1e-5)
+    said = model.predict(table).column("prediction").to_pylist()
+    weighed = np.sort(model.calibration.weighed(wanted), axis=1)
+    sure = weighed[:, -1] - weighed[:, -2] > 1e-5
+    assert (found["prediction"] == np.array(said))[sure].all()
+    assert sure.mean() > 0.9
+    assert (wanted.argmax(axis=1) != [int(label[1]) for label in said]).any()
 
 
 def test_every_kind_of_column(tmp_path):

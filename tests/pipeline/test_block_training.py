@@ -5,7 +5,8 @@ import pytest
 
 from steepest import SGD, Checkpoint, Dense, Network, ReLU, SoftmaxCrossEntropy, Trainer
 from steepest.lowering.predict import Predictor
-from steepest.pipeline.block_training import BlockTraining
+from steepest.pipeline.block_training import BlockPlan, BlockTraining
+from steepest.pipeline.monitor import LOSS, Monitor
 from steepest.pipeline.recipe import Recipe
 from steepest.pipeline.shuffled_blocks import Scratch, draws
 
@@ -27,10 +28,8 @@ def training(scratch, epochs=50, lr=0.1, checkpoint=None, callbacks=(), patience
     network = Network(Dense(8), ReLU(), Dense(2), inputs=3)
     trainer = Trainer(network, SoftmaxCrossEntropy(), SGD(lr=lr), batch=BATCH, threads=1)
     per_epoch = sum(-(-int(rows) // min(BATCH, int(rows))) for rows in scratch.rows)
-    recipe = Recipe(epochs=epochs, patience=patience)
-    return BlockTraining(
-        trainer, scratch, HELD_OUT, recipe, per_epoch, checkpoint, tuple(callbacks), None
-    )
+    plan = BlockPlan(Recipe(epochs=epochs, patience=patience), HELD_OUT, Monitor(LOSS, {}))
+    return BlockTraining(trainer, scratch, plan, per_epoch, checkpoint, tuple(callbacks), None)
 
 
 def loss_of(found):

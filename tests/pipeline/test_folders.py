@@ -157,7 +157,7 @@ def edit(folder, change):
         (lambda r: r.update(encoder={"columns": []}), "has an encoder, a task and a loss"),
         (
             lambda r: r.update(calibration={"type": "Temperature"}),
-            "calibrated, by a later Steepest",
+            "a network without a task has no calibration",
         ),
         (lambda r: r.pop("calibration"), "lacks 'calibration'"),
         (lambda r: r.update(about=[]), "about must be an object"),

@@ -6,7 +6,7 @@ import pytest
 
 from steepest import Checkpoint, InputError
 from steepest.pipeline.recipe import Recipe
-from steepest.pipeline.train import RunOptions, TrainingData, _accuracy, train_recipe
+from steepest.pipeline.train import RunOptions, TrainingData, train_recipe
 from steepest.tables.encoder import Encoder
 from steepest.tables.task import infer_task
 
@@ -52,13 +52,3 @@ def test_an_ensemble_keeps_no_checkpoints(tmp_path):
     with pytest.raises(InputError, match="not of an ensemble of 2"):
         train(2, checkpoint=Checkpoint(tmp_path / "c"))
     assert not list(tmp_path.iterdir())
-
-
-def test_rows_that_count_next_to_nothing_make_no_epoch_the_best():
-    y = np.array([0, 0, 1, 1])
-    light = _accuracy(np.array([1000, 1000, 1e-4, 1e-4]))
-    assert light(y, np.array([[0.1], [0.1], [0.1], [0.9]])) == light(y, np.full((4, 1), 0.1)) == 1
-    assert light(y, np.array([[0.1], [0.9], [0.9], [0.9]])) == 0.5
-    assert _accuracy(np.array([1, 2, 3, 4]))(y, np.full((4, 1), 0.1)) == 0.3
-    thirds = np.array([[0.1], [0.9], [0.9]])
-    assert _accuracy(None)(y[:3], thirds) == _accuracy(np.ones(3))(y[:3], thirds) == 2 / 3

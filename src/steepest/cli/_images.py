@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..images.files import Pictures
     from ..pipeline.model import Model
 
-__all__ = ["explain_images", "predict_images"]
+__all__ = ["explain_images", "labelled_images", "predict_images"]
 
 _CLASSES = 30  # of a confusion table
 
@@ -31,7 +31,7 @@ def predict_images(model: Model, place: Path, out: Path | None, proba: bool, ski
     found = model.predict_proba(read.images)
     columns: dict[str, Any] = {
         "file": read.names,
-        "prediction": [model.classes[k] for k in found.argmax(axis=1)],
+        "prediction": [model.classes[k] for k in model.calibration.classes(found)],
     }
     if proba:
         columns |= {f"proba_{label}": found[:, k] for k, label in enumerate(model.classes)}
@@ -41,22 +41,28 @@ def predict_images(model: Model, place: Path, out: Path | None, proba: bool, ski
 
 def explain_images(model: Model, place: Path, worst: int) -> None:
     """Print the confusion table, and the images that the model is most wrong about."""
-    read = _read(model, place, skip=False)
+    read = labelled_images(model, place)
     codes = {str(label): k for k, label in enumerate(model.classes)}
-    odd = sorted(set(map(str, read.labels.tolist())) - set(codes))
+    known = np.array([codes[str(label)] for label in read.labels.tolist()])
+    shares = model.predict_proba(read.images)
+    found = model.calibration.classes(shares)
+    right = int((found == known).sum())
+    print(f"{right:,} of {len(known):,} right: accuracy {right / len(known):.5g}")
+    print("\n".join(_confusion(model, known, found)))
+    print("\n".join(_worst(model, read, known, shares, found, worst)))
+
+
+def labelled_images(model: Model, place: Path) -> Pictures:
+    """Return the images of a place with their labels, all of which the model knows."""
+    read = _read(model, place, skip=False)
+    odd = sorted(set(map(str, read.labels.tolist())) - set(map(str, model.classes)))
     if odd:
         told = "images without a folder" if odd[0] == "" else f"the class {odd[0]!r}"
         raise InputError(
             f"{place} has {told}, which the model does not know; to see its mistakes, give it a "
             "folder with a folder of pictures for each of its classes"
         )
-    known = np.array([codes[str(label)] for label in read.labels.tolist()])
-    shares = model.predict_proba(read.images)
-    found = shares.argmax(axis=1)
-    right = int((found == known).sum())
-    print(f"{right:,} of {len(known):,} right: accuracy {right / len(known):.5g}")
-    print("\n".join(_confusion(model, known, found)))
-    print("\n".join(_worst(model, read, known, shares, worst)))
+    return read
 
 
 def _read(model: Model, place: Path, skip: bool) -> Pictures:
@@ -99,10 +105,12 @@ def _confusion(model: Model, known: Array, found: Array) -> list[str]:
     return ["", aligned_table(lines, left=1), *more]
 
 
-def _worst(model: Model, read: Pictures, known: Array, shares: Array, worst: int) -> list[str]:
+def _worst(
+    model: Model, read: Pictures, known: Array, shares: Array, found: Array, worst: int
+) -> list[str]:
     """Return the images whose class the model finds least probable."""
     own = shares[np.arange(len(known)), known]
-    wrong = np.flatnonzero(shares.argmax(axis=1) != known)
+    wrong = np.flatnonzero(found != known)
     order = wrong[np.argsort(own[wrong], kind="stable")][:worst]
     if not len(order):
         return ["", "no mistakes"]
@@ -110,7 +118,7 @@ def _worst(model: Model, read: Pictures, known: Array, shares: Array, worst: int
         ("the worst mistakes", "is", "taken for", "sure of it", "of the right one")
     ]
     for k in order:
-        taken = int(shares[k].argmax())
+        taken = int(found[k])
         labels = [harmless(str(model.classes[c])) for c in (known[k], taken)]
         lines.append((harmless(read.names[k]), *labels, f"{shares[k, taken]:.1%}", f"{own[k]:.1%}"))
     return ["", aligned_table(lines, left=3)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,7 +122,7 @@ def explain(
     if isinstance(loaded.encoder, ImageEncoder):
         explain_images(loaded, table, hardest or _MISTAKES)
         return
-    loaded = replace(loaded, loss=_as_tested(loaded.loss))
+    loaded = replace(loaded, loss=_as_tested(loaded))
     whole = lay_out_table(read_table(table, TableOptions(**settings_of(TableOptions, written))))
     usable = _usable(loaded, whole, table)
     picked = [] if rows is None and hardest else _rows(rows or "0", whole.num_rows)
@@ -159,11 +159,13 @@ def _usable(model: Model, table: pa.Table, path: Path) -> Array:
     return usable
 
 
-def _as_tested(loss: Loss) -> Loss:
-    """Return a loss as the test knows it: label smoothing is for training alone."""
-    if any(f.name == "label_smoothing" for f in fields(loss)):  # type: ignore[arg-type]
-        return replace(loss, label_smoothing=0.0)  # type: ignore[type-var]
-    return loss
+def _as_tested(model: Model) -> Loss:
+    """Return the loss as the test knows it: of classes, the log loss of their probabilities."""
+    from ..probabilities.log_loss import CalibratedLogLoss
+
+    if not model.has_probabilities:
+        return model.loss
+    return CalibratedLogLoss.of(model.loss, model.calibration, len(model.classes))
 
 
 def _rows(text: str, n: int) -> list[int]:

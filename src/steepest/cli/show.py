@@ -58,10 +58,10 @@ def show(
     if isinstance(loaded, Network):
         sections: list[Iterator[str]] = [_alone(network), _layers(network, "")]
     else:
-        parts = _task, _scores, _training, _columns
+        parts = _task, _scores, _training, _decisions, _columns
         sections = [part(loaded) for part in parts]
         sections.append(_layers(network, f", loss {loaded.loss!r}"))
-    text = "\n\n".join("\n".join(section) for section in sections)
+    text = "\n\n".join(filter(None, ("\n".join(section) for section in sections)))
     print(harmless(text, lines=True))
 
 
@@ -110,6 +110,14 @@ def _training(model: Model) -> Iterator[str]:
         head = [harmless(name) for name in names]
         head[0] = f"  {head[0]}"
         yield aligned_table([head, *shortened(epochs, _EPOCHS)])
+
+
+def _decisions(model: Model) -> Iterator[str]:
+    lines = model.calibration.describe(model.classes) if model.has_probabilities else []
+    if lines:
+        yield "probabilities"
+    for line in lines:
+        yield folded(f"  {line}", 4)
 
 
 def _number(value: float | None) -> str:

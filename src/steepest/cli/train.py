@@ -313,7 +313,7 @@ def _fit_images(
     from ..pipeline.request import Request
 
     request_class, recipe, _, table_options, *_ = _classes()
-    shared = {"test", "validation", "private"}
+    shared = {"test", "validation", "private", "class_weight"}
     own = {name: value for name, value in given.items() if name not in shared}
     if test_table is not None:
         own["test_table"] = test_table

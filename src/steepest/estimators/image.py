@@ -80,7 +80,8 @@ class ImageClassifier(TrainedClassifier):
     skip : bool
         Whether pictures of a folder that can't be read are left out, and counted in ``skipped_``.
     class_weight : dict or "balanced", optional
-        Weights of the classes; they multiply the weights of the images.
+        Weights of the classes: in training they multiply the weights of the images, and `predict`
+        takes the class of the greatest weight × probability.
     **others
         See `steepest.estimators.trained.BaseTrained`.
 

@@ -34,7 +34,8 @@ class TabularClassifier(TrainedClassifier, BaseTabular):
     Parameters
     ----------
     class_weight : dict or "balanced", optional
-        Weights of the classes; they multiply the weights of the rows.
+        Weights of the classes: in training they multiply the weights of the rows, and `predict`
+        takes the class of the greatest weight × probability.
     **others
         See `steepest.estimators.tabular_base.BaseTabular`.
 

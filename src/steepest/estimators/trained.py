@@ -160,9 +160,9 @@ class BaseTrained(NestedParameters, BaseEstimator):
         """Return settings of the recipe that are parameters of the estimator."""
         return {}
 
-    def _weigh(self, y: Array, w: Array | None) -> Array | None:
-        """Return the weights of rows with targets ``y``."""
-        return w
+    def _class_weights(self, y: Array, task: Task) -> tuple[float, ...] | None:
+        """Return the weight of each class, of encoded targets ``y``; None if they are alike."""
+        return None
 
     def _split_by(self, data: Any, time: Any, groups: Any) -> tuple[Array | None, Array | None]:
         """Return when each example was, and its group, as `SplitBy` has them."""
@@ -212,6 +212,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
 
     def _train(self, task: Task, recipe: Any, rows: Examples, held: Examples | None) -> None:
         encoder, data = self._encode(task, recipe, rows, held)
+        data = replace(data, class_weights=self._class_weights(data.y[data.training], task))
         with bar.shown(self.progress_bar) as bars:
             trained = train_recipe(
                 recipe,
@@ -226,13 +227,14 @@ class BaseTrained(NestedParameters, BaseEstimator):
             )
         self.histories_, self.best_epochs_ = trained.histories, trained.best
         self.history_ = self.histories_[0]
-        self.model_ = Model(trained.network, recipe.make_loss(task), encoder, task)
+        loss = recipe.make_loss(task)
+        self.model_ = Model(trained.network, loss, encoder, task, calibration=trained.calibration)
         if trained.ended is not None:
             raise trained.ended
 
     def _targets(self, task: Task, rows: Examples) -> tuple[Array, Array | None]:
         """Return encoded targets and weights."""
-        return task.encode(target_column(rows.y)), self._weigh(rows.y, rows.w)
+        return task.encode(target_column(rows.y)), rows.w
 
     def _check_settings(self) -> None:
         """Refuse what would be overridden by a parameter of the estimator."""

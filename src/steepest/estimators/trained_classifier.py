@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y
 
 from ..arrays import Array
+from ..pipeline.class_weights import class_weights
 from ..tables.task import Task
 from .frames import as_labels
 from .refusals import checked
@@ -27,7 +27,8 @@ class TrainedClassifier(ClassifierMixin, BaseTrained):
     Parameters
     ----------
     class_weight : dict or "balanced", optional
-        Weights of the classes; they multiply the weights of the rows.
+        Weights of the classes: in training they multiply the weights of the rows, and `predict`
+        takes the class of the greatest weight × probability. Probabilities are those without them.
 
     Attributes
     ----------
@@ -42,7 +43,9 @@ class TrainedClassifier(ClassifierMixin, BaseTrained):
     }
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable class of each row.
+        """Return the class of each row: the greatest weight × probability.
+
+        Without ``class_weight`` that is the most probable one.
 
         Parameters
         ----------
@@ -54,14 +57,16 @@ class TrainedClassifier(ClassifierMixin, BaseTrained):
         ndarray (n,)
             From ``classes_``.
         """
-        z = self._outputs(X)
-        most = z.argmax(axis=1) if z.shape[1] > 1 else (z[:, 0] >= 0.5).astype(np.int64)
-        named: Array = self.classes_[most]
+        outputs = self._outputs(X)
+        named: Array = self.classes_[self.model_.decide(outputs)]
         return named
 
     @available_if(lambda self: not hasattr(self, "model_") or self.model_.has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, in the order of ``classes_``.
+
+        Label smoothing and class weights of the training are undone; see
+        `steepest.probabilities.calibration`.
 
         Parameters
         ----------
@@ -73,8 +78,8 @@ class TrainedClassifier(ClassifierMixin, BaseTrained):
         ndarray (n, n_classes)
             Of each row, the probabilities of ``classes_``.
         """
-        shares = self._outputs(X).astype(np.float64)
-        return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
+        outputs = self._outputs(X)
+        return self.model_.judge(outputs)
 
     def _check_targets(self, y: Any) -> Array:
         with checked(type(self).__name__):
@@ -82,12 +87,9 @@ class TrainedClassifier(ClassifierMixin, BaseTrained):
             check_classification_targets(y)
             return np.asarray(y)
 
-    def _weigh(self, y: Array, w: Array | None) -> Array | None:
-        if self.class_weight is None:
-            return w
-        with checked(type(self).__name__):
-            weights: Array = compute_sample_weight(self.class_weight, y)
-        return weights if w is None else weights * w
+    def _class_weights(self, y: Array, task: Task) -> tuple[float, ...] | None:
+        labels = self.classes_.tolist()
+        return class_weights(self.class_weight, labels, y, type(self).__name__)
 
     def _train(self, task: Task, recipe: Any, rows: Examples, held: Examples | None) -> None:
         self.classes_ = task.labels.astype(rows.y.dtype)

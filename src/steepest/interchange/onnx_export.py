@@ -11,6 +11,7 @@ from ..errors import InputError, ModelError
 from ..losses import Quantile
 from ..network import Network
 from ..onnx_form import add_mean
+from ..probabilities.calibration import UNCHANGED
 from ..trainer import Trainer
 from ..validate import folder
 from .graph import Graph
@@ -125,13 +126,8 @@ def _add_model(graph: Graph, model: Model) -> None:
         flat = graph.op("Reshape", value, graph.constant([-1], np.int64))
         graph.output(flat, "prediction", np.float64)
         return
-    if task.outputs == 1:  # at one half it is the second class
-        second = graph.op("GreaterOrEqual", y, graph.constant(0.5, np.float32))
-        flat = graph.op("Reshape", second, graph.constant([-1], np.int64))
-        index = graph.cast(flat, np.int64)
-        y = graph.op("Concat", graph.op("Sub", graph.constant(1, np.float32), y), y, axis=1)
-    else:
-        index = graph.op("ArgMax", y, axis=1, keepdims=0)
+    calibration = model.calibration if model.has_probabilities else UNCHANGED
+    y, index = calibration.onnx(graph, y, task.outputs)
     labels: Any = np.array(task.classes)
     graph.output(graph.op("Gather", graph.constant(labels), index), "prediction", labels.dtype)
     if model.has_probabilities:

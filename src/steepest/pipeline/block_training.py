@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from ..arrays import Array
 from ..errors import CheckpointError
-from ..lowering.predict import Predictor
+from ..metrics import GREATER_IS_BETTER
 from ..trainer import Trainer
 from ..training.checkpoint import Checkpoint, State, check_arrays
 from ..training.early_stopping import EarlyStopping
@@ -18,10 +19,33 @@ from ..training.fit_log import AT_ONCE, FitLog
 from ..training.progress import Progress, ask
 from ..training.run import lasting
 from ..training.slots import fill_slots
+from ..training.validation import Validation
+from .monitor import LOSS, Monitor
 from .recipe import Recipe
 from .shuffled_blocks import Scratch
+from .train import class_weighted
 
-__all__ = ["BlockTraining"]
+__all__ = ["BlockPlan", "BlockTraining"]
+
+
+class BlockPlan(NamedTuple):
+    """What is trained, and what chooses the epoch.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    held_out : (X, y), optional
+        Rows to choose the best epoch by.
+    monitor : Monitor
+        What of them.
+    class_weights : tuple of float, optional
+        One of each class. The weights of the rows of a block are scaled to a mean of 1.
+    """
+
+    recipe: Recipe
+    held_out: tuple[Array, Array] | None
+    monitor: Monitor
+    class_weights: tuple[float, ...] | None = None
 
 
 class BlockTraining:
@@ -32,9 +56,7 @@ class BlockTraining:
     trainer : Trainer
         It goes once through each block.
     scratch : Scratch
-    held_out : (X, y), optional
-        Rows to choose the best epoch by.
-    recipe : Recipe
+    plan : BlockPlan
     per_epoch : int
         Steps of an epoch.
     checkpoint : Checkpoint, optional
@@ -47,21 +69,32 @@ class BlockTraining:
         self,
         trainer: Trainer,
         scratch: Scratch,
-        held_out: tuple[Array, Array] | None,
-        recipe: Recipe,
+        plan: BlockPlan,
         per_epoch: int,
         checkpoint: Checkpoint | None,
         callbacks: tuple[Callable[[Progress], object], ...],
         time_limit: float | None,
     ) -> None:
+        recipe, held_out = plan.recipe, plan.held_out
         assert recipe.epochs is not None
         self.trainer, self.network, self.scratch = trainer, trainer.network, scratch
-        self.held_out, self.seed, self.per_epoch = held_out, recipe.seed, per_epoch
+        self.plan, self.seed, self.per_epoch = plan, recipe.seed, per_epoch
         self.checkpoint, self.callbacks = checkpoint, callbacks
-        self.predictor = Predictor(trainer.network.built, 512, trainer.threads, trainer.loss)
-        stopping = None
+        stopping, self.validation = None, None
         if held_out is not None:
-            stopping = EarlyStopping("validation_loss", recipe.patience or recipe.epochs)
+            name = plan.monitor.name
+            stopping = EarlyStopping(
+                name, recipe.patience or recipe.epochs, greater=name in GREATER_IS_BETTER
+            )
+            weights = class_weighted(held_out[1], None, plan.class_weights)
+            weights = np.ones(len(held_out[1])) if weights is None else weights / weights.mean()
+            self.validation = Validation(
+                self.network,
+                trainer.loss,
+                (*held_out, weights.astype(self.network.dtype)),
+                plan.monitor.metrics,
+                trainer.threads,
+            )
         filled = scratch.rows[scratch.rows > 0]
         self.log = FitLog(recipe.epochs, filled, stopping=stopping, time_limit=time_limit)
         self.settings: dict[str, str] = {}
@@ -82,6 +115,10 @@ class BlockTraining:
             return
         trainer, arrays = self.trainer, {"data": self.scratch.fingerprint}
         self.settings = trainer.settings() | arrays | {"blocks": str(len(self.scratch.rows))}
+        if self.plan.monitor.name != LOSS:
+            self.settings["monitor"] = self.plan.monitor.name
+        if self.plan.class_weights is not None:
+            self.settings["class_weights"] = repr(self.plan.class_weights)
         state = self.checkpoint.begin(self.settings, resume)
         fill_slots(trainer.slots, trainer.rule, trainer.network.built)
         if state is None:
@@ -144,7 +181,8 @@ class BlockTraining:
             stops.append(ask(self.callbacks, self._of_all_blocks(progress)))
             return stops[-1]
 
-        history = trainer.fit(X, y, epochs=1, callbacks=(tell,), time_limit=left)
+        weights = class_weighted(y, None, self.plan.class_weights)
+        history = trainer.fit(X, y, weights=weights, epochs=1, callbacks=(tell,), time_limit=left)
         trainer.history.rows.clear()
         if not len(history) or any(stops) or log.is_late:
             return False
@@ -152,12 +190,11 @@ class BlockTraining:
         return True
 
     def evaluate(self) -> dict[str, float]:
-        """Return the loss on the rows held out."""
-        if self.held_out is None:
+        """Return the loss and the metrics on the rows held out."""
+        if self.validation is None:
             return {}
-        X, y = self.held_out
-        w = np.ones(len(y), self.network.dtype)
-        return {"validation_loss": self.predictor.evaluate(X, y, w)[1]}
+        loss, metrics = self.validation.evaluate()
+        return {"validation_loss": loss, **metrics}
 
     def stop(self) -> bool:
         """Save a checkpoint, if one is due."""

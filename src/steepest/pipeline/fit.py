@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from .model import Model
 from .notes import Notes
 from .recipe import Recipe
 from .request import Request
-from .scores import test_metrics, trivial
+from .scores import TRIVIAL, as_seen_by, test_metrics, trivial, trivial_row
 from .train import Trained, TrainingData, train_recipe
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     if split.column is not None:
         notes.split_column()
     notes.split_by(table, by, split, request)
+    weights = request.class_weights(task, targets[split.train])
     encoder, data = _encode(table, targets, split, request, recipe.dtype, notes)
+    data = replace(data, class_weights=weights)
     if by.is_random and split.column is None:
         notes.drawn_rows(encoder, task, targets)
     if request.test_table is None:
@@ -114,7 +116,7 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     }
     if data.held_out is not None:
         about["best_epoch"] = trained.best[0]
-    model = Model(trained.network, loss, encoder, task, about)
+    model = Model(trained.network, loss, encoder, task, about, trained.calibration)
     fit = Fit(model, notes.lines, ended=trained.ended, tested=tested, data=data)
     if fit.ended is not None:  # at once: somebody waits for this process to end
         return fit
@@ -215,11 +217,13 @@ def score_fit(fit: Fit, tested: Any, targets: Array, known: Array) -> None:
         The encoded targets of these rows, and of those that were trained on.
     """
     model = fit.model
-    prediction = model.outputs(tested)
+    prediction = model.judge(model.outputs(tested))
+    about = model.about
+    about[TRIVIAL] = trivial_row(model, known)
     fit.trivial, nothing = trivial(model, known, len(targets))
     for name, metric in test_metrics(model, targets).items():
-        fit.scores[name] = metric(targets, prediction), metric(targets, nothing)
-    about = model.about
+        own = as_seen_by(name, model, prediction)
+        fit.scores[name] = metric(targets, own), metric(targets, nothing)
     about["metrics"] = {name: score for name, (score, _) in fit.scores.items()}
     about["trivial"] = {name: score for name, (_, score) in fit.scores.items()}
     about["trivial_says"] = fit.trivial

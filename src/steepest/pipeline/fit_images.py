@@ -126,7 +126,8 @@ def fit_images(source: ImageSource, request: Request) -> Fit:
     validated = 0 if held_out is None else len(held_out[0])
     recipe = ImageRecipe.for_images(source.X, request.settings, len(train))
     encoder = ImageEncoder.fit(source.X, source.scaled)
-    data = TrainingData(source.X, codes, held_out=held_out, rows=train)
+    weights = request.class_weights(task, codes[train])
+    data = TrainingData(source.X, codes, held_out=held_out, rows=train, class_weights=weights)
     note(f"{len(train):,} images for training, {validated:,} to choose the epoch by")
     note(_describe(recipe, task, encoder))
     began = time.perf_counter()
@@ -140,7 +141,8 @@ def fit_images(source: ImageSource, request: Request) -> Fit:
         "rows": {"train": len(train), "validation": validated},
         "seed": recipe.seed,
     }
-    model = Model(trained.network, recipe.make_loss(task), encoder, task, about)
+    loss = recipe.make_loss(task)
+    model = Model(trained.network, loss, encoder, task, about, trained.calibration)
     fit = Fit(model, notes, ended=trained.ended)
     if fit.ended is None:
         _test(fit, source, (tested, codes), codes[train])

@@ -32,6 +32,7 @@ from ..settings import Setting
 from ..training.run import MATMUL_DTYPES
 from ..validate import DTYPES, flag, fraction, number, one_of, plain, positive_count, renamed_keys
 from ..validate import seed as checked_seed
+from .monitor import MONITORS
 
 if TYPE_CHECKING:
     from ..arrays import Array
@@ -111,6 +112,10 @@ class ImageRecipe:
     batch: Annotated[int | None, _training("As for tables.")] = None
     epochs: Annotated[int | None, _training("As for tables.")] = None
     patience: Annotated[int | None, _training("As for tables.")] = None
+    monitor: Annotated[str | None, _training("As for tables.")] = None
+    calibrate: Annotated[bool, _training("As for tables.")] = True
+    threshold: Annotated[str | float | None, _training("As for tables.")] = None
+    cost: Annotated[str | Mapping[Any, float] | None, _training("As for tables.")] = None
     ensemble: Annotated[int, _network("As for tables.")] = 1
     seed: Annotated[int, _training("As for tables.")] = 0
     threads: Annotated[int | None, _training("As for tables.")] = None
@@ -131,10 +136,13 @@ class ImageRecipe:
         if self.lr is not None:
             number(_WHERE, "lr", self.lr, above=0)
         flag(_WHERE, "flip", self.flip)
+        flag(_WHERE, "calibrate", self.calibrate)
         for name in ("shift", "cutout"):
             if getattr(self, name) is not None:
                 number(_WHERE, name, getattr(self, name), least=0, whole=True)
         object.__setattr__(self, "seed", checked_seed(_WHERE, self.seed))
+        if self.monitor is not None:
+            one_of(_WHERE, "monitor", self.monitor, MONITORS)
         one_of(_WHERE, "dtype", self.dtype, DTYPES)
         if self.matmul_dtype is not None:
             one_of(_WHERE, "matmul_dtype", self.matmul_dtype, MATMUL_DTYPES)

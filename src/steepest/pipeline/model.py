@@ -21,20 +21,25 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..arrays import Array, within_memory
-from ..errors import InputError, ModelError, TableWarning
+from ..errors import InputError, ModelError, TableError, TableWarning
 from ..images.encoder import ImageEncoder
-from ..losses import Hinge, Quantile
+from ..losses import Quantile
+from ..metrics import labels
 from ..plugins import Plugin, use
-from ..printing import Cells, Printed
+from ..printing import Cells, Printed, shown
+from ..probabilities.calibration import UNCHANGED, Calibration
 from ..saved.card import card
 from ..saved.folder import CARD, check_place, read_whole, replace
 from ..saved.private import withheld
 from ..saved.record import Parts, pack, unpack
-from ..tables.door import is_record
+from ..tables.door import check_column, is_record
 from ..tables.encoder import Counts, not_read
 from ..tables.task import Task
 from ..tables.values import column_of_values
-from ..validate import flag, folder, instance, sequence
+from ..validate import flag, folder, instance, iterated, positive_count, sequence
+from .evaluation import Evaluation, evaluate
+from .fitted_model import gives_probabilities
+from .slices import slices
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +72,8 @@ class Model(Printed):
     task : Task
     about : dict
         How it came to be, in plain JSON types: metrics, rows, history, seed, command, versions.
+    calibration : Calibration
+        From what the network says of classes to probabilities and to a class.
     """
 
     network: Network
@@ -74,6 +81,7 @@ class Model(Printed):
     encoder: Any
     task: Task
     about: dict[str, Any] = field(default_factory=dict)
+    calibration: Calibration = UNCHANGED
 
     def __repr__(self) -> str:
         """Say what it predicts, from what, and how well it did in the test."""
@@ -91,7 +99,7 @@ class Model(Printed):
     @property
     def has_probabilities(self) -> bool:
         """Whether it says how probable each class is."""
-        return not self.task.is_regression and not isinstance(self.loss, Hinge)
+        return gives_probabilities(self.task, self.loss)
 
     @within_memory("Model.predict")
     def outputs(
@@ -99,10 +107,10 @@ class Model(Printed):
     ) -> Array:
         """Return what the loss's inverse link makes of the network's outputs, (n, q).
 
-        Probabilities; or standardised values, kept within the range of the training targets, in
-        ascending order if they are quantiles (Chernozhukov, Fernández-Val & Galichon, "Quantile
-        and probability curves without crossing", Econometrica 78, 2010). A row's are the same
-        whatever rows are beside it.
+        Of classes what the training made of them, before `calibration`; or standardised values,
+        kept within the range of the training targets, in ascending order if they are quantiles
+        (Chernozhukov, Fernández-Val & Galichon, "Quantile and probability curves without crossing",
+        Econometrica 78, 2010). A row's are the same whatever rows are beside it.
         """
         X = self.encoder.transform(self.encoder.open(table), counts, self.network.dtype)
         # Whole batches only: matrix products of another size may round in another way.
@@ -112,6 +120,35 @@ class Model(Printed):
         if isinstance(self.loss, Quantile):
             z.sort(axis=1)  # what crosses does so by chance
         return self.task.clamp(self.loss.mean(z))
+
+    def judge(self, outputs: Array) -> Array:
+        """Return what `metrics` are to compare with targets: probabilities, or ``outputs``.
+
+        Parameters
+        ----------
+        outputs : ndarray (n, q)
+            As `outputs` returns them.
+
+        Returns
+        -------
+        ndarray
+            (n, classes) of a model that has probabilities; else as they came.
+        """
+        return self.calibration.probabilities(outputs) if self.has_probabilities else outputs
+
+    def decide(self, outputs: Array) -> Array:
+        """Return the number of each row's class, (n,), of ``outputs`` as `outputs` returns them.
+
+        It is the class of the greatest cost × probability; costs are alike unless the training had
+        class weights, or a threshold was given.
+        """
+        if self.has_probabilities:
+            return self.calibration.classes(self.judge(outputs))
+        return labels(outputs)
+
+    def _decoded(self, outputs: Array) -> Array:
+        """Return predictions in the user's labels or units."""
+        return self.task.decode(outputs if self.task.is_regression else self.decide(outputs))
 
     def predict(
         self,
@@ -164,13 +201,16 @@ class Model(Printed):
         if proba:
             raise InputError("Model.predict: proba is for Arrow tables; call predict_proba(X)")
         odd = Counts() if counts is None else counts
-        found = self.task.decode(self.outputs(X, odd, threads=threads))
+        found = self._decoded(self.outputs(X, odd, threads=threads))
         if counts is None:
             self._warn("predict", odd, len(found))
         return found[0] if is_record(X) else found
 
     def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
         """Return how probable each class is, for every row.
+
+        Label smoothing and class weights of the training are undone, and what rows not trained on
+        taught is put in: `steepest.probabilities.calibration` has the formula.
 
         Parameters
         ----------
@@ -194,7 +234,7 @@ class Model(Printed):
         """
         self._check_probabilities()
         odd = Counts()
-        shares = _shares(self.outputs(X, odd, threads=threads))
+        shares = self.judge(self.outputs(X, odd, threads=threads))
         self._warn("predict_proba", odd, len(shares))
         return shares[0] if is_record(X) else shares
 
@@ -223,9 +263,9 @@ class Model(Printed):
             found = self.task.decode(outputs).reshape(len(outputs), -1)
             names = [f"quantile_{level:g}" for level in self.loss.levels]
             return pa.table(list(map(pa.array, found.T)), names)
-        columns = {"prediction": column_of_values("prediction", self.task.decode(outputs))}
+        columns = {"prediction": column_of_values("prediction", self._decoded(outputs))}
         if proba:
-            shares = _shares(outputs)
+            shares = self.judge(outputs)
             for k, label in enumerate(self.task.classes):
                 columns[f"proba_{label}"] = pa.array(shares[:, k])
         return pa.table(columns)
@@ -304,6 +344,72 @@ class Model(Printed):
         known = None if table is None else self.encoder.open(table)
         return report(self, Known(known, which, seed=seed))
 
+    @within_memory("Model.evaluate")
+    def evaluate(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        by: Iterable[str] = (),
+        bins: int = 10,
+        threads: int | None = None,
+    ) -> Evaluation:
+        """Say how good the model is on rows whose target is known; print what comes to read it.
+
+        Parameters
+        ----------
+        X : table
+            As of `predict`, with the target as one of its columns; rows without a target that is
+            known are left out. Or images.
+        y : sequence, (n,), optional
+            The targets, if they are no column of ``X``.
+        by : iterable of str
+            Columns of ``X``: the scores of the rows with each of their values, or of each quarter
+            of their numbers, stand in ``slices``.
+        bins : int
+            How many groups of rows of like probability there are at most.
+        threads : int, optional
+
+        Returns
+        -------
+        Evaluation
+
+        Raises
+        ------
+        TableError
+            If a column lacks, or no row has a known target.
+        InputError
+            If ``X`` is nothing of this kind.
+        """
+        import pyarrow as pa
+
+        where, task = "Model.evaluate", self.task
+        positive_count(where, "bins", bins)
+        names = [by] if isinstance(by, str) else iterated(by)
+        if names is None or not all(isinstance(name, str) for name in names):
+            raise InputError(f"{where}: by must be names of columns, got {shown(by)}")
+        rows, is_table = self.encoder.open(X), not isinstance(self.encoder, ImageEncoder)
+        if y is None and not is_table:
+            raise InputError(f"{where}: give the classes of the images as y")
+        if names and not is_table:
+            raise InputError(f"{where}: by is for columns of tables, and these are images")
+        for name in (*names, *([task.name] if y is None else [])):
+            if name not in rows.column_names:
+                raise TableError(f"{where}: no column {name!r}")
+        column = check_column(rows, task.name) if y is None else column_of_values(task.name, y)
+        if len(column) != len(rows):
+            raise InputError(f"{where}: {len(rows)} rows of X, {len(column)} of y")
+        known = np.flatnonzero(task.rows(column))
+        if not len(known):
+            raise TableError(f"{where}: no row has a known target {task.name!r}")
+        if len(known) < len(rows):
+            chosen = pa.array(known)
+            rows = rows.take(chosen) if is_table else rows[known]
+            column = column.take(chosen)
+        sliced = {name: slices(check_column(rows, name), name) for name in names}
+        outputs, targets = self.outputs(rows, threads=threads), task.encode(column)
+        return evaluate(self, outputs, targets, sliced, bins)
+
     def save(self, path: Path_, *, private: bool = False) -> None:
         """Write the folder, whole or not at all.
 
@@ -322,7 +428,9 @@ class Model(Printed):
         ModelError
             If there is something else in that place, or it can't be written.
         """
-        parts = Parts(self.network, self.loss, self.encoder, self.task, self.about)
+        parts = Parts(
+            self.network, self.loss, self.encoder, self.task, self.about, self.calibration
+        )
         folder("Model.save", "path", path)
         flag("Model.save", "private", private)
         if private:
@@ -362,9 +470,3 @@ class Model(Printed):
             f"{os.fspath(path)} holds a network without an encoder, so it can't read tables; from "
             "Python, steepest.load returns it, and its predict takes arrays of numbers"
         )
-
-
-def _shares(outputs: Array) -> Array:
-    """Return the probabilities of all classes, (n, classes), of those that a loss is about."""
-    shares = outputs.astype(np.float64)
-    return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares

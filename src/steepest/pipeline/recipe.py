@@ -34,6 +34,8 @@ from ..validate import (
     sequence,
 )
 from ..validate import seed as checked_seed
+from .decision import check_decision
+from .monitor import MONITORS, check_monitor
 from .names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
 
 if TYPE_CHECKING:
@@ -110,6 +112,18 @@ class Recipe:
         is kept.
     matmul_dtype : {"bfloat16"}, optional
         Round the factors of products of matrices, as for `Trainer`.
+    monitor : str, optional
+        What the best epoch is chosen by (`steepest.pipeline.monitor`): "validation_loss", or a
+        metric of `steepest.metrics`, of honest probabilities. By default the log loss of classes,
+        and the loss of numbers.
+    calibrate : bool
+        Whether probabilities are calibrated on the rows to validate on, where that helps
+        (`steepest.probabilities.calibrate`).
+    threshold : float or str, optional
+        Of two classes: the probability from which the second one is predicted, or a metric by which
+        it is chosen on the rows to validate on.
+    cost : str or mapping, optional
+        What it costs to miss each class (`steepest.pipeline.decision`).
     ensemble : int
         How many networks are trained, each from another seed; the model is their average.
     products : {"bfloat16"}, optional
@@ -244,6 +258,41 @@ class Recipe:
             "run all epochs",
         ),
     ] = None
+    monitor: Annotated[
+        str | None,
+        _training(
+            "What the best epoch (pass through the rows) is chosen by, on the validation rows: "
+            "validation_loss, the error that the training makes small, or a score such as "
+            "log_loss, accuracy, auc, f1, mse, mae or r2.",
+            "log_loss for classes, validation_loss for numbers",
+        ),
+    ] = None
+    calibrate: Annotated[
+        bool,
+        _training(
+            "Whether probabilities of classes are calibrated on the validation rows, where that "
+            "helps."
+        ),
+    ] = True
+    threshold: Annotated[
+        str | float | None,
+        _training(
+            "Of two classes, predict the second from this probability on, like 0.3. Or choose it: "
+            "with the name of a score, such as f1, balanced_accuracy or matthews_corrcoef, it is "
+            "the probability at which that is best on the validation rows.",
+            "0.5, or what the class weights say",
+            "NUMBER|SCORE",
+        ),
+    ] = None
+    cost: Annotated[
+        str | Mapping[Any, float] | None,
+        _training(
+            "What it costs to miss each class, like yes=5,no=1: the class with the greatest cost "
+            "times probability is predicted. Training is not changed.",
+            "the class weights",
+            "LIST",
+        ),
+    ] = None
     ensemble: Annotated[
         int, _network("How many networks to train. The model is their average.")
     ] = 1
@@ -280,6 +329,7 @@ class Recipe:
         if type(layers) is int:
             object.__setattr__(self, "layers", (layers,))
         flag(_WHERE, "layer_norm", self.layer_norm)
+        flag(_WHERE, "calibrate", self.calibrate)
         for name in ("embedding", "ensemble"):
             positive_count(_WHERE, name, getattr(self, name))
         for name in ("batch", "epochs", "patience", "threads"):
@@ -299,6 +349,8 @@ class Recipe:
         for name in ("l2", "weight_decay", "frequency"):
             number(_WHERE, name, getattr(self, name), least=0)
         object.__setattr__(self, "seed", checked_seed(_WHERE, self.seed))
+        if self.monitor is not None:
+            one_of(_WHERE, "monitor", self.monitor, MONITORS)
         one_of(_WHERE, "activation", self.activation, ACTIVATIONS)
         one_of(_WHERE, "rule", self.rule, RULES)
         one_of(_WHERE, "schedule", self.schedule, SCHEDULES)
@@ -331,6 +383,9 @@ class Recipe:
             raise InputError(f"settings: there are {', '.join(cls.names())}; got {unknown[0]!r}")
         recipe = cls(frequency=_by_rows(FREQUENCIES, rows, cls.frequency))
         recipe = replace(recipe, **(BY_KIND[task.kind] | wanted))
+        loss = recipe.make_loss(task)
+        check_monitor(recipe.monitor, task, loss)
+        check_decision(recipe.threshold, recipe.cost, task, loss)
         batch = recipe.batch or _by_rows(_BATCHES, rows, _MOST_BATCH)
         epochs = recipe.epochs or min(256, max(8, round(STEPS[task.kind] / -(-rows // batch))))
         return replace(recipe, batch=batch, epochs=epochs)

@@ -17,7 +17,9 @@ from ..tables.door import check_column
 from ..tables.options import NOTHING_SAID, TableOptions
 from ..tables.split import SplitBy
 from ..tables.split_columns import ROW_ORDER, read_groups, read_moments
+from ..tables.task import Task
 from ..validate import flag, fraction, one_of, renamed_keys, sequence
+from .class_weights import class_weights, read_class_weight
 from .train import RunOptions
 
 __all__ = ["Request"]
@@ -54,6 +56,8 @@ class Request:
         Rows to test on, instead of a fraction.
     private : bool
         Whether the model names no text of a category that fewer than `PRIVATE` training rows have.
+    class_weight : str, optional
+        ``"balanced"``, or the weight of each class by its label, like ``"yes=5,no=1"``.
     written : TableOptions
         What is known of how the texts of the table are written.
     options : RunOptions
@@ -135,6 +139,17 @@ class Request:
             "have.",
         ),
     ] = False
+    class_weight: Annotated[
+        str | None,
+        Setting(
+            _ROWS,
+            "When a class is predicted, how much each counts, like yes=5,no=1, or balanced: each "
+            "as much as any other, however many rows it has. A class with a greater weight counts "
+            "more in training, and is predicted more often; probabilities stay honest.",
+            "all rows count alike",
+            "LIST",
+        ),
+    ] = None
     written: TableOptions = NOTHING_SAID
     options: RunOptions = field(default_factory=RunOptions)
     say: Callable[[str], None] = _nobody
@@ -160,6 +175,11 @@ class Request:
         for name in ("test", "validation"):
             fraction(_WHERE, name, getattr(self, name))
         flag(_WHERE, "private", self.private)
+        if self.class_weight is not None and not isinstance(self.class_weight, str):
+            raise InputError(
+                f"{_WHERE}: class_weight must be a text like 'yes=5,no=1', got "
+                f"{self.class_weight!r}"
+            )
         object.__setattr__(self, "settings", renamed_keys(_WHERE, self.settings))
 
     @property
@@ -189,6 +209,15 @@ class Request:
         if self.groups is not None:
             groups = read_groups(self.groups, check_column(table, self.groups))
         return SplitBy(labels, time, groups)
+
+    def class_weights(self, task: Task, codes: Any) -> tuple[float, ...] | None:
+        """Return the weight of each class, of encoded targets to train on; None if alike."""
+        if self.class_weight is None:
+            return None
+        if task.is_regression:
+            raise InputError(f"class_weight is for classes; {task.name!r} has numbers to predict")
+        wanted = read_class_weight(self.class_weight, task.classes)
+        return class_weights(wanted, task.classes, codes)
 
     def check_columns(self, table: pa.Table) -> None:
         """Raise `TableError` unless a table has the columns that are named."""

@@ -8,14 +8,16 @@ import numpy as np
 
 from ..arrays import Array
 from ..losses import Quantile
-from ..metrics import METRICS, Metric
+from ..metrics import METRICS, OF_LABELS, Metric
 
 if TYPE_CHECKING:
     from ..loss import Loss
     from .fitted_model import FittedModel
 
-__all__ = ["main_metric", "test_metrics", "trivial"]
+__all__ = ["TRIVIAL", "as_seen_by", "main_metric", "test_metrics", "trivial", "trivial_row"]
 
+TRIVIAL = "trivial_row"
+"""What a model calls, in its ``about``, what `trivial_row` says."""
 _MAIN = ("log_loss", "accuracy", "rmse", "pinball")
 
 
@@ -54,16 +56,44 @@ def main_metric(model: FittedModel) -> tuple[str, str | Metric]:
     return name, in_units
 
 
-def trivial(model: FittedModel, known: Array, rows: int) -> tuple[str, Array]:
-    """Return what one who knows the training targets only says of every row: in words, (n, q)."""
+def as_seen_by(name: str, model: FittedModel, judged: Array) -> Array:
+    """Return what a metric of this name compares with targets, of what `Model.judge` returns.
+
+    One that compares classes gets cost × probability, since these decide.
+    """
+    if name in OF_LABELS and model.has_probabilities:
+        return model.calibration.weighed(judged)
+    return judged
+
+
+def trivial_row(model: FittedModel, known: Array) -> list[float]:
+    """Return what one who knows these encoded targets, but no inputs, says of every row.
+
+    Shares of the classes, the mean, or quantiles, as `Model.judge` has them.
+    """
     task = model.task
     if isinstance(model.loss, Quantile):
-        return "the quantiles", np.tile(np.quantile(known, model.loss.levels), (rows, 1))
+        return np.quantile(known, model.loss.levels).tolist()  # type: ignore[no-any-return]
     if task.is_regression:
-        return "the mean", np.full((rows, 1), known.mean())
-    shares = np.bincount(known, minlength=len(task.classes)) / len(known)
-    says = f"always {task.classes[int(shares.argmax())]!r}"
-    return says, np.tile(shares[1:] if task.outputs == 1 else shares, (rows, 1))
+        return [float(known.mean())]
+    counts = np.bincount(known, minlength=len(task.classes))
+    return (counts / len(known)).tolist()  # type: ignore[no-any-return]
+
+
+def trivial(
+    model: FittedModel, known: Array, rows: int, row: list[float] | None = None
+) -> tuple[str, Array]:
+    """Return what one who knows the training targets only says of every row: in words, (n, q).
+
+    ``row`` is what `trivial_row` said of the targets, if they are not known any more.
+    """
+    task, row = model.task, trivial_row(model, known) if row is None else row
+    says = "the mean"
+    if not task.is_regression:
+        says = f"always {task.classes[int(np.argmax(row))]!r}"
+    elif isinstance(model.loss, Quantile):
+        says = "the quantiles"
+    return says, np.tile(row, (rows, 1))
 
 
 def _scaled(metric: Metric, factor: float) -> Metric:

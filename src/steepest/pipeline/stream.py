@@ -17,18 +17,20 @@ import numpy as np
 
 from ..arrays import Array, within_memory
 from ..errors import CheckpointError, InputError, TableError
+from ..loss import Loss
 from ..tables.encoder import Counts, Encoder
 from ..tables.task import Task
 from ..training.history import History
-from .block_training import BlockTraining
+from .block_training import BlockPlan, BlockTraining
 from .first_pass import Source, Survey
 from .fit import Fit, plain_recipe, score_fit
 from .model import Model
+from .monitor import make_monitor
 from .notes import Notes
 from .recipe import Recipe
 from .request import Request
 from .shuffled_blocks import Scratch
-from .train import SAMPLE, RunOptions, make_trainer
+from .train import CALIBRATED, SAMPLE, RunOptions, calibrated, make_trainer, undoing
 
 __all__ = ["fit_stream"]
 
@@ -73,7 +75,7 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
     source = Source(Path(path), request, int(request.settings.get("seed", 0)))
     survey = source.survey(memory)
     plan = _plan(source, survey, request, notes)
-    recipe, task, encoder = plan
+    recipe, task, encoder = plan.recipe, plan.task, plan.encoder
     row_bytes = encoder.width * np.dtype(recipe.dtype).itemsize
     blocks = max(1, -(-4 * survey.rows * row_bytes // memory))
     target_dtype = recipe.dtype if task.is_regression else "int64"
@@ -82,7 +84,18 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
         held_out = _held_out(survey, plan)
         rows = int(scratch.rows.sum()), len(held_out[1]) if held_out else 0
         notes.rows(*rows, encoder, f" in {blocks} shuffled blocks on disk")
-        training, ended = _train(scratch, held_out, survey, plan, request.options)
+        calibration = undoing(task, plan.loss, plan.class_weights, rows[0])
+        monitor = make_monitor(
+            recipe.monitor, task, plan.loss, calibration, held_out, request.options.metrics
+        )
+        chosen = BlockPlan(recipe, held_out, monitor, plan.class_weights)
+        training, ended = _train(scratch, chosen, survey, plan, request.options)
+    network = training.trainer.network
+    sample = survey.sample.slice(0, CALIBRATED)
+    X = encoder.transform(sample, dtype=recipe.dtype)
+    trained_on = X, task.encode(sample.column(request.target))
+    trained = network, plan.loss, calibration
+    calibration = calibrated(recipe, task, trained, trained_on, held_out)
     notes.add(f"{len(training.rows)} epochs in {training.elapsed:.1f} s")
     history = History()
     history.rows = training.rows
@@ -92,7 +105,7 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
         "rows": dict(zip(("train", "validation"), rows, strict=True)),
         "seed": recipe.seed,
     }
-    model = Model(training.trainer.network, recipe.make_loss(task), encoder, task, about)
+    model = Model(network, plan.loss, encoder, task, about, calibration)
     fit = Fit(model, notes.lines, ended=ended)
     fit.tested = tested = survey.test.table()
     if tested is not None and ended is None:
@@ -110,6 +123,8 @@ class _Plan(NamedTuple):
     recipe: Recipe
     task: Task
     encoder: Encoder
+    loss: Loss
+    class_weights: tuple[float, ...] | None
 
 
 def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Plan:
@@ -122,7 +137,8 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
             f"an ensemble of {recipe.ensemble} needs the table in memory; train one network, or "
             "leave out the limit of memory"
         )
-    recipe.make_loss(task)  # says what is wrong before anything is encoded
+    loss = recipe.make_loss(task)  # says what is wrong before anything is encoded
+    weights = request.class_weights(task, task.encode(survey.sample.column(request.target)))
     if source.named:
         notes.split_column()
     encoder = Encoder.fit(survey.sample, source.inputs, request.rare, options=request.written)
@@ -130,7 +146,7 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
     notes.add(
         f"types, task and encoding are those of {survey.sample.num_rows:,} rows drawn at random"
     )
-    return _Plan(recipe, task, encoder)
+    return _Plan(recipe, task, encoder, loss, weights)
 
 
 def _fill(scratch: Scratch, source: Source, survey: Survey, plan: _Plan, notes: Notes) -> None:
@@ -144,24 +160,23 @@ def _fill(scratch: Scratch, source: Source, survey: Survey, plan: _Plan, notes: 
 
 def _held_out(survey: Survey, plan: _Plan) -> tuple[Array, Array] | None:
     """Return the rows to choose the best epoch by, if there are any."""
-    recipe, task, encoder = plan
-    rows = survey.validation.table()
+    task, rows = plan.task, survey.validation.table()
     if rows is None:
         return None
-    loss, y = recipe.make_loss(task), task.encode(rows.column(task.name))
-    X = encoder.transform(rows, dtype=recipe.dtype)
-    return X, loss.targets(y, task.width(loss), recipe.dtype)
+    y, dtype = task.encode(rows.column(task.name)), plan.recipe.dtype
+    X = plan.encoder.transform(rows, dtype=dtype)
+    return X, plan.loss.targets(y, task.width(plan.loss), dtype)
 
 
 def _train(
     scratch: Scratch,
-    held_out: tuple[Array, Array] | None,
+    chosen: BlockPlan,
     survey: Survey,
     plan: _Plan,
     options: RunOptions,
 ) -> tuple[BlockTraining, BaseException | None]:
     """Go through the blocks for all epochs; return also what ended that early, if anything did."""
-    recipe, task, encoder = plan
+    recipe, task, encoder = plan.recipe, plan.task, plan.encoder
     assert recipe.epochs is not None
     assert recipe.batch is not None
     sizes = scratch.rows[scratch.rows > 0]
@@ -172,8 +187,7 @@ def _train(
     training = BlockTraining(
         trainer,
         scratch,
-        held_out,
-        recipe,
+        chosen,
         per_epoch,
         options.checkpoint,
         tuple(options.callbacks(trainer)) if options.callbacks else (),

@@ -13,29 +13,48 @@ import numpy as np
 from ..arrays import Array
 from ..errors import CheckpointError, InputError
 from ..layers import Average, Concat, Sequential
-from ..metrics import GREATER_IS_BETTER, Metric, labels, metrics_named
+from ..metrics import GREATER_IS_BETTER, Metric
 from ..network import Network
+from ..probabilities.calibrate import calibrate, settle
+from ..probabilities.calibration import UNCHANGED, Calibration
 from ..settings import Setting
 from ..trainer import Trainer
 from ..training.checkpoint import Checkpoint
 from ..training.fit_log import AT_ONCE
 from ..training.progress import Progress
 from ..validate import number
+from .decision import decided
+from .fitted_model import gives_probabilities
+from .monitor import Monitor, make_monitor
 
 if TYPE_CHECKING:
     from ..images.encoder import ImageEncoder
+    from ..loss import Loss
     from ..tables.encoder import Encoder
     from ..tables.task import Task
     from ..training.history import History
     from .image_recipe import ImageRecipe
     from .recipe import Recipe
 
-__all__ = ["Callbacks", "RunOptions", "Trained", "TrainingData", "make_trainer", "train_recipe"]
+__all__ = [
+    "Callbacks",
+    "RunOptions",
+    "Trained",
+    "TrainingData",
+    "calibrated",
+    "class_weighted",
+    "make_trainer",
+    "train_recipe",
+    "undoing",
+]
 
 Callbacks = Callable[[Trainer], Iterable[Callable[[Progress], object]]]
 
 SAMPLE = 2000
 """The rows that initial values are fitted to."""
+CALIBRATED = 10_000
+"""The training rows at most that probabilities are settled on."""
+_NUMBERS, _AT_ONCE = 1 << 22, 1 << 16  # in these, and in those that are predicted at once
 
 
 @dataclass
@@ -50,6 +69,8 @@ class Trained:
         One for each member.
     best : list of int
         The epoch, from 1, that was kept of each member.
+    calibration : Calibration
+        What makes probabilities of what the network says of classes.
     ended : KeyboardInterrupt or CheckpointError, optional
         What ended the training early.
     """
@@ -57,6 +78,7 @@ class Trained:
     network: Network
     histories: list[History]
     best: list[int]
+    calibration: Calibration = UNCHANGED
     ended: BaseException | None = None
 
 
@@ -71,11 +93,12 @@ class TrainingData:
     weights : ndarray, optional
         Of these rows.
     held_out : tuple, optional
-        ``(X, y)`` or ``(X, y, weights)``, to choose the best epoch by: that of the highest
-        weighted accuracy, rounded, the last among equals; for numbers, and where classes have no
-        probabilities, that of the lowest loss. Without it the last epoch is kept.
+        ``(X, y)`` or ``(X, y, weights)``, to choose the best epoch by
+        (`steepest.pipeline.monitor`), the last among equals. Without it the last epoch is kept.
     rows : ndarray of int, optional
         The numbers of the rows to train on, if not all are: so that they need no copy.
+    class_weights : tuple of float, optional
+        One of each class; in training they multiply the weights of the rows.
     """
 
     X: Array
@@ -83,11 +106,36 @@ class TrainingData:
     weights: Array | None = None
     held_out: tuple[Any, ...] | None = None
     rows: Array | None = None
+    class_weights: tuple[float, ...] | None = None
 
     @property
     def training(self) -> Array:
         """The numbers of the rows to train on."""
         return np.arange(len(self.X)) if self.rows is None else self.rows
+
+    @property
+    def training_weights(self) -> Array | None:
+        """What the rows count in the loss; None if all count alike."""
+        return class_weighted(self.y, self.weights, self.class_weights)
+
+    @property
+    def validation(self) -> tuple[Any, ...] | None:
+        """The rows held out, with what they count in the loss."""
+        if self.held_out is None:
+            return None
+        X, y, w = (*self.held_out, None)[:3]
+        w = class_weighted(y, w, self.class_weights)
+        return (X, y) if w is None else (X, y, w)
+
+
+def class_weighted(
+    y: Array, weights: Array | None, class_weights: tuple[float, ...] | None
+) -> Array | None:
+    """Return the weights of rows of classes ``y``, (n,) or (n, 1), times those of the classes."""
+    if class_weights is None:
+        return weights
+    own = np.asarray(class_weights)[y.reshape(len(y)).astype(np.int64)]
+    return own if weights is None else own * weights
 
 
 @dataclass(frozen=True)
@@ -156,7 +204,9 @@ def train_recipe(
             f"checkpoints serve the training of one network, not of an ensemble of "
             f"{recipe.ensemble}; leave out one of the two"
         )
-    monitor = _monitored(recipe, task, data)
+    loss = recipe.make_loss(task)
+    calibration = undoing(task, loss, data.class_weights, len(data.training))
+    monitor = make_monitor(recipe.monitor, task, loss, calibration, data.held_out, options.metrics)
     deadline = time.perf_counter() + (options.time_limit or math.inf)
     members: list[Network] = []
     histories: list[History] = []
@@ -177,8 +227,59 @@ def train_recipe(
             histories.append(trainer.history)
         if ended is not None:
             break
-    best = [_best(history, monitor) for history in histories]
-    return Trained(_average(members, recipe), histories, best, ended)
+    best = [_best(history, monitor.name) for history in histories]
+    network = _average(members, recipe)
+    most = min(CALIBRATED, max(1, _NUMBERS // math.prod(data.X.shape[1:])))
+    rows = np.random.default_rng(recipe.seed).permutation(data.training)[:most]
+    weights = None if data.weights is None else data.weights[rows]
+    trained_on = data.X[rows], data.y[rows], weights
+    model = network, loss, calibration
+    calibration = calibrated(recipe, task, model, trained_on, data.held_out)
+    return Trained(network, histories, best, calibration, ended)
+
+
+def calibrated(
+    recipe: Recipe | ImageRecipe,
+    task: Task,
+    model: tuple[Network, Loss, Calibration],
+    trained: tuple[Any, ...],
+    held_out: tuple[Any, ...] | None,
+) -> Calibration:
+    """Return the calibration of a trained model, with what the recipe says of its decisions.
+
+    Parameters
+    ----------
+    recipe, task
+    model : (Network, Loss, Calibration)
+        The last one undoes the smoothing and the weights of the training.
+    trained, held_out : tuple
+        Rows, ``(X, y)`` or ``(X, y, weights)``: the first were trained on, the others not.
+    """
+    network, loss, calibration = model
+    if not gives_probabilities(task, loss):
+        return calibration
+
+    def said(rows: tuple[Any, ...]) -> tuple[Array, Array, Array | None]:
+        X, y, weights = (*rows, None)[:3]
+        at_once = max(1, min(256, _AT_ONCE // math.prod(X.shape[1:])))  # memory goes by it
+        q = loss.mean(network.predict(X, batch=at_once, threads=recipe.threads))
+        return q, y.reshape(len(y)).astype(np.int64), weights
+
+    others = None if held_out is None else said(held_out)
+    if recipe.calibrate:
+        calibration = settle(calibration, said(trained), others)
+        if others is not None:
+            calibration = calibrate(calibration, *others)
+    return decided(calibration, recipe.threshold, recipe.cost, task, others)
+
+
+def undoing(
+    task: Task, loss: Loss, class_weights: tuple[float, ...] | None, rows: int
+) -> Calibration:
+    """Return what undoes the smoothing and the class weights of a training on so many rows."""
+    if not gives_probabilities(task, loss):
+        return UNCHANGED
+    return Calibration.of_training(getattr(loss, "label_smoothing", 0.0), class_weights, rows)
 
 
 def make_trainer(
@@ -208,51 +309,26 @@ def _fit(
     recipe: Recipe | ImageRecipe,
     data: TrainingData,
     options: RunOptions,
-    monitor: str,
+    monitor: Monitor,
     seconds: float,
 ) -> None:
     """Train one member."""
     assert recipe.epochs is not None
-    metrics = metrics_named(options.metrics)
-    if monitor == "accuracy":
-        assert data.held_out is not None
-        metrics["accuracy"] = _accuracy((*data.held_out, None)[2])
     trainer.fit(
         data.X,
         data.y,
-        weights=data.weights,
+        weights=data.training_weights,
         rows=data.rows,
         epochs=recipe.epochs,
-        validation=data.held_out,
-        metrics=metrics,
-        monitor=monitor,
+        validation=data.validation,
+        metrics=monitor.metrics,
+        monitor=monitor.name,
         patience=(recipe.patience or recipe.epochs) if data.held_out else None,
         callbacks=options.callbacks(trainer) if options.callbacks else (),
         time_limit=None if options.time_limit is None else max(seconds, AT_ONCE),
         checkpoint=options.checkpoint,
         resume=options.resume,
     )
-
-
-def _monitored(recipe: Recipe | ImageRecipe, task: Task, data: TrainingData) -> str:
-    """Return the column of the history that the best epoch is chosen by."""
-    by_accuracy = data.held_out is not None and not task.is_regression and recipe.loss != "hinge"
-    return "accuracy" if by_accuracy else "validation_loss"
-
-
-def _accuracy(weights: Array | None) -> Metric:
-    """Return the share of rows, by their weights, whose most probable class is the right one.
-
-    With weights it is rounded to a hundredth of what a row counts on average: an epoch is not the
-    best because of rows that count next to nothing.
-    """
-
-    def accuracy(y: Array, prediction: Array) -> float:
-        right = labels(prediction) == y.reshape(len(y))
-        share, steps = float(np.average(right, weights=weights)), 100 * len(y)
-        return share if weights is None else round(share * steps) / steps
-
-    return accuracy
 
 
 def _best(history: History, monitor: str) -> int:

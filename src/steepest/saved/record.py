@@ -22,6 +22,7 @@ from ..images.encoder import ImageEncoder
 from ..loss import Loss
 from ..network import Network
 from ..parameters import as_shape
+from ..probabilities.calibration import UNCHANGED, Calibration
 from ..records import MOST_BYTES, fits, parse
 from ..shape import Shape
 from ..system.memory import physical_memory
@@ -59,6 +60,7 @@ class Parts(NamedTuple):
     """An `Encoder` of tables, or an `ImageEncoder`."""
     task: Task
     about: dict[str, Any]
+    calibration: Calibration = UNCHANGED
 
 
 def pack(thing: Parts | Network) -> dict[str, bytes]:
@@ -91,10 +93,16 @@ def _add_table(record: dict[str, Any], parts: Parts) -> bytes:
         "loss": to_config(parts.loss),
         "task": parts.task.to_dict(),
         "encoder": encoder,
+        "calibration": _pack_calibration(parts.calibration),
         "about": about,
         "versions": parts.about.get("versions") or record["versions"],
     }
     return bytes(save(arrays))
+
+
+def _pack_calibration(calibration: Calibration) -> dict[str, Any] | None:
+    """Return a calibration's record; None for one that changes nothing."""
+    return None if calibration == UNCHANGED else calibration.to_dict()
 
 
 def _pack_network(network: Network) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -160,12 +168,13 @@ def _unpack_table(
 ) -> Parts | None:
     """Return the model that a record makes of a network; None if it stands alone."""
     loss, encoder, task = (record[part] for part in ("loss", "encoder", "task"))
-    if record["calibration"] is not None:
-        raise ModelError("it is calibrated, by a later Steepest; upgrade this one")
+    calibration = record["calibration"]
     if not fits(record["versions"], Mapping[str, str]):
         raise ModelError("versions must be texts")
     about = {**_check_about(record["about"]), "versions": record["versions"]}
     if encoder is None and task is None:
+        if calibration is not None:
+            raise ModelError("a network without a task has no calibration")
         return None
     if encoder is None or task is None or loss is None:
         raise ModelError("a model of tables has an encoder, a task and a loss")
@@ -175,7 +184,9 @@ def _unpack_table(
         _unpack_encoder(encoder, place, record["files"]),
         Task.from_dict(task),
         about,
+        UNCHANGED if calibration is None else Calibration.from_dict(calibration),
     )
+    parts.calibration.check_classes(len(parts.task.classes))
     _check_widths(network, inputs, parts.encoder, parts.task.width(parts.loss))
     return parts
 

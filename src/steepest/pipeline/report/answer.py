@@ -9,7 +9,7 @@ import numpy as np
 from ...arrays import Array
 from ...losses import Hinge
 from ...metrics import GREATER_IS_BETTER, Metric
-from ..scores import test_metrics, trivial
+from ..scores import as_seen_by, test_metrics, trivial
 from .linear import linear_outputs
 from .subject import Subject
 
@@ -49,8 +49,9 @@ def section(subject: Subject) -> dict[str, Any] | None:
             compared["linear"] = linear
     found = []
     for name, metric in metrics.items():
-        low, high = _interval(metric, rows.y, rows.outputs, subject.rng())
-        beside = {who: metric(rows.y, outputs) for who, outputs in compared.items()}
+        outputs = as_seen_by(name, model, rows.outputs)
+        low, high = _interval(metric, rows.y, outputs, subject.rng())
+        beside = {who: metric(rows.y, said) for who, said in compared.items()}
         if data is None and name in model.about.get("trivial", {}):
             beside["trivial"] = model.about["trivial"][name]
         found.append(
@@ -58,7 +59,7 @@ def section(subject: Subject) -> dict[str, Any] | None:
                 "name": name,
                 "label": _LABELS.get(name, name),
                 "better": "higher" if name in GREATER_IS_BETTER else "lower",
-                "value": metric(rows.y, rows.outputs),
+                "value": metric(rows.y, outputs),
                 "low": low,
                 "high": high,
                 **beside,

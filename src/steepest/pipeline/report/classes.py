@@ -41,9 +41,10 @@ def _confusions(rows: Rows, labels: list[str]) -> dict[str, Any]:
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     numbers = np.arange(len(labels))
-    said = rows.shares.argmax(axis=1) if rows.outputs.shape[1] > 1 else _second(rows)
-    table = confusion_matrix(rows.y, said, labels=numbers)
-    scores = precision_recall_fscore_support(rows.y, said, labels=numbers, zero_division=np.nan)
+    table = confusion_matrix(rows.y, rows.said, labels=numbers)
+    scores = precision_recall_fscore_support(
+        rows.y, rows.said, labels=numbers, zero_division=np.nan
+    )
     shown = np.sort(np.argsort(-table.sum(axis=1), kind="stable")[:_CLASSES])
     return {
         "labels": [labels[k] for k in shown],
@@ -55,10 +56,6 @@ def _confusions(rows: Rows, labels: list[str]) -> dict[str, Any]:
             for k in shown
         ],
     }
-
-
-def _second(rows: Rows) -> Array:
-    return (rows.outputs[:, 0] >= 0.5).astype(np.int64)
 
 
 def _curve(rows: Rows, k: int, label: str) -> dict[str, Any]:

@@ -81,8 +81,7 @@ def _said(subject: Subject, outputs: Array) -> Array:
     task = subject.model.task
     if task.is_regression:
         return np.asarray(task.decode(outputs)).reshape(len(outputs), -1)
-    p = outputs.astype(np.float64)
-    return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+    return subject.model.judge(outputs)
 
 
 def _take(table: pa.Table, rows: Any) -> pa.Table:

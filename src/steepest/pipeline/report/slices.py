@@ -67,7 +67,7 @@ def _by_row(subject: Subject, rows: Rows) -> tuple[Array, Array | None, Array | 
         said = outputs[:, outputs.shape[1] // 2]
         return (truth - said) ** 2, said, truth
     shares = rows.shares
-    wrong = (shares.argmax(axis=1) != rows.y).astype(np.float64)
+    wrong = (rows.said != rows.y).astype(np.float64)
     if len(task.classes) == 2:
         return wrong, shares[:, 1], (rows.y == 1).astype(np.float64)
     return wrong, None, None

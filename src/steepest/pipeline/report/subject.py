@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from ...arrays import Array
 from ...errors import ModelError, TableError
 from ...images.encoder import ImageEncoder
 from ...inspection.importance import Importance, importance
+from ...probabilities.calibration import all_classes
+from ...probabilities.log_loss import CalibratedLogLoss
 from ...tables.door import lay_out_table
 
 if TYPE_CHECKING:
@@ -71,7 +73,9 @@ class Rows:
     X, y : ndarray
         As the network takes them.
     outputs : ndarray, (n, q)
-        `Model.outputs`.
+        Probabilities (n, classes), or what there is instead (`Model.judge`).
+    said : ndarray, (n,)
+        The number of each row's class; nothing of numbers.
     which : str
         In words, with how many there are.
     """
@@ -81,6 +85,7 @@ class Rows:
     X: Array
     y: Array
     outputs: Array
+    said: Array
     which: str
 
     def __len__(self) -> int:
@@ -89,8 +94,7 @@ class Rows:
     @property
     def shares(self) -> Array:
         """The probability of each class, (n, classes)."""
-        p = self.outputs.astype(np.float64)
-        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+        return all_classes(self.outputs)
 
 
 @dataclass(frozen=True)
@@ -114,11 +118,11 @@ class Subject:
 
     @property
     def loss(self) -> Loss:
-        """The loss as a test knows it: label smoothing is for training alone."""
-        loss: Any = self.model.loss
-        if any(field.name == "label_smoothing" for field in fields(loss)):
-            return replace(loss, label_smoothing=0.0)  # type: ignore[no-any-return]
-        return loss  # type: ignore[no-any-return]
+        """The loss as a test knows it: of classes, the log loss of their probabilities."""
+        model = self.model
+        if not model.has_probabilities:
+            return model.loss
+        return CalibratedLogLoss.of(model.loss, model.calibration, len(model.task.classes))
 
     @cached_property
     def importance(self) -> tuple[Importance, int] | None:
@@ -176,11 +180,13 @@ def _rows(model: FittedModel, known: Known) -> Rows:
     which = f"{len(drawn):,} {known.which}"
     if drawn.size < usable.size:
         which += f", drawn at random from {usable.size:,}"
+    outputs = model.outputs(table)
     return Rows(
         table,
         drawn.astype(np.int64),
         model.encoder.transform(table, dtype=model.network.dtype),
         task.encode(table.column(task.name)),
-        model.outputs(table),
+        model.judge(outputs),
+        np.zeros(0, np.int64) if task.is_regression else model.decide(outputs),
         which,
     )
