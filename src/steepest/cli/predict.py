@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import InputError
 from ._images import predict_images
 from ._options import (
     FLAG,
@@ -36,6 +37,15 @@ _Keep = Annotated[
         help="Copy the columns of TABLE to the output as well. If one of them has a name of "
         "ours, ours gets an underscore at its end.",
         **FLAG,
+    ),
+]
+_Sets = Annotated[
+    float | None,
+    typer.Option(
+        help="Add a column set: for each row the classes that hold the right one in this share of "
+        "rows like those in training, like 0.9.",
+        metavar="SHARE",
+        show_default="no sets",
     ),
 ]
 _Skip = Annotated[
@@ -67,6 +77,7 @@ def predict(
             **FLAG,
         ),
     ] = False,
+    sets: _Sets = None,
     keep: _Keep = False,
     rows: Annotated[
         int,
@@ -100,9 +111,11 @@ def predict(
     read = TableOptions(**settings_of(TableOptions, written))
     loaded = Model.load(model, plugins=plugin or ())
     if isinstance(loaded.encoder, ImageEncoder):
+        if sets is not None:
+            raise InputError("--sets is for models of tables, and this one takes images")
         predict_images(loaded, table, out, proba, skip)
         return
-    asked = {"proba": proba, "threads": threads}
+    asked = {"proba": proba, "sets": sets, "threads": threads}
     _predict_table(loaded, stream_table(table, rows=rows, options=read), out, keep, asked)
 
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_y
 from ..arrays import Array
 from ..pipeline.class_weights import class_weights
 from ..tables.task import Task
+from ..validate import number
 from .frames import as_labels
 from .refusals import checked
 from .trained import BaseTrained, Examples
@@ -80,6 +81,38 @@ class TrainedClassifier(ClassifierMixin, BaseTrained):
         """
         outputs = self._outputs(X)
         return self.model_.judge(outputs)
+
+    @available_if(lambda self: not hasattr(self, "model_") or self.model_.has_probabilities)
+    def predict_set(self, X: Any, coverage: float = 0.9, *, empty: bool = False) -> Array:
+        """Return for each row a set of classes that holds the right one as often as is asked.
+
+        Calibrated on the rows held out: adaptive prediction sets (`steepest.probabilities.sets`).
+
+        Parameters
+        ----------
+        X : table or array
+            As `fit` takes it.
+        coverage : float
+            Above 0 and below 1.
+        empty : bool
+            Whether a set may be empty; else it has at least the most probable class.
+
+        Returns
+        -------
+        ndarray of bool (n, n_classes)
+            Of each row, which of ``classes_`` are in its set.
+
+        Raises
+        ------
+        InputError
+            If ``coverage`` is no share.
+        ModelError
+            If no rows were held out.
+        """
+        number(type(self).__name__, "coverage", coverage, above=0, below=1)
+        outputs = self._outputs(X)
+        self.model_._check_sets()
+        return self.model_.calibration.sets(self.model_.judge(outputs), coverage, empty=empty)
 
     def _check_targets(self, y: Any) -> Array:
         with checked(type(self).__name__):

@@ -37,6 +37,8 @@ _ALL = (*_LABELS, *_SHARES, *_NUMBERS)
 _BRIEF = {"accuracy", "log_loss", "auc", "r2", "rmse", "mae", "pinball"}
 """What is said of a slice."""
 _CLASSES = 30  # of a confusion table
+_COVERAGES = (0.8, 0.9, 0.95)
+_INTERVALS = ("level", "targets below or within", "mean width")
 
 
 class ClassScores(NamedTuple):
@@ -52,7 +54,10 @@ class ClassScores(NamedTuple):
 
 
 class Level(NamedTuple):
-    """A quantile's level, or what an interval ought to cover; what it covers; its mean width."""
+    """A quantile's level, or what an interval or a set ought to cover; what it does; its size.
+
+    ``width`` is the mean width of the intervals, or how many classes the sets have on average.
+    """
 
     level: float
     covered: float
@@ -86,7 +91,8 @@ class Evaluation:
     bins : list of Bin
         Whether probabilities come true (`steepest.probabilities.reliability`).
     levels : list of Level
-        Of a model of quantiles: the share of the targets below each, and within the outermost two.
+        Of a model of quantiles: the share of the targets below each, and within the outermost two;
+        of one of classes, how many sets of 80, 90 and 95 % hold the right class.
     slices : list of Slice
     """
 
@@ -161,7 +167,8 @@ class Evaluation:
     def _levels_table(self) -> str:
         if not self.levels:
             return ""
-        lines = [("level", "targets below or within", "mean width")]
+        heads = ("sets", "hold the class", "mean size") if self.classes else _INTERVALS
+        lines = [heads]
         lines += [
             (
                 f"{one.level:g}",
@@ -222,6 +229,7 @@ def evaluate(
         found["bins"] = reliability(said, targets, bins)
         scores["ece"] = calibration_error(found["bins"])
         beside["ece"] = calibration_error(reliability(other, targets, bins))
+        found["levels"] = _sets(model, said, targets)
     if isinstance(model.loss, Quantile):
         found["levels"] = _levels(model, outputs, targets)
     if not task.is_regression:
@@ -303,6 +311,16 @@ def _classes(model: FittedModel, y: Array, predicted: Array, p: Array | None) ->
             for name in ("auc", "average_precision")
         ]
         found.append(ClassScores(label, int(rows), precision, recall, f1, *ranks))
+    return found
+
+
+def _sets(model: FittedModel, p: Array, targets: Array) -> list[Level]:
+    """Return how many sets of classes hold the right one, and how many classes they have."""
+    found = []
+    for coverage in _COVERAGES if model.calibration.rows else ():
+        inside = model.calibration.sets(p, coverage)
+        own = inside[np.arange(len(targets)), targets]
+        found.append(Level(coverage, float(own.mean()), float(inside.sum(axis=1).mean())))
     return found
 
 

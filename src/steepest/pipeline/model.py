@@ -36,7 +36,7 @@ from ..tables.door import check_column, is_record
 from ..tables.encoder import Counts, not_read
 from ..tables.task import Task
 from ..tables.values import column_of_values
-from ..validate import flag, folder, instance, iterated, positive_count, sequence
+from ..validate import flag, folder, instance, iterated, number, positive_count, sequence
 from .evaluation import Evaluation, evaluate
 from .fitted_model import gives_probabilities
 from .slices import slices
@@ -155,6 +155,7 @@ class Model(Printed):
         X: Any,
         *,
         proba: bool = False,
+        sets: float | None = None,
         counts: Counts | None = None,
         threads: int | None = None,
     ) -> Any:
@@ -169,6 +170,10 @@ class Model(Printed):
         proba : bool
             Of an Arrow table: whether to add a column ``proba_CLASS`` for each class. For all
             others there is `predict_proba`.
+        sets : float, optional
+            Of an Arrow table: add a column ``set`` with the classes that hold the right one so
+            often, the most probable first, separated by " | ". For all others there is
+            `predict_set`.
         counts : Counter, optional
             Takes up how many values were odd (`steepest.tables.encoder.counts_text`).
         threads : int, optional
@@ -196,10 +201,15 @@ class Model(Printed):
             instance("Model.predict", "counts", counts, Counter, "collections.Counter()")
         if proba:
             self._check_probabilities()
+        if sets is not None:
+            number("Model.predict", "sets", sets, above=0, below=1)
+            self._check_sets()
         if isinstance(X, pa.Table):
-            return self._predict_table(X, proba, counts, threads)
+            return self._predict_table(X, proba, sets, counts, threads)
         if proba:
             raise InputError("Model.predict: proba is for Arrow tables; call predict_proba(X)")
+        if sets is not None:
+            raise InputError("Model.predict: sets is for Arrow tables; call predict_set(X)")
         odd = Counts() if counts is None else counts
         found = self._decoded(self.outputs(X, odd, threads=threads))
         if counts is None:
@@ -238,6 +248,54 @@ class Model(Printed):
         self._warn("predict_proba", odd, len(shares))
         return shares[0] if is_record(X) else shares
 
+    def predict_set(
+        self, X: Any, coverage: float = 0.9, *, empty: bool = False, threads: int | None = None
+    ) -> Array:
+        """Return for every row a set of classes that holds the right one as often as is asked.
+
+        They are calibrated on the rows that chose the epoch (`steepest.probabilities.sets`).
+
+        Parameters
+        ----------
+        X : table or record
+            As of `predict`.
+        coverage : float
+            Above 0 and below 1: the share of rows like those in training whose set has their class.
+        empty : bool
+            Whether a set may be empty. Else it has at least the most probable class, and more rows
+            are covered than asked where that alone is right more often.
+        threads : int, optional
+
+        Returns
+        -------
+        ndarray of bool, (n, classes)
+            In the order of `classes`. Of one record (classes,).
+
+        Raises
+        ------
+        TableError
+            If a column lacks.
+        InputError
+            If ``X`` is no table, or ``coverage`` no share.
+        ModelError
+            If the model has no probabilities, or no rows were held out when it was trained.
+        """
+        number("Model.predict_set", "coverage", coverage, above=0, below=1)
+        flag("Model.predict_set", "empty", empty)
+        self._check_sets()
+        odd = Counts()
+        p = self.judge(self.outputs(X, odd, threads=threads))
+        self._warn("predict_set", odd, len(p))
+        found = self.calibration.sets(p, coverage, empty=empty)
+        return found[0] if is_record(X) else found
+
+    def _check_sets(self) -> None:
+        self._check_probabilities()
+        if not self.calibration.rows:
+            raise ModelError(
+                "this model has no sets of classes: they need rows to validate on in the training"
+            )
+
     def _warn(self, method: str, odd: Counts, rows: int) -> None:
         """Warn of the values of a table that could not be read."""
         if isinstance(self.encoder, ImageEncoder):
@@ -253,7 +311,12 @@ class Model(Printed):
             raise ModelError(f"this model has no probabilities: it {why}")
 
     def _predict_table(
-        self, table: pa.Table, proba: bool, counts: Counts | None, threads: int | None
+        self,
+        table: pa.Table,
+        proba: bool,
+        sets: float | None,
+        counts: Counts | None,
+        threads: int | None,
     ) -> pa.Table:
         """Return the predictions for an Arrow table as one."""
         import pyarrow as pa
@@ -264,8 +327,10 @@ class Model(Printed):
             names = [f"quantile_{level:g}" for level in self.loss.levels]
             return pa.table(list(map(pa.array, found.T)), names)
         columns = {"prediction": column_of_values("prediction", self._decoded(outputs))}
+        shares = self.judge(outputs)
+        if sets is not None:
+            columns["set"] = pa.array(self._told(shares, sets), pa.string())
         if proba:
-            shares = self.judge(outputs)
             for k, label in enumerate(self.task.classes):
                 columns[f"proba_{label}"] = pa.array(shares[:, k])
         return pa.table(columns)
@@ -373,6 +438,7 @@ class Model(Printed):
         Returns
         -------
         Evaluation
+            All of it, as a record and as text.
 
         Raises
         ------
@@ -409,6 +475,15 @@ class Model(Printed):
         sliced = {name: slices(check_column(rows, name), name) for name in names}
         outputs, targets = self.outputs(rows, threads=threads), task.encode(column)
         return evaluate(self, outputs, targets, sliced, bins)
+
+    def _told(self, p: Array, coverage: float) -> list[str]:
+        """Return the set of each row as a text, the most probable class first."""
+        inside, names = self.calibration.sets(p, coverage), list(map(str, self.classes))
+        order = np.argsort(-p, axis=1, kind="stable")
+        return [
+            " | ".join(names[k] for k in ranked if own[k])
+            for own, ranked in zip(inside, order, strict=True)
+        ]
 
     def save(self, path: Path_, *, private: bool = False) -> None:
         """Write the folder, whole or not at all.

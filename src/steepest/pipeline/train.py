@@ -270,7 +270,9 @@ def calibrated(
         calibration = settle(calibration, said(trained), others)
         if others is not None:
             calibration = calibrate(calibration, *others)
-    return decided(calibration, recipe.threshold, recipe.cost, task, others)
+    calibration = decided(calibration, recipe.threshold, recipe.cost, task, others)
+    finite = others is not None and np.isfinite(others[0]).all()
+    return calibration.with_sets(*others[:2]) if others is not None and finite else calibration
 
 
 def undoing(

@@ -31,11 +31,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..errors import InputError, ModelError
 from ..records import check_fields
 from ..validate import fraction, number
+from .sets import MOST, kept_scores, members
 
 __all__ = ["UNCHANGED", "Calibration", "all_classes"]
 
@@ -69,6 +71,10 @@ class Calibration:
         One of each class, or empty where all are 0.
     costs : tuple of float
         One of each class, or empty where all are 1.
+    rows : int
+        How many rows ``scores`` comes from; 0 where sets of classes can't be predicted.
+    scores : tuple of float
+        What `steepest.probabilities.sets` keeps of rows that were not trained on.
     """
 
     label_smoothing: float = 0.0
@@ -77,6 +83,8 @@ class Calibration:
     power: float = 1.0
     shifts: tuple[float, ...] = ()
     costs: tuple[float, ...] = ()
+    rows: int = 0
+    scores: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         fraction(_WHERE, "label_smoothing", self.label_smoothing)
@@ -87,6 +95,12 @@ class Calibration:
                 number(_WHERE, f"each of {name}", value, above=0)
         for value in self.shifts:
             number(_WHERE, "each of shifts", value, least=-100, most=100)
+        number(_WHERE, "rows", self.rows, least=0, whole=True)
+        if len(self.scores) != min(self.rows, MOST) or list(self.scores) != sorted(self.scores):
+            raise InputError(
+                f"{_WHERE}: scores of {self.rows} rows must be {min(self.rows, MOST)} numbers, "
+                "least first"
+            )
 
     @classmethod
     def of_training(
@@ -129,6 +143,17 @@ class Calibration:
         if p.shape[1] == 2:
             return np.asarray(weighed[:, 1] >= weighed[:, 0], np.int64)
         return np.asarray(weighed.argmax(axis=1))
+
+    def sets(self, p: Array, coverage: float, *, empty: bool = False) -> NDArray[np.bool_]:
+        """Say which classes are in the set of each row, (n, K).
+
+        `steepest.probabilities.sets.members` says what ``coverage`` and ``empty`` are.
+        """
+        return members(p, self.rows, self.scores, coverage, empty=empty)
+
+    def with_sets(self, q: Array, y: Array) -> Self:
+        """Return it with what sets need of rows that were not trained on, of classes y (n,)."""
+        return replace(self, rows=len(y), scores=kept_scores(self.probabilities(q), y))
 
     def onnx(self, g: _Graph, q: str, width: int) -> tuple[str, str]:
         """Add p (n, K) and the class's number (n,) to a graph; q has ``width`` columns."""
@@ -184,6 +209,8 @@ class Calibration:
             lines.append(f"predicts {names[1]!r} from a probability of {share:.4g} on")
         elif self.costs:
             lines.append(f"predicts the largest cost × probability: {_by_name(names, self.costs)}")
+        if self.rows:
+            lines.append(f"sets of classes by {self.rows:,} rows not trained on")
         return lines
 
     def to_dict(self) -> dict[str, Any]:
