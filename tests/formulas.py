@@ -227,6 +227,12 @@ def _recurrent(s, x, P, xp):
     return _through_time(s, x, P, xp, cell)
 
 
+def _convex_concave(s, x, xp):
+    odd = xp.array(np.arange(x.shape[1]) % 2.0)
+    bent = s.slope * x
+    return (1 - odd) * xp.maximum(x, bent) + odd * xp.minimum(x, bent)
+
+
 LAYERS: dict[type, Callable[..., Any]] = {
     L.Adapters: lambda s, x, P, xp: P["R"] * x[:, None],
     L.Affine: lambda s, x, P, xp: P["s"] * x + P["b"],
@@ -236,6 +242,7 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.BatchNorm: lambda s, x, P, xp: (  # as it begins: averages of 0 and 1
         P["gamma"] * x / (1 + s.eps) ** 0.5 + P["beta"]
     ),
+    L.ConvexConcave: lambda s, x, P, xp: _convex_concave(s, x, xp),
     L.Conv1D: _convolution,
     L.Conv2D: _convolution,
     L.Dense: lambda s, x, P, xp: x @ P["A"].T + (P["b"] if s.bias else 0),
@@ -259,6 +266,11 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.MaxPool: lambda s, x, P, xp: _max_pool(s, x, xp),
     L.MemberMean: _member_mean,
     L.Mish: lambda s, x, P, xp: x * xp.tanh(xp.softplus(x)),
+    L.MonotoneDense: lambda s, x, P, xp: (
+        x[:, : s.free] @ P["A"][:, : s.free].T
+        + x[:, s.free :] @ xp.abs(P["A"][:, s.free :]).T
+        + P["b"]
+    ),
     L.Periodic: _periodic,
     L.Permute: lambda s, x, P, xp: xp.permute(x, (0, *s.axes)),
     L.PiecewiseLinear: _piecewise_linear,

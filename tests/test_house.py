@@ -188,6 +188,7 @@ REASONS = {
         "layers.lstm.LSTM.backward",
         "layers.lstm.LSTM.forward",
         "layers.max_pool.MaxPool.forward",
+        "layers.monotone_dense.MonotoneDense.backward_theta",
         "layers.periodic.Periodic.backward_theta",
         "layers.periodic.Periodic.forward",
         "layers.tied_embedding.TiedEmbedding.backward_theta",

@@ -105,6 +105,19 @@ def periodic(P, x, dy):
     return y.reshape(n, -1), dx, gradients
 
 
+def convex_concave(P, x, dy):
+    odd = np.arange(x.shape[1]) % 2 == 1
+    steep = (x > 0) != odd
+    return np.where(steep, x, 0.1 * x), np.where(steep, dy, 0.1 * dy), {}
+
+
+def monotone_dense(P, x, dy):
+    A = P["A"]
+    W, sign = A.copy(), np.ones_like(A)
+    W[:, 1:], sign[:, 1:] = np.abs(A[:, 1:]), np.where(A[:, 1:] < 0, -1, 1)
+    return x @ W.T + P["b"], dy @ W, {"A": sign * (dy.T @ x), "b": dy.sum(axis=0)}
+
+
 def average(k):
     return lambda P, x, dy: (x.reshape(len(x), k, -1).mean(axis=1), np.tile(dy, k) / k, {})
 
@@ -152,6 +165,8 @@ LAYERS = {
         lambda q: layers.RootScale(),
         lambda P, x, dy: (x / math.sqrt(x.shape[1]), dy / math.sqrt(x.shape[1]), {}),
     ),
+    "ConvexConcave": (lambda q: layers.ConvexConcave(), convex_concave),
+    "MonotoneDense": (lambda q: layers.MonotoneDense(q, 1), monotone_dense),
     "Average": (lambda q: layers.Average(3), average(3)),
     "Parametric": (lambda q: layers.Parametric(layers.Tanh()), parametric),
     "Periodic": (lambda q: layers.Periodic(1 + q % 5, 2 + q % 3), periodic),

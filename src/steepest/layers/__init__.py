@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .concat import Concat as Concat
     from .conv1d import Conv1D as Conv1D
     from .conv2d import Conv2D as Conv2D
+    from .convex_concave import ConvexConcave as ConvexConcave
     from .dense import Dense as Dense
     from .dropout import Dropout as Dropout
     from .elu import ELU as ELU
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .max_pool import MaxPool as MaxPool
     from .member_mean import MemberMean as MemberMean
     from .mish import Mish as Mish
+    from .monotone_dense import MonotoneDense as MonotoneDense
     from .parallel import Parallel as Parallel
     from .parametric import Parametric as Parametric
     from .periodic import Periodic as Periodic
