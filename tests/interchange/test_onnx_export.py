@@ -148,6 +148,8 @@ def test_every_kind_of_column(tmp_path):
 
     table = pa.table({
         "number": gaps(RNG.lognormal(0, 2, n).tolist(), 7),
+        "rising": gaps(RNG.lognormal(0, 2, n).tolist(), 5),
+        "falling": RNG.integers(0, 4, n),
         "huge": RNG.normal(1.6e18, 1e9, n),
         "few": RNG.integers(0, 4, n),
         "steady": gaps(np.repeat(3.5, n).tolist(), 3),
@@ -162,7 +164,8 @@ def test_every_kind_of_column(tmp_path):
         "time": pa.array(days.astype("datetime64[s]") + RNG.integers(0, 86400, n)),
         "y": RNG.normal(50, 20, n),
     })  # fmt: skip
-    encoder = Encoder.fit(table, table.column_names[:-1])
+    monotonic = {"rising": 1, "falling": -1}
+    encoder = Encoder.fit(table, table.column_names[:-1], monotonic=monotonic)
     assert {kind.label for kind in encoder.columns.values()} == set(COLUMNS)
     assert not encoder.dropped
     graph = Graph()

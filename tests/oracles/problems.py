@@ -87,6 +87,7 @@ SIMPLE: tuple[Layer, ...] = (
     *(layer for layer in catalogue.LAYERS if layer.steepest_slope is not None),
     L.Scale(), L.Dropout(0.0), L.Dropout(0.3), L.Dropout(FlatCosine(0.4, STEPS)), L.RootScale(),
     L.Parametric(L.SELU()), L.Periodic(3, 2), L.PiecewiseLinear(4, 3), L.Affine(), L.PReLU(),
+    L.ConvexConcave(), L.MonotoneDense(3, 1),
 )  # fmt: skip
 # These are constant on a single column: nothing but rounding would be left of their gradients.
 OF_A_ROW: tuple[Layer, ...] = (L.Softmax(), L.LogSoftmax(), L.LayerNorm(), L.LayerNorm(0.01))

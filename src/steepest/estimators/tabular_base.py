@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..arrays import Array, within_memory
 from ..errors import InputError
+from ..pipeline.monotone import read_monotonic
 from ..pipeline.recipe import Recipe
 from ..pipeline.row_trace import RowPath, row_paths
 from ..pipeline.train import TrainingData
@@ -47,6 +49,9 @@ class BaseTabular(BaseTrained):
     groups : str, optional
         A column of X that says which rows belong together: no group is both trained and validated
         on. It is no input.
+    monotonic : mapping of str to int, optional
+        Columns of numbers with which predictions, or the probability of the second of two classes,
+        rise (1) or fall (−1), or stay, all else being equal: ``{"age": 1}``.
     **others
         See `steepest.estimators.trained.BaseTrained`.
 
@@ -71,6 +76,7 @@ class BaseTabular(BaseTrained):
         **BaseTrained._parameter_constraints,
         "time": [str, None],
         "groups": [str, None],
+        "monotonic": [Mapping, None],
     }
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -159,7 +165,10 @@ class BaseTabular(BaseTrained):
         self, task: Task, recipe: Recipe, rows: Examples, held: Examples | None
     ) -> tuple[Encoder, TrainingData]:
         odd, names = Counts(), [n for n in rows.data.column_names if n != self.groups]
-        encoder, X = Encoder.fit_transform(rows.data, names, counts=odd, dtype=recipe.dtype)
+        signs = read_monotonic(type(self).__name__, self.monotonic or {})
+        encoder, X = Encoder.fit_transform(
+            rows.data, names, counts=odd, dtype=recipe.dtype, monotonic=signs
+        )
         self.notes_ = fit_notes(encoder, odd)
         warn(type(self).__name__, self.notes_)
         self.hints_ = self._hints(task, encoder, rows, held)

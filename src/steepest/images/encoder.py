@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -32,6 +32,9 @@ class ImageEncoder:
     scaled : bool
         Whether pictures of other sizes are scaled to this one.
     """
+
+    rising: ClassVar[int] = 0
+    """How many inputs predictions rise with (`steepest.tables.encoder.Encoder`)."""
 
     shape: tuple[int, int, int]
     bright: bool = True

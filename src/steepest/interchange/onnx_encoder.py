@@ -1,6 +1,7 @@
 """The ONNX form of an `Encoder`: one input a column of the table, (n, 1), in its own type.
 
     number     float64, of durations and times of day in seconds; NaN where missing
+    rising     float64, as a number
     truth      float64: 1, 0, and NaN where missing
     category   text; empty where missing, unless the empty text is one of the values
     moment     float64: seconds since 1970 in UTC; NaN where missing
@@ -19,7 +20,7 @@ import numpy as np
 
 from ..errors import ModelError
 from ..images.encoder import ImageEncoder
-from ..tables.columns import HUGE, Boolean, Category, Date, Number
+from ..tables.columns import HUGE, Boolean, Category, Date, Number, Rising
 from ..tables.encoder import Encoder
 from .graph import Graph
 
@@ -43,7 +44,7 @@ def add_encoder(graph: Graph, encoder: Encoder | ImageEncoder) -> str:
         form = FORMS.get(type(kind))
         if form is None:
             raise ModelError(f"column {name!r}, a {kind.label}, has no ONNX form")
-        if isinstance(kind, Number) and kind.origin:
+        if getattr(getattr(kind, "number", kind), "origin", ""):
             raise ModelError(
                 f"column {name!r} has whole numbers beyond 2**53, which the float64 of an ONNX "
                 "graph can't hold; train without it, or give it less a constant"
@@ -56,8 +57,8 @@ def add_encoder(graph: Graph, encoder: Encoder | ImageEncoder) -> str:
     x = graph.op("Gather", x, graph.constant(order, np.int64), axis=1)
     if not encoder.codes:
         return x
-    starts = np.zeros(encoder.width, np.float32)
-    starts[-len(encoder.codes) :] = np.cumsum([0, *encoder.codes])[:-1]
+    starts, last = np.zeros(encoder.width, np.float32), encoder.width - encoder.rising
+    starts[last - len(encoder.codes) : last] = np.cumsum([0, *encoder.codes])[:-1]
     return graph.op("Add", x, graph.constant(starts))
 
 
@@ -105,6 +106,15 @@ def number(column: Column, kind: Number, x: str) -> list[str]:
     if kind.missing:
         parts.append(column.real(gone))
     return parts
+
+
+def rising(column: Column, kind: Rising, x: str) -> list[str]:
+    """Whether x is missing; the other parts of a number, times the sign."""
+    parts, gone = number(column, kind.number, x), []
+    if kind.number.missing:
+        *parts, last = parts
+        gone = [last]
+    return [*gone, *(column.op("Mul", part, float(kind.sign)) for part in parts)]
 
 
 def _interpolate(column: Column, x: str, knots: Any, scores: Any) -> str:
@@ -214,6 +224,7 @@ FORMS: dict[type[Any], Callable[[Column, Any, str], list[str]]] = {
     Category: category,
     Date: moment,
     Number: number,
+    Rising: rising,
     Boolean: truth,
 }
 """The form of each kind of column."""

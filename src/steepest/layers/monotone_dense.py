@@ -31,6 +31,7 @@ from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import number, positive_count
+from ._from_data import fit_affine
 
 __all__ = ["MonotoneDense"]
 
@@ -77,6 +78,12 @@ class MonotoneDense(Layer):
         theta["A"][...] = rng.standard_normal((q, p))
         theta["A"][:, self.free :] *= np.sqrt(p / max(1, p - self.free))
         theta["b"][...] = rng.uniform(-1, 1, q)
+
+    def init_from_data(
+        self, rng: np.random.Generator, x: Array, arrays: Mapping[str, Array]
+    ) -> None:
+        """Set A and b as those of a dense layer (`steepest.training.init_from_data`)."""
+        fit_affine(rng, x, arrays, self.free)
 
     def flops(self, p: int) -> int:
         """Return those of the product."""

@@ -150,7 +150,9 @@ def _encode(
     out = (*request.no_inputs, split.column, *index_columns(table))
     inputs = [name for name in table.column_names if name not in out]
     odd, training = Counts(), _take(table, split.train)
-    encoder, X = Encoder.fit_transform(training, inputs, request.rare, odd, request.written, dtype)
+    encoder, X = Encoder.fit_transform(
+        training, inputs, request.rare, odd, request.written, dtype, request.signs
+    )
     notes.columns(encoder, odd)
     held_out = None
     if len(split.validation):

@@ -36,6 +36,7 @@ from ..validate import (
 from ..validate import seed as checked_seed
 from .decision import check_decision
 from .monitor import MONITORS, check_monitor
+from .monotone import monotone_layers
 from .names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
 
 if TYPE_CHECKING:
@@ -407,6 +408,26 @@ class Recipe:
 
         Its schedules stretch over ``steps``; over one call of `Trainer.fit` if that is not given.
         """
+        layers: list[Layer] = self._hidden(encoder, steps)
+        outputs = task.width(self.make_loss(task))
+        if encoder.rising:
+            if task.kind == "multiclass":
+                raise InputError(
+                    f"target {task.name!r} has {len(task.classes)} classes, and a monotone column "
+                    "needs a number or two classes"
+                )
+            layers = monotone_layers(layers, encoder.width, encoder.rising, outputs)
+        else:
+            layers += [_layers.RootScale(), _layers.Dense(outputs, "standard_normal")]
+        seed = self.seed if seed is None else seed
+        return Network(*layers, inputs=encoder.width, seed=seed, dtype=self.dtype)
+
+    def _hidden(self, encoder: Encoder, steps: int | None) -> list[Layer]:
+        """Return the layers before the last one, for all columns that predictions need not rise
+        with; none if there are no such columns.
+        """
+        if encoder.rising == encoder.width:
+            return []
         activation = ACTIVATIONS[self.activation]
         layers: list[Layer] = [*self._embed(encoder), _layers.Scale()]
         for units in self.layers:
@@ -419,10 +440,7 @@ class Recipe:
             layers.append(_layers.Parametric(activation()))
             if self.dropout:
                 layers.append(_layers.Dropout(FlatCosine(self.dropout, steps)))
-        outputs = task.width(self.make_loss(task))
-        layers += [_layers.RootScale(), _layers.Dense(outputs, "standard_normal")]
-        seed = self.seed if seed is None else seed
-        return Network(*layers, inputs=encoder.width, seed=seed, dtype=self.dtype)
+        return layers
 
     def start(self, network: Network, sample: Array, seed: int) -> None:
         """Give a network initial values that fit a sample of encoded rows."""
@@ -432,7 +450,7 @@ class Recipe:
         """Return what comes first: waves of numbers, flags as they are, embeddings of codes."""
         waves = _layers.Periodic(std=self.frequency) if self.frequency else _layers.Identity()
         codes = encoder.codes
-        flags = encoder.width - encoder.numbers - len(codes)
+        flags = encoder.width - encoder.numbers - len(codes) - encoder.rising
         branches: list[tuple[int, Layer]] = [
             (encoder.numbers, waves),
             (flags, _layers.Identity()),

@@ -20,6 +20,7 @@ from ..tables.split_columns import ROW_ORDER, read_groups, read_moments
 from ..tables.task import Task
 from ..validate import flag, fraction, one_of, renamed_keys, sequence
 from .class_weights import class_weights, read_class_weight
+from .monotone import read_monotonic
 from .train import RunOptions
 
 __all__ = ["Request"]
@@ -50,6 +51,8 @@ class Request:
     time, groups : str, optional
         Columns that the split goes by (`steepest.tables.split.SplitBy`); the one with groups is no
         input. ``row-order`` is a time, too: the order of the rows.
+    monotonic : sequence of str
+        Columns with which predictions rise or fall, like ``age=+1`` and ``price=-1``.
     test, validation : float
         Fractions of the rows to hold out; a column ``split`` goes before them.
     test_table : pyarrow.Table, optional
@@ -114,6 +117,16 @@ class Request:
             "COLUMN",
         ),
     ] = None
+    monotonic: Annotated[
+        Sequence[str],
+        Setting(
+            _ROWS,
+            "A column of numbers with which predictions must rise (age=+1) or fall (age=-1), or "
+            "stay, all else being equal. Repeat it for more.",
+            "none",
+            "COLUMN=+1|-1",
+        ),
+    ] = ()
     test: Annotated[
         float,
         Setting(
@@ -180,12 +193,20 @@ class Request:
                 f"{_WHERE}: class_weight must be a text like 'yes=5,no=1', got "
                 f"{self.class_weight!r}"
             )
+        for name in self.signs:
+            if name in self.no_inputs:
+                raise InputError(f"{_WHERE}: monotonic column {name!r} is no input")
         object.__setattr__(self, "settings", renamed_keys(_WHERE, self.settings))
 
     @property
     def rare(self) -> int | None:
         """How many rows make a text of a category a frequent one; None leaves that open."""
         return PRIVATE if self.private else None
+
+    @property
+    def signs(self) -> dict[str, int]:
+        """1 or −1 by each monotone column."""
+        return read_monotonic(_WHERE, self.monotonic)
 
     @property
     def no_inputs(self) -> tuple[str, ...]:
@@ -223,7 +244,7 @@ class Request:
         """Raise `TableError` unless a table has the columns that are named."""
         order = [self.time] if self.time not in (None, ROW_ORDER) else []
         groups = [] if self.groups is None else [self.groups]
-        for name in (self.target, *self.ignore, *order, *groups):
+        for name in (self.target, *self.ignore, *order, *groups, *self.signs):
             if name not in table.column_names:
                 shown = ", ".join(table.column_names[:20]) + " …" * (table.num_columns > 20)
                 raise TableError(f"no column {name!r} in the table; there are {shown}")

@@ -141,7 +141,13 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
     weights = request.class_weights(task, task.encode(survey.sample.column(request.target)))
     if source.named:
         notes.split_column()
-    encoder = Encoder.fit(survey.sample, source.inputs, request.rare, options=request.written)
+    encoder = Encoder.fit(
+        survey.sample,
+        source.inputs,
+        request.rare,
+        options=request.written,
+        monotonic=request.signs,
+    )
     notes.columns(encoder, Counts())
     notes.add(
         f"types, task and encoding are those of {survey.sample.num_rows:,} rows drawn at random"

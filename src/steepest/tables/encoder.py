@@ -2,8 +2,8 @@
 
 An `Encoder` is fitted once, to the training rows, and holds one small record per input column
 (`steepest.tables.columns`). The matrix has the columns that are about normal first, then flags,
-then codes: what a network treats alike stands side by side. Codes of different columns differ, so
-that one table of embeddings serves them all.
+then codes, then those that predictions rise with: what a network treats alike stands side by side.
+Codes of different columns differ, so that one table of embeddings serves them all.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,9 @@ from .columns import (
     UNSEEN,
     Column,
     Counts,
+    Number,
     Part,
+    Rising,
     Source,
     UnusableColumn,
     column_of,
@@ -45,6 +47,8 @@ __all__ = [
 ]
 
 Floats = NDArray[Any]
+_ROLES = ("number", "flag", "code", "rising")
+"""In the order of the matrix."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Encoder:
         rare: int | None = None,
         counts: Counts | None = None,
         options: TableOptions | None = None,
+        monotonic: Mapping[str, int] | None = None,
     ) -> Self:
         """Fit an encoder to the training rows.
 
@@ -103,6 +108,8 @@ class Encoder:
             Takes up how many values were infinite, or not what their column holds.
         options : TableOptions, optional
             What is known of how texts are written.
+        monotonic : mapping of str to int, optional
+            1 or −1 for a column of numbers with which predictions are to rise or fall.
 
         Returns
         -------
@@ -112,9 +119,10 @@ class Encoder:
         Raises
         ------
         TableError
-            If the table lacks an input, or no input is of use.
+            If the table lacks an input, or no input is of use; or a monotone column holds no
+            numbers.
         """
-        return cls._fit(table, inputs, rare, counts, options)[0]
+        return cls._fit(table, inputs, rare, counts, options, monotonic or {})[0]
 
     @classmethod
     def fit_transform(
@@ -125,12 +133,13 @@ class Encoder:
         counts: Counts | None = None,
         options: TableOptions | None = None,
         dtype: DTypeLike = np.float32,
+        monotonic: Mapping[str, int] | None = None,
     ) -> tuple[Self, Floats]:
         """Fit an encoder to the training rows and transform them, reading each text once.
 
         Parameters
         ----------
-        table, inputs, rare, counts, options
+        table, inputs, rare, counts, options, monotonic
             As of `fit`.
         dtype : dtype
             The precision of the matrix.
@@ -145,7 +154,7 @@ class Encoder:
         TableError
             As of `fit`.
         """
-        encoder, sources = cls._fit(table, inputs, rare, counts, options)
+        encoder, sources = cls._fit(table, inputs, rare, counts, options, monotonic or {})
         return encoder, encoder._written(table.num_rows, lambda name: sources.pop(name), dtype)
 
     @classmethod
@@ -156,10 +165,12 @@ class Encoder:
         rare: int | None,
         counts: Counts | None,
         options: TableOptions | None,
+        monotonic: Mapping[str, int],
     ) -> tuple[Self, dict[str, Source]]:
         """Return an encoder, and the columns that it was fitted to as they were read."""
         inputs = list(dict.fromkeys(inputs))
         _check_present(table, inputs)
+        _check_present(table.select(inputs), monotonic)
         if rare is None:
             rare = min(10, max(2, table.num_rows // 200))
         counts = Counts() if counts is None else counts
@@ -175,7 +186,9 @@ class Encoder:
                 source = Source(name, check_column(table, name), mine, missing)
                 kind, said = column_of(source, options)
                 notes += [f"column {name!r}: {note}" for note in said]
-                columns[name] = kind.fit(source, rare)
+                columns[name] = _fitted(kind, source, rare, monotonic.get(name, 0))
+            except NotMonotoneError:
+                raise
             except (TableError, UnusableColumn) as reason:
                 dropped[name] = str(reason)
             else:
@@ -223,8 +236,8 @@ class Encoder:
             part = np.zeros((rows, len(places)), dtype)
             self.columns[name].write(source_of(name), part)
             matrix[:, places] = part
-        first = self.width - len(self.codes)
-        matrix[:, first:] += np.cumsum([0, *self.codes])[:-1]
+        last = self.width - self.rising
+        matrix[:, last - len(self.codes) : last] += np.cumsum([0, *self.codes])[:-1]
         return matrix
 
     def open(self, X: Any) -> pa.Table:
@@ -276,8 +289,13 @@ class Encoder:
         return sum(part.role == "number" for _, part in self._parts())
 
     @property
+    def rising(self) -> int:
+        """How many columns of the matrix, the last ones, predictions rise with."""
+        return sum(part.role == "rising" for _, part in self._parts())
+
+    @property
     def codes(self) -> list[int]:
-        """How many codes each of the last columns of the matrix has.
+        """How many codes each of the last columns of the matrix has that `rising` leaves.
 
         Those of a column begin where those of the one before it end.
         """
@@ -293,7 +311,7 @@ class Encoder:
         parts = [(name, part) for name, kind in self.columns.items() for part in kind.parts]
         if not self.grouped:
             return parts
-        return sorted(parts, key=lambda part: ("number", "flag", "code").index(part[1].role))
+        return sorted(parts, key=lambda part: _ROLES.index(part[1].role))
 
     def describe(self) -> dict[str, str]:
         """Say in a few words what each column in use turns into."""
@@ -363,6 +381,22 @@ class Encoder:
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ModelError(f"this does not describe an encoder: {error!r}") from error
+
+
+class NotMonotoneError(TableError):
+    """Predictions can't rise or fall with a column, for what it holds."""
+
+
+def _fitted(kind: type[Column], source: Source, rare: int, sign: int) -> Column:
+    """Return the record of a column; with a sign, of one that predictions rise or fall with."""
+    if not sign:
+        return kind.fit(source, rare)
+    if kind is not Number:
+        raise NotMonotoneError(
+            f"column {source.name!r} is no column of numbers, so predictions can't rise or fall "
+            "with it; give numbers, or leave it out of monotonic"
+        )
+    return replace(Rising.fit(source, rare), sign=sign)
 
 
 def counts_text(counts: Counts) -> list[str]:

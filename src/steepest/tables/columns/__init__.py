@@ -7,6 +7,7 @@
               there are two values; above `category.FEW` values, a code
     Date    the time as a Number, and flags: the day of the year on a circle, the day of the
               week, and the hour on a circle if the column tells a time of day
+    Rising  a Number of which predictions rise or fall, beside its normal score, apart from others
 
 A missing value is the middle of its column, and a flag says so if any was missing when the record
 was fitted. A record keeps no data, and is plain JSON. One kind, one file; `kind` is the contract.
@@ -34,6 +35,7 @@ from .column import (
 )
 from .date import Date
 from .number import Number, is_rounded, origin_of
+from .rising import Rising
 
 __all__ = [
     "COLUMNS",
@@ -48,6 +50,7 @@ __all__ = [
     "Date",
     "Number",
     "Part",
+    "Rising",
     "Source",
     "UnusableColumn",
     "column_of",
@@ -56,7 +59,9 @@ __all__ = [
 
 type_ = pa.types
 
-COLUMNS: dict[str, type[Column]] = {kind.label: kind for kind in (Number, Boolean, Category, Date)}
+COLUMNS: dict[str, type[Column]] = {
+    kind.label: kind for kind in (Number, Boolean, Category, Date, Rising)
+}
 
 _GUESSED: dict[str, type[Column]] = {
     "number": Number,
@@ -102,9 +107,10 @@ def load_column(record: Mapping[str, Any]) -> Column:
     """Return the record of a column from plain JSON types, as `Encoder.to_dict` has it."""
     fields = dict(record)
     kind: Any = COLUMNS[fields.pop("kind")]
-    if kind is Date:
-        check_fields(Number, fields["time"])
-        fields["time"] = Number(**fields["time"])
+    inner = {Date: "time", Rising: "number"}.get(kind)
+    if inner is not None:
+        check_fields(Number, fields[inner])
+        fields[inner] = Number(**fields[inner])
     check_fields(kind, fields)
     loaded: Column = kind(**fields)
     return loaded

@@ -50,7 +50,7 @@ HUGE = 1e150
 """Numbers are clipped to ±HUGE, whose differences and quotients stay finite."""
 
 Floats = NDArray[Any]
-Role = Literal["number", "flag", "code"]
+Role = Literal["number", "flag", "code", "rising"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class Part:
     suffix : str
         What to append to the name of the table's column.
     role : str
-        "number", about normal; "flag", one of few values; "code", a whole number from 0.
+        "number", about normal; "flag", one of few values; "code", a whole number from 0;
+        "rising", with which predictions rise.
     codes : int
         How many codes there are, if it is one.
     """
@@ -185,7 +186,7 @@ class Column(Protocol):
 
     @property
     def parts(self) -> list[Part]:
-        """The columns of the matrix that it turns into, numbers first."""
+        """The columns of the matrix that it turns into, in the order of roles there."""
         ...
 
     def write(self, source: Source, out: Floats) -> None:
