@@ -42,12 +42,15 @@ def test_metrics(model: FittedModel, targets: Array) -> dict[str, Metric]:
     return {name: METRICS[name] for name in names}
 
 
-def main_metric(model: FittedModel) -> tuple[str, str | Metric]:
-    """Return the name of what a test tells most by, and the metric as `importance` takes it."""
+def main_metric(model: FittedModel) -> tuple[str, str | Metric | None]:
+    """Return the name of what a test tells most by, and the metric as `importance` takes it.
+
+    None for the log loss: that is the loss of the test itself (`CalibratedLogLoss`).
+    """
     task, found = model.task, test_metrics(model, np.empty(0))
     name = next(name for name in _MAIN if name in found)
     if not task.is_regression:
-        return name, name
+        return name, None if name == "log_loss" else name
 
     def in_units(y: Array, mean: Array) -> float:
         ordered = np.sort(mean, axis=1) if isinstance(model.loss, Quantile) else mean

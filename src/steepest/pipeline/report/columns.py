@@ -1,9 +1,10 @@
-"""What each column turned into, how much the loss depends on it, and which are not used."""
+"""What each column turned into, how much the scores depend on it, and which are not used."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..scores import main_metric
 from .subject import Subject
 
 __all__ = ["section"]
@@ -19,12 +20,14 @@ def section(subject: Subject) -> dict[str, Any]:
     measured: dict[str, Any] = {}
     if subject.importance is not None:
         importance, count = subject.importance
-        measured = {"rows": f"{count:,}", "loss": importance.loss}
+        name, _ = main_metric(subject.model)
+        measured = {"rows": f"{count:,}", "metric": name, "score": importance.loss}
+        slopes = max(float(importance.gradient.sum()), 1e-300)
         for k, name in enumerate(importance.names):
             found[name]["rise"] = float(importance.permutation[k])
             found[name]["spread"] = float(importance.spread[k])
             if name not in embedded:
-                found[name]["slope"] = float(importance.gradient[k])
+                found[name]["slope"] = float(importance.gradient[k]) / slopes
     return {
         "columns": list(found.values()),
         "dropped": [{"name": name, "why": why} for name, why in encoder.dropped.items()],

@@ -17,6 +17,7 @@ from ...inspection.importance import Importance, importance
 from ...probabilities.calibration import all_classes
 from ...probabilities.log_loss import CalibratedLogLoss
 from ...tables.door import lay_out_table
+from ..scores import main_metric
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,7 +127,7 @@ class Subject:
 
     @cached_property
     def importance(self) -> tuple[Importance, int] | None:
-        """How much the loss depends on each column, and on how many rows that was measured."""
+        """What the test's main metric owes to each column, and on how many rows it was measured."""
         if self.rows is None:
             return None
         drawn = np.sort(self.rng().permutation(len(self.rows))[:_IMPORTANCE_ROWS])
@@ -138,6 +139,7 @@ class Subject:
             self.model.encoder.places,
             repeats=_REPEATS,
             seed=self.known.seed,
+            metric=main_metric(self.model)[1],
         )
         return found, len(drawn)
 

@@ -1,8 +1,8 @@
-// The columns: how much the loss depends on each, and what it became.
+// The columns: how much the score depends on each, and what it became.
 
 import { bar } from "../charts/bars.js";
 import { h, note, table } from "../dom.js";
-import { number } from "../format.js";
+import { number, percent } from "../format.js";
 
 /**
  * @param {any} section
@@ -24,21 +24,22 @@ export function columns(section) {
           number(column.rise),
           number(column.spread),
           bar(column.rise / most),
-          column.slope === undefined ? "" : number(column.slope),
+          column.slope === undefined ? "" : percent(column.slope),
           column.becomes,
         ]
       : [column.name, column.becomes],
   );
   const caption = measured
-    ? `Importance on ${section.rows} rows, where the loss is ${number(section.loss)}`
+    ? `Importance on ${section.rows} rows, where ${section.metric} is ${number(section.score)}`
     : "What each column turns into";
   return [
     table(head, rows, caption),
     measured
       ? note(
-          "Shuffled: by how much the loss rises when the values of the column go to other rows. " +
-            "Columns that say the same share their importance. By gradient: how much the loss of a " +
-            "row would change, to first order, with the column at its average.",
+          `Shuffled: how much worse ${section.metric} gets when the values of the column go to ` +
+            "other rows. Columns that say the same share their importance. By gradient: the " +
+            "column's share of what the loss of a row would change, to first order, with every " +
+            "column at its average.",
         )
       : null,
     section.dropped.length
