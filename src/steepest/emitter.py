@@ -48,6 +48,12 @@ class Emitter(Protocol):
         """How many threads run the program."""
 
     @property
+    def most_threads(self) -> int:
+        """How many threads may run programs in the same memory: what each has of its own is for
+        so many.
+        """
+
+    @property
     def examples(self) -> int:
         """How many examples the batch has."""
 

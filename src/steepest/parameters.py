@@ -159,6 +159,26 @@ def walk(layer: Layer, shape: Shape, path: str = "") -> Iterator[tuple[str, Laye
         yield from walk(child, inner_shape, inner)
 
 
+def check_training_shapes(layer: Layer, shape: Shape) -> None:
+    """Check that a layer whose output has another shape while it trains is the last of all.
+
+    Raises
+    ------
+    InputError
+        If one is not: what follows could not be trained for what it predicts from.
+    """
+    last, path, inside = layer, "", shape
+    while last.in_a_row and (children := last.children_at(inside)):
+        name, last, inside = children[-1]
+        path = f"{path}.{name}" if path else name
+    for at, inner, inner_shape in walk(layer, shape):
+        if at != path and inner.training_shape(inner_shape) != inner.output_shape(inner_shape):
+            raise InputError(
+                f"layer {at}: {inner!r} must be the last layer of the network, since its output "
+                "has another shape while the network trains"
+            )
+
+
 def leaves(layer: Layer, shape: Shape) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
     """Yield every layer inside ``layer`` that has parameters, with its path and with them."""
     for path, child, inner_shape in walk(layer, shape):

@@ -14,6 +14,7 @@ from steepest import (
     InputError,
     Logistic,
     Network,
+    Sequential,
     SoftmaxCrossEntropy,
     Squared,
     Tanh,
@@ -151,3 +152,11 @@ def test_shapes_that_are_refused(layer, shape, message):
 def test_settings_that_are_refused(make):
     with pytest.raises(InputError, match=r"Adapters|Heads|MemberMean"):
         make()
+
+
+@pytest.mark.parametrize("behind", [(Dense(2),), (Sequential(Tanh()),)])
+def test_the_mean_must_be_the_last_layer(behind):
+    network = Network(Adapters(3), Heads(2), MemberMean(), *behind, inputs=4)
+    trainer = Trainer(network, Squared(), SGD(lr=0.1))
+    with pytest.raises(InputError, match=r"layer 2: MemberMean\(\) must be the last layer"):
+        trainer.fit(np.ones((8, 4)), np.ones((8, 2)), epochs=1)

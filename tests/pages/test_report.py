@@ -143,6 +143,7 @@ def test_numbers_can_be_read_without_the_drawing(documents, show):
     shown = show(page(documents["number"]))
     first = shown.locator("#training .numbers").first
     first.locator("summary").click()
+    first.locator("tbody tr").first.wait_for()
     training = section(documents["number"], "training")
     assert first.locator("tbody tr").count() == len(training["epoch"])
 

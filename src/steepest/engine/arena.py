@@ -24,6 +24,7 @@ class Arena:
 
     def __init__(self, dtype: str) -> None:
         self.dtype = np.dtype(dtype)
+        self.most_threads = 1  # of all programs that are to be lowered into it
         self._blocks: dict[str, Block] = {}
         self._fills: dict[int, float] = {}
         self._reals: list[NDArray[Any]] = []

@@ -35,7 +35,7 @@ from ..engine.program import Instruction, Program
 from ..errors import InputError
 from ..kernels.random import key_of
 from ..layer import Layer
-from ..parameters import Parameters
+from ..parameters import Parameters, check_training_shapes
 from ..printing import shown
 from ..schedules import Schedule
 from ..shape import Shape
@@ -123,6 +123,8 @@ class Lowering:
     ) -> None:
         self.program, self.arena, self.training = program, arena, training is not None
         self.parameters, self._control, self._step = parameters, control, step
+        if self.training:
+            check_training_shapes(parameters.layer, parameters.input_shape)
         self._settings = training or TrainingSettings()
         self._target, self.observers = target, observers
         self._followed: dict[tuple[Schedule, float], Buffer] = {}
@@ -150,6 +152,11 @@ class Lowering:
     def threads(self) -> int:
         """How many threads run the program."""
         return self.program.threads
+
+    @property
+    def most_threads(self) -> int:
+        """How many threads may run programs in the same memory."""
+        return max(self.program.threads, self.arena.most_threads)
 
     @property
     def watched(self) -> bool:

@@ -142,6 +142,7 @@ class TrainingRun:
         first, most = threads_for(batch, flops, threads), threads_to_try(batch, flops, threads)
         same = team is not None and (team.first, team.most) == (first, most)
         self.team = team if team is not None and same else TeamSize(first, most)
+        self._arena.most_threads = self.team.most
         lowered = self._lower(self.team.threads)
         self._lowered = {self.team.threads: lowered}
         self._board.epoch.array[0] = self._first

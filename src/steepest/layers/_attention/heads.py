@@ -68,7 +68,7 @@ class AttentionHeads(Layer):
         n, steps, _ = x.shape
         shape = x.shape[1:]
         size, flops = self.size(shape), n * self.flops_at(shape)
-        threads = max(2, low.threads)  # (checks run two in turn, whatever the program has)
+        threads = max(2, low.most_threads)  # (checks run two in turn, whatever the program has)
         y = low.array("y", n, *self.output_shape(shape))
         names: dict[str, Any] = {
             "x": x.as_examples(),

@@ -95,7 +95,7 @@ class _Numbers:
         rows = wide.weights // lines, conv.outputs_at_once, conv.q
         return kernels.backward_theta_widened, own | {
             "weights": low.share(conv.weights),
-            "wides": low.array("wides", low.threads, lines, *rows),
+            "wides": low.array("wides", low.most_threads, lines, *rows),
             "sums": low.array("sums", h.outputs * conv.q),
             "shift": conv.shift,
             "line": conv.weights // lines,
