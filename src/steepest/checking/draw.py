@@ -48,6 +48,11 @@ def inputs(layer: Layer, n: int, shape: Shape, rng: np.random.Generator) -> Arra
                 break
         else:
             raise InputError(f"{layer!r} takes neither real numbers nor codes in column {column}")
+    for k in range(n):  # every code may be fine and an example not, such as one of padding alone
+        try:
+            check_inputs(layer, X[k : k + 1])
+        except InputError:
+            X[k, ..., 0] = 0
     return X
 
 

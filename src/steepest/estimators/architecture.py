@@ -24,7 +24,7 @@ def hidden_sizes(sizes: Any) -> list[int]:
     found = [sizes] if given is None else given
     try:
         whole = all(size == int(size) for size in found)
-    except (OverflowError, TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError, np.ma.MaskError):
         whole = False
     if not whole:
         raise InputError(f"hidden_layer_sizes must be whole numbers, got {found}.")
