@@ -597,3 +597,10 @@ def test_rows_that_are_not_there_are_refused(rows, words):
 def test_rows_of_no_weight_are_refused():
     with pytest.raises(InputError, match="all weights of the rows to train on are 0"):
         fitted_on(np.zeros((3, 2)), np.zeros(3), weights=[0, 0, 1], rows=[0, 1])
+
+
+@pytest.mark.parametrize("validation", [1.5, 0.0, "half", True])
+def test_what_can_not_be_held_out_is_shown(validation):
+    trainer = Trainer(Network(Dense(1)), Squared())
+    with pytest.raises(InputError, match=rf"got {validation!r}$"):
+        trainer.fit(np.ones((8, 2)), np.ones(8), epochs=1, validation=validation)

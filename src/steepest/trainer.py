@@ -14,25 +14,27 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, as_numbers, no_memory, within_memory
+from .arrays import Array, within_memory
 from .engine.program import Program
 from .engine.team_size import TeamSize
 from .errors import InputError
 from .loss import Loss, by_rows
-from .metrics import GREATER_IS_BETTER, Metric, metrics_named
+from .metrics import Metric, metrics_named
 from .network import Network, prepare
+from .printing import shown
 from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import Among, Augment, FullBatch, Sampler, sampler_named
 from .settings import described, spelled_out
-from .training.bar import shown
+from .training.bar import showing
 from .training.batched_run import BatchedRun, Source, check_source
 from .training.checkpoint import Checkpoint, State, fingerprint
 from .training.chunked_run import ChunkedRun
 from .training.chunks import epoch_sizes
 from .training.descent import Descent
-from .training.early_stopping import EarlyStopping
+from .training.early_stopping import check_monitor, stopping_by
 from .training.fit_log import FitLog
+from .training.held_out import checked_rows, given_validation, hold_out, weights_among
 from .training.history import History
 from .training.learning_rates import rates_of
 from .training.outside import NoLoss, OutsideSteps
@@ -273,7 +275,7 @@ class Trainer:
         flag(where, "verbose", bool(verbose) if type(verbose) is int else verbose)  # 1 will do
         flag(where, "resume", resume)
         named, told = metrics_named(metrics), checked_callbacks(where, callbacks)
-        with _Alone(self, where), shown(verbose) as bars:
+        with _Alone(self, where), showing(verbose) as bars:
             if self._outside is not None:
                 self._outside.close()
             asked = _Asked(epochs or 10, named, monitor, patience, (*told, *bars), time_limit)
@@ -301,10 +303,10 @@ class Trainer:
         X, y, w = prepare(self.network, self.loss, X, y, weights, where)
         self.rule.check_factors(where, self.network.parameters)
         if rows is not None:
-            rows = _checked_rows(rows, len(y), where)
-            w = None if w is None else _weights_among(w, rows, where)
-        rows, held_out = self._hold_out(X, y, w, rows, validation)
-        _check_monitor(asked.monitor, asked.patience, list(asked.metrics), held_out is not None)
+            rows = checked_rows(rows, len(y))
+            w = None if w is None else weights_among(w, rows)
+        rows, held_out = hold_out(self.network, self.loss, (X, y, w), rows, validation, self.seed)
+        check_monitor(asked.monitor, asked.patience, list(asked.metrics), held_out is not None)
         if resume and kept is None:
             raise InputError(f"{where}: give the folder of the checkpoints to resume from")
         state = None
@@ -319,7 +321,7 @@ class Trainer:
         first = self.step if state is None else state.first
         total = first + asked.epochs * run.per_epoch
         run.stretch(total)
-        stopping = _stopping(asked.monitor, asked.patience)
+        stopping = stopping_by(asked.monitor, asked.patience)
         log = FitLog(
             asked.epochs,
             epoch_sizes(run),
@@ -351,10 +353,10 @@ class Trainer:
                 raise InputError(
                     f"{where}: validation: with batches, give rows (X, y), got {shown(validation)}"
                 )
-            held_out = self._given(validation)
+            held_out = given_validation(self.network, self.loss, validation)
             scored = Validation(self.network, self.loss, held_out, asked.metrics, self.threads)
-        _check_monitor(asked.monitor, asked.patience, list(asked.metrics), scored is not None)
-        stopping = _stopping(asked.monitor, asked.patience)
+        check_monitor(asked.monitor, asked.patience, list(asked.metrics), scored is not None)
+        stopping = stopping_by(asked.monitor, asked.patience)
         log = FitLog(
             asked.epochs,
             [1],
@@ -483,21 +485,15 @@ class Trainer:
 
     def _forward(self, X: Any) -> Array:
         """Go forward; `forward` says how."""
-        try:
-            if self._outside is None:
-                self._outside = OutsideSteps(self.network, self._steps(), self.slots, self.threads)
-            return self._outside.forward(X, self.step)
-        except MemoryError as error:
-            raise no_memory("Trainer.forward", error) from error
+        if self._outside is None:
+            self._outside = OutsideSteps(self.network, self._steps(), self.slots, self.threads)
+        return self._outside.forward(X, self.step)
 
     def _backward(self, dy: Any, weights: Any, wants_dx: bool) -> Array | None:
         """Go backward, and count the step; `backward` says how."""
         if self._outside is None:
             raise InputError("Trainer.backward: call forward(X) first")
-        try:
-            dx = self._outside.backward(dy, weights, wants_dx)
-        except MemoryError as error:
-            raise no_memory("Trainer.backward", error) from error
+        dx = self._outside.backward(dy, weights, wants_dx)
         self.step += 1
         return dx
 
@@ -651,80 +647,3 @@ class Trainer:
         n = sampler.count(n)
         batch = n if isinstance(self.sampler, FullBatch) else min(self.batch, n)
         return replace(self._steps(), sampler=sampler, batch=batch)
-
-    def _hold_out(
-        self, X: Any, y: Array, w: Array | None, rows: Array | None, validation: Any
-    ) -> tuple[Array | None, tuple[Any, ...] | None]:
-        """Return the rows to train on, None for all, and the validation data or None."""
-        where, dtype = "Trainer.fit: validation", self.network.dtype
-        if validation is None:
-            return rows, None
-        if isinstance(validation, tuple):
-            return rows, self._given(validation)
-        numbers = np.arange(X.shape[0]) if rows is None else rows
-        n = len(numbers)
-        number = isinstance(validation, float) and 0 < validation < 1
-        held = round(n * validation) if number else 0
-        if not number or held == 0 or held == n:
-            raise InputError(
-                f"{where}: expected a fraction that leaves rows on both sides of the split of {n}, "
-                f"or a tuple (X, y), got {shown(validation)}"
-            )
-        order = np.random.default_rng(self.seed).permutation(n)
-        out, kept = numbers[np.sort(order[:held])], numbers[np.sort(order[held:])]
-        wv = np.ones(held, dtype) if w is None else w[out]
-        if w is not None and not (wv.any() and w[kept].any()):
-            raise InputError(f"{where}: all weights on one side of the split are 0; give a tuple")
-        return kept, (X[out], y[out], wv)
-
-    def _given(self, validation: tuple[Any, ...]) -> tuple[Any, Array, Array]:
-        """Return a validation set as instructions read it."""
-        where = "Trainer.fit: validation"
-        if len(validation) not in (2, 3):
-            raise InputError(f"{where}: expected (X, y) or (X, y, weights)")
-        X, y, w = (*validation, None)[:3]
-        X, y, w = prepare(self.network, self.loss, X, y, w, where)
-        return X, y, np.ones(len(y), self.network.dtype) if w is None else w
-
-
-def _checked_rows(rows: Any, n: int, where: str) -> Array:
-    """Return the numbers of some of n rows."""
-    found = as_numbers(rows, "rows", where)
-    if found.ndim != 1 or found.dtype.kind not in "iu" or not len(found):
-        raise InputError(
-            f"{where}: rows must be the numbers of one row or more, like [0, 2, 5], got an array "
-            f"of shape {found.shape} of {found.dtype}"
-        )
-    if found.min() < 0 or found.max() >= n:
-        raise InputError(
-            f"{where}: rows must be from 0 to {n - 1:,}, as X has {n:,} rows; got {found.min():,} "
-            f"to {found.max():,}"
-        )
-    return found.astype(np.int64, copy=False)
-
-
-def _weights_among(w: Array, rows: Array, where: str) -> Array:
-    """Return the weights with a mean of 1 among some rows."""
-    mean = w[rows].mean()
-    if not mean:
-        raise InputError(f"{where}: all weights of the rows to train on are 0")
-    scaled: Array = w / mean
-    return scaled
-
-
-def _stopping(monitor: str, patience: int | None) -> EarlyStopping | None:
-    if patience is None:
-        return None
-    return EarlyStopping(monitor, patience, greater=monitor in GREATER_IS_BETTER)
-
-
-def _check_monitor(monitor: str, patience: int | None, metrics: list[str], held_out: bool) -> None:
-    """Raise an `InputError` if early stopping has nothing to go by."""
-    known = ["loss", *(["validation_loss", *metrics] if held_out else [])]
-    if metrics and not held_out:
-        raise InputError("Trainer.fit: metrics need a validation set; give `validation`")
-    if patience is not None and monitor not in known:
-        raise InputError(
-            f"Trainer.fit: can't monitor {monitor!r}; there are {', '.join(known)}"
-            + ("" if held_out else "; early stopping needs `validation`")
-        )

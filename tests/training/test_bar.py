@@ -8,7 +8,7 @@ import pytest
 
 from steepest import Dense, Network
 from steepest.compiler import waiting
-from steepest.training.bar import Bar, describe, shown
+from steepest.training.bar import Bar, describe, showing
 from steepest.training.progress import Progress
 
 
@@ -97,8 +97,8 @@ def test_elsewhere_a_short_training_gets_one_line_or_none(capsys, leaves, lines)
 
 
 def test_nothing_is_shown_if_nobody_asks(capsys):
-    with shown(verbose=False) as callbacks:
+    with showing(verbose=False) as callbacks:
         assert callbacks == ()
-    with shown(verbose=True) as (bar,):
+    with showing(verbose=True) as (bar,):
         bar(progress())
     assert "epoch 2 of 20" in capsys.readouterr().err

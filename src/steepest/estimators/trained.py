@@ -23,7 +23,7 @@ from ..pipeline.train import RunOptions, TrainingData, train_recipe
 from ..printing import shown
 from ..tables.split import SplitBy, class_labels
 from ..tables.task import Task, infer_task
-from ..training import bar
+from ..training.bar import showing
 from ..training.progress import Callback, Progress, checked_callbacks
 from .frames import target_column
 from .held_out import Splitter
@@ -213,7 +213,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
     def _train(self, task: Task, recipe: Any, rows: Examples, held: Examples | None) -> None:
         encoder, data = self._encode(task, recipe, rows, held)
         data = replace(data, class_weights=self._class_weights(data.y[data.training], task))
-        with bar.shown(self.progress_bar) as bars:
+        with showing(self.progress_bar) as bars:
             trained = train_recipe(
                 recipe,
                 task,

@@ -15,7 +15,7 @@ from typing import Any, Self
 from ..compiler import waiting
 from .progress import Callback, Progress
 
-__all__ = ["Bar", "describe", "shown"]
+__all__ = ["Bar", "describe", "showing"]
 
 
 class Bar:
@@ -91,7 +91,7 @@ def describe(progress: Progress) -> str:
 
 
 @contextmanager
-def shown(verbose: bool) -> Iterator[tuple[Callback, ...]]:
+def showing(verbose: bool) -> Iterator[tuple[Callback, ...]]:
     """Give the callbacks that show how a training goes: a `Bar`, if ``verbose``."""
     if not verbose:
         yield ()

@@ -9,8 +9,10 @@ import math
 from collections.abc import Mapping
 
 from ..arrays import Array
+from ..errors import InputError
+from ..metrics import GREATER_IS_BETTER
 
-__all__ = ["EarlyStopping", "ToleranceStopping"]
+__all__ = ["EarlyStopping", "ToleranceStopping", "check_monitor", "stopping_by"]
 
 
 class EarlyStopping:
@@ -124,3 +126,22 @@ class ToleranceStopping(EarlyStopping):
 
 def _copies(vectors: Mapping[str, Array]) -> dict[str, Array]:
     return {name: vector.copy() for name, vector in vectors.items()}
+
+
+def stopping_by(monitor: str, patience: int | None) -> EarlyStopping | None:
+    """Return what stops a fit by a column of its history; None without ``patience``."""
+    if patience is None:
+        return None
+    return EarlyStopping(monitor, patience, greater=monitor in GREATER_IS_BETTER)
+
+
+def check_monitor(monitor: str, patience: int | None, metrics: list[str], held_out: bool) -> None:
+    """Raise an `InputError` if early stopping has nothing to go by."""
+    known = ["loss", *(["validation_loss", *metrics] if held_out else [])]
+    if metrics and not held_out:
+        raise InputError("Trainer.fit: metrics need a validation set; give `validation`")
+    if patience is not None and monitor not in known:
+        raise InputError(
+            f"Trainer.fit: can't monitor {monitor!r}; there are {', '.join(known)}"
+            + ("" if held_out else "; early stopping needs `validation`")
+        )

@@ -29,6 +29,7 @@ from ..arrays import (
     as_weights,
     is_finite,
     is_sparse,
+    no_memory,
     too_large,
 )
 from ..engine.arena import Arena
@@ -110,13 +111,16 @@ class OutsideSteps:
             If the outputs are not finite.
         """
         self._open = None
-        step = self._steps.get(X.shape) if isinstance(X, np.ndarray) else None
-        if step is None or X.dtype != step.x.dtype:
-            X = self._checked(X)
-            step = self._steps.get(X.shape) or self._lowered(X.shape)
-        else:
-            self._network.layer.check_inputs(X)
-        z = step.forward(X, number)
+        try:
+            step = self._steps.get(X.shape) if isinstance(X, np.ndarray) else None
+            if step is None or X.dtype != step.x.dtype:
+                X = self._checked(X)
+                step = self._steps.get(X.shape) or self._lowered(X.shape)
+            else:
+                self._network.layer.check_inputs(X)
+            z = step.forward(X, number)
+        except MemoryError as error:
+            raise no_memory("Trainer.forward", error) from error
         self._open = step
         return z
 
@@ -133,7 +137,10 @@ class OutsideSteps:
                 "Trainer.backward: there are no outputs to go back from; call forward(X) first, "
                 "once for each backward, and fit nothing in between"
             )
-        dx = self._open.backward(dy, weights, wants_dx)
+        try:
+            dx = self._open.backward(dy, weights, wants_dx)
+        except MemoryError as error:
+            raise no_memory("Trainer.backward", error) from error
         self._open = None
         return dx
 
