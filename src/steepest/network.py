@@ -19,7 +19,7 @@ from .layers.sequential import Sequential
 from .loss import Loss, prepared_targets
 from .lowering.predict import Predictor
 from .parameters import Parameters, as_shape, walk
-from .printing import Cells, Printed, aligned_table, shortened_text
+from .printing import Cells, Printed, as_text, shortened_text
 from .shape import Shape
 from .validate import flag, floats, instance, positive_count
 from .validate import seed as checked_seed
@@ -305,10 +305,7 @@ class Network(Printed):
         str
             A line for each layer, and the total.
         """
-        return "\n".join(
-            part if isinstance(part, str) else aligned_table(part.rows, part.left)
-            for part in self._summary(nested, width)
-        )
+        return as_text(self._summary(nested, width))
 
     def _summary(self, nested: bool, width: int | None) -> list[str | Cells]:
         flag("Network.summary", "nested", nested)

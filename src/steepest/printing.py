@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ __all__ = [
     "Cells",
     "Printed",
     "aligned_table",
+    "as_text",
     "harmless",
     "html_table",
     "shortened",
@@ -34,20 +36,17 @@ class Cells:
     left: int = 0
 
 
-class Printed:
+class Printed(ABC):
     """What is printed as lines and tables; a notebook shows the same as HTML."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _printed(self) -> Iterable[str | Cells]:
         """Return lines and tables, in order."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
-        return "\n".join(
-            part if isinstance(part, str) else aligned_table(part.rows, part.left)
-            for part in self._printed()
-        )
+        return as_text(self._printed())
 
     def _repr_html_(self) -> str:
         """Return the same as HTML, for notebooks."""
@@ -57,6 +56,13 @@ class Printed:
             f"<div>{escape(part)}</div>" if isinstance(part, str) else html_table(part)
             for part in self._printed()
         )
+
+
+def as_text(parts: Iterable[str | Cells]) -> str:
+    """Return lines and tables as text."""
+    return "\n".join(
+        part if isinstance(part, str) else aligned_table(part.rows, part.left) for part in parts
+    )
 
 
 def html_table(cells: Cells) -> str:

@@ -21,7 +21,7 @@ from steepest import (
     importance,
 )
 from steepest.inspection.gradients import Gradients
-from steepest.pages.curves import curves
+from steepest.pages.curves import drawing
 
 X = np.random.default_rng(0).normal(size=(60, 2))
 
@@ -81,7 +81,7 @@ def test_a_history_shows_its_curves(shown):
 
 
 def test_curves_run_from_the_largest_to_the_least():
-    drawn = ElementTree.fromstring(curves({"loss": [4.0, 2.0, np.nan, 1.0]}, "epoch"))
+    drawn = ElementTree.fromstring(drawing({"loss": [4.0, 2.0, np.nan, 1.0]}, "epoch"))
     (line,) = drawn.iter("polyline")
     points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
     assert len(points) == 3

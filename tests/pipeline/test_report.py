@@ -154,3 +154,14 @@ def test_images_are_refused(tmp_path):
     model = ImageClassifier(settings={"epochs": 1}).fit(X, np.arange(40) % 2).model_
     with pytest.raises(ModelError, match="takes images"):
         document(model, Known())
+
+
+def test_a_rare_class_makes_no_noise(trained, recwarn):
+    _, model, table = trained
+    rich = table["rich"].to_pylist()
+    few = table.take(
+        [rich.index("yes"), *(k for k, value in enumerate(rich) if value == "no")][:40]
+    )
+    scores = {one["name"]: one for one in sections(model, table=few)["answer"]["scores"]}
+    assert scores["auc"]["low"] <= scores["auc"]["value"] <= scores["auc"]["high"]
+    assert not recwarn.list  # many resamples have no row of the class

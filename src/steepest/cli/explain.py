@@ -114,6 +114,7 @@ def explain(
     """
     from ..images.encoder import ImageEncoder
     from ..pipeline.model import Model
+    from ..pipeline.scores import tested_loss
     from ..tables.door import lay_out_table
     from ..tables.files import read_table
     from ..tables.options import TableOptions
@@ -122,7 +123,7 @@ def explain(
     if isinstance(loaded.encoder, ImageEncoder):
         explain_images(loaded, table, hardest or _MISTAKES)
         return
-    loaded = replace(loaded, loss=_as_tested(loaded))
+    loaded = replace(loaded, loss=tested_loss(loaded))
     whole = lay_out_table(read_table(table, TableOptions(**settings_of(TableOptions, written))))
     usable = _usable(loaded, whole, table)
     picked = [] if rows is None and hardest else _rows(rows or "0", whole.num_rows)
@@ -157,15 +158,6 @@ def _usable(model: Model, table: pa.Table, path: Path) -> Array:
     if usable.size == 0:
         raise TableError(f"{path}: no row has a known target in column {name!r}")
     return usable
-
-
-def _as_tested(model: Model) -> Loss:
-    """Return the loss as the test knows it: of classes, the log loss of their probabilities."""
-    from ..probabilities.log_loss import CalibratedLogLoss
-
-    if not model.has_probabilities:
-        return model.loss
-    return CalibratedLogLoss.of(model.loss, model.calibration, len(model.classes))
 
 
 def _rows(text: str, n: int) -> list[int]:

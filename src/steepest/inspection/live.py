@@ -7,7 +7,6 @@ difference to what is computed; a page that is closed or cut off is no fault.
 from __future__ import annotations
 
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..pages.server import PageServer
@@ -49,12 +48,8 @@ class Live:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
+        _, error, _ = exception
         if error is not None:
             self.end(f"The training has ended: {error or type(error).__name__}")
         self._server.close()

@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-__all__ = ["curves"]
+__all__ = ["drawing"]
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 480, 200, 60, 24, 18, 8
 _COLOURS = ("#0072b2", "#d55e00", "#00795a", "#a8457f")
 
 
-def curves(lines: Mapping[str, Sequence[float]], x: str) -> str:
+def drawing(lines: Mapping[str, Sequence[float]], x: str) -> str:
     """Return a drawing of values from the first to the last, each line in its colour.
 
     Parameters

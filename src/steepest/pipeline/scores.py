@@ -9,12 +9,21 @@ import numpy as np
 from ..arrays import Array
 from ..losses import Quantile
 from ..metrics import METRICS, OF_LABELS, Metric
+from ..probabilities.log_loss import CalibratedLogLoss
 
 if TYPE_CHECKING:
     from ..loss import Loss
     from .fitted_model import FittedModel
 
-__all__ = ["TRIVIAL", "as_seen_by", "main_metric", "test_metrics", "trivial", "trivial_row"]
+__all__ = [
+    "TRIVIAL",
+    "as_seen_by",
+    "main_metric",
+    "test_metrics",
+    "tested_loss",
+    "trivial",
+    "trivial_row",
+]
 
 TRIVIAL = "trivial_row"
 """What a model calls, in its ``about``, what `trivial_row` says."""
@@ -40,6 +49,13 @@ def test_metrics(model: FittedModel, targets: Array) -> dict[str, Metric]:
     if model.has_probabilities:
         names += ["log_loss", *["auc"] * (len(np.unique(targets)) == len(task.classes))]
     return {name: METRICS[name] for name in names}
+
+
+def tested_loss(model: FittedModel) -> Loss:
+    """Return the loss as the test knows it: of classes, the log loss of their probabilities."""
+    if not model.has_probabilities:
+        return model.loss
+    return CalibratedLogLoss.of(model.loss, model.calibration, len(model.task.classes))
 
 
 def main_metric(model: FittedModel) -> tuple[str, str | Metric | None]:

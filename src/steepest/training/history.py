@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InputError
-from ..plotting import figures
+from ..plotting import curves, figures
 from ..printing import Cells, Printed, shortened, shown
 from ..validate import sequence
 
@@ -134,10 +134,10 @@ class History(Printed, Sequence[dict[str, float]]):
 
     def _repr_html_(self) -> str:
         """Return the losses as curves, and the rows as a table."""
-        from ..pages.curves import curves
+        from ..pages.curves import drawing
 
         losses = {name: self[name].tolist() for name in _LOSSES if name in self.columns}
-        drawn = curves(losses, "epoch") if len(self) > 1 else ""
+        drawn = drawing(losses, "epoch") if len(self) > 1 else ""
         return drawn + super()._repr_html_() if len(self) else repr(self)
 
     def plot(self) -> Figure:
@@ -157,18 +157,9 @@ class History(Printed, Sequence[dict[str, float]]):
             raise InputError("History.plot: there is no epoch to draw")
         figure_class = figures("History.plot")
         names = [name for name in self.columns if name not in ("epoch", "step", "seconds")]
-        panels = [[name for name in _LOSSES if name in names]]
-        panels += [[name] for name in names if name not in _LOSSES]
-        figure = figure_class(figsize=(4.5 * len(panels), 3.2), layout="constrained")
-        for axes, panel in zip(
-            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-        ):
-            for name in panel:
-                axes.plot(self["epoch"], self[name], label=name)
-            axes.set(xlabel="epoch", title=panel[0])
-            if len(panel) > 1:
-                axes.legend()
-        return figure
+        losses = {name: self[name].tolist() for name in _LOSSES if name in names}
+        others = [(name, {name: self[name].tolist()}) for name in names if name not in _LOSSES]
+        return curves(figure_class, self["epoch"].tolist(), [("loss", losses), *others])
 
     def __repr__(self) -> str:
         """Say how many epochs there are, and from where to where the losses went."""

@@ -10,7 +10,7 @@ export function number(value) {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return count(value);
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) return minus(value.toExponential(3));
-  if (size >= 1e4) return minus(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
+  if (size >= 1e3) return minus(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
   return minus(String(Number(value.toPrecision(4))));
 }
 

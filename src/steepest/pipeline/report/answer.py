@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
 
 from ...arrays import Array
 from ...losses import Hinge
@@ -102,16 +105,20 @@ def _as_tested(subject: Subject) -> dict[str, Any] | None:
 def _interval(
     metric: Metric, y: Array, outputs: Array, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Return the ends of the 95 % interval of a score over resamples of the rows."""
+    """Return the ends of the 95 % interval of a score over resamples of the rows.
+
+    Resamples in which the score is not defined, for want of a class, do not count.
+    """
     found = []
-    for _ in range(_RESAMPLES):
-        drawn = rng.integers(0, len(y), len(y))
-        try:
-            found.append(metric(y[drawn], outputs[drawn]))
-        except ValueError:  # a class without rows: some scores are not defined then
-            continue
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        for _ in range(_RESAMPLES):
+            drawn = rng.integers(0, len(y), len(y))
+            with suppress(ValueError):
+                found.append(metric(y[drawn], outputs[drawn]))
+    found = [score for score in found if np.isfinite(score)]
     if not found:
         return np.nan, np.nan
     tail = 100 * (1 - _LEVEL) / 2
-    low, high = np.nanpercentile(found, [tail, 100 - tail])
+    low, high = np.percentile(found, [tail, 100 - tail])
     return float(low), float(high)

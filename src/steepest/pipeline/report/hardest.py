@@ -8,6 +8,7 @@ import numpy as np
 
 from ...inspection.hardest import hardest_examples
 from ...printing import shortened_text
+from ..scores import tested_loss
 from .subject import Subject
 
 __all__ = ["section"]
@@ -21,7 +22,7 @@ def section(subject: Subject) -> dict[str, Any] | None:
     if rows is None:
         return None
     task = model.task
-    ranking = hardest_examples(model.network, subject.loss, rows.X, rows.y, top=_ROWS)
+    ranking = hardest_examples(model.network, tested_loss(model), rows.X, rows.y, top=_ROWS)
     names = subject.ranked[:_COLUMNS]
     said = model.task.decode(rows.outputs[ranking.rows])
     truth = rows.table.column(task.name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import ModelError
-from ...plotting import figures
+from ...plotting import curves, figures, panels
 from ...validate import one_of
 from . import classes, columns, effects, numbers, training
 from .subject import Known, subject
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PLOTS", "plot"]
 
-_WIDE, _HIGH = 4.5, 3.4  # inches of a panel
-_ACROSS = 3
 _BARS = 20
 
 Numbers = dict[str, Any]
@@ -42,35 +40,16 @@ def plot(model: FittedModel, known: Known, what: str) -> Figure:
     return draw(found, figure_class)
 
 
-def _panels(figure_class: type[Figure], count: int) -> tuple[Figure, list[Any]]:
-    """Return a figure and so many empty panels of it."""
-    across = min(count, _ACROSS)
-    down = -(-count // across)
-    figure = figure_class(figsize=(_WIDE * across, _HIGH * down), layout="constrained")
-    every = list(figure.subplots(down, across, squeeze=False).ravel())
-    for axes in every[count:]:
-        axes.set_axis_off()
-    return figure, every[:count]
-
-
 def _training(found: Numbers, figure_class: type[Figure]) -> Figure:
-    panels = [("loss", found["losses"])]
-    panels += [(name, {name: values}) for name, values in found["metrics"].items()]
-    figure, every = _panels(figure_class, len(panels))
-    for axes, (title, lines) in zip(every, panels, strict=True):
-        for name, values in lines.items():
-            axes.plot(found["epoch"], values, label=name)
-        if found["best"] is not None:
-            axes.axvline(found["best"], color="grey", linestyle="--", label="kept")
-        axes.set(xlabel="epoch", title=title)
-        axes.legend()
-    return figure
+    wanted = [("loss", found["losses"])]
+    wanted += [(name, {name: values}) for name, values in found["metrics"].items()]
+    return curves(figure_class, found["epoch"], wanted, found["best"])
 
 
 def _confusions(found: Numbers, figure_class: type[Figure]) -> Figure:
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    figure, (axes,) = _panels(figure_class, 1)
+    figure, (axes,) = panels(figure_class, 1)
     table = ConfusionMatrixDisplay(np.array(found["confusions"]), display_labels=found["labels"])
     table.plot(ax=axes, cmap="Blues", xticks_rotation=45)
     return figure
@@ -82,7 +61,7 @@ def _curves(kind: str, score: str, names: tuple[str, str]) -> Draw:
     def draw(found: Numbers, figure_class: type[Figure]) -> Figure:
         if not found.get("curves"):
             raise ModelError("Model.plot: curves need probabilities, and rows of several classes")
-        figure, (axes,) = _panels(figure_class, 1)
+        figure, (axes,) = panels(figure_class, 1)
         for curve in found["curves"]:
             axes.plot(*curve[kind], label=f"{curve['label']}: {curve[score]:.3f}")
         axes.set(xlabel=names[0], ylabel=names[1])
@@ -95,7 +74,7 @@ def _curves(kind: str, score: str, names: tuple[str, str]) -> Draw:
 def _calibration(found: Numbers, figure_class: type[Figure]) -> Figure:
     if "calibration" not in found:
         raise ModelError("Model.plot: calibration needs a model with probabilities")
-    figure, (axes,) = _panels(figure_class, 1)
+    figure, (axes,) = panels(figure_class, 1)
     measured = found["calibration"]
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     axes.plot(measured["said"], measured["came"], marker="o")
@@ -104,7 +83,7 @@ def _calibration(found: Numbers, figure_class: type[Figure]) -> Figure:
 
 
 def _residuals(found: Numbers, figure_class: type[Figure]) -> Figure:
-    figure, (left, right) = _panels(figure_class, 2)
+    figure, (left, right) = panels(figure_class, 2)
     left.scatter(found["predicted"], found["truth"], s=6, alpha=0.5)
     ends = [min(found["truth"]), max(found["truth"])]
     left.plot(ends, ends, color="grey", linestyle="--")
@@ -118,7 +97,7 @@ def _importance(found: Numbers, figure_class: type[Figure]) -> Figure:
     shown = [column for column in found["columns"] if "rise" in column][:_BARS][::-1]
     if not shown:
         raise ModelError("Model.plot: importance needs rows whose target is known")
-    figure, (axes,) = _panels(figure_class, 1)
+    figure, (axes,) = panels(figure_class, 1)
     axes.barh(
         [column["name"] for column in shown],
         [column["rise"] for column in shown],
@@ -129,7 +108,7 @@ def _importance(found: Numbers, figure_class: type[Figure]) -> Figure:
 
 
 def _effects(found: Numbers, figure_class: type[Figure]) -> Figure:
-    figure, every = _panels(figure_class, max(1, len(found["effects"])))
+    figure, every = panels(figure_class, max(1, len(found["effects"])))
     for axes, effect in zip(every, found["effects"], strict=False):
         at = effect["at"] or effect["labels"]
         for values in effect["single"]:

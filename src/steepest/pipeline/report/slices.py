@@ -8,7 +8,7 @@ import numpy as np
 
 from ...arrays import Array
 from .subject import Rows, Subject
-from .values import groups
+from .values import OTHERS, groups
 
 __all__ = ["section"]
 
@@ -31,7 +31,7 @@ def section(subject: Subject) -> dict[str, Any] | None:
     found: list[dict[str, Any]] = []
     for name in subject.ranked:
         for group in groups(subject, name, _RANGES, _VALUES):
-            if not _LEAST <= len(group.rows) <= len(rows) - _LEAST:
+            if group.label == OTHERS or not _LEAST <= len(group.rows) <= len(rows) - _LEAST:
                 continue
             z = _welch(cost, group.rows)
             if z > _NOTABLE:

@@ -15,15 +15,13 @@ from ...errors import ModelError, TableError
 from ...images.encoder import ImageEncoder
 from ...inspection.importance import Importance, importance
 from ...probabilities.calibration import all_classes
-from ...probabilities.log_loss import CalibratedLogLoss
 from ...tables.door import lay_out_table
-from ..scores import main_metric
+from ..scores import main_metric, tested_loss
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from ...inspection.watch import Watch
-    from ...loss import Loss
     from ..fitted_model import FittedModel
     from ..train import TrainingData
 
@@ -117,14 +115,6 @@ class Subject:
         """Return the same generator for whoever asks, so that no section moves another's draws."""
         return np.random.default_rng(self.known.seed)
 
-    @property
-    def loss(self) -> Loss:
-        """The loss as a test knows it: of classes, the log loss of their probabilities."""
-        model = self.model
-        if not model.has_probabilities:
-            return model.loss
-        return CalibratedLogLoss.of(model.loss, model.calibration, len(model.task.classes))
-
     @cached_property
     def importance(self) -> tuple[Importance, int] | None:
         """What the test's main metric owes to each column, and on how many rows it was measured."""
@@ -133,7 +123,7 @@ class Subject:
         drawn = np.sort(self.rng().permutation(len(self.rows))[:_IMPORTANCE_ROWS])
         found = importance(
             self.model.network,
-            self.loss,
+            tested_loss(self.model),
             self.rows.X[drawn],
             self.rows.y[drawn],
             self.model.encoder.places,

@@ -13,9 +13,10 @@ from ...tables.parsing import plain, read_numbers, read_texts
 if TYPE_CHECKING:
     from .subject import Subject
 
-__all__ = ["Group", "grid", "groups"]
+__all__ = ["OTHERS", "Group", "grid", "groups"]
 
-_OTHERS = "all others"
+OTHERS = "all others"
+"""The label of the values of a column that share a group."""
 _MISSING = "missing"
 
 
@@ -65,7 +66,7 @@ def groups(subject: Subject, name: str, ranges: int, most: int) -> list[Group]:
     found = [Group(words[k], np.flatnonzero(indices == k).astype(np.int64)) for k in order[:most]]
     if order[most:]:
         rest = np.flatnonzero(np.isin(indices, order[most:])).astype(np.int64)
-        found.append(Group(_OTHERS, rest))
+        found.append(Group(OTHERS, rest))
     return found
 
 
@@ -74,7 +75,7 @@ def grid(subject: Subject, name: str, points: int) -> list[Group]:
 
     Of numbers, values at equal shares of the rows, in order; of others, the most frequent ones.
     """
-    found = [group for group in groups(subject, name, points, points) if group.label != _OTHERS]
+    found = [group for group in groups(subject, name, points, points) if group.label != OTHERS]
     return [group for group in found if group.label != _MISSING]
 
 
