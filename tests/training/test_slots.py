@@ -36,7 +36,7 @@ AVERAGING = [
     ASGD(0.05, start=7.0),
     Muon(0.01, ema=0.9),
 ]
-averaging = pytest.mark.parametrize("rule", AVERAGING, ids=lambda r: f"{r}"[:40])
+averaging = pytest.mark.parametrize("rule", AVERAGING, ids=lambda rule: type(rule).__name__)
 
 
 def network(dtype="float32"):
