@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 NUMBERS, KINDS, ROWS = 12, 3, 100_000
+ROW = 250  # bytes, about, as text
 FORMATS = ("csv", "parquet")
 
 
@@ -34,12 +35,13 @@ def make(path: Path, size: int) -> None:
     rng = np.random.default_rng(0)
     words = pa.array([f"word {k}" for k in range(20)])
     weights = rng.standard_normal(NUMBERS)
+    rows = min(ROWS, size // ROW)
     with TableWriter(path) as writer:
         while not (found := list(path.parent.glob(".*.part"))) or found[0].stat().st_size < size:
-            X = rng.standard_normal((ROWS, NUMBERS))
-            codes = rng.integers(0, len(words), (ROWS, KINDS))
-            score = X @ weights + (codes == 3).sum(axis=1) + rng.standard_normal(ROWS)
-            X[rng.random(ROWS) < 0.2, 0] = np.nan
+            X = rng.standard_normal((rows, NUMBERS))
+            codes = rng.integers(0, len(words), (rows, KINDS))
+            score = X @ weights + (codes == 3).sum(axis=1) + rng.standard_normal(rows)
+            X[rng.random(rows) < 0.2, 0] = np.nan
             columns = {f"x{j}": pa.array(X[:, j], from_pandas=True) for j in range(NUMBERS)}
             columns |= {f"c{j}": words.take(pa.array(codes[:, j])) for j in range(KINDS)}
             columns["y"] = pa.array(np.where(score > 0, "yes", "no"))
