@@ -163,6 +163,7 @@ class Decoder:
         Returns
         -------
         ndarray of int64, (examples, steps)
+            The tokens that were drawn, without ``start``.
         """
         positive_count("Decoder.generate", "steps", steps)
         number("Decoder.generate", "temperature", temperature, least=0)

@@ -184,6 +184,11 @@ class Exchanged:
         order : tuple of int or None
             As of `Permute`; None for the axes as they are. If it is False for that, what is inside
             must see x as it is.
+
+        Returns
+        -------
+        bool
+            False unless a layer says otherwise.
         """
         return False
 

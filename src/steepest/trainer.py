@@ -432,6 +432,7 @@ class Trainer:
         Returns
         -------
         ndarray, (n, p) or (n, …), or None
+            ∂ℓ/∂x, if it was asked for.
 
         Raises
         ------

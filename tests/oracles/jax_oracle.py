@@ -23,7 +23,12 @@ from steepest.rules import Rprop
 
 Arrays = dict[str, np.ndarray]
 jax.config.update("jax_enable_x64", True)
-QUICKLY = {"xla_backend_optimization_level": 0}  # each network is compiled for a few steps only
+QUICKLY = {
+    "xla_backend_optimization_level": 0,  # each network is compiled for a few steps only
+    # A fusion computes again what another one has computed, and rounds it otherwise; so the
+    # gradient of a maximum, which asks by == which of two it was, may find that it was neither.
+    "xla_disable_hlo_passes": "fusion,cpu_instruction_fusion",
+}
 
 
 def _sequential(layer: Any, x: Any, s: Scope) -> Any:

@@ -29,6 +29,10 @@ LOSSES = formulas.with_targets(catalogue.LOSSES)
 WIDTHS = st.sampled_from((1, 2, 3, 7, 15, 16, 17, 33))  # around a vector, and around Dense's forms
 OF_IMAGES = [pair for pair in LOSSES if type(pair[0]) in (Squared, SoftmaxCrossEntropy)]
 CODES = 6
+LEAST_ROOT = 1e-8
+"""The eps of rules that take the smallest there is: they divide a gradient by its own root, and so
+make a step of what rounding leaves of terms that cancel, which is 0 in one order of sums only."""
+BEGINS_PLAINLY = rules.RAdam  # its first five steps are along the gradient, however long that is
 
 
 def at(value: float | Schedule, step: int) -> float:
@@ -75,9 +79,12 @@ class Problem:
         """
         yield rules.SGD(lr=0.01 / (1 + norm))  # fused, where a rule with anything more is not
         for rule in catalogue.RULES:
-            lr = 0.003 if rule.adaptive else 0.01 / (1 + norm)
+            divides = rule.adaptive and not isinstance(rule, BEGINS_PLAINLY)
+            lr = 0.003 if divides else 0.01 / (1 + norm)
             decay = for_steps(rule.weight_decay, STEPS) if callable(rule.weight_decay) else None
-            own = {} if decay is None else {"weight_decay": decay}
+            own: dict[str, Any] = {} if decay is None else {"weight_decay": decay}
+            if getattr(rule, "eps", 1.0) is None:
+                own["eps"] = LEAST_ROOT
             yield replace(rule, lr=lr, **(own | self.extras))
 
 

@@ -35,6 +35,7 @@ class NestedParameters:
         Returns
         -------
         dict
+            Values by the names of parameters.
         """
         found: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
         return {**found, **_inner(found, self._settings())} if deep else found
@@ -50,6 +51,7 @@ class NestedParameters:
         Returns
         -------
         self
+            The estimator.
 
         Raises
         ------

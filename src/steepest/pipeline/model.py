@@ -368,6 +368,7 @@ class Model(Printed):
         Returns
         -------
         matplotlib.figure.Figure
+            The drawing. A notebook shows it; ``savefig`` writes it to a file.
 
         Raises
         ------
@@ -398,6 +399,11 @@ class Model(Printed):
             Which rows these are, for the reader: "test rows".
         seed : int
             Of the draws.
+
+        Returns
+        -------
+        bytes
+            The page, in UTF-8.
 
         Raises
         ------
