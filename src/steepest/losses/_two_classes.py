@@ -1,5 +1,7 @@
 """Softmax cross-entropy of two classes, many rows at once: vectors run along the rows.
 
+LLVM makes such vectors only where it sees that rows of z and dz are two numbers long.
+
 With s = z_other − z_own, where own is the class of the row: log Σ_k exp(z_k) − z_own is
 max(s, 0) + log(1 + exp(−|s|)), and ∂/∂z_other is σ(s), ∂/∂z_own is −σ(s).
 """
@@ -41,9 +43,7 @@ def gradient_of_two(
         high = one / (one + e)
         low = e * high
         other = low if s < zero else high
-        dz[i, 0] = times(scale * w[i], other - half * label_smoothing)
-    for i in rows:
-        other = dz[i, 0]
+        other = times(scale * w[i], other - half * label_smoothing)
         dz[i, 0] = -other if y[i] == 0 else other
         dz[i, 1] = other if y[i] == 0 else -other
 

@@ -115,7 +115,7 @@ class SoftmaxCrossEntropy(OfLogits):
     ) -> None:
         """dz = scale w (softmax(z) − (1 − label_smoothing) [k = y] − label_smoothing/q); loss"""
         one, q = z.dtype.type(1), z.shape[1]
-        if q == 2:
+        if q == 2 and dz.shape[1] == 2:  # (of q alone, LLVM does not learn it of dz)
             gradient_of_two(z, y, w, loss, dz, scale, label_smoothing, rows)
             return
         even = label_smoothing / z.dtype.type(q)
