@@ -1,8 +1,8 @@
 """A step of training with a user's own dense layer beside one with `Dense`.
 
-The user's layer is written as docs/your_own_layer.md teaches: kernels that ask for `blas` and call
-`steepest.kernels.gemm`, A stored by columns. Both networks train on the same rows, their losses are
-compared, then they are timed in turns, and the medians and their ratio are printed.
+The user's layer is written as docs/guide/your_own_layer.md teaches: kernels that ask for `blas` and
+call `steepest.kernels.gemm`, A stored by columns. Both networks train on the same rows, their
+losses are compared, then they are timed in turns, and the medians and their ratio are printed.
 
     python benchmarks/own_layer.py [--rounds 15] [--quick]
 """

@@ -10,7 +10,7 @@ from .printing import shown
 
 __all__ = ["kernel_fault", "required"]
 
-_DOCS = "docs/your_own_layer.md shows how"
+_DOCS = "docs/guide/your_own_layer.md shows how"
 
 
 class _Required:

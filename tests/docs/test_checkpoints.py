@@ -1,4 +1,4 @@
-"""The snippet of docs/checkpoints.md works."""
+"""The snippet of docs/guide/checkpoints.md works."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from steepest import Checkpoint, Dense, Network, Squared, Trainer
 
-DOCS = Path(__file__).parents[2] / "docs" / "checkpoints.md"
+DOCS = Path(__file__).parents[2] / "docs" / "guide" / "checkpoints.md"
 
 
 def test_snippet(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Every snippet of docs/estimators.md and docs/tables.md works."""
+"""Every snippet of docs/guide/estimators.md and docs/guide/tables.md works."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "guide"
 
 
 def run(name):

@@ -1,4 +1,4 @@
-"""Every snippet and command of docs/gradients.md works."""
+"""Every snippet and command of docs/guide/gradients.md works."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from steepest.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "gradients.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guide" / "gradients.md").read_text(encoding="utf-8")
 
 
 def blocks(language):

@@ -1,4 +1,4 @@
-"""The snippets and the command of docs/interchange.md work."""
+"""The snippets and the command of docs/guide/interchange.md work."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from steepest.cli import app
 
 ROOT = Path(__file__).parents[2]
-DOCS = (ROOT / "docs" / "interchange.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs" / "guide" / "interchange.md").read_text(encoding="utf-8")
 
 
 def test_snippets_and_command(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The tutorial in docs/your_own_layer.md: its files, its snippets and its commands work."""
+"""The tutorial in docs/guide/your_own_layer.md: its files, its snippets and its commands work."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from ort import run
 from steepest import Network, check, export_onnx, load, plugins, save
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "your_own_layer.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "guide" / "your_own_layer.md").read_text(encoding="utf-8")
 
 
 def blocks(kind):

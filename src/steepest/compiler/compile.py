@@ -46,8 +46,8 @@ def object_code(
     except NumbaError as error:
         name = f"{function.__module__}.{function.__qualname__}"
         raise InputError(
-            f"{name} can't be compiled: {_cause(error)}. docs/your_own_layer.md says what a kernel "
-            "may do"
+            f"{name} can't be compiled: {_cause(error)}. docs/guide/your_own_layer.md says what a "
+            "kernel may do"
         ) from error
     return _emit(code, inner, symbol)
 

@@ -41,10 +41,10 @@ def import_onnx(path: str | os.PathLike[str], *, output: str | None = None) -> N
     ----------
     path : str or path-like
         A graph with one input (n, …), made of operators that are layers of Steepest, as
-        `export_onnx`, PyTorch, scikit-learn's skl2onnx or Keras write them: docs/interchange.md
-        lists them. Multiplication, addition and their like by constants become part of a `Dense`
-        layer beside them, or a `Scale` or an `Affine`; an end that makes (n,) of (n, 1) is left
-        out. Constants may lie in plain files of the same folder. Nothing of
+        `export_onnx`, PyTorch, scikit-learn's skl2onnx or Keras write them:
+        docs/guide/interchange.md lists them. Multiplication, addition and their like by constants
+        become part of a `Dense` layer beside them, or a `Scale` or an `Affine`; an end that makes
+        (n,) of (n, 1) is left out. Constants may lie in plain files of the same folder. Nothing of
         it is run.
     output : str, optional
         The output that is wanted, if there are several. By default, the only one that is of real

@@ -6,7 +6,7 @@
     migrate.py   records of older schemas
     card.py      the folder's README: what the model does, for people
 
-`docs/model_format.md` describes the format.
+`docs/internals/model_format.md` describes the format.
 """
 
 __all__: list[str] = []
