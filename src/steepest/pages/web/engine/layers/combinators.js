@@ -1,0 +1,224 @@
+// Layers made of layers: one after the other, beside one another, around a shortcut.
+
+/** @typedef {import("../kinds.js").Kind} Kind */
+/** @typedef {import("../kinds.js").Call} Call */
+/** @typedef {import("../program.js").Lowering} Lowering */
+/** @typedef {import("../program.js").Buffer} Buffer */
+/** @typedef {import("../program.js").Lowered} Lowered */
+
+/** @type {Kind} */
+export const Identity = {
+  settings: {},
+  lower: (_low, _s, x) => [x, (dy, wantsDx) => (wantsDx ? dy : null)],
+};
+
+/** @type {Kind} */
+export const Dropout = { ...Identity, settings: { rate: 0.5 } };
+
+/** @type {Kind} */
+export const Sequential = {
+  settings: {},
+  outputs: (s, p, low) =>
+    s.layers.reduce(
+      (/** @type {number} */ q, /** @type {any} */ layer) => low.outputs(layer, q),
+      p,
+    ),
+  children: (s, p, low) => {
+    let width = p;
+    return s.layers.map((/** @type {any} */ layer) => {
+      const own = width;
+      width = low.outputs(layer, own);
+      return own;
+    });
+  },
+  lower(low, s, x, path) {
+    /** @type {[Lowered[1], boolean][]} */
+    const steps = [];
+    let learned = false;
+    s.layers.forEach((/** @type {any} */ layer, /** @type {number} */ k) => {
+      const name = path === "" ? `${k}` : `${path}.${k}`;
+      const learns = low.learns(layer, x.width);
+      const [y, back] = low.lower(layer, x, name);
+      x = y;
+      steps.push([back, learned]);
+      learned = learned || learns;
+    });
+    return [
+      x,
+      (dy, wantsDx) => {
+        /** @type {Buffer | null} */
+        let dx = dy;
+        for (const [back, needed] of [...steps].reverse()) {
+          if (dx === null) break;
+          dx = back(dx, wantsDx || needed);
+        }
+        return dx;
+      },
+    ];
+  },
+};
+
+/** @type {Kind} */
+export const Parametric = {
+  settings: {},
+  parameters: (_, p) => ({ w: [p] }),
+  children: (_, p) => [p],
+  init(_, theta) {
+    theta.w.fill(1);
+  },
+  formulas: {
+    forward: ["y = x + w ⊙ (σ(x) − x)"],
+    backwardX: ["∇_σ ℓ = w ⊙ ∇_y ℓ"],
+    backwardTheta: ["∇_w ℓ = ∇_y ℓ ⊙ (σ(x) − x)"],
+  },
+  lower(low, s, x, path) {
+    const [f, back] = low.lower(s.layers[0], x, `${path}.0`);
+    const y = low.array(path, "y", x.width);
+    const call = { x, f, y, p: x.width, ...low.views(path, "w") };
+    low.emit("forward", path, Parametric, call, ["x", "f"], ["y"], ({ n, p, w, ...c }) => {
+      for (let k = 0; k < n * p; k++) c.y[k] = c.x[k] + w[k % p] * (c.f[k] - c.x[k]);
+    });
+    return [
+      y,
+      (dy, wantsDx) => {
+        const [df, dx] = [low.array(path, "df", x.width), low.array(path, "dx", x.width)];
+        Object.assign(call, { dy, df, dx });
+        low.emit("backwardX", path, Parametric, call, ["dy"], ["df"], ({ n, p, w, ...c }) => {
+          for (let k = 0; k < n * p; k++) c.df[k] = w[k % p] * c.dy[k];
+        });
+        const through = back(df, wantsDx);
+        low.emit("backwardTheta", path, Parametric, call, ["x", "f", "dy"], ["dw"], (c) => {
+          for (let k = 0; k < c.n * c.p; k++) c.dw[k % c.p] += c.dy[k] * (c.f[k] - c.x[k]);
+        });
+        if (!wantsDx || through === null) return null;
+        const last = { ...call, through };
+        low.emit(
+          "backwardX",
+          path,
+          JOINED,
+          last,
+          ["dy", "through"],
+          ["dx"],
+          ({ n, p, w, ...c }) => {
+            for (let k = 0; k < n * p; k++) c.dx[k] = (1 - w[k % p]) * c.dy[k] + c.through[k];
+          },
+        );
+        return dx;
+      },
+    ];
+  },
+};
+
+/** @type {Kind} */
+const JOINED = {
+  settings: {},
+  formulas: { backwardX: ["∇_x ℓ = (1 − w) ⊙ ∇_y ℓ + σ′(x) ⊙ ∇_σ ℓ"] },
+};
+
+/**
+ * Emit the copy of columns of one array into another.
+ * @param {Lowering} low
+ * @param {"forward" | "backwardX"} phase
+ * @param {string} path
+ * @param {[Buffer, number]} source
+ * @param {[Buffer, number]} target
+ * @param {number} width
+ */
+function move(low, phase, path, [x, start], [y, begin], width) {
+  const call = { x, y, p: x.width, q: y.width };
+  low.emit(phase, path, MOVED, call, ["x"], ["y"], (c) => {
+    for (let i = 0; i < c.n; i++) {
+      for (let k = 0; k < width; k++) c.y[i * c.q + begin + k] = c.x[i * c.p + start + k];
+    }
+  });
+}
+
+/** @type {Kind} */
+const MOVED = {
+  settings: {},
+  formulas: { forward: ["y_j = x_i"], backwardX: ["∇_{x_i} ℓ = ∇_{y_j} ℓ"] },
+};
+
+/** @type {Kind} */
+export const Parallel = {
+  settings: {},
+  outputs: (s, _, low) =>
+    s.layers.reduce(
+      (/** @type {number} */ q, /** @type {any} */ layer, /** @type {number} */ k) =>
+        q + low.outputs(layer, s.widths[k]),
+      0,
+    ),
+  children: (s) => s.widths,
+  lower(low, s, x, path) {
+    const y = low.array(path, "y", low.outputs(s, x.width));
+    /** @type {{back: Lowered[1], start: number, width: number, begin: number, q: number, name: string}[]} */
+    const branches = [];
+    let [start, begin] = [0, 0];
+    s.layers.forEach((/** @type {any} */ layer, /** @type {number} */ k) => {
+      const [name, width] = [`${path}.${k}`, s.widths[k]];
+      const part = low.array(name, "x", width);
+      move(low, "forward", path, [x, start], [part, 0], width);
+      const [out, back] = low.lower(layer, part, name);
+      move(low, "forward", path, [out, 0], [y, begin], out.width);
+      branches.push({ back, start, width, begin, q: out.width, name });
+      start += width;
+      begin += out.width;
+    });
+    return [
+      y,
+      (dy, wantsDx) => {
+        const dx = wantsDx ? low.array(path, "dx", x.width) : null;
+        for (const { back, start, width, begin, q, name } of branches) {
+          const part = low.array(name, "dy", q);
+          move(low, "backwardX", path, [dy, begin], [part, 0], q);
+          const share = back(part, wantsDx);
+          if (dx && share) move(low, "backwardX", path, [share, 0], [dx, start], width);
+        }
+        return dx;
+      },
+    ];
+  },
+};
+
+/**
+ * Emit total = first + second.
+ * @param {Lowering} low
+ * @param {"forward" | "backwardX"} phase
+ * @param {string} path
+ * @param {Buffer} first
+ * @param {Buffer} second
+ * @param {Buffer} y
+ */
+function add(low, phase, path, first, second, y) {
+  const call = { first, second, y, p: y.width };
+  low.emit(phase, path, ADDED, call, ["first", "second"], ["y"], (c) => {
+    for (let k = 0; k < c.n * c.p; k++) c.y[k] = c.first[k] + c.second[k];
+  });
+}
+
+/** @type {Kind} */
+const ADDED = {
+  settings: {},
+  formulas: { forward: ["y = x + f(x)"], backwardX: ["∇_x ℓ = ∇_y ℓ + (f′(x))^⊤ ∇_y ℓ"] },
+};
+
+/** @type {Kind} */
+export const Residual = {
+  settings: {},
+  children: Sequential.children,
+  lower(low, s, x, path) {
+    const [f, back] = low.lower({ type: "Sequential", layers: s.layers }, x, path);
+    const y = low.array(path, "sum", x.width);
+    add(low, "forward", path, x, f, y);
+    return [
+      y,
+      (dy, wantsDx) => {
+        const through = back(dy, wantsDx);
+        if (!wantsDx || through === null) return null;
+        const dx = low.array(path, "dx", x.width);
+        add(low, "backwardX", path, dy, through, dx);
+        return dx;
+      },
+    ];
+  },
+};

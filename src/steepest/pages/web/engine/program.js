@@ -1,0 +1,358 @@
+// From layers to a list of instructions, as `steepest.lowering` makes one: forward values layer by
+// layer, ℓ and ∇ℓ, then backwards, Φ by Φ. An instruction says what it reads, writes and means.
+
+import { KINDS } from "./kinds.js";
+import { LOSSES } from "./losses.js";
+import { Random } from "./random.js";
+
+/**
+ * An array of so many numbers a row.
+ * @typedef {{name: string, path: string, width: number, values: Float64Array}} Buffer
+ *
+ * A parameter: where it lies in θ.
+ * @typedef {{name: string, path: string, own: string, shape: number[], offset: number, size: number}} Parameter
+ *
+ * @typedef {"forward" | "loss" | "backwardX" | "backwardTheta"} Phase
+ *
+ * @typedef {object} Instruction
+ * @property {Phase} phase
+ * @property {string} path  of the layer
+ * @property {string} type  of the layer, or of the loss
+ * @property {string[]} formulas
+ * @property {[string, Buffer][]} reads  by the names that the formulas have
+ * @property {[string, Buffer][]} writes
+ * @property {Parameter[]} parameters  those of the layer
+ * @property {Record<string, any>} settings
+ * @property {(n: number) => void} run
+ *
+ * y, and what emits the instructions of Φ: it gets dy and whether dx is wanted, and returns dx.
+ * @typedef {[Buffer, (dy: Buffer, wantsDx: boolean) => Buffer | null]} Lowered
+ *
+ * @typedef {{outputs: (record: any, p: number) => number}} Widths
+ */
+
+/**
+ * Return the kind of a layer.
+ * @param {any} record
+ * @returns {import("./kinds.js").Kind}
+ */
+function kindOf(record) {
+  const kind = KINDS[record.type];
+  if (kind === undefined) {
+    throw new Error(
+      `${record.type}: this page does not compute this layer; it has ${Object.keys(KINDS).join(", ")}`,
+    );
+  }
+  return kind;
+}
+
+/**
+ * Return a record with all of its settings.
+ * @param {any} record
+ * @returns {any}
+ */
+export function complete(record) {
+  return { ...kindOf(record).settings, ...record };
+}
+
+/** @type {Widths} */
+export const WIDTHS = {
+  outputs(record, p) {
+    return kindOf(record).outputs?.(complete(record), p, WIDTHS) ?? p;
+  },
+};
+
+/**
+ * List the parameters of a layer and of all in it.
+ * @param {any} record
+ * @param {number} p
+ * @param {string} path
+ * @param {Parameter[]} found
+ */
+function walk(record, p, path, found) {
+  const [kind, s] = [kindOf(record), complete(record)];
+  for (const [own, shape] of Object.entries(kind.parameters?.(s, p) ?? {})) {
+    const size = shape.reduce((a, b) => a * b, 1);
+    const last = found.at(-1);
+    const offset = last ? last.offset + last.size : 0;
+    found.push({ name: `${path}.${own}`, path, own, shape, offset, size });
+  }
+  kind.children?.(s, p, WIDTHS).forEach((width, k) => {
+    walk(s.layers[k], width, path === "" ? `${k}` : `${path}.${k}`, found);
+  });
+}
+
+/**
+ * @param {any} value
+ * @returns {boolean}
+ */
+function isBuffer(value) {
+  return value?.values instanceof Float64Array;
+}
+
+/** A network: layers as Python records them, and its parameters θ in one vector. */
+export class Network {
+  /**
+   * @param {any[]} layers
+   * @param {number} inputs
+   */
+  constructor(layers, inputs) {
+    this.layers = layers;
+    this.inputs = inputs;
+    this.record = { type: "Sequential", layers };
+    this.outputs = WIDTHS.outputs(this.record, inputs);
+    /** @type {Parameter[]} */
+    this.parameters = [];
+    walk(this.record, inputs, "", this.parameters);
+    const last = this.parameters.at(-1);
+    this.theta = new Float64Array(last ? last.offset + last.size : 0);
+  }
+
+  /**
+   * Return a parameter's part of a vector like θ.
+   * @param {Parameter} parameter
+   * @param {Float64Array} [vector]
+   * @returns {Float64Array}
+   */
+  view(parameter, vector = this.theta) {
+    return vector.subarray(parameter.offset, parameter.offset + parameter.size);
+  }
+
+  /**
+   * Draw the parameters.
+   * @param {number} seed
+   */
+  init(seed) {
+    const random = new Random(seed);
+    const draw = (/** @type {any} */ record, /** @type {string} */ path) => {
+      const [kind, s] = [kindOf(record), complete(record)];
+      const own = this.parameters.filter((parameter) => parameter.path === path);
+      const views = Object.fromEntries(own.map((one) => [one.own, this.view(one)]));
+      if (own.length) kind.init?.(random, views, s);
+      s.layers?.forEach((/** @type {any} */ layer, /** @type {number} */ k) =>
+        draw(layer, path === "" ? `${k}` : `${path}.${k}`),
+      );
+    };
+    draw(this.record, "");
+  }
+}
+
+/** What a layer may ask while it is lowered. */
+export class Lowering {
+  /**
+   * @param {Network} network
+   * @param {Float64Array} gradient  like θ
+   * @param {number} rows  the most at once
+   */
+  constructor(network, gradient, rows) {
+    this.network = network;
+    this.gradient = gradient;
+    this.rows = rows;
+    /** @type {Instruction[]} */
+    this.instructions = [];
+    this.outputs = WIDTHS.outputs;
+  }
+
+  /**
+   * Return a new array.
+   * @param {string} path
+   * @param {string} name
+   * @param {number} width
+   * @returns {Buffer}
+   */
+  array(path, name, width) {
+    return { name, path, width, values: new Float64Array(this.rows * width) };
+  }
+
+  /**
+   * Whether a layer, or one in it, has parameters.
+   * @param {any} record
+   * @param {number} p
+   * @returns {boolean}
+   */
+  learns(record, p) {
+    /** @type {Parameter[]} */
+    const found = [];
+    walk(record, p, "", found);
+    return found.length > 0;
+  }
+
+  /**
+   * Return parameters of a layer by name, and their gradients with a d before it.
+   * @param {string} path
+   * @param {...string} names
+   * @returns {Record<string, Float64Array>}
+   */
+  views(path, ...names) {
+    /** @type {Record<string, Float64Array>} */
+    const found = {};
+    for (const parameter of this.network.parameters) {
+      if (parameter.path !== path || !names.includes(parameter.own)) continue;
+      found[parameter.own] = this.network.view(parameter);
+      found[`d${parameter.own}`] = this.network.view(parameter, this.gradient);
+    }
+    return found;
+  }
+
+  /**
+   * Add an instruction.
+   * @param {Phase} phase
+   * @param {string} path
+   * @param {import("./kinds.js").Kind} kind
+   * @param {Record<string, any>} call  arrays are buffers
+   * @param {string[]} reads
+   * @param {string[]} writes
+   * @param {(c: any) => void} kernel
+   */
+  emit(phase, path, kind, call, reads, writes, kernel) {
+    const bound = Object.fromEntries(
+      Object.entries(call).map(([name, value]) => [name, isBuffer(value) ? value.values : value]),
+    );
+    const buffers = (/** @type {string[]} */ names) =>
+      /** @type {[string, Buffer][]} */ (
+        names.filter((name) => isBuffer(call[name])).map((name) => [name, call[name]])
+      );
+    const type = Object.keys(KINDS).find((name) => KINDS[name] === kind) ?? "";
+    this.instructions.push({
+      phase,
+      path,
+      type,
+      formulas: kind.formulas?.[/** @type {"forward"} */ (phase)] ?? [],
+      reads: buffers(reads),
+      writes: buffers(writes),
+      parameters: this.network.parameters.filter((parameter) => parameter.path === path),
+      settings: call,
+      run: (n) => kernel({ ...bound, n }),
+    });
+  }
+
+  /**
+   * Emit the forward instructions of a layer.
+   * @param {any} record
+   * @param {Buffer} x
+   * @param {string} path
+   * @returns {Lowered}
+   */
+  lower(record, x, path) {
+    const [kind, s] = [kindOf(record), complete(record)];
+    if (kind.lower) return kind.lower(this, s, x, path);
+    const [p, q] = [x.width, WIDTHS.outputs(record, x.width)];
+    const y = this.array(path, "y", q);
+    /** @type {Record<string, any>} */
+    const call = { ...s, p, q, x, y };
+    const names = Object.keys(kind.parameters?.(s, p) ?? {});
+    Object.assign(call, this.views(path, ...names));
+    for (const [name, width] of Object.entries(kind.memory?.(s, p) ?? {})) {
+      call[name] = this.array(path, name, width);
+    }
+    const { forward, backwardX, backwardTheta } = kind;
+    if (forward) this.emit("forward", path, kind, call, ["x"], ["y"], forward);
+    return [
+      y,
+      (dy, wantsDx) => {
+        const back = { ...call, dy };
+        let dx = null;
+        if (wantsDx && backwardX) {
+          dx = this.array(path, "dx", p);
+          this.emit("backwardX", path, kind, { ...back, dx }, ["x", "dy"], ["dx"], backwardX);
+        }
+        if (backwardTheta) {
+          this.emit("backwardTheta", path, kind, back, ["x", "dy"], [], backwardTheta);
+        }
+        return dx;
+      },
+    ];
+  }
+}
+
+/** Forward, ℓ and backward for up to so many rows at once. */
+export class Program {
+  /**
+   * @param {Network} network
+   * @param {any} loss  as Python records it
+   * @param {number} targets  numbers a row
+   * @param {number} rows
+   */
+  constructor(network, loss, targets, rows) {
+    const kind = LOSSES[loss.type];
+    if (kind === undefined) {
+      throw new Error(`${loss.type}: this page does not compute this loss`);
+    }
+    this.network = network;
+    this.gradient = new Float64Array(network.theta.length);
+    this.rows = rows;
+    const low = new Lowering(network, this.gradient, rows);
+    this.x = low.array("", "x", network.inputs);
+    this.y = low.array("", "target", targets);
+    const [z, backward] = low.lower(network.record, this.x, "");
+    this.z = z;
+    this.forwardCount = low.instructions.length;
+    this.dz = low.array("loss", "dz", z.width);
+    this.loss = low.array("loss", "loss", 1);
+    const call = { ...kind.settings, ...loss, q: z.width, k: targets };
+    const arrays = { z: z.values, y: this.y.values, dz: this.dz.values, loss: this.loss.values };
+    low.instructions.push({
+      phase: "loss",
+      path: "",
+      type: loss.type,
+      formulas: kind.formulas,
+      reads: [
+        ["z", z],
+        ["y", this.y],
+      ],
+      writes: [
+        ["ℓ", this.loss],
+        ["dz", this.dz],
+      ],
+      parameters: [],
+      settings: call,
+      run: (n) => kind.gradient({ ...call, ...arrays, n, scale: 1 / n }),
+    });
+    backward(this.dz, false);
+    this.instructions = low.instructions;
+  }
+
+  /**
+   * Set the rows to compute on.
+   * @param {Float64Array} X
+   * @param {Float64Array} Y
+   * @param {ArrayLike<number>} rows
+   */
+  take(X, Y, rows) {
+    const [p, k] = [this.x.width, this.y.width];
+    for (let i = 0; i < rows.length; i++) {
+      this.x.values.set(X.subarray(rows[i] * p, (rows[i] + 1) * p), i * p);
+      this.y.values.set(Y.subarray(rows[i] * k, (rows[i] + 1) * k), i * k);
+    }
+  }
+
+  /**
+   * Compute z of n rows that lie in x.
+   * @param {number} n
+   */
+  forward(n) {
+    for (let k = 0; k < this.forwardCount; k++) this.instructions[k].run(n);
+  }
+
+  /**
+   * Compute ℓ and the gradient of its mean over n rows; return that mean.
+   * @param {number} n
+   * @returns {number}
+   */
+  descent(n) {
+    this.gradient.fill(0);
+    for (const instruction of this.instructions) instruction.run(n);
+    return this.mean(n);
+  }
+
+  /**
+   * Return the mean of ℓ over n rows, as it was computed last.
+   * @param {number} n
+   * @returns {number}
+   */
+  mean(n) {
+    let total = 0;
+    for (let i = 0; i < n; i++) total += this.loss.values[i];
+    return total / n;
+  }
+}
