@@ -12,6 +12,7 @@ import pytest
 
 import steepest.pages
 from steepest import Gradients, Network, Trainer, layers, losses, rules
+from steepest.pipeline.playground.play import LAYERS, LOSSES
 from steepest.saved.config import from_config, known, to_config
 
 WEB = Path(steepest.pages.__file__).parent / "web"
@@ -266,7 +267,22 @@ def test_what_it_does_not_compute_is_refused_by_name(engine):
     said = engine.evaluate(
         """async () => {
           const { Network } = await import("./engine/program.js");
-          try { new Network([{ type: "LSTM", units: 3 }], 4); } catch (error) { return error.message; }
+          try {
+            new Network([{ type: "LSTM", units: 3 }], 4);
+          } catch (error) {
+            return error.message;
+          }
         }"""
     )
     assert said.startswith("LSTM: this page does not compute this layer")
+
+
+def test_the_playground_knows_what_pages_compute(engine):
+    kinds, lost = engine.evaluate(
+        """async () => [
+          Object.keys((await import("./engine/kinds.js")).KINDS),
+          Object.keys((await import("./engine/losses.js")).LOSSES),
+        ]"""
+    )
+    assert set(kinds) == LAYERS
+    assert set(lost) > LOSSES  # its figures know what to draw of these

@@ -11,16 +11,18 @@ import hmac
 import json
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from ..errors import SteepestError
 from .page import finite, page
 
 __all__ = ["PageServer"]
 
 _HOST = "127.0.0.1"
+_MOST = 100_000_000  # bytes that a page may send
 _ALIVE = 10.0  # seconds after which a line goes to a page that nothing happens on
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -40,6 +42,9 @@ class PageServer:
         As of `page`.
     main : str
         The module that draws it.
+    answers : mapping of str to callable, optional
+        What the page may ask for beside buttons: a function for each name, which takes what the
+        page sends, JSON of any kind, and returns what it is told. A `SteepestError` is told, too.
 
     Attributes
     ----------
@@ -47,7 +52,13 @@ class PageServer:
         With the token; for the user of this machine.
     """
 
-    def __init__(self, document: Mapping[str, Any], main: str) -> None:
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        main: str,
+        answers: Mapping[str, Callable[[Any], str]] | None = None,
+    ) -> None:
+        self._answers = answers or {}
         self._content = page(document, main, live=True)
         self._token = secrets.token_urlsafe(24)
         self._changed = threading.Condition()
@@ -102,6 +113,15 @@ class PageServer:
     def press(self, button: str) -> None:
         """Note that a button has been pressed."""
         self._pressed.add(button)
+
+    def answer(self, name: str, sent: bytes) -> tuple[int, str] | None:
+        """Return a status and what a page is told; None if there is nobody of this name."""
+        if name not in self._answers:
+            return None
+        try:
+            return 200, self._answers[name](json.loads(sent))
+        except (SteepestError, ValueError) as error:
+            return 400, str(error)
 
     def follow(self, handler: _Handler) -> None:
         """Write the news to a page until there are no more, or it is closed."""
@@ -170,8 +190,24 @@ class _Handler(BaseHTTPRequestHandler):
         elif asked.startswith("/press/"):
             self.server.page_server.press(asked.removeprefix("/press/"))
             self._begin(204, "text/plain", 0)
+        elif asked.startswith("/ask/"):
+            self._answer(asked.removeprefix("/ask/"))
         else:
             self._refuse(404)
+
+    def _answer(self, name: str) -> None:
+        """Let somebody answer what the page sent."""
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()) or int(length) > _MOST:
+            self._refuse(413)
+            return
+        found = self.server.page_server.answer(name, self.rfile.read(int(length)))
+        if found is None:
+            self._refuse(404)
+            return
+        content = found[1].encode("utf-8", "backslashreplace")
+        self._begin(found[0], "text/plain; charset=utf-8", len(content))
+        self.wfile.write(content)
 
     def _asked(self) -> str | None:
         """Return the path of a request that may be answered; refuse others."""

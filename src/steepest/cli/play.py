@@ -1,0 +1,168 @@
+"""``steepest play``."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from ._options import PluginOption, options_of, settings_of, table_help
+from ._printing import say
+
+if TYPE_CHECKING:
+    from ..pipeline.playground import Play
+
+__all__ = ["options", "play"]
+
+_Place = Annotated[
+    Path | None,
+    typer.Argument(
+        help=table_help("Rows to learn from") + " Or the folder of a model.",
+        metavar="TABLE|MODEL",
+        show_default="toy data",
+    ),
+]
+_Rows = Annotated[
+    Path | None,
+    typer.Argument(
+        help="With a model: a table of rows whose target is known.",
+        metavar="TABLE",
+        show_default="none",
+    ),
+]
+_Target = Annotated[
+    str | None,
+    typer.Option(help="The column to predict, of a table.", metavar="COLUMN", show_default="none"),
+]
+_Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A column that is no input, of a table. Repeat it for more.",
+        metavar="COLUMN",
+        show_default="none",
+    ),
+]
+_Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="Write the page to this file instead: it works without Python, and can be mailed.",
+        metavar="FILE.html",
+        show_default="serve the page until Ctrl-C",
+    ),
+]
+_Keep = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder that a button of the page may write the network to, as a model. One that "
+        "is there is replaced.",
+        metavar="MODEL",
+        show_default="none, and no such button",
+    ),
+]
+
+
+def play(
+    place: _Place = None,
+    rows: _Rows = None,
+    target: _Target = None,
+    ignore: _Ignore = None,
+    output: _Output = None,
+    keep: _Keep = None,
+    seed: Annotated[
+        int, typer.Option(help="The number that the random draws of rows follow from.")
+    ] = 0,
+    plugin: PluginOption = None,
+    **written: Any,
+) -> None:
+    """Open a playground: your rows, your network, and every number of its training.
+
+    The page trains a small network in the browser: all of it, an epoch, a step, or one instruction
+    at a time, forward layer by layer and backward Φ by Φ. It shows what the network says over two
+    columns, the gradients of single rows around their mean, and the objective from above. Without
+    a table there is toy data. At most 2,000 rows are drawn from a table.
+
+    The page is served to this machine alone, until Ctrl-C.
+
+    Example: steepest play data/census_income.parquet --target income
+    """
+    from ..pages.server import PageServer
+    from ..pipeline.playground import MODULE, play_page
+    from ..pipeline.playground import keep as keep_network
+    from ..saved.folder import check_place
+    from ..system.files import check_replaceable, write_durably
+
+    if output is not None:
+        check_replaceable(output)
+        if keep is not None:
+            raise InputError("--keep needs Python behind the page, so it can't go with --output")
+    if keep is not None:
+        check_place(keep)
+    given = {"target": target, "ignore": tuple(ignore or ()), "plugins": plugin or ()}
+    found = _found(place, rows, given, written, seed)
+    if output is not None:
+        write_durably(output, play_page(found))
+        say(f"playground written to {output}")
+        return
+    told = None if keep is None else str(keep)
+    answers = {} if keep is None else {"keep": lambda sent: keep_network(found, sent, keep)}
+    with PageServer(found.document(told), MODULE, answers) as server:
+        say(f"playing at {server.address} (Ctrl-C ends it)", error=True)
+        while True:
+            time.sleep(3600)
+
+
+def _found(
+    place: Path | None,
+    rows: Path | None,
+    given: dict[str, Any],
+    written: dict[str, Any],
+    seed: int,
+) -> Play:
+    """Return what the page is made of."""
+    from ..pipeline.holdings import holds
+    from ..pipeline.model import Model
+    from ..pipeline.playground import play_model, play_table, play_toys
+    from ..tables.files import read_table
+    from ..tables.options import TableOptions
+
+    target, ignore = given["target"], given["ignore"]
+    if place is None:
+        if target is not None or ignore:
+            raise InputError("--target and --ignore are for a table; give one")
+        return play_toys(seed)
+    read = TableOptions(**settings_of(TableOptions, written))
+    kind = holds(place)
+    if kind == "model":
+        if rows is None:
+            raise InputError(
+                f"{place} is a model; give rows to play with, too: steepest play {place} TABLE"
+            )
+        if target is not None or ignore:
+            raise InputError("a model knows its target and its columns; leave out --target")
+        model = Model.load(place, plugins=given["plugins"])
+        return play_model(model, read_table(rows, read), name=rows.name, seed=seed)
+    if kind != "table":
+        raise InputError(
+            f"{place} holds pictures, and the playground is for tables; `steepest train {place}` "
+            "trains on them"
+        )
+    if rows is not None:
+        raise InputError(f"{place} is a table; a second one goes with a model")
+    table = read_table(place, read)
+    if target is None:
+        names = ", ".join(table.column_names[:20]) + ", …" * (table.num_columns > 20)
+        raise InputError(f"say what to predict: --target COLUMN; {place.name} has {names}")
+    return play_table(table, target, name=place.name, ignore=ignore, written=read, seed=seed)
+
+
+def options() -> list[inspect.Parameter]:
+    """Return the options that say how the table is written."""
+    from ..tables.options import TableOptions
+
+    return options_of(TableOptions)

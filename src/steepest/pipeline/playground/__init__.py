@@ -1,0 +1,15 @@
+"""The playground: rows, a network, and a page on which every number of its training can be seen.
+
+`Play` is what a page is made of: one set of rows or several, each with a network to begin with. The
+page computes everything itself (``pages/web/engine``), so that it is the same page with Python
+beside it and without.
+"""
+
+from __future__ import annotations
+
+from .keep import keep
+from .play import MODULE, Play, play_page
+from .table import play_model, play_table
+from .toys import play_toys
+
+__all__ = ["MODULE", "Play", "keep", "play_model", "play_page", "play_table", "play_toys"]

@@ -1,0 +1,69 @@
+"""A network that a page hands back, as a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...network import Network
+from ...saved.config import from_config
+from ..folders import save
+from ..model import Model
+from .play import Play, check_playable
+
+__all__ = ["keep"]
+
+_MOST = 5_000_000  # parameters: more than a page computes
+
+
+def keep(play: Play, record: Any, folder: Path) -> str:
+    """Write the network of a page as a model folder; without an encoder, as a network alone.
+
+    Parameters
+    ----------
+    play : Play
+        That the page was made of.
+    record : mapping
+        ``set``, its number; ``layers`` and ``loss`` as `steepest.saved.config` writes them; and
+        ``theta``, the numbers of each parameter, in rows, by its name.
+    folder : Path
+        A model that is there is replaced.
+
+    Returns
+    -------
+    str
+        What was written, in words.
+
+    Raises
+    ------
+    InputError, ModelError
+        If the record is not of this kind, or the folder can't be written.
+    """
+    if not isinstance(record, Mapping) or not {"set", "layers", "loss", "theta"} <= set(record):
+        raise InputError("the page sent no network")
+    number, layers, theta = record["set"], record["layers"], record["theta"]
+    if type(number) is not int or not 0 <= number < len(play.sets):
+        raise InputError("the page sent a network for rows that are not there")
+    if not isinstance(layers, list) or not layers or not isinstance(theta, Mapping):
+        raise InputError("the page sent a network without layers or parameters")
+    chosen = play.sets[number]
+    made = tuple(from_config(layer, "layer") for layer in layers)
+    loss = from_config(record["loss"], "loss")
+    check_playable(made, loss)
+    if sum(len(values) for values in theta.values() if isinstance(values, list)) > _MOST:
+        raise InputError(f"the page sent more than {_MOST:,} parameters")
+    network = Network(*made, inputs=len(chosen.record["inputs"]))
+    for name, view in network.parameters.items():
+        values = np.asarray(theta.get(name, ()), np.float64)
+        if values.shape != (view.size,) or not np.isfinite(values).all():
+            raise InputError(f"the page sent no {view.size:,} finite numbers for {name}")
+        view[...] = values.reshape(view.shape)
+    if chosen.encoder is None or chosen.task is None:
+        save(network, folder)
+        return "network"
+    save(Model(network, loss, chosen.encoder, chosen.task, {"origin": "playground"}), folder)
+    return "model"

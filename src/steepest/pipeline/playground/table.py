@@ -1,0 +1,256 @@
+"""A user's rows as the playground takes them: encoded, with values that columns can be given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ...arrays import Array
+from ...errors import InputError, TableError
+from ...layer import Layer
+from ...layers import Dense, Embedding, Identity, Parallel, Tanh
+from ...losses import Logistic, SoftmaxCrossEntropy, Squared
+from ...tables.door import check_column, index_columns, lay_out_table
+from ...tables.encoder import Encoder
+from ...tables.options import NOTHING_SAID, TableOptions
+from ...tables.parsing import plain, read_numbers, read_texts
+from ...tables.split import SPLIT_COLUMN, read_parts
+from ...tables.task import Task, infer_task
+from .play import ROWS, VALUES, Play, PlaySet, check_playable, network_record, packed
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+__all__ = ["play_model", "play_table"]
+
+_HELD = 0.25
+_COLUMNS, _POINTS, _TEXTS = 40, 25, 16
+_MISSING = "missing"
+_LOSSES = {"binary": Logistic(), "multiclass": SoftmaxCrossEntropy(), "regression": Squared()}
+
+
+def play_table(
+    table: pa.Table,
+    target: str,
+    *,
+    name: str = "table",
+    ignore: tuple[str, ...] = (),
+    written: TableOptions = NOTHING_SAID,
+    seed: int = 0,
+) -> Play:
+    """Return the playground of a table, with a small network that nothing is trained of.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    target : str
+        The column to predict.
+    name : str
+        What the table is called.
+    ignore : sequence of str
+        Columns that are no inputs.
+    written : TableOptions
+        What is known of how its texts are written.
+    seed : int
+        Of what is drawn: which rows, and which of them are held out.
+
+    Raises
+    ------
+    TableError
+        If the target lacks, or no row or column is of use.
+    """
+    table = lay_out_table(table)
+    for column in (target, *ignore):
+        if column not in table.column_names:
+            columns = ", ".join(table.column_names[:20]) + ", …" * (len(table.column_names) > 20)
+            raise TableError(f"the table has no column {column!r}; it has {columns}")
+    task = infer_task(check_column(table, target), target, None, written)
+    drawn = _Drawn.of(table, task, seed)
+    training = drawn.table.slice(0, drawn.train)
+    out = (target, *ignore, *index_columns(table), *_parts_column(table))
+    inputs = [column for column in table.column_names if column not in out]
+    encoder = Encoder.fit(training, inputs, options=written)
+    codes = encoder.codes
+    first: list[Layer] = []
+    if codes:
+        branches = [
+            (encoder.width - len(codes), Identity()),
+            (len(codes), Embedding(sum(codes), 3, std=0.5)),
+        ]
+        first = [Parallel(*(branch for branch in branches if branch[0]))]
+    outputs = task.width(_LOSSES[task.kind])
+    layers = (*first, Dense(8), Tanh(), Dense(6), Tanh(), Dense(outputs))
+    start = {
+        **network_record(layers, _LOSSES[task.kind]),
+        "rule": {"type": "SGD", "lr": 0.1},
+        "batch": 32,
+    }
+    return Play(f"Playground: {name}", (_set(drawn, encoder, task, start, name),))
+
+
+def play_model(model: Model, table: pa.Table, *, name: str = "table", seed: int = 0) -> Play:
+    """Return the playground of a trained model on rows whose target is known.
+
+    Raises
+    ------
+    InputError
+        If the model has a layer or a loss that the page does not compute, or takes images.
+    TableError
+        If the table lacks a column, or no row has a known target.
+    """
+    encoder, task, network = model.encoder, model.task, model.network
+    if not isinstance(encoder, Encoder):
+        raise InputError("the playground is for tables, and this model takes images")
+    check_playable(network.layers, model.loss)
+    table = lay_out_table(table)
+    if task.name not in table.column_names:
+        raise TableError(f"the table lacks the column {task.name!r}, which the model predicts")
+    start = {
+        **network_record(network.layers, model.loss),
+        "theta": {key: packed(value) for key, value in network.parameters.items()},
+        "rule": {"type": "SGD", "lr": 0.01},
+        "batch": 32,
+    }
+    drawn = _Drawn.of(table, task, seed)
+    return Play(f"Playground: {name}", (_set(drawn, encoder, task, start, name),))
+
+
+def _parts_column(table: pa.Table) -> tuple[str, ...]:
+    """Return the column that says which rows are for the test, if there is one."""
+    there = SPLIT_COLUMN in table.column_names
+    return (SPLIT_COLUMN,) if there and read_parts(table.column(SPLIT_COLUMN)) is not None else ()
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Rows of a table, those to train on first."""
+
+    table: pa.Table
+    numbers: NDArray[np.int64]
+    train: int
+    known: int
+
+    @classmethod
+    def of(cls, table: pa.Table, task: Task, seed: int) -> _Drawn:
+        known = np.flatnonzero(task.rows(table.column(task.name)))
+        if len(known) < 4:
+            raise TableError(
+                f"{len(known)} rows have a known target {task.name!r}; a playground takes 4 or more"
+            )
+        drawn = np.random.default_rng(seed).permutation(known)[:ROWS]
+        train = len(drawn) - max(1, round(_HELD * len(drawn)))
+        return cls(table.take(pa.array(drawn)), drawn, train, len(known))
+
+    def first(self, rows: int) -> _Drawn:
+        """Return it with so many rows at most, as many of them held out in proportion."""
+        if rows >= len(self.numbers):
+            return self
+        train = rows - max(1, round(_HELD * rows))
+        held = np.arange(self.train, self.train + rows - train)
+        chosen = np.concatenate([np.arange(train), held])
+        return _Drawn(self.table.take(pa.array(chosen)), self.numbers[chosen], train, self.known)
+
+
+def _set(drawn: _Drawn, encoder: Encoder, task: Task, start: dict[str, Any], name: str) -> PlaySet:
+    shown = list(encoder.columns)[:_COLUMNS]
+    rows = max(16, VALUES // (encoder.width + len(shown) + 1))
+    columns = _columns(drawn, encoder, shown)
+    used = drawn.first(rows)
+    X = encoder.transform(used.table)
+    count = len(used.numbers)
+    says = f"{count:,} of the {used.known:,} rows" if count < used.known else f"All {count:,} rows"
+    record = {
+        "name": name,
+        "says": f"{says} of {name}; {count - used.train:,} of them are held out, and no step is "
+        "made on them.",
+        "task": {
+            "kind": task.kind,
+            "name": task.name,
+            "classes": [str(label) for label in task.classes],
+            "mean": task.mean,
+            "deviation": task.deviation,
+        },
+        "inputs": encoder.names,
+        "rows": count,
+        "train": used.train,
+        "numbers": used.numbers.tolist(),
+        "X": packed(X),
+        "y": packed(task.encode(used.table.column(task.name))),
+        "columns": [
+            {**column, "raw": packed(_raw(used.table, encoder, column))} for column in columns
+        ],
+        "unshown": len(encoder.columns) - len(shown),
+        **start,
+    }
+    return PlaySet(record, encoder, task)
+
+
+def _columns(drawn: _Drawn, encoder: Encoder, names: list[str]) -> list[dict[str, Any]]:
+    """Return for each column values that it can be given, and what they are encoded as."""
+    found, picked = [], []
+    places = encoder.places
+    for name in names:
+        column = drawn.table.column(name)
+        if encoder.columns[name].label == "number":
+            values = _numbers(encoder, name, column)
+            rows = _spread(values)
+            found.append({"name": name, "at": values[rows].tolist(), "range": _range(values)})
+        else:
+            texts, indices = read_texts(plain(column, name))
+            counts = np.bincount(indices[indices >= 0], minlength=len(texts))
+            order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k]][:_TEXTS]
+            labels = [str(texts[k].as_py()) for k in order]
+            rows = np.array([int(np.argmax(indices == k)) for k in order], np.int64)
+            if (indices < 0).any():
+                labels.append(_MISSING)
+                rows = np.append(rows, int(np.argmax(indices < 0)))
+            found.append({"name": name, "labels": labels})
+        found[-1]["places"] = places[name]
+        picked.append(rows)
+    X = encoder.transform(drawn.table.take(pa.array(np.concatenate(picked))))
+    ends = np.cumsum([len(rows) for rows in picked])
+    for one, part in zip(found, np.split(X, ends[:-1]), strict=True):
+        one["encoded"] = [
+            [float(f"{value:.7g}") for value in row] for row in part[:, one["places"]].tolist()
+        ]
+    return [one for one in found if one["encoded"]]
+
+
+def _numbers(encoder: Encoder, name: str, column: Any) -> Array:
+    kind: Any = encoder.columns[name]
+    return read_numbers(plain(column, name), kind.pattern)[0]
+
+
+def _spread(values: Array) -> NDArray[np.int64]:
+    """Return rows whose values are quantiles of the column, in ascending order, each once."""
+    finite = np.flatnonzero(np.isfinite(values))
+    order = finite[np.argsort(values[finite], kind="stable")]
+    at = np.unique(np.linspace(0, len(order) - 1, _POINTS).round().astype(np.int64))
+    chosen = order[at] if len(order) else order
+    _, first = np.unique(values[chosen], return_index=True)
+    return chosen[first]
+
+
+def _range(values: Array) -> list[float]:
+    """Return what is drawn of a column: all but a fiftieth on either side."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return [0.0, 1.0]
+    low, high = np.quantile(finite, [0.02, 0.98])
+    return [float(low), float(high)] if low < high else [float(finite.min()), float(finite.max())]
+
+
+def _raw(table: pa.Table, encoder: Encoder, column: dict[str, Any]) -> Array:
+    """Return each row's number, or the place of its text among the labels; NaN for neither."""
+    name = column["name"]
+    if "at" in column:
+        return _numbers(encoder, name, table.column(name))
+    texts, indices = read_texts(plain(table.column(name), name))
+    place = {label: k for k, label in enumerate(column["labels"])}
+    known = np.array([place.get(str(text), np.nan) for text in texts.to_pylist()] + [np.nan])
+    known[-1] = place.get(_MISSING, np.nan)
+    return known[indices]
