@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from ._options import PluginOption, options_of, settings_of, table_help
+from ._options import options_of, settings_of, table_help
 from ._printing import say
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ def play(
     seed: Annotated[
         int, typer.Option(help="The number that the random draws of rows follow from.")
     ] = 0,
-    plugin: PluginOption = None,
     **written: Any,
 ) -> None:
     """Open a playground: your rows, your network, and every number of its training.
@@ -103,8 +102,7 @@ def play(
             raise InputError("--keep needs Python behind the page, so it can't go with --output")
     if keep is not None:
         check_place(keep)
-    given = {"target": target, "ignore": tuple(ignore or ()), "plugins": plugin or ()}
-    found = _found(place, rows, given, written, seed)
+    found = _found((place, rows), target, tuple(ignore or ()), written, seed)
     if output is not None:
         write_durably(output, play_page(found))
         say(f"playground written to {output}")
@@ -118,9 +116,9 @@ def play(
 
 
 def _found(
-    place: Path | None,
-    rows: Path | None,
-    given: dict[str, Any],
+    places: tuple[Path | None, Path | None],
+    target: str | None,
+    ignore: tuple[str, ...],
     written: dict[str, Any],
     seed: int,
 ) -> Play:
@@ -131,7 +129,7 @@ def _found(
     from ..tables.files import read_table
     from ..tables.options import TableOptions
 
-    target, ignore = given["target"], given["ignore"]
+    place, rows = places
     if place is None:
         if target is not None or ignore:
             raise InputError("--target and --ignore are for a table; give one")
@@ -145,8 +143,7 @@ def _found(
             )
         if target is not None or ignore:
             raise InputError("a model knows its target and its columns; leave out --target")
-        model = Model.load(place, plugins=given["plugins"])
-        return play_model(model, read_table(rows, read), name=rows.name, seed=seed)
+        return play_model(Model.load(place), read_table(rows, read), name=rows.name, seed=seed)
     if kind != "table":
         raise InputError(
             f"{place} holds pictures, and the playground is for tables; `steepest train {place}` "
