@@ -18,6 +18,7 @@ CONTRACTS += ("declarations",)
 FLOORS = (
     ("ground",),
     ("system", "pages"),
+    ("ranks",),
     *((name,) for name in ("kernels", "compiler", "engine", "contracts")),
     ("layers", "losses", "rules", "sampling", "parameters"),
     *((name,) for name in ("lowering", "network", "training")),

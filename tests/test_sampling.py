@@ -124,7 +124,7 @@ def test_the_order_is_that_of_the_textbook():
 # ------------------------------------------------------------------------------------ augmentation
 
 
-def changed(X, step=3, key=None, threads=1, **settings):
+def changed(X, step=3, key=None, threads=1, before=0, **settings):
     """Return images that the kernel has changed, as plain Python, by shares of the rows."""
     n, height, width, channels = X.shape
     own = {"shift": 0, "cutout": 0, "flip": 0} | settings
@@ -134,7 +134,7 @@ def changed(X, step=3, key=None, threads=1, **settings):
         for thread in range(threads):
             rows = range(n * thread // threads, n * (thread + 1) // threads)
             shape = height, width, channels
-            change_images(step, X.reshape(n, -1), y, *shape, *own.values(), key, rows)
+            change_images(step, X.reshape(n, -1), y, *shape, *own.values(), key, before, rows)
     return y.reshape(X.shape)
 
 
@@ -192,6 +192,7 @@ def test_what_is_drawn_depends_on_the_step_and_the_key_alone():
     first = changed(IMAGES, **settings)
     assert (changed(IMAGES, threads=3, **settings) == first).all()
     assert (changed(IMAGES, step=4, **settings) != first).any()
+    assert (changed(IMAGES[3:], before=3, **settings) == first[3:]).all()
     assert (changed(IMAGES, key=key_of(1, 1), **settings) != first).any()
 
 

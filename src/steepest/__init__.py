@@ -22,6 +22,7 @@ from .errors import KernelError as KernelError
 from .errors import ModelError as ModelError
 from .errors import OutOfMemoryError as OutOfMemoryError
 from .errors import PluginError as PluginError
+from .errors import RankError as RankError
 from .errors import SteepestError as SteepestError
 from .errors import TableError as TableError
 from .errors import TableWarning as TableWarning
@@ -33,6 +34,7 @@ from .loss import Loss as Loss
 from .losses import *
 from .network import Network as Network
 from .pipeline.conformal import conformal_margin as conformal_margin
+from .ranks.together import Ranks as Ranks
 from .rule import Rule as Rule
 from .rules import *
 from .sampling import Augment as Augment

@@ -15,6 +15,7 @@ SteepestError
 ├── CheckError        a layer, loss, rule or network computes something else than it should
 ├── DivergenceError   training met a number that is not finite (also ArithmeticError)
 ├── OutOfMemoryError  there is no memory for what was asked (also MemoryError)
+├── RankError         a process that trains with this one has failed (also RuntimeError)
 ├── ThreadError       the operating system starts no more threads (also RuntimeError)
 └── UnsupportedSystemError  Steepest does not run on this system (also ImportError)
 
@@ -43,6 +44,7 @@ __all__ = [
     "ModelError",
     "OutOfMemoryError",
     "PluginError",
+    "RankError",
     "SteepestError",
     "TableError",
     "TableWarning",
@@ -179,6 +181,23 @@ class CheckError(SteepestError):
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (*self.args, self.layer, self.array, self.report)
+
+
+class RankError(SteepestError, RuntimeError):
+    """Another of the processes that train together has failed, or does not come to a meeting.
+
+    Attributes
+    ----------
+    rank : int or None
+        Its number, from 0; None if nobody knows.
+    """
+
+    def __init__(self, message: str, rank: int | None) -> None:
+        super().__init__(message)
+        self.rank = rank
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (*self.args, self.rank)
 
 
 class DivergenceError(SteepestError, ArithmeticError):

@@ -15,6 +15,7 @@ n, p, q            rows, inputs, outputs of the layer
 ``rows``           this thread's share of range(n)
 ``inputs, units``  this thread's shares of range(p) and range(q)
 ``key``, ``step``  for random draws: a seed of the layer's own, and the number of the step
+``before``         for them too: how many rows of the batch other processes have before these
 ``blas``           for products: ``gemm(blas, α, P, Q, β, C)`` is C ← α P Q + β C
 =================  ===============================================================
 

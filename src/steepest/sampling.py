@@ -275,12 +275,12 @@ def draw_rows(step, n, batch, i, key):  # type: ignore[no-untyped-def]
 
 
 def change_images(  # type: ignore[no-untyped-def]
-    step, x, y, height, width, channels, shift, cutout, flip, key, rows
+    step, x, y, height, width, channels, shift, cutout, flip, key, before, rows
 ):
     """y = x, each image moved, mirrored and with a hole, at random"""
     line, zero = width * channels, x.dtype.type(0)
     for r in rows:
-        counter = step * 4294967296 + np.int64(r) * 8
+        counter = step * 4294967296 + np.int64(before + r) * 8
         down = np.int64(unit(counter, key) * (2 * shift + 1)) - shift
         right = np.int64(unit(counter + 1, key) * (2 * shift + 1)) - shift
         mirrored = flip > 0 and unit(counter + 2, key) < 0.5

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .loss import Loss, by_rows
 from .metrics import Metric, metrics_named
 from .network import Network, prepare
 from .printing import shown
+from .ranks.together import ALONE, Ranks, ranks_of
 from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import Among, Augment, FullBatch, Sampler, sampler_named
@@ -30,7 +32,6 @@ from .training.bar import showing
 from .training.batched_run import BatchedRun, Source, check_source
 from .training.checkpoint import Checkpoint, State, fingerprint
 from .training.chunked_run import ChunkedRun
-from .training.chunks import epoch_sizes
 from .training.descent import Descent
 from .training.early_stopping import check_monitor, stopping_by
 from .training.fit_log import FitLog
@@ -39,7 +40,9 @@ from .training.history import History
 from .training.learning_rates import rates_of
 from .training.outside import NoLoss, OutsideSteps
 from .training.progress import Callback, checked_callbacks
-from .training.run import MATMUL_DTYPES, Data, TrainingRun
+from .training.run import MATMUL_DTYPES, Data, TrainingRun, lasting
+from .training.shards import Shard, shard_of
+from .training.synced_run import SyncedRun
 from .training.validation import Validation
 from .validate import flag, instance, number, one_of, positive_count, renamed
 from .validate import seed as checked_seed
@@ -112,6 +115,9 @@ class Trainer:
         The former name of ``matmul_dtype``.
     augment : Augment, optional
         How images (height, width, channels) are changed at random while the network trains.
+    ranks : mpi4py.MPI.Comm or Ranks, optional
+        The processes that train together, each with rows of its own. ``batch`` is how many
+        examples they have together in a step, and all of them call `fit` with the same settings.
 
     Attributes
     ----------
@@ -154,6 +160,7 @@ class Trainer:
         matmul_dtype: str | None = None,
         products: str | None = None,
         augment: Augment | None = None,
+        ranks: Any = None,
     ) -> None:
         instance("Trainer", "network", network, Network, "Network(Dense(8), ReLU(), Dense(1))")
         loss = NoLoss() if loss is None else loss
@@ -178,6 +185,7 @@ class Trainer:
         self.seed, self.threads = checked_seed("Trainer", seed), threads
         self._team: TeamSize | None = None  # what fits have found out
         self.matmul_dtype, self.augment = matmul_dtype, augment
+        self.ranks: Ranks = ranks_of("Trainer", ranks)
         self.history = History()
         self._outside: OutsideSteps | None = None
         self.step = 0
@@ -275,7 +283,7 @@ class Trainer:
         flag(where, "verbose", bool(verbose) if type(verbose) is int else verbose)  # 1 will do
         flag(where, "resume", resume)
         named, told = metrics_named(metrics), checked_callbacks(where, callbacks)
-        with _Alone(self, where), showing(verbose) as bars:
+        with _Alone(self, where), showing(verbose and self.ranks.speaks) as bars:
             if self._outside is not None:
                 self._outside.close()
             asked = _Asked(epochs or 10, named, monitor, patience, (*told, *bars), time_limit)
@@ -286,6 +294,7 @@ class Trainer:
                     else Checkpoint(checkpoint)
                 )
                 return self._fit((X, y, weights, rows, validation), asked, kept, resume)
+            self._alone_for(where, "batches that come one by one")
             unused = {"weights": weights, "rows": rows}
             unused |= {"checkpoint": checkpoint, "resume": resume or None}
             for name, given in unused.items():
@@ -298,42 +307,86 @@ class Trainer:
         self, data: tuple[Any, ...], asked: _Asked, kept: Checkpoint | None, resume: bool
     ) -> History:
         """Train on data that are here: X, y, weights, rows, and what to validate on."""
-        where = "Trainer.fit"
+        where, ranks = "Trainer.fit", self.ranks
+        if resume and kept is None:
+            raise InputError(f"{where}: give the folder of the checkpoints to resume from")
+        hint = "no checkpoint was kept, so start again"
+        if kept is not None:
+            hint = f"go on from the last checkpoint in {kept.folder} by resume=True"
+        with ranks.together(f"{hint}, with any number of ranks"):
+            if ranks is ALONE:
+                shard = self._own_rows(data, printed=kept is not None)
+            else:
+                ranks.check(self._facts(asked, kept, data[4]))
+                shard = shard_of(self.network, self.loss, data, self.seed, ranks)
+            with ranks.alike():
+                self.rule.check_factors(where, self.network.parameters)
+                held = shard.held_out is not None
+                check_monitor(asked.monitor, asked.patience, list(asked.metrics), held)
+            return self._train(shard, asked, kept, resume)
+
+    def _own_rows(self, data: tuple[Any, ...], *, printed: bool) -> Shard:
+        """Return the rows of a fit by one process; ``printed`` wants short names of them."""
         X, y, weights, rows, validation = data
-        X, y, w = prepare(self.network, self.loss, X, y, weights, where)
-        self.rule.check_factors(where, self.network.parameters)
+        X, y, w = prepare(self.network, self.loss, X, y, weights, "Trainer.fit")
         if rows is not None:
             rows = checked_rows(rows, len(y))
             w = None if w is None else weights_among(w, rows)
         rows, held_out = hold_out(self.network, self.loss, (X, y, w), rows, validation, self.seed)
-        check_monitor(asked.monitor, asked.patience, list(asked.metrics), held_out is not None)
-        if resume and kept is None:
-            raise InputError(f"{where}: give the folder of the checkpoints to resume from")
-        state = None
-        if kept is not None:
+        prints = {}
+        if printed:
             seen = [part if rows is None or part is None else part[rows] for part in (X, y, w)]
             prints = {"data": fingerprint(*seen), "validation data": fingerprint(*held_out or ())}
-            del seen
+        return Shard((X, y, w), rows, held_out, [len(y) if rows is None else len(rows)], prints)
+
+    def _facts(self, asked: _Asked, kept: Checkpoint | None, validation: Any) -> dict[str, str]:
+        """Return what must be the same on all ranks, as texts."""
+        settings = self.settings() | {"network": repr(self.network.layer)}  # built or not
+        facts = {
+            "the version of Steepest": version("steepest"),
+            "the version of NumPy": np.__version__,
+            **{f"the {name}": value for name, value in settings.items()},
+            "the dtype": self.network.dtype,
+            "the number of steps taken": str(self.step),
+            "the number of epochs": str(asked.epochs),
+            "patience": str(asked.patience),
+            "the monitor": asked.monitor,
+            "the list of metrics": str(list(asked.metrics)),
+            "checkpoint": "given" if kept is not None else "none",
+            "validation": "rows" if isinstance(validation, tuple) else shown(validation),
+            "Ranks(every)": str(self.ranks.every),
+        }
+        return {f"Trainer.fit: {name}": value for name, value in facts.items()}
+
+    def _train(self, shard: Shard, asked: _Asked, kept: Checkpoint | None, resume: bool) -> History:
+        """Train on prepared rows."""
+        ranks, state, settings = self.ranks, None, {}
+        if kept is not None:
             names = {"monitor": asked.monitor, "metrics": ", ".join(asked.metrics)}
-            settings = self.settings() | names | prints
-            state = kept.begin(settings, resume)
-        run = self._lower(self._descent(X.shape[0], rows), (X, y, w), state)
+            settings = self.settings() | names | shard.prints
+            state = ranks.first_does(lambda: kept.begin(settings, resume))
+        descent = self._descent(sum(shard.counts), shard.rows)
+        with ranks.alike():
+            run = self._lower(descent, shard.data, state, shard)
+        ranks.share(lasting(self.network, self.slots))
         first = self.step if state is None else state.first
         total = first + asked.epochs * run.per_epoch
         run.stretch(total)
         stopping = stopping_by(asked.monitor, asked.patience)
+        limits = (asked.time_limit, None) if ranks.size == 1 else (None, asked.time_limit)
         log = FitLog(
             asked.epochs,
-            epoch_sizes(run),
+            run.epoch_sizes,
             stopping=stopping,
-            time_limit=asked.time_limit,
+            time_limit=limits[0],
             before=self.history.rows,
         )
         scored = None
-        if held_out is not None:
-            scored = Validation(self.network, self.loss, held_out, asked.metrics, self.threads)
-        rates = rates_of(self.rule.lr, total)
-        work = ChunkedRun(run, rates, log, scored, asked.callbacks)
+        if shard.held_out is not None:
+            own = self.network, self.loss, shard.held_out, asked.metrics, self.threads
+            scored = Validation(*own, ranks=ranks)
+        rates, limit = rates_of(self.rule.lr, total), limits[1]
+        work = ChunkedRun(run, rates, log, scored, asked.callbacks, ranks=ranks, time_limit=limit)
         if kept is not None:
             work.keep(kept, settings, state)
         try:
@@ -486,6 +539,7 @@ class Trainer:
 
     def _forward(self, X: Any) -> Array:
         """Go forward; `forward` says how."""
+        self._alone_for("Trainer.forward", "gradients from outside")
         if self._outside is None:
             self._outside = OutsideSteps(self.network, self._steps(), self.slots, self.threads)
         return self._outside.forward(X, self.step)
@@ -590,20 +644,33 @@ class Trainer:
         history = self.history._repr_html_() if len(self.history) else ""
         return head + self.network._repr_html_() + history
 
-    def _lower(self, descent: Descent, data: Data, state: State | None = None) -> TrainingRun:
+    def _lower(
+        self,
+        descent: Descent,
+        data: Data,
+        state: State | None = None,
+        shard: Shard | None = None,
+    ) -> TrainingRun:
         """Return the run that goes on from the last fit, or from a checkpoint's state."""
-        run = TrainingRun(
-            self.network,
-            descent,
-            data,
-            slots=self.slots,
-            step=self.step if state is None else state.step,
-            first=self.step if state is None else state.first,
-            threads=self.threads,
-            team=self._team,
-        )
+        more: dict[str, Any] = {
+            "slots": self.slots,
+            "step": self.step if state is None else state.step,
+            "first": self.step if state is None else state.first,
+            "threads": self.threads,
+            "team": self._team,
+        }
+        if shard is None or self.ranks.size == 1:
+            run = TrainingRun(self.network, descent, data, **more)
+        else:
+            run = SyncedRun(self.network, descent, data, self.ranks, shard.counts, **more)
         self._team = run.team
         return run
+
+    def _alone_for(self, where: str, what: str) -> None:
+        if self.ranks.size > 1:
+            raise InputError(
+                f"{where}: {what} can't be shared among ranks; give X and y, or leave ranks out"
+            )
 
     def settings(self) -> dict[str, str]:
         """Return what must be the same for a training to be the same."""
@@ -643,8 +710,7 @@ class Trainer:
         )
 
     def _descent(self, n: int, rows: Array | None = None) -> Descent:
-        """Return how to descend on ``n`` examples, or on some rows of them."""
+        """Return how to descend on ``n`` examples, which may be some rows of more."""
         sampler = self.sampler if rows is None else Among(rows, self.sampler)
-        n = sampler.count(n)
         batch = n if isinstance(self.sampler, FullBatch) else min(self.batch, n)
         return replace(self._steps(), sampler=sampler, batch=batch)

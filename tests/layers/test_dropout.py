@@ -14,9 +14,10 @@ from steepest.schedules import FlatCosine
 KEY = key_of(0, 1)
 
 
-def run(kernel, x, rate, step=3, key=KEY, compiled=True, threads=1):
+def run(kernel, x, rate, step=3, key=KEY, compiled=True, threads=1, before=0):
     y = np.full_like(x, 77)
     names = {"x": x, "y": y, "dy": x, "dx": y, "rate": rate, "key": key, "step": step}
+    names["before"] = before
     with np.errstate(over="ignore"):
         run_kernel(kernel, x.dtype.name, compiled, threads, **names)
     return y
@@ -49,6 +50,8 @@ def test_mask_depends_on_step_and_key_and_not_on_threads():
     np.testing.assert_array_equal(y, run(Dropout.forward, x, 0.5, threads=3))
     assert (y != run(Dropout.forward, x, 0.5, step=4)).any()
     assert (y != run(Dropout.forward, x, 0.5, key=key_of(0, 2))).any()
+    later = run(Dropout.forward, x[4:], 0.5, before=4)  # rows of another process come first
+    np.testing.assert_array_equal(y[4:], later)
     kept = run(Dropout.forward, np.ones((4000, 7)), 0.5) != 0
     assert np.abs(np.corrcoef(kept.T) - np.eye(7)).max() < 0.08  # entries that share a draw
 

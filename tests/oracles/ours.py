@@ -104,6 +104,6 @@ class Masks:
             run_kernel(
                 Dropout.forward, "float64", True,
                 x=np.ones((rows, width)), y=found[path],
-                rate=at(rate, step), key=key.value, step=step,
+                rate=at(rate, step), key=key.value, step=step, before=0,
             )  # fmt: skip
         return found

@@ -6,7 +6,7 @@ import pytest
 from steepest import SGD, Dense, Network, Squared
 from steepest.sampling import SAMPLERS
 from steepest.training.board import CHUNK
-from steepest.training.chunks import Chunks, epoch_sizes, next_size
+from steepest.training.chunks import Chunks, next_size
 from steepest.training.descent import Descent
 from steepest.training.learning_rates import rates_of
 from steepest.training.run import TrainingRun
@@ -36,8 +36,8 @@ def test_the_next_chunk_is_as_long_as_it_should_take(size, took, expected):
 
 
 def test_sizes_of_an_epoch_end_with_the_short_batch():
-    assert epoch_sizes(run_of(10, 4)).tolist() == [4, 4, 2]
-    assert epoch_sizes(run_of(8, 4)).tolist() == [4, 4]
+    assert run_of(10, 4).epoch_sizes.tolist() == [4, 4, 2]
+    assert run_of(8, 4).epoch_sizes.tolist() == [4, 4]
 
 
 def test_no_chunk_is_longer_than_planned_or_than_a_limit(monkeypatch):

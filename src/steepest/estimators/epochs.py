@@ -11,7 +11,7 @@ from ..arrays import Array
 from ..loss import Loss
 from ..network import Network
 from ..sampling import InOrder
-from ..training.chunks import Chunks, epoch_sizes
+from ..training.chunks import Chunks
 from ..training.descent import Descent
 from ..training.learning_rates import Monitored
 from ..training.run import TrainingRun
@@ -84,7 +84,7 @@ class Epochs:
             step=optimizer.step,
             threads=settings.threads,
         )
-        self.engine, self.sizes = self._run.engine, epoch_sizes(self._run)
+        self.engine, self.sizes = self._run.engine, self._run.epoch_sizes
         rates = optimizer.rate.rates
         self._chunks = Chunks(self._run, rates, seconds=_CHUNK_SECONDS, first=_FIRST_CHUNK)
 

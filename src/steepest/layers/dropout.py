@@ -74,17 +74,21 @@ class Dropout(Layer):
         return (Form(Op("Dropout"), _read),)
 
     @staticmethod
-    def forward(x: Array, y: Array, rate: float, key: int, step: int, rows: range) -> None:
+    def forward(
+        x: Array, y: Array, rate: float, key: int, step: int, before: int, rows: range
+    ) -> None:
         """y = x ⊙ mask(step) / (1 − rate)"""
-        mask(x, y, rate, key, step, rows)
+        mask(x, y, rate, key, step, before, rows)
 
     @staticmethod
-    def backward_x(dy: Array, dx: Array, rate: float, key: int, step: int, rows: range) -> None:
+    def backward_x(
+        dy: Array, dx: Array, rate: float, key: int, step: int, before: int, rows: range
+    ) -> None:
         """dx = dy ⊙ mask(step) / (1 − rate)"""
-        mask(dy, dx, rate, key, step, rows)
+        mask(dy, dx, rate, key, step, before, rows)
 
 
-def mask(x: Array, y: Array, rate: float, key: int, step: int, rows: range) -> None:
+def mask(x: Array, y: Array, rate: float, key: int, step: int, before: int, rows: range) -> None:
     """y = x ⊙ mask(step) / (1 − rate)"""
     p = x.shape[1]
     zero, kept = x.dtype.type(0), x.dtype.type(1) / (x.dtype.type(1) - rate)
@@ -92,7 +96,7 @@ def mask(x: Array, y: Array, rate: float, key: int, step: int, rows: range) -> N
     part, low = np.uint64(16), np.uint64(65535)
     draws = np.uint64((p + 3) // 4)  # of 64 bits each: 16 for each of four entries
     for i in rows:
-        start = (np.uint64(step) << np.uint64(32)) + np.uint64(i) * draws
+        start = (np.uint64(step) << np.uint64(32)) + np.uint64(before + i) * draws
         for d in range(p // 4):
             bits, j = squares(start + np.uint64(d), key), 4 * d
             for k in range(4):

@@ -107,7 +107,7 @@ class InputRows:
             starts.set(np.ascontiguousarray(X.indptr, np.int64))
             self._nonzeros = -(-X.nnz // max(1, X.shape[0]))
         else:
-            self._handles[0].set(X.reshape(X.shape[0], -1))
+            self._handles[0].set(X.reshape(X.shape[0], math.prod(X.shape[1:])))
 
     def lower(self, low: Lowering, shape: Shape, chosen: Buffer) -> Any:
         """Emit what fetches the examples ``chosen``; return the input of the first layer.
@@ -155,7 +155,7 @@ class TargetRows:
 
     def set(self, y: NDArray[Any], w: NDArray[Any] | None) -> None:
         """Put data in: prepared targets, and weights if there are any."""
-        self._y.set(y.reshape(len(y), -1) if self._example else y)
+        self._y.set(y.reshape(len(y), math.prod(self._example)) if self._example else y)
         if self._w is not None:
             assert w is not None
             self._w.set(w)

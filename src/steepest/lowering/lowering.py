@@ -43,7 +43,7 @@ from ..system.cores import spins_for
 from .observer import Observer
 from .scheduled import ScheduledValues
 
-__all__ = ["Accumulator", "Lowering", "SparseBatch", "TrainingSettings"]
+__all__ = ["Accumulator", "Lowering", "RowsBefore", "SparseBatch", "TrainingSettings"]
 
 _PART = 32  # units or inputs that a thread takes at once
 
@@ -54,6 +54,27 @@ class Accumulator:
 
     theta: dict[str, Buffer]
     alpha: Buffer | Constant
+
+
+class RowsBefore:
+    """How many rows of a batch other processes have before those of this one; 0 at first.
+
+    What is drawn for a row goes by its place in the whole batch.
+    """
+
+    def __init__(self) -> None:
+        self._by_example: dict[int, Buffer] = {}
+
+    def rows(self, each: int) -> Buffer:
+        """Return how many there are where an example has ``each`` rows."""
+        if each not in self._by_example:
+            self._by_example[each] = Buffer.number("before")
+        return self._by_example[each]
+
+    def set(self, examples: int) -> None:
+        """Say how many examples there are."""
+        for each, buffer in self._by_example.items():
+            buffer.array[()] = each * examples
 
 
 @dataclass(frozen=True)
@@ -68,11 +89,17 @@ class TrainingSettings:
         Needed for numbers that follow a schedule.
     matmul_dtype : {"bfloat16"}, optional
         To what the factors of products of matrices are rounded, if to anything.
+    before : RowsBefore, optional
+        Given if a step has examples in other processes too.
+    keys : int
+        How many keys for random numbers are taken already.
     """
 
     seed: int = 0
     scheduled: ScheduledValues | None = None
     matmul_dtype: str | None = None
+    before: RowsBefore | None = None
+    keys: int = 0
 
 
 class Lowering:
@@ -103,6 +130,8 @@ class Lowering:
         Whether this is a program that trains; dropout asks.
     seam : Seam or None
         What a layer offered last by `join`.
+    keys : int
+        How many keys for random numbers are taken.
     spans : Buffer or None
         Which steps of sequences belong together (`steepest.emitter.Emitter`).
     window : int or None
@@ -132,7 +161,7 @@ class Lowering:
         self._layer = ""
         self._rows = program.batch
         self._last: object = _BARRIER  # every step ends in one
-        self._keys = 0
+        self.keys, self._before = self._settings.keys, self._settings.before or RowsBefore()
         self._waiting: list[Instruction] = []
         self.seam: Seam | None = None
         self.spans: Buffer | None = None
@@ -332,8 +361,8 @@ class Lowering:
 
     def key(self) -> Constant:
         """Return a key for random numbers that no other instruction has."""
-        self._keys += 1
-        return Constant(key_of(self._settings.seed, self._keys))
+        self.keys += 1
+        return Constant(key_of(self._settings.seed, self.keys))
 
     def emit(
         self,
@@ -425,6 +454,8 @@ class Lowering:
             return self._step
         if name == "key":
             return self.key()
+        if name == "before":
+            return self._before.rows(self.rows // self.examples)
         if name == "blas":
             # One product for all batches of a prediction: a row's does not depend on its place.
             kind = self._settings.matmul_dtype or str(self.arena.dtype)
@@ -483,6 +514,7 @@ _BARRIER = object()
 _SHARES = ("rows", "units", "inputs")
 _PROVIDED = (
     "alpha",
+    "before",
     "blas",
     "inputs",
     "key",

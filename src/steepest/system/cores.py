@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 __all__ = [
+    "allowed_cores",
     "core_count",
     "keep_to",
     "most_threads",
@@ -96,7 +97,7 @@ def spins_for(threads: int) -> int:
 
 def core_count(cgroups: Path = Path("/sys/fs/cgroup")) -> int:
     """Return how many cores this process may keep busy: of its affinity, within its quota."""
-    cores = len(_allowed_cores()) or os.cpu_count() or 1
+    cores = len(allowed_cores()) or os.cpu_count() or 1
     return max(1, min(cores, math.ceil(_quota(cgroups))))
 
 
@@ -117,12 +118,12 @@ def other_cores(wanted: int = 1, system: Path = _SYSTEM) -> set[int]:
     Those that share its last cache alone, if these are as many as ``wanted``.
     """
     own = _current_core()()
-    others = _allowed_cores() - {own}
+    others = allowed_cores() - {own}
     near = others & _sharing_a_cache(own, system)
     return near if len(near) >= wanted else others
 
 
-def _allowed_cores() -> set[int]:
+def allowed_cores() -> set[int]:
     """Return the cores that the calling thread may use; none where nobody can say."""
     if sys.platform == "linux":
         return os.sched_getaffinity(0)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import CheckpointError
+from ..ranks.together import ALONE, Ranks
 from ..schedules import ReduceOnPlateau
 from ..system.interrupts import HeldSignals
 from .checkpoint import Checkpoint, State, check_arrays
@@ -43,6 +44,10 @@ class ChunkedRun:
     log : FitLog
     validation : Validation, optional
     callbacks : tuple of callable
+    ranks : Ranks
+        Who train together: the first speaks and writes, and all hear of what ends the fit.
+    time_limit : float, optional
+        Seconds, by the clock of the first rank.
     """
 
     def __init__(
@@ -52,12 +57,17 @@ class ChunkedRun:
         log: FitLog,
         validation: Validation | None = None,
         callbacks: tuple[Callback, ...] = (),
+        *,
+        ranks: Ranks = ALONE,
+        time_limit: float | None = None,
     ) -> None:
         self.run, self.network, self.log = run, run.network, log
         self.validation, self.callbacks = validation, callbacks
-        self._chunks = Chunks(run, rates, seconds=_CHUNK_SECONDS, first=1)
+        self._ranks, self._time_limit = ranks, time_limit
+        self._chunks = Chunks(run, rates, seconds=_CHUNK_SECONDS, first=1, ranks=ranks)
         # Whether something happens at the end of every epoch.
-        self._watched = bool(validation or callbacks or log.stopping) or isinstance(
+        self._tells = ranks.first(bool(callbacks))  # it is the first rank's that are asked
+        self._watched = bool(validation or self._tells or log.stopping) or isinstance(
             run.descent.rule.lr, ReduceOnPlateau
         )
         self._monitor = "validation_loss" if validation else "loss"
@@ -71,7 +81,7 @@ class ChunkedRun:
         self._checkpoint = checkpoint
         self._settings = settings
         if state is None:
-            checkpoint.save(self.state(), must=True)  # what can't be written is told before hours
+            self._save(must=True)  # what can't be written is told before hours
             return
         vectors, wanted = self.network.built.vectors, lasting(self.network, self.run.slots)
         check_arrays(state, wanted, vectors, checkpoint.folder)
@@ -112,7 +122,8 @@ class ChunkedRun:
         before = self.run.mark()
         losses, rates = self._chunks.run(self._monitored, self.log.left, *self._to_stops())
         if losses.size < rates.size or not self._finite(losses):
-            raise_divergence(self.run, before, rates, losses)
+            with self._ranks.alike():
+                raise_divergence(self.run, before, rates, losses)
         self._taken = losses.size
         self.log.losses.add(losses, rates)
         return True
@@ -121,19 +132,19 @@ class ChunkedRun:
         """Evaluate the validation set."""
         if self.validation is None:
             return {}
-        loss, metrics = self.validation.evaluate(self._yield_to_signals)
+        alone = self._ranks.size == 1  # else each rank looks as often as it has rows
+        loss, metrics = self.validation.evaluate(self._yield_to_signals if alone else None)
         return {"validation_loss": loss, **metrics}
 
     def stop(self) -> bool:
         """Tell the callbacks, save a checkpoint if one is due, let Ctrl-C have its way."""
-        log, stop = self.log, self.log.is_out_of_patience
-        if self.callbacks:
-            stop |= ask(self.callbacks, log.progress(self.network, self.run))
-        done = log.done
-        if self._checkpoint and self._checkpoint.due(done - self._taken, done, log.per_epoch):
+        stop = self.log.is_out_of_patience
+        if self._tells:
+            stop |= self._ranks.first_does(self._ask)
+        if self._checkpoint and self._ranks.first(self._is_due(self._checkpoint)):
             self._save()
         self._yield_to_signals()
-        return stop
+        return self._ranks.first(stop or self._is_late)
 
     def finish(self) -> None:
         """Save a checkpoint."""
@@ -154,17 +165,31 @@ class ChunkedRun:
         return self.log.monitored(self._monitor)
 
     def _finite(self, losses: Array) -> bool:
-        look = (now := time.perf_counter()) >= self._look_again
+        look = self._ranks.first((now := time.perf_counter()) >= self._look_again)
         if look:
             self._look_again = now + _LOOK_SECONDS
         return bool(np.isfinite(losses[-1:]).all()) and self.run.finite(hidden=look)
 
-    def _save(self) -> None:
+    def _ask(self) -> bool:
+        run = self.run if self._ranks.size == 1 else None  # a step is one of all ranks
+        return ask(self.callbacks, self.log.progress(self.network, run))
+
+    def _is_due(self, checkpoint: Checkpoint) -> bool:
+        done = self.log.done
+        return checkpoint.due(done - self._taken, done, self.log.per_epoch)
+
+    @property
+    def _is_late(self) -> bool:
+        return self._time_limit is not None and self.log.elapsed > self._time_limit
+
+    def _save(self, *, must: bool = False) -> None:
         if self._checkpoint is not None:
-            self._checkpoint.save(self.state())
+            checkpoint = self._checkpoint
+            self._ranks.first_does(lambda: checkpoint.save(self.state(), must=must))
 
     def _yield_to_signals(self) -> None:
         """Let Ctrl-C have its way, now that nothing is half done."""
-        if self._signals:
+        if self._ranks.any(bool(self._signals)):
             self._save()
-            self._signals.release()
+            with self._ranks.alike():
+                self._signals.release()

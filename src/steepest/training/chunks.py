@@ -11,10 +11,11 @@ import time
 import numpy as np
 
 from ..arrays import Array
+from ..ranks.together import ALONE, Ranks
 from .learning_rates import Monitored, Rates
 from .run import TrainingRun
 
-__all__ = ["Chunks", "epoch_sizes", "next_size"]
+__all__ = ["Chunks", "next_size"]
 
 
 def next_size(size: int, took: float, aim: float) -> int:
@@ -23,14 +24,6 @@ def next_size(size: int, took: float, aim: float) -> int:
     At most four times as many, since a short time is measured badly.
     """
     return max(1, min(4 * size, int(size * aim / max(took, 1e-9))))
-
-
-def epoch_sizes(run: TrainingRun) -> Array:
-    """Return how many examples each step of an epoch sees."""
-    sizes = np.full(run.per_epoch, run.whole.batch, np.float64)
-    if run.short is not None:
-        sizes[-1] = run.short.batch
-    return sizes
 
 
 class Chunks:
@@ -45,11 +38,21 @@ class Chunks:
         That a chunk is to take.
     first : int
         Steps of the first one.
+    ranks : Ranks
+        Who take them together; the first one says how many.
     """
 
-    def __init__(self, run: TrainingRun, rates: Rates, *, seconds: float, first: int) -> None:
+    def __init__(
+        self,
+        run: TrainingRun,
+        rates: Rates,
+        *,
+        seconds: float,
+        first: int,
+        ranks: Ranks = ALONE,
+    ) -> None:
         self._run, self._rates, self._seconds = run, rates, seconds
-        self._planned = first
+        self._planned, self._ranks = first, ranks
 
     def run(self, monitored: Monitored, *limits: int) -> tuple[Array, Array]:
         """Take a chunk of steps, no more than any of ``limits``; return losses and learning rates.
@@ -60,5 +63,6 @@ class Chunks:
         rates = self._rates(np.arange(self._run.step, self._run.step + size), monitored)
         began = time.perf_counter()
         losses = self._run.run(rates)
-        self._planned = next_size(size, time.perf_counter() - began, self._seconds)
+        planned = next_size(size, time.perf_counter() - began, self._seconds)
+        self._planned = self._ranks.first(planned)
         return losses, rates

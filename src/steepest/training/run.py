@@ -126,15 +126,31 @@ class TrainingRun:
         parameters = network.built
         self._batches = Batches(form_of(X), y, w is not None, parameters.output_shape)
         self.exchange(X, y, w)
-        self._gradient, self._update = None, None
-        if not descent.rule.fuses:
-            self._gradient = aligned(parameters.theta.size, network.dtype)
+        self._gradient, self._update = self._new_gradient(), None
+        if self._gradient is not None:
             fill_slots(slots, descent.rule, parameters)
-        self._touched = TouchedRows(parameters, descent.rule, batch, slots, self._gradient)
+        self._touched = self._new_touched()
         if self._gradient is not None:
             rule, own = descent.rule, self._touched
             self._update = Update(rule, parameters, self._gradient, slots, own)
         self._shown = ShownTheta(descent.rule, parameters.theta, slots)
+        self._begin(threads, team)
+
+    def _new_gradient(self) -> Array | None:
+        """Return memory for ∇ℓ; None if θ itself is the target of the backward pass."""
+        if self.descent.rule.fuses:
+            return None
+        return aligned(self.network.theta.size, self.network.dtype)
+
+    def _new_touched(self) -> TouchedRows:
+        """Return the tables that are updated by rows."""
+        descent, parameters = self.descent, self.network.built
+        return TouchedRows(parameters, descent.rule, descent.batch, self.slots, self._gradient)
+
+    def _begin(self, threads: int | None, team: TeamSize | None) -> None:
+        """Lower the step for the number of threads to begin with."""
+        descent, network, X = self.descent, self.network, self.data[0]
+        batch, parameters = descent.batch, network.built
         # Threads would share the columns of A that a row in CSR form meets, and lose by it: there
         # the first layer is no reason for a second one.
         layers = network.layer.children_at(parameters.input_shape)[is_sparse(X) :]
@@ -205,6 +221,14 @@ class TrainingRun:
         None if nobody knows how many there are.
         """
         self._board.scheduled.total = total
+
+    @property
+    def epoch_sizes(self) -> Array:
+        """How many examples each step of an epoch sees."""
+        sizes = np.full(self.per_epoch, self.whole.batch, np.float64)
+        if self.short is not None:
+            sizes[-1] = self.short.batch
+        return sizes
 
     def rows(self, step: int) -> int:
         """Return how many examples step number ``step`` sees."""
@@ -323,9 +347,13 @@ class TrainingRun:
         short = self.rows(self.step) != self.whole.batch
         program = self.short if short and self.short is not None else self.whole
         with self._shown.trained():
-            for instruction in self.engine.trace(program):
-                operands = instruction.operands.values()
-                arrays = [o for o in operands if isinstance(o, Buffer) and o.shape]
-                if not all(np.isfinite(o.array).all() for o in arrays if o.kind == "f"):
-                    return f"{instruction.layer or 'loss'}: {instruction.formula}"
-        return "loss"
+            return self._first_of(program) or "loss"
+
+    def _first_of(self, program: Program) -> str | None:
+        """Run a program; return which instruction was the first to go wrong, if any."""
+        for instruction in self.engine.trace(program):
+            operands = instruction.operands.values()
+            arrays = [o for o in operands if isinstance(o, Buffer) and o.shape]
+            if not all(np.isfinite(o.array).all() for o in arrays if o.kind == "f"):
+                return f"{instruction.layer or 'loss'}: {instruction.formula}"
+        return None

@@ -87,6 +87,8 @@ class TouchedRows(Observer):
         What the rule remembers.
     gradient : ndarray, (m,), optional
         Like θ; None if there is none, because θ itself is the target of ∇θ.
+    by_rows : bool
+        Whether tables may be updated by rows: whether ``x`` has all that a step touches.
 
     Attributes
     ----------
@@ -106,11 +108,21 @@ class TouchedRows(Observer):
         batch: int,
         slots: Mapping[str, Array],
         gradient: Array | None,
+        *,
+        by_rows: bool = True,
     ) -> None:
+        declared = _declared(parameters, batch)
+        lazy = [name for name in declared if (r := parameters.declared[name].rows) and r.lazy]
+        if lazy and not by_rows:
+            raise InputError(
+                f"{lazy[0]} is lazy, so that a step changes only rows that it touches, and each "
+                "rank touches others; leave lazy out, or let ranks average every few steps, "
+                "Ranks(comm, every=4)"
+            )
         self.tables = {
             name: table
-            for name, table in _declared(parameters, batch).items()
-            if _goes_by_rows(rule, name, parameters.declared[name], table)
+            for name, table in declared.items()
+            if by_rows and _goes_by_rows(rule, name, parameters.declared[name], table)
         }
         flat = [name for name, slot in memory_of(rule).items() if slot.shape is None]
         self._vectors = {"theta": parameters.theta, **{name: slots[name] for name in flat}}

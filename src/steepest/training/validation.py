@@ -13,6 +13,7 @@ from ..loss import Loss
 from ..lowering.predict import Predictor
 from ..metrics import Metric
 from ..network import Network
+from ..ranks.together import ALONE, Ranks
 
 __all__ = ["Validation"]
 
@@ -33,6 +34,8 @@ class Validation:
     threads : int, optional
     where : str
         What to begin a warning with.
+    ranks : Ranks
+        Each has rows of its own; the metrics are those of all.
     """
 
     def __init__(
@@ -43,23 +46,29 @@ class Validation:
         metrics: Mapping[str, Metric],
         threads: int | None,
         where: str = "Trainer.fit",
+        ranks: Ranks = ALONE,
     ) -> None:
-        self._where = where
+        self._where, self._ranks = where, ranks
         self._loss, self._data, self._metrics = loss, data, metrics
         self._predictor = Predictor(network.built, 512, threads, loss)
 
     def evaluate(self, between: Callable[[], None] | None = None) -> tuple[float, dict[str, float]]:
         """Return the loss, and the metrics by name; call ``between`` now and then."""
         X, y, w = self._data
-        outputs, losses = [], []
+        own = []
         for start in range(0, len(y), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             z, loss = self._predictor.evaluate(X[part], y[part], w[part])
-            outputs.append(z)
-            losses.append(loss * len(z))
+            own.append((z, y[part], loss * len(z)))
             if between is not None:
                 between()
-        z, loss = np.concatenate(outputs), sum(losses) / len(y)
+        found = self._ranks.gather_at_first(own)
+        return self._ranks.first_does(lambda: self._judged([part for of in found for part in of]))
+
+    def _judged(self, parts: list[tuple[Array, Array, float]]) -> tuple[float, dict[str, float]]:
+        """Return the loss and the metrics, of outputs, targets and sums of losses."""
+        z, y = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+        loss = sum(part[2] for part in parts) / len(y)
         if not np.isfinite(loss):
             _warn_of_overflow(z, self._where)
         rows = z.reshape(-1, z.shape[-1])
