@@ -1,0 +1,68 @@
+"""All ranks: train with checkpoints, in trouble or not.
+
+    kept.py FOLDER SAMPLING EPOCHS resume|begin none|raise|kill|sleep|interrupt
+
+The trouble is that of rank 1, after some 25 steps. Rank 0 writes θ to FOLDER.npy at the end.
+"""
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+
+from steepest import Adam, Checkpoint, Dense, Dropout, Network, ReLU, SoftmaxCrossEntropy, Trainer
+from steepest.ranks.together import Ranks
+from steepest.training.synced_run import SyncedRun
+
+
+def train(ranks, folder, sampling, epochs, resume):
+    """Train on this rank's rows; return the trainer."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(103, 6)), rng.integers(0, 3, 103)
+    mine = slice(103 * ranks.rank // ranks.size, 103 * (ranks.rank + 1) // ranks.size)
+    network = Network(Dense(16), ReLU(), Dropout(0.3), Dense(3), dtype="float64", seed=1)
+    settings = {"batch": 16, "sampling": sampling, "ranks": ranks}
+    trainer = Trainer(network, SoftmaxCrossEntropy(), Adam(lr=0.01), **settings)
+    kept = Checkpoint(folder, every="10 steps")
+    try:
+        trainer.fit(X[mine], y[mine], epochs=epochs, checkpoint=kept, resume=resume)
+    except KeyboardInterrupt:
+        assert len(set(ranks.gather(trainer.step))) == 1
+        print(f"rank {ranks.rank} interrupted\n", end="", flush=True)
+    return trainer
+
+
+def troubled(steps, trouble):
+    """Return what takes steps, until rank 1 gets into trouble."""
+
+    def run(self, first, most):
+        done = steps(self, first, most)
+        if self.ranks.rank == 1 and self.step >= 25:
+            if trouble == "raise":
+                raise ValueError("out of luck")
+            if trouble == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if trouble == "interrupt":
+                os.kill(os.getpid(), signal.SIGINT)
+            if trouble == "sleep":
+                time.sleep(10_000)
+        return done
+
+    return run
+
+
+def main(folder, sampling, epochs, resume, trouble):
+    from mpi4py import MPI
+
+    ranks = Ranks(MPI.COMM_WORLD, every=1, patience=1.5 if trouble == "sleep" else 100)
+    if trouble != "none":
+        SyncedRun._steps = troubled(SyncedRun._steps, trouble)
+    trainer = train(ranks, folder, sampling, int(epochs), resume == "resume")
+    if ranks.rank == 0:
+        np.save(f"{folder}.npy", trainer.network.theta)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
