@@ -19,7 +19,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "networks": (
         "Networks and training",
         "A `Network` is layers and their parameters; a `Trainer` gives it a loss and a rule.",
-        ("network", "trainer", "training", "decoder", "sampling"),
+        ("network", "trainer", "training", "decoder", "sampling", "ranks"),
     ),
     "estimators": (
         "Estimators",

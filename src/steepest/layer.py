@@ -41,8 +41,7 @@ match the kernels before and after it.
 
 Most layers know widths only and act on the last axis of x: `steepest.shape` tells of the others.
 What kernels may call is in `steepest.kernels`; `steepest.example_gradients` has three more that a
-layer may bring. docs/guide/your_own_layer.md builds layers, `steepest.check` says whether they are
-right.
+layer may bring. docs/guide/your_own_layer.md builds layers, and `steepest.check` checks them.
 """
 
 from __future__ import annotations

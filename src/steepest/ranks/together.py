@@ -72,6 +72,13 @@ class Ranks:
     ------
     InputError
         If ``comm`` is no communicator, or another value makes no sense.
+
+    Examples
+    --------
+    In a program that ``mpiexec -n 4 python program.py`` starts, with a quarter of the rows each:
+
+    >>> from mpi4py import MPI  # doctest: +SKIP
+    >>> trainer = Trainer(network, Squared(), ranks=Ranks(MPI.COMM_WORLD))  # doctest: +SKIP
     """
 
     def __init__(
