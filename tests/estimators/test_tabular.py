@@ -172,7 +172,7 @@ def test_callbacks_are_told_and_stop(classes, capsys):
     assert [progress.epoch for progress in told if progress.epoch_ended] == [1, 2, 3] * 2
     printed = capsys.readouterr()
     assert printed.out.count("epoch 3 of 20: ") == 2
-    assert "epoch 23 of 40, loss" in printed.err
+    assert "epoch 6 of 40, loss" in printed.err
 
 
 def test_time_limit(classes):
@@ -251,7 +251,7 @@ def test_what_is_no_table_is_refused(classes):
     ):
         with pytest.raises(InputError, match=message):
             TabularClassifier().fit(X, ["yes", "no"])
-    with pytest.raises(InputError, match=r"there are layers, .*; got 'depth'"):
+    with pytest.raises(InputError, match=r"there are quality, .*; got 'depth'"):
         TabularClassifier(settings={"depth": 3}).fit(series.to_frame(), ["yes", "no"])
 
 

@@ -80,9 +80,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(name):
 
 
 def test_what_is_wrong_with_a_test_table_is_said_before_the_training(monkeypatch):
-    monkeypatch.setattr(
-        "steepest.pipeline.fit.train_recipe", lambda *_, **__: pytest.fail("trained")
-    )
+    monkeypatch.setattr("steepest.pipeline.fit.train_all", lambda *_, **__: pytest.fail("trained"))
     for table, message in (
         (TABLE.drop_columns("label"), "no column 'label' in the test table"),
         (TABLE.drop_columns("a"), "lacks the column 'a'"),

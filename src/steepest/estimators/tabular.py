@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 from ..arrays import Array, as_numbers
 from ..errors import InputError
 from ..pipeline.conformal import conformal_margin
+from ..pipeline.train import Trained
 from ..printing import shown
 from ..tables.split import SplitBy
 from .docstrings import with_lists_of
@@ -51,7 +52,8 @@ class TabularClassifier(TrainedClassifier, BaseTabular):
         self,
         *,
         settings: Mapping[str, Any] | None = None,
-        ensemble: int = 1,
+        quality: int = 1,
+        ensemble: int | None = None,
         class_weight: Any = None,
         validation_fraction: Any = 0.1,
         time: str | None = None,
@@ -85,7 +87,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     quantiles : sequence of float, optional
         Levels between 0 and 1: predict these quantiles in place of the mean, and intervals.
     calibration_fraction : float
-        With ``quantiles``, the share of the rows that intervals are calibrated on.
+        With ``quantiles``, the share of the rows that intervals are calibrated on. With folds they
+        are calibrated on all rows, by networks that were not trained on them.
     **others
         See `steepest.estimators.tabular_base.BaseTabular`.
 
@@ -109,7 +112,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         self,
         *,
         settings: Mapping[str, Any] | None = None,
-        ensemble: int = 1,
+        quality: int = 1,
+        ensemble: int | None = None,
         quantiles: Any = None,
         calibration_fraction: float = 0.2,
         validation_fraction: Any = 0.1,
@@ -208,7 +212,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     def _ends(self, table: pa.Table) -> tuple[Array, Array]:
         """Return the lowest and the highest quantile of rows."""
-        outputs = self.model_.outputs(table, threads=self.n_threads)
+        return self._decoded_ends(self.model_.outputs(table, threads=self.n_threads))
+
+    def _decoded_ends(self, outputs: Array) -> tuple[Array, Array]:
         found = self.model_.task.decode(outputs).reshape(-1, len(self.quantiles))
         return found[:, 0], found[:, -1]
 
@@ -235,8 +241,12 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         kept, apart = by.hold_out(np.arange(len(rows.y)), self.calibration_fraction, seed + 1)
         return rows.take(kept), rows.take(apart)
 
-    def _finish(self, apart: Examples | None) -> None:
+    def _finish(self, rows: Examples, apart: Examples | None, trained: Trained) -> None:
         if self.quantiles is None:
             return
-        nothing = (np.empty(0),) * 3
-        self.calibration_ = nothing if apart is None else (apart.y, *self._ends(apart.data))
+        self.calibration_ = (np.empty(0),) * 3
+        if trained.out_of_fold is not None:
+            tested, z = trained.out_of_fold
+            self.calibration_ = rows.y[tested], *self._decoded_ends(self.model_.said(z))
+        elif apart is not None:
+            self.calibration_ = apart.y, *self._ends(apart.data)

@@ -18,13 +18,15 @@ from ..arrays import Array, within_memory
 from ..errors import InputError
 from ..metrics import metrics_named
 from ..onnx_form import OnnxModel
+from ..pipeline.bags import folds_of, train_all
 from ..pipeline.model import Model
-from ..pipeline.train import RunOptions, TrainingData, train_recipe
+from ..pipeline.train import RunOptions, Trained, TrainingData
 from ..printing import shown
 from ..tables.split import SplitBy, class_labels
 from ..tables.task import Task, infer_task
 from ..training.bar import showing
 from ..training.progress import Callback, Progress, checked_callbacks
+from ..validate import renamed_keys
 from .frames import target_column
 from .held_out import Splitter
 from .nested import NestedParameters
@@ -77,8 +79,8 @@ class BaseTrained(NestedParameters, BaseEstimator):
     settings : mapping, optional
         Of the recipe, where they are not its defaults: ``{"epochs": 20}``. Each is a parameter,
         too, as searches name them: ``settings__epochs``.
-    ensemble : int
-        How many networks are averaged.
+    ensemble : int, optional
+        How many networks are averaged, one by default.
     validation_fraction : float or splitter
         The rows that the best epoch is chosen by: a share, or the last split of a splitter; 0 for
         none, so that the last epoch counts.
@@ -110,12 +112,13 @@ class BaseTrained(NestedParameters, BaseEstimator):
     """
 
     _kind: ClassVar[str]
+    _parameters: ClassVar[Mapping[str, str]] = _PARAMETERS
     _recipes: ClassVar[Any]
     """The class of the recipe."""
     _examples: ClassVar[type[Examples]] = Examples
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "settings": [Mapping, None],
-        "ensemble": [Interval(Integral, 1, None, closed="left")],
+        "ensemble": [Interval(Integral, 1, None, closed="left"), None],
         "validation_fraction": [SHARE, Splitter()],
         "metrics": ["array-like", dict, None],
         "callbacks": ["array-like", None],
@@ -133,7 +136,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
 
     @classmethod
     def _settings(cls) -> list[str]:
-        taken = {*_PARAMETERS, *cls._get_param_names()}
+        taken = {*cls._parameters, *cls._get_param_names()}
         return [name for name in cls._recipes.names() if name not in taken]
 
     # ------------------------------------------------------------------ what they differ in
@@ -174,8 +177,18 @@ class BaseTrained(NestedParameters, BaseEstimator):
         """Return the rows to train on, and those for what comes after the training."""
         return rows, None
 
-    def _finish(self, apart: Examples | None) -> None:
+    def _finish(self, rows: Examples, apart: Examples | None, trained: Trained) -> None:
         """Learn what is learned after the training."""
+
+    def _foretell(
+        self,
+        task: Task,
+        encoder: Any,
+        recipe: Any,
+        settings: dict[str, Any],
+        data: TrainingData,
+    ) -> None:
+        """Say about how long the training takes."""
 
     # ------------------------------------------------------------------ fitting
 
@@ -201,27 +214,38 @@ class BaseTrained(NestedParameters, BaseEstimator):
             task = infer_task(target_column(rows.y), "target", self._kind)
             seed = self._draw_seed()
             given = None if eval_set is None else self._given(eval_set)
-            rows, held, apart = self._divide(rows, task, given, seed)
-            if metrics_named(() if self.metrics is None else self.metrics) and held is None:
+            own = {p: getattr(self, q) for p, q in self._parameters.items()} | {"seed": seed}
+            own = {name: value for name, value in own.items() if value is not None}
+            given_settings = renamed_keys("settings", self.settings or {})
+            settings = {**given_settings, **own, **self._own_settings()}
+            folds = self._recipe(task, settings, rows).folds
+            rows, held, apart = self._divide(rows, task, given, seed, folds)
+            asked = () if self.metrics is None else self.metrics
+            if metrics_named(asked) and held is None and not folds:
                 raise InputError("metrics need held-out rows: give validation_fraction or eval_set")
-            own = {"ensemble": self.ensemble, "threads": self.n_threads, "seed": seed}
-            settings = {**(self.settings or {}), **own, **self._own_settings()}
-            self._train(task, self._recipe(task, settings, rows), rows, held)
-            self._finish(apart)
+            trained = self._train(task, settings, rows, held)
+            self._finish(rows, apart, trained)
         return self
 
-    def _train(self, task: Task, recipe: Any, rows: Examples, held: Examples | None) -> None:
+    def _train(
+        self, task: Task, settings: dict[str, Any], rows: Examples, held: Examples | None
+    ) -> Trained:
+        recipe = self._recipe(task, settings, rows)
         encoder, data = self._encode(task, recipe, rows, held)
         data = replace(data, class_weights=self._class_weights(data.y[data.training], task))
+        if recipe.folds:
+            by = rows.split_by(task)
+            data = replace(data, folds=folds_of(by, len(rows.y), recipe.folds, recipe.seed))
+        self._foretell(task, encoder, recipe, settings, data)
         with showing(self.progress_bar) as bars:
-            trained = train_recipe(
+            trained = train_all(
                 recipe,
                 task,
                 encoder,
                 data,
                 RunOptions(
                     self.time_limit,
-                    self._callbacks(recipe, bars),
+                    self._callbacks(bars),
                     () if self.metrics is None else self.metrics,
                 ),
             )
@@ -231,6 +255,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
         self.model_ = Model(trained.network, loss, encoder, task, calibration=trained.calibration)
         if trained.ended is not None:
             raise trained.ended
+        return trained
 
     def _targets(self, task: Task, rows: Examples) -> tuple[Array, Array | None]:
         """Return encoded targets and weights."""
@@ -238,36 +263,19 @@ class BaseTrained(NestedParameters, BaseEstimator):
 
     def _check_settings(self) -> None:
         """Refuse what would be overridden by a parameter of the estimator."""
-        for setting, parameter in _PARAMETERS.items():
+        for setting, parameter in self._parameters.items():
             if setting in (self.settings or {}):
                 raise InputError(
                     f"settings: give {parameter} of {type(self).__name__} instead of {setting!r}"
                 )
 
-    def _callbacks(self, recipe: Any, bars: tuple[Callback, ...]) -> Callable[[Any], list[Any]]:
+    def _callbacks(self, bars: tuple[Callback, ...]) -> Callable[[Any], list[Any]]:
         """Return what makes the callbacks of each network's trainer."""
-        begun, members = 0, recipe.ensemble
 
         def make(_: Any) -> list[Callable[[Progress], object]]:
-            nonlocal begun
-            begun += 1
             given = () if self.callbacks is None else self.callbacks
             callbacks: list[Any] = list(checked_callbacks(type(self).__name__, given))
-            if self.verbose:
-                callbacks.append(_print_epoch)
-            callbacks += [lambda told, bar=bar: bar(of_all(told)) for bar in bars]
-            return callbacks
-
-        def of_all(told: Progress) -> Progress:
-            """Return how far all networks together have come."""
-            before = begun - 1
-            return replace(
-                told,
-                epoch=before * told.epochs + told.epoch,
-                epochs=members * told.epochs,
-                step=before * told.steps + told.step,
-                steps=members * told.steps,
-            )
+            return [*callbacks, *([_print_epoch] if self.verbose else []), *bars]
 
         return make
 
@@ -305,11 +313,22 @@ class BaseTrained(NestedParameters, BaseEstimator):
         return self._rows(self._read(X, reset=False), y, w)
 
     def _divide(
-        self, rows: Examples, task: Task, given: Examples | None, seed: int
+        self, rows: Examples, task: Task, given: Examples | None, seed: int, folds: int
     ) -> tuple[Examples, Examples | None, Examples | None]:
-        """Return the rows to train on, to choose the epoch by, and for what comes after."""
-        rows, apart = self._set_apart(rows, rows.split_by(task), seed)
+        """Return the rows to train on, to choose the epoch by, and for what comes after.
+
+        Folds have the latter two among the rows to train on.
+        """
         split = self.validation_fraction
+        if folds:
+            what = "eval_set" if given is not None else "a splitter as validation_fraction"
+            if given is not None or hasattr(split, "split"):
+                raise InputError(
+                    f"{type(self).__name__}: {what} and folds can't go together, since each fold "
+                    "chooses an epoch; leave out one of the two, or take quality 1 or 2"
+                )
+            return rows, None, None
+        rows, apart = self._set_apart(rows, rows.split_by(task), seed)
         if given is not None or not (hasattr(split, "split") or split):
             return rows, given, apart
         if hasattr(split, "split"):
@@ -342,4 +361,5 @@ class BaseTrained(NestedParameters, BaseEstimator):
 def _print_epoch(progress: Progress) -> None:
     if progress.epoch_ended:
         row = ", ".join(f"{k} {v:.6g}" for k, v in progress.row.items() if k != "epoch")
-        print(f"epoch {progress.epoch} of {progress.epochs}: {row}")
+        which = f"network {progress.fit + 1} of {progress.fits}, " * (progress.fits > 1)
+        print(f"{which}epoch {progress.epoch} of {progress.epochs}: {row}")

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_y
 
 from ..arrays import Array
 from ..pipeline.class_weights import class_weights
+from ..pipeline.train import Trained
 from ..tables.task import Task
 from ..validate import number
 from .frames import as_labels
@@ -124,6 +125,8 @@ class TrainedClassifier(ClassifierMixin, BaseTrained):
         labels = self.classes_.tolist()
         return class_weights(self.class_weight, labels, y, type(self).__name__)
 
-    def _train(self, task: Task, recipe: Any, rows: Examples, held: Examples | None) -> None:
+    def _train(
+        self, task: Task, settings: dict[str, Any], rows: Examples, held: Examples | None
+    ) -> Trained:
         self.classes_ = task.labels.astype(rows.y.dtype)
-        super()._train(task, recipe, rows, held)
+        return super()._train(task, settings, rows, held)

@@ -15,13 +15,15 @@ from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
 from ..tables.split import Split, class_labels, split_rows
 from ..tables.task import Task, infer_task
+from .bags import folds_of, train_all
 from .image_recipe import ImageRecipe
+from .ladder import Ladder, ladder_line, next_line
 from .model import Model
 from .notes import Notes
 from .recipe import Recipe
 from .request import Request
 from .scores import TRIVIAL, as_seen_by, test_metrics, trivial, trivial_row
-from .train import Trained, TrainingData, train_recipe
+from .train import Trained, TrainingData
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,16 +89,21 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
         table,
         task,
         by=by,
-        validation=request.validation,
+        validation=0.0 if recipe.folds else request.validation,
         seed=recipe.seed,
         test=request.test if request.test_table is None else 0.0,
     )
     if split.column is not None:
         notes.split_column()
     notes.split_by(table, by, split, request)
+    if recipe.folds:
+        split = split.joined()
     weights = request.class_weights(task, targets[split.train])
     encoder, data = _encode(table, targets, split, request, recipe.dtype, notes)
     data = replace(data, class_weights=weights)
+    if recipe.folds:
+        pairs = folds_of(by.take(split.train), len(data.y), recipe.folds, recipe.seed)
+        data = replace(data, folds=pairs)
     if by.is_random and split.column is None:
         notes.drawn_rows(encoder, task, targets)
     if request.test_table is None:
@@ -105,17 +112,10 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
         tested = _usable(request.test_table, encoder, task, notes)
         known = task.encode(tested.column(request.target))
     recipe = Recipe.for_task(task, request.settings, len(split.train))
-    notes.rows(len(split.train), len(split.validation), encoder)
+    notes.rows(len(split.train), len(split.validation), encoder, folds=recipe.folds)
     notes.add(_describe(recipe, task, encoder))
     trained = _train(recipe, task, encoder, data, request, notes)
-    about = {
-        "history": trained.histories[0].to_dict(),
-        "recipe": plain_recipe(recipe),
-        "rows": {"train": len(split.train), "validation": len(split.validation)},
-        "seed": recipe.seed,
-    }
-    if data.held_out is not None:
-        about["best_epoch"] = trained.best[0]
+    about = _about(recipe, trained, data, len(split.validation))
     model = Model(trained.network, loss, encoder, task, about, trained.calibration)
     fit = Fit(model, notes.lines, ended=trained.ended, tested=tested, data=data)
     if fit.ended is not None:  # at once: somebody waits for this process to end
@@ -126,6 +126,19 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     except BaseException as error:  # whatever it is, the model is there to be saved
         fit.ended = error
     return fit
+
+
+def _about(recipe: Recipe, trained: Trained, data: TrainingData, validated: int) -> dict[str, Any]:
+    """Return what the model's record says of its training."""
+    about = {
+        "history": trained.histories[0].to_dict(),
+        "recipe": plain_recipe(recipe),
+        "rows": {"train": len(data.y), "validation": validated},
+        "seed": recipe.seed,
+    }
+    if data.held_out is not None or data.folds:
+        about["best_epoch"] = trained.best[0]
+    return about
 
 
 def _known_rows(table: pa.Table, task: Task, notes: Notes) -> pa.Table:
@@ -165,11 +178,13 @@ def _describe(recipe: Recipe, task: Task, encoder: Encoder) -> str:
     """Return a line about the network and its training."""
     loss = recipe.make_loss(task)
     sizes = encoder.width, *recipe.sizes, task.width(loss)
+    members, fits = recipe.members, recipe.fits
     return (
         f"network {'-'.join(map(str, sizes))}, "
-        f"{recipe.network(task, encoder).theta.size:,} parameters, {recipe.activation}; "
+        + f"{members} members, " * (members > 1)
+        + f"{recipe.network(task, encoder).theta.size:,} parameters, {recipe.activation}; "
         f"{type(loss).__name__} loss, {recipe.rule}, lr {recipe.lr:g} ({recipe.schedule}), "
-        f"batch {recipe.batch}" + f"; the average of {recipe.ensemble}" * (recipe.ensemble > 1)
+        f"batch {recipe.batch}" + f"; the average of {fits}" * (fits > 1)
     )
 
 
@@ -181,13 +196,19 @@ def _train(
     request: Request,
     notes: Notes,
 ) -> Trained:
-    """Train, and note how long it took."""
+    """Train, and note how long it takes, and what the next step of the ladder would."""
+    ladder = Ladder(recipe, task, encoder, request.settings, len(data.y))
+    notes.add(ladder_line(recipe.quality, ladder.seconds(ladder.pace_before(data))))
     began = time.perf_counter()
-    trained = train_recipe(recipe, task, encoder, data, request.options)
+    trained = train_all(recipe, task, encoder, data, request.options)
     seconds = time.perf_counter() - began
     epochs = ", ".join(str(len(history)) for history in trained.histories)
-    best = ", ".join(map(str, trained.best)) if data.held_out else ""
+    best = ", ".join(map(str, trained.best)) if data.held_out or data.folds else ""
     notes.add(f"{epochs} epochs in {seconds:.1f} s" + f", best epoch {best}" * bool(best))
+    costs = ladder.seconds(ladder.pace_after(trained, seconds))
+    higher = next_line(recipe.quality, costs, "--quality {}")
+    if higher is not None and trained.ended is None:
+        notes.add(higher)
     return trained
 
 

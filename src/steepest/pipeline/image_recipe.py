@@ -84,6 +84,7 @@ class ImageRecipe:
     """
 
     loss: ClassVar[None] = None
+    folds: ClassVar[int] = 0
 
     width: Annotated[
         int, _images("How many channels the first convolution has. The others have more.")
@@ -176,6 +177,11 @@ class ImageRecipe:
     def names(cls) -> tuple[str, ...]:
         """Return the names of the settings."""
         return tuple(f.name for f in fields(cls) if f.init)
+
+    @property
+    def fits(self) -> int:
+        """How many networks are trained."""
+        return self.ensemble
 
     def network(
         self, task: Task, encoder: ImageEncoder, seed: int | None = None, steps: int | None = None

@@ -117,10 +117,14 @@ class Model(Printed):
         rest = -len(X) % _BATCH
         padded = np.concatenate([X, np.zeros((rest, *X.shape[1:]), X.dtype)]) if rest else X
         z = self.network.predict(padded, batch=_BATCH, threads=threads)[: len(X)]
+        return self.said(z)
+
+    def said(self, z: Array) -> Array:
+        """Return what `outputs` makes of the network's outputs z (n, q)."""
         if self.encoder.rising:  # of float32, what rises rises in float64: an exponential's
             z = z.astype(np.float64)  # own rounding is smaller than steps of z
         if isinstance(self.loss, Quantile):
-            z.sort(axis=1)  # what crosses does so by chance
+            z = np.sort(z, axis=1)  # what crosses does so by chance
         return self.task.clamp(self.loss.mean(z))
 
     def judge(self, outputs: Array) -> Array:

@@ -92,9 +92,12 @@ class Notes:
         for line in counts_text(counts):
             self.add(where + line)
 
-    def rows(self, train: int, validation: int, encoder: Encoder, where: str = "") -> None:
+    def rows(
+        self, train: int, validation: int, encoder: Encoder, where: str = "", folds: int = 0
+    ) -> None:
         """Say how many rows there are for what, and what the columns become."""
+        checked = f"by turns, in {folds} folds," if folds else f"{validation:,}"
         self.add(
-            f"{train:,} rows to train{where}, {validation:,} to validate; "
+            f"{train:,} rows to train{where}, {checked} to validate; "
             f"{len(encoder.columns)} columns become {encoder.width} inputs"
         )

@@ -49,9 +49,10 @@ _T = TypeVar("_T")
 __all__ = ["Recipe"]
 
 FACTORS = IfPresent(
-    {"*.s": 6.0, **dict.fromkeys(("*.b", "*.w", "*.omega", "*.phi", "*.W", "*.c"), 0.1)}
+    {"*.s": 6.0, **dict.fromkeys(("*.b", "*.w", "*.omega", "*.phi", "*.W", "*.c", "*.R"), 0.1)}
 )
-"""Of an adaptive rule's learning rate: scales are fast; biases, activations and waves are slow."""
+"""Of an adaptive rule's learning rate: scales are fast; biases, activations, waves and members'
+scales are slow."""
 STEPS = {"binary": 1600, "multiclass": 3000, "regression": 6000}
 """How many steps a training takes, if epochs are not given."""
 BY_KIND: dict[str, dict[str, Any]] = {
@@ -67,6 +68,14 @@ FREQUENCIES = ((8_192, 0.3), (20_000, 1.0))
 # 0.3; of California housing (7,500), 0.807 with 4 and 0.830 with 1. Accuracy on census income
 # (29,000), 0.865 with 1 and 0.869 with 4.
 _BATCHES, _MOST_BATCH = ((1_024, 64), (8_192, 128), (60_000, 256), (200_000, 512)), 1024
+
+LADDER: dict[int, dict[str, Any]] = {
+    1: {},
+    2: {"members": 16},
+    3: {"members": 4, "folds": 8},
+    4: {"members": 4, "folds": 8, "ensemble": 3},
+}
+"""What each step of ``quality`` has in place of the defaults."""
 
 _WHERE = "settings"
 _network, _training = partial(Setting, "The network"), partial(Setting, "The training")
@@ -92,11 +101,26 @@ class Recipe:
 
     Attributes
     ----------
+    quality : int
+        From 1 to 4, a step of a ladder on which training takes longer and predictions get better:
+        one network; members that share layers; a bag of networks over folds of the rows; several
+        bags. It gives ``members``, ``folds`` and ``ensemble`` their defaults (`LADDER`).
+    members : int
+        Members of an ensemble that share the hidden layers (`steepest.Adapters`); 1 for none.
+    folds : int
+        Train a bag of so many networks, each on the rows but for a fold, which chooses its best
+        epoch (`steepest.pipeline.bags`); 0 for none.
+    ensemble : int
+        How many networks are trained, each from another seed; the model is their average. With
+        folds, how many bags; these have weights.
     layers : tuple of int or mapping
         Units of hidden layers, or layers instead of them as `steepest.saved.config` writes them;
         8 is short for ``(8,)``.
     activation : str
         One of `steepest.pipeline.names.ACTIVATIONS`; its strength is learned for each unit.
+    bins : int
+        Each number enters as piecewise linear functions over so many quantile bins, in place of
+        waves; 0 for none.
     frequency : float
         Standard deviation of the frequencies of the periodic embeddings, by default by the number
         of rows; 0 for none.
@@ -125,8 +149,6 @@ class Recipe:
         it is chosen on the rows to validate on.
     cost : str or mapping, optional
         What it costs to miss each class (`steepest.pipeline.decision`).
-    ensemble : int
-        How many networks are trained, each from another seed; the model is their average.
     products : {"bfloat16"}, optional
         The former name of ``matmul_dtype``.
 
@@ -137,6 +159,37 @@ class Recipe:
     augment: ClassVar[None] = None
     """Tables aren't changed while a network trains on them."""
 
+    quality: Annotated[
+        int,
+        _network(
+            "A step from 1 to 4: 1 trains one network, 2 an ensemble whose members share layers, 3 "
+            "a bag of networks over folds of the rows, 4 several bags. Each takes longer, and is "
+            "better most of the time."
+        ),
+    ] = 1
+    members: Annotated[
+        int,
+        _network(
+            "How many members of an ensemble share the hidden layers. The model is their average.",
+            _by_quality("members", 1),
+        ),
+    ] = 1
+    folds: Annotated[
+        int,
+        _network(
+            "Train a bag: divide the rows into so many parts, and train a network on all but each "
+            "of them. 0 trains on one set of rows.",
+            _by_quality("folds", 0),
+        ),
+    ] = 0
+    ensemble: Annotated[
+        int,
+        _network(
+            "How many networks to train, each from another seed. The model is their average. With "
+            "folds it is how many bags.",
+            _by_quality("ensemble", 1),
+        ),
+    ] = 1
     layers: Annotated[
         tuple[int | Mapping[str, Any], ...],
         _network(
@@ -160,6 +213,13 @@ class Recipe:
             _default("frequency"),
         ),
     ] = 4.0
+    bins: Annotated[
+        int,
+        _network(
+            "Let each number enter as functions that bend at quantiles of its column, so many bins "
+            "apart, in place of waves. 0 keeps the waves."
+        ),
+    ] = 0
     embedding: Annotated[
         int,
         _network(
@@ -294,9 +354,6 @@ class Recipe:
             "LIST",
         ),
     ] = None
-    ensemble: Annotated[
-        int, _network("How many networks to train. The model is their average.")
-    ] = 1
     seed: Annotated[
         int,
         _training(
@@ -331,8 +388,13 @@ class Recipe:
             object.__setattr__(self, "layers", (layers,))
         flag(_WHERE, "layer_norm", self.layer_norm)
         flag(_WHERE, "calibrate", self.calibrate)
-        for name in ("embedding", "ensemble"):
+        for name in ("embedding", "ensemble", "members"):
             positive_count(_WHERE, name, getattr(self, name))
+        number(_WHERE, "quality", self.quality, least=1, most=max(LADDER), whole=True)
+        number(_WHERE, "bins", self.bins, least=0, whole=True)
+        number(_WHERE, "folds", self.folds, least=0, whole=True)
+        if self.folds == 1:
+            raise InputError(f"{_WHERE}: folds must be 0 or at least 2, got 1")
         for name in ("batch", "epochs", "patience", "threads"):
             if getattr(self, name) is not None:
                 positive_count(_WHERE, name, getattr(self, name))
@@ -382,8 +444,9 @@ class Recipe:
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
         if unknown:
             raise InputError(f"settings: there are {', '.join(cls.names())}; got {unknown[0]!r}")
+        step = cls(quality=wanted.get("quality", cls.quality)).quality
         recipe = cls(frequency=_by_rows(FREQUENCIES, rows, cls.frequency))
-        recipe = replace(recipe, **(BY_KIND[task.kind] | wanted))
+        recipe = replace(recipe, **(BY_KIND[task.kind] | LADDER[step] | wanted))
         loss = recipe.make_loss(task)
         check_monitor(recipe.monitor, task, loss)
         check_decision(recipe.threshold, recipe.cost, task, loss)
@@ -395,6 +458,11 @@ class Recipe:
     def names(cls) -> tuple[str, ...]:
         """Return the names of the settings."""
         return tuple(f.name for f in fields(cls))
+
+    @property
+    def fits(self) -> int:
+        """How many networks are trained."""
+        return self.ensemble * (self.folds or 1)
 
     @property
     def sizes(self) -> tuple[Any, ...]:
@@ -409,14 +477,23 @@ class Recipe:
         Its schedules stretch over ``steps``; over one call of `Trainer.fit` if that is not given.
         """
         layers: list[Layer] = self._hidden(encoder, steps)
-        outputs = task.width(self.make_loss(task))
+        loss = self.make_loss(task)
+        outputs = task.width(loss)
         if encoder.rising:
+            if self.members > 1:
+                raise InputError(
+                    f"{_WHERE}: members that share layers can't have monotone columns; set members "
+                    f"to 1, got {self.members}"
+                )
             if task.kind == "multiclass":
                 raise InputError(
                     f"target {task.name!r} has {len(task.classes)} classes, and a monotone column "
                     "needs a number or two classes"
                 )
             layers = monotone_layers(layers, encoder.width, encoder.rising, outputs)
+        elif self.members > 1:
+            heads = _layers.Heads(outputs, "standard_normal")
+            layers += [_layers.RootScale(), heads, _layers.MemberMean(loss.link)]
         else:
             layers += [_layers.RootScale(), _layers.Dense(outputs, "standard_normal")]
         seed = self.seed if seed is None else seed
@@ -430,6 +507,8 @@ class Recipe:
             return []
         activation = ACTIVATIONS[self.activation]
         layers: list[Layer] = [*self._embed(encoder), _layers.Scale()]
+        if self.members > 1:
+            layers.append(_layers.Adapters(self.members))
         for units in self.layers:
             if isinstance(units, Mapping):
                 layers.append(from_config(units, "layer"))
@@ -447,12 +526,16 @@ class Recipe:
         init_from_data(network, sample, seed=seed)
 
     def _embed(self, encoder: Encoder) -> list[Layer]:
-        """Return what comes first: waves of numbers, flags as they are, embeddings of codes."""
-        waves = _layers.Periodic(std=self.frequency) if self.frequency else _layers.Identity()
+        """Return what comes first: functions of numbers, flags as they are, rows for codes."""
+        functions: Layer = _layers.Identity()
+        if self.bins:
+            functions = _layers.PiecewiseLinear(self.bins)
+        elif self.frequency:
+            functions = _layers.Periodic(std=self.frequency)
         codes = encoder.codes
         flags = encoder.width - encoder.numbers - len(codes) - encoder.rising
         branches: list[tuple[int, Layer]] = [
-            (encoder.numbers, waves),
+            (encoder.numbers, functions),
             (flags, _layers.Identity()),
             (len(codes), _layers.Embedding(max(1, sum(codes)), self.embedding)),
         ]
@@ -518,6 +601,12 @@ def _by_rows_text(steps: tuple[tuple[int, Any], ...], most: Any) -> str:
 
 def _by_kind_text(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{value:,} {_KINDS[kind]}" for kind, value in values.items())
+
+
+def _by_quality(name: str, otherwise: int) -> str:
+    """Return what a setting is by default, if that depends on the quality."""
+    steps = {q: own[name] for q, own in LADDER.items() if name in own}
+    return "; ".join([f"{otherwise}", *(f"{v} with quality {q}" for q, v in steps.items())])
 
 
 def _default(name: str) -> str:

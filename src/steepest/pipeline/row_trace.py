@@ -145,5 +145,6 @@ def _each(layer: Layer, y: Array, p: int) -> list[Array]:
 
 
 def _shown(values: Array) -> str:
-    numbers = ", ".join(f"{value:.3g}" for value in values[:_SHOWN])
-    return f"[{numbers}{', …' * (len(values) > _SHOWN)}]" + f" ({len(values)})" * (len(values) > 1)
+    numbers = ", ".join(f"{value:.3g}" for value in values.ravel()[:_SHOWN])
+    size = f" ({' × '.join(map(str, values.shape))})" * (values.size > 1)
+    return f"[{numbers}{', …' * (values.size > _SHOWN)}]{size}"

@@ -132,9 +132,10 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
     task = source.task(survey)
     notes.task(task, request.task)
     recipe = Recipe.for_task(task, request.settings, survey.rows)
-    if recipe.ensemble > 1:
+    if recipe.fits > 1:
+        bag, several = f"a bag over {recipe.folds} folds", f"an ensemble of {recipe.ensemble}"
         raise InputError(
-            f"an ensemble of {recipe.ensemble} needs the table in memory; train one network, or "
+            f"{bag if recipe.folds else several} needs the table in memory; train one network, or "
             "leave out the limit of memory"
         )
     loss = recipe.make_loss(task)  # says what is wrong before anything is encoded

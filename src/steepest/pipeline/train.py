@@ -1,18 +1,21 @@
-"""Train what a recipe says on encoded examples: one network, or the average of several."""
+"""Train what a recipe says on encoded examples: one network, or the average of several.
+
+`steepest.pipeline.bags` trains networks over folds, and is what the whole way from a table goes by.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from ..arrays import Array
 from ..errors import CheckpointError, InputError
-from ..layers import Average, Concat, Sequential
+from ..layers import Average, Concat, Scale, Sequential
 from ..metrics import GREATER_IS_BETTER, Metric
 from ..network import Network
 from ..probabilities.calibrate import calibrate, settle
@@ -21,7 +24,7 @@ from ..settings import Setting
 from ..trainer import Trainer
 from ..training.checkpoint import Checkpoint
 from ..training.fit_log import AT_ONCE
-from ..training.progress import Progress
+from ..training.progress import Progress, of_one
 from ..validate import number
 from .decision import decided
 from .fitted_model import gives_probabilities
@@ -38,11 +41,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Callbacks",
+    "Networks",
     "RunOptions",
     "Trained",
     "TrainingData",
+    "average",
     "calibrated",
     "class_weighted",
+    "finished",
+    "fit_networks",
     "make_trainer",
     "train_recipe",
     "undoing",
@@ -55,6 +62,27 @@ SAMPLE = 2000
 CALIBRATED = 10_000
 """The training rows at most that probabilities are settled on."""
 _NUMBERS, _AT_ONCE = 1 << 22, 1 << 16  # in these, and in those that are predicted at once
+
+
+@dataclass
+class Networks:
+    """Networks, and how they came to be.
+
+    Attributes
+    ----------
+    members : list of Network
+    histories : list of History
+        One for each.
+    best : list of int
+        The epoch, from 1, that was kept of each.
+    ended : KeyboardInterrupt or CheckpointError, optional
+        What ended the training early.
+    """
+
+    members: list[Network] = field(default_factory=list)
+    histories: list[History] = field(default_factory=list)
+    best: list[int] = field(default_factory=list)
+    ended: BaseException | None = None
 
 
 @dataclass
@@ -73,6 +101,9 @@ class Trained:
         What makes probabilities of what the network says of classes.
     ended : KeyboardInterrupt or CheckpointError, optional
         What ended the training early.
+    out_of_fold : (ndarray, ndarray), optional
+        Numbers of rows, and the outputs for them of networks that were not trained on them, if
+        there were folds.
     """
 
     network: Network
@@ -80,6 +111,7 @@ class Trained:
     best: list[int]
     calibration: Calibration = UNCHANGED
     ended: BaseException | None = None
+    out_of_fold: tuple[Array, Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +131,9 @@ class TrainingData:
         The numbers of the rows to train on, if not all are: so that they need no copy.
     class_weights : tuple of float, optional
         One of each class; in training they multiply the weights of the rows.
+    folds : tuple of (ndarray, ndarray)
+        Numbers of rows to train on, and of others to choose the best epoch by, for each network of
+        a bag (`steepest.pipeline.bags`); ``held_out`` is None then.
     """
 
     X: Array
@@ -107,11 +142,16 @@ class TrainingData:
     held_out: tuple[Any, ...] | None = None
     rows: Array | None = None
     class_weights: tuple[float, ...] | None = None
+    folds: tuple[tuple[Array, Array], ...] = ()
 
     @property
     def training(self) -> Array:
         """The numbers of the rows to train on."""
         return np.arange(len(self.X)) if self.rows is None else self.rows
+
+    def part(self, rows: Array) -> tuple[Any, ...]:
+        """Return ``(X, y, weights)`` of these rows."""
+        return self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows]
 
     @property
     def training_weights(self) -> Array | None:
@@ -204,38 +244,66 @@ def train_recipe(
             f"checkpoints serve the training of one network, not of an ensemble of "
             f"{recipe.ensemble}; leave out one of the two"
         )
+    found = fit_networks(recipe, task, encoder, data, options)
+    return finished(recipe, task, data, found, average(found.members, recipe.seed))
+
+
+def fit_networks(
+    recipe: Recipe | ImageRecipe,
+    task: Task,
+    encoder: Encoder | ImageEncoder,
+    data: TrainingData,
+    options: RunOptions,
+) -> Networks:
+    """Train the members of a recipe one after the other, as `train_recipe` does."""
     loss = recipe.make_loss(task)
     calibration = undoing(task, loss, data.class_weights, len(data.training))
     monitor = make_monitor(recipe.monitor, task, loss, calibration, data.held_out, options.metrics)
     deadline = time.perf_counter() + (options.time_limit or math.inf)
-    members: list[Network] = []
-    histories: list[History] = []
-    ended: BaseException | None = None
+    found = Networks()
     for k in range(recipe.ensemble):
         seed = recipe.seed + k
         rows = np.random.default_rng(seed).permutation(data.training)[:SAMPLE]
         trainer = make_trainer(recipe, task, encoder, data.X[rows], seed)
         left = (deadline - time.perf_counter()) / (recipe.ensemble - k)
         try:
-            _fit(trainer, recipe, data, options, monitor, left)
+            _fit(trainer, recipe, data, options, monitor, left, k)
         except (KeyboardInterrupt, CheckpointError) as error:
-            if not members and not trainer.step:
+            if not found.members and not trainer.step:
                 raise
-            ended = error
-        if len(trainer.history) or not members:
-            members.append(trainer.network)
-            histories.append(trainer.history)
-        if ended is not None:
+            found.ended = error
+        if len(trainer.history) or not found.members:
+            found.members.append(trainer.network)
+            found.histories.append(trainer.history)
+            found.best.append(_best(trainer.history, monitor.name))
+        if found.ended is not None:
             break
-    best = [_best(history, monitor.name) for history in histories]
-    network = _average(members, recipe)
+    return found
+
+
+def finished(
+    recipe: Recipe | ImageRecipe,
+    task: Task,
+    data: TrainingData,
+    found: Networks,
+    network: Network,
+    out_of_fold: tuple[Array, Array] | None = None,
+) -> Trained:
+    """Return the network that was made of some, with its calibration.
+
+    That goes by the rows held out, or by ``out_of_fold`` (`Trained`).
+    """
+    loss = recipe.make_loss(task)
+    calibration = undoing(task, loss, data.class_weights, len(data.training))
     most = min(CALIBRATED, max(1, _NUMBERS // math.prod(data.X.shape[1:])))
     rows = np.random.default_rng(recipe.seed).permutation(data.training)[:most]
-    weights = None if data.weights is None else data.weights[rows]
-    trained_on = data.X[rows], data.y[rows], weights
+    held_out, outputs = data.held_out, None
+    if out_of_fold is not None:
+        outside, outputs = out_of_fold
+        held_out = data.part(outside)
     model = network, loss, calibration
-    calibration = calibrated(recipe, task, model, trained_on, data.held_out)
-    return Trained(network, histories, best, calibration, ended)
+    calibration = calibrated(recipe, task, model, data.part(rows), held_out, outputs)
+    return Trained(network, found.histories, found.best, calibration, found.ended, out_of_fold)
 
 
 def calibrated(
@@ -244,6 +312,7 @@ def calibrated(
     model: tuple[Network, Loss, Calibration],
     trained: tuple[Any, ...],
     held_out: tuple[Any, ...] | None,
+    outputs: Array | None = None,
 ) -> Calibration:
     """Return the calibration of a trained model, with what the recipe says of its decisions.
 
@@ -254,18 +323,24 @@ def calibrated(
         The last one undoes the smoothing and the weights of the training.
     trained, held_out : tuple
         Rows, ``(X, y)`` or ``(X, y, weights)``: the first were trained on, the others not.
+    outputs : ndarray, optional
+        What is to be held against the rows held out in place of the network's outputs: those of
+        networks that were not trained on them, where this one is their average.
     """
     network, loss, calibration = model
     if not gives_probabilities(task, loss):
         return calibration
 
-    def said(rows: tuple[Any, ...]) -> tuple[Array, Array, Array | None]:
+    def said(
+        rows: tuple[Any, ...], outputs: Array | None = None
+    ) -> tuple[Array, Array, Array | None]:
         X, y, weights = (*rows, None)[:3]
         at_once = max(1, min(256, _AT_ONCE // math.prod(X.shape[1:])))  # memory goes by it
-        q = loss.mean(network.predict(X, batch=at_once, threads=recipe.threads))
-        return q, y.reshape(len(y)).astype(np.int64), weights
+        if outputs is None:
+            outputs = network.predict(X, batch=at_once, threads=recipe.threads)
+        return loss.mean(outputs), y.reshape(len(y)).astype(np.int64), weights
 
-    others = None if held_out is None else said(held_out)
+    others = None if held_out is None else said(held_out, outputs)
     if recipe.calibrate:
         calibration = settle(calibration, said(trained), others)
         if others is not None:
@@ -313,9 +388,13 @@ def _fit(
     options: RunOptions,
     monitor: Monitor,
     seconds: float,
+    member: int,
 ) -> None:
     """Train one member."""
     assert recipe.epochs is not None
+    callbacks = options.callbacks(trainer) if options.callbacks else ()
+    if recipe.ensemble > 1:
+        callbacks = [of_one(callback, member, recipe.ensemble) for callback in callbacks]
     trainer.fit(
         data.X,
         data.y,
@@ -326,7 +405,7 @@ def _fit(
         metrics=monitor.metrics,
         monitor=monitor.name,
         patience=(recipe.patience or recipe.epochs) if data.held_out else None,
-        callbacks=options.callbacks(trainer) if options.callbacks else (),
+        callbacks=callbacks,
         time_limit=None if options.time_limit is None else max(seconds, AT_ONCE),
         checkpoint=options.checkpoint,
         resume=options.resume,
@@ -342,19 +421,31 @@ def _best(history: History, monitor: str) -> int:
     return int(np.flatnonzero(values == best)[-1]) + 1
 
 
-def _average(members: list[Network], recipe: Recipe | ImageRecipe) -> Network:
-    """Return one network whose output is the average of the members' outputs."""
+def average(members: list[Network], seed: int, shares: Array | None = None) -> Network:
+    """Return one network whose output is an average of several networks' outputs.
+
+    ``shares`` are their weights, alike by default; networks without one are left out.
+    """
+    if shares is not None:
+        members = [member for member, share in zip(members, shares, strict=True) if share > 0]
+        shares = shares[shares > 0]
     if len(members) == 1:
         return members[0]
-    branches = [Sequential(*member.layer.layers) for member in members]
+    weigh = () if shares is None or np.ptp(shares) == 0 else (Scale(),)
+    branches = [Sequential(*member.layer.layers, *weigh) for member in members]
     network = Network(
         Concat(*branches),
         Average(len(members)),
         inputs=members[0].inputs,
-        seed=recipe.seed,
-        dtype=recipe.dtype,
+        seed=seed,
+        dtype=members[0].dtype,
     )
+    named = network.built.named
     for k, member in enumerate(members):
         for name, array in member.built.named.items():
-            network.built.named[f"0.{k}.{name}"][...] = array
+            named[f"0.{k}.{name}"][...] = array
+        if weigh:
+            assert shares is not None
+            factor = named[f"0.{k}.{len(member.layer.layers)}.s"]
+            factor[...] = len(members) * shares[k] / shares.sum()
     return network

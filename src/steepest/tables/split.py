@@ -216,6 +216,11 @@ class Split:
     test: Rows
     column: str | None = None
 
+    def joined(self) -> Self:
+        """Return it with the rows to validate on among those to train on."""
+        train = np.sort(np.concatenate([self.train, self.validation]))
+        return replace(self, train=train, validation=self.validation[:0])
+
 
 def split_rows(
     table: pa.Table,

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 from ..compiler import waiting
@@ -34,6 +35,7 @@ class Bar:
         self._told = time.perf_counter()
         self._bar: Any = None
         self._news = ""
+        self._done: dict[int, tuple[int, int]] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -66,7 +68,12 @@ class Bar:
         self._show(waiting.text(done, total), "", done, total)
 
     def __call__(self, progress: Progress) -> None:
-        """Show how far the training has come."""
+        """Show how far the training has come, of all networks together."""
+        self._done[progress.fit] = progress.epoch, progress.step
+        epoch, step = (sum(of_each) for of_each in zip(*self._done.values(), strict=True))
+        fits = progress.fits
+        progress = replace(progress, epoch=epoch, epochs=fits * progress.epochs)
+        progress = replace(progress, step=step, steps=fits * progress.steps)
         rate = f"{progress.examples_per_second:,.0f} rows/s"
         self._show(describe(progress), rate, progress.step, progress.steps)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..network import Network
     from .run import TrainingRun
 
-__all__ = ["Callback", "Progress", "ask", "checked_callbacks"]
+__all__ = ["Callback", "Progress", "ask", "checked_callbacks", "of_one"]
 
 
 @dataclass
@@ -41,6 +41,8 @@ class Progress:
     seconds_left : float
     lr : float
         η of the last step.
+    fit, fits : int
+        Which network this is of several that are trained for one model, from 0, of how many.
     run : TrainingRun, optional
         The programs and data of the fit, for callbacks that look deeper (`Watch`).
     """
@@ -56,6 +58,8 @@ class Progress:
     examples_per_second: float = 0.0
     seconds_left: float = 0.0
     lr: float = 0.0
+    fit: int = 0
+    fits: int = 1
     run: TrainingRun | None = None
 
 
@@ -75,6 +79,11 @@ def checked_callbacks(where: str, callbacks: Any) -> tuple[Callback, ...]:
             name = callback.__name__
             raise InputError(f"{where}: callbacks has the class {name}; make one: {name}()")
     return found
+
+
+def of_one(callback: Callback, fit: int, fits: int) -> Callback:
+    """Return a callback that tells another which network of several its `Progress` is of."""
+    return lambda told: callback(replace(told, fit=fit, fits=fits))
 
 
 def ask(callbacks: Iterable[Callback], progress: Progress) -> bool:

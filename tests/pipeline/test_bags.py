@@ -1,0 +1,276 @@
+"""Bags over folds, their weights, and what the steps of the ladder cost."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from steepest import (
+    Checkpoint,
+    Dense,
+    InputError,
+    Network,
+    TabularClassifier,
+    TabularRegressor,
+    Tanh,
+    load,
+)
+from steepest.estimators.compiled import Compiled
+from steepest.pipeline.bags import chosen_weights, folds_of, train_all
+from steepest.pipeline.fit import fit_table
+from steepest.pipeline.ladder import Ladder, ladder_line, next_line, told_seconds
+from steepest.pipeline.recipe import Recipe
+from steepest.pipeline.request import Request
+from steepest.pipeline.train import RunOptions, TrainingData, average, train_recipe
+from steepest.tables.encoder import Encoder
+from steepest.tables.split import SplitBy
+from steepest.tables.task import infer_task
+
+RNG = np.random.default_rng(0)
+N = 120
+X = RNG.normal(size=(N, 2))
+TABLE = pa.table({"a": X[:, 0], "b": X[:, 1], "y": np.sin(2 * X[:, 0]) + X[:, 1]})
+KIND = np.where(X[:, 0] + 0.5 * RNG.normal(size=N) > 0, "yes", "no")
+SMALL = {"layers": (8,), "epochs": 3, "batch": 16}
+FOLDS = tuple((np.flatnonzero(np.arange(N) % 3 != k), np.arange(k, N, 3)) for k in range(3))
+
+
+def prepared(settings, folds=FOLDS):
+    task = infer_task(TABLE.column("y"), "y")
+    encoder = Encoder.fit(TABLE, ["a", "b"])
+    recipe = Recipe.for_task(task, SMALL | settings)
+    weights = np.linspace(0.5, 1.5, N)
+    data = TrainingData(
+        encoder.transform(TABLE), task.encode(TABLE.column("y")), weights, folds=folds
+    )
+    return recipe, task, encoder, data
+
+
+def test_threads_make_no_difference():
+    one, two = (
+        train_all(*prepared({"folds": 3, "threads": threads}), RunOptions()) for threads in (1, 2)
+    )
+    np.testing.assert_array_equal(one.network.theta, two.network.theta)
+    np.testing.assert_array_equal(one.out_of_fold[1], two.out_of_fold[1])
+
+
+def test_a_bag_has_a_network_for_each_fold_that_has_not_seen_it():
+    recipe, task, encoder, data = prepared({"folds": 3, "seed": 5})
+    bag = train_all(recipe, task, encoder, data, RunOptions())
+    known, rows, outputs = [], *bag.out_of_fold
+    for k, (kept, out) in enumerate(FOLDS):
+        part = TrainingData(*(v[kept] for v in (data.X, data.y, data.weights)), data.part(out))
+        one = Recipe.for_task(task, SMALL | {"seed": 5 + k})
+        found = train_recipe(one, task, encoder, part)
+        assert found.best[0] == bag.best[k]
+        known.append(found.network.predict(data.X))
+        np.testing.assert_allclose(outputs[np.isin(rows, out)], known[-1][out], atol=1e-6)
+    assert len(bag.histories) == 3
+    np.testing.assert_allclose(bag.network.predict(data.X), np.mean(known, axis=0), atol=1e-6)
+
+
+def test_folds_of_time_have_at_least_half_of_the_rows_behind_them():
+    by = SplitBy(np.zeros(85, np.int64), np.arange(85))
+    folds = folds_of(by, 85, 4, seed=0)
+    assert len(folds) == 4
+    for kept, out in folds:
+        assert len(kept) >= 40
+        assert kept.max() < out.min()
+    assert folds[-1][1].max() == 84
+
+
+def test_weights_go_to_what_is_right_on_rows_not_trained_on():
+    y = RNG.normal(size=200)
+
+    def error(z):
+        return float(np.square(z[:, 0] - y).mean())
+
+    right, wrong = y[:, None] + 0.1, -y[:, None]
+    np.testing.assert_array_equal(chosen_weights(error, [wrong, right]), [0, 1])
+    over, under = y[:, None] + 1, y[:, None] - 1
+    weights = chosen_weights(error, [over, wrong, under])
+    np.testing.assert_allclose(weights, [0.5, 0, 0.5], atol=0.03)
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_a_weighted_average_is_one_network():
+    networks = [
+        Network(Dense(4), Tanh(), Dense(2), inputs=2, seed=s, dtype="float64") for s in range(3)
+    ]
+    outputs = [network.predict(X) for network in networks]
+    for shares in ((1 / 3, 1 / 3, 1 / 3), (0.5, 0.2, 0.3), (0.5, 0.0, 0.5), (0.2, 0.0, 0.8)):
+        joined = average(networks, 0, np.asarray(shares))
+        np.testing.assert_allclose(joined.predict(X), np.tensordot(shares, outputs, 1))
+    assert average(networks, 0, np.array([0, 1, 0])) is networks[1]
+
+
+def test_an_interrupted_bag_is_what_was_trained():
+    recipe, task, encoder, data = prepared({"folds": 3, "ensemble": 2, "threads": 1})
+    begun = []
+
+    def stop(trainer):
+        begun.append(trainer)
+
+        def interrupt(progress):
+            assert (progress.fit, progress.fits) == (len(begun) - 1, 6)
+            if len(begun) == 2 and progress.epoch_ended:
+                raise KeyboardInterrupt
+
+        return [interrupt]
+
+    found = train_all(recipe, task, encoder, data, RunOptions(callbacks=stop))
+    assert isinstance(found.ended, KeyboardInterrupt)
+    assert len(begun) == len(found.histories) == 2
+    assert found.network.predict(data.X).shape == (N, 1)
+
+
+def test_what_is_raised_in_a_fold_ends_all_of_them():
+    recipe, task, encoder, data = prepared({"folds": 3, "epochs": 10**6, "threads": 2})
+    begun = []
+
+    def fail(trainer):
+        begun.append(trainer)
+        return [raising] if len(begun) == 2 else []
+
+    def raising(progress):
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        train_all(recipe, task, encoder, data, RunOptions(callbacks=fail))
+
+
+def test_bags_keep_to_a_time_limit_and_keep_no_checkpoints(tmp_path):
+    recipe, task, encoder, data = prepared({"folds": 3, "epochs": 10**6})
+    found = train_all(recipe, task, encoder, data, RunOptions(time_limit=0.3))
+    assert len(found.histories) == 3
+    assert all(len(history) < 10**6 for history in found.histories)
+    with pytest.raises(InputError, match="not of a bag over folds"):
+        train_all(recipe, task, encoder, data, RunOptions(checkpoint=Checkpoint(tmp_path / "c")))
+
+
+def test_work_grows_with_networks_rows_and_members():
+    recipe, task, encoder, data = prepared({"threads": 1})
+    ladder = Ladder(recipe, task, encoder, SMALL | {"threads": 1}, N)
+    one = ladder.work(recipe)
+
+    def work(**settings):
+        return ladder.work(Recipe.for_task(task, SMALL | {"threads": 1} | settings))
+
+    assert work(folds=4) == pytest.approx(3 * one)
+    assert work(folds=4, threads=4) == pytest.approx(3 / 4 * one)
+    assert work(epochs=6) == pytest.approx(2 * one)
+    wide = {"layers": (64, 64)}
+    assert work(members=8, **wide) > 2 * work(**wide)
+    pace = ladder.pace_before(data)
+    assert pace > 0
+    seconds = ladder.seconds(pace)
+    assert seconds[1] < seconds[2]
+    assert seconds[3] < seconds[4]
+    assert seconds[1] == pytest.approx(pace * one)
+    trained = train_recipe(recipe, task, encoder, data)
+    assert ladder.pace_after(trained, 2.0) == pytest.approx(2.0 / one)
+
+
+def test_times_as_people_say_them():
+    told = [told_seconds(s) for s in (0.1, 7.4, 34, 130, 7200)]
+    assert told == ["1 s", "7 s", "30 s", "2 min", "2.0 h"]
+    assert ladder_line(2, {1: 3, 2: 40}) == "quality 2 takes about 40 s (1: 3 s)"
+    assert next_line(1, {1: 3, 2: 40}, "--quality {}") == "--quality 2 would take about 40 s"
+    assert next_line(2, {1: 3, 2: 40}, "--quality {}") is None
+
+
+def test_the_command_line_says_what_steps_cost_before_and_after():
+    settings = SMALL | {"quality": 3, "folds": 3, "members": 2}
+    fit = fit_table(TABLE, Request("y", settings))
+    lines = "\n".join(fit.notes)
+    assert re.search(r"quality 3 takes about .* s \(1: .*, 2: .*, 4: .*\)", lines)
+    assert "--quality 4 would take about" in lines
+    assert "96 rows to train, by turns, in 3 folds, to validate" in lines
+    assert "2 members" in lines
+    assert "the average of 3" in lines
+    assert fit.scores["r2"][0] > fit.scores["r2"][1]
+
+
+@pytest.fixture(scope="module", params=[2, 3, 4])
+def classifier(request):
+    settings = SMALL | {"members": 2} | ({"folds": 3} if request.param > 2 else {})
+    settings |= {"layers": (4,)}
+    model = TabularClassifier(quality=request.param, settings=settings, class_weight="balanced")
+    return model.fit(X, KIND)
+
+
+def test_what_a_model_of_any_step_can_do(classifier, tmp_path):
+    p = classifier.predict_proba(X)
+    assert p.mean(axis=0)[1] == pytest.approx((KIND == "yes").mean(), abs=0.15)
+    assert classifier.model_.calibration.label_smoothing
+    assert classifier.predict_set(X, 0.8).any(axis=1).all()
+    classifier.model_.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    names = list(again.encoder.columns)
+    rows = dict(zip(names, X.T, strict=True))
+    np.testing.assert_array_equal(again.predict_proba(rows), p)
+    assert again.evaluate(rows, KIND).scores
+    assert len(again.report(pa.table({**rows, again.task.name: KIND}))) > 1000
+    path = classifier.row_paths(X[:1])[0]
+    assert str(path)
+    z = again.network.predict(again.encoder.transform(pa.table(rows)))
+    one = Compiled(again.network, np.array, lambda z: z)
+    np.testing.assert_allclose(one(again.encoder.transform(pa.table(rows))[3]), z[3], atol=1e-5)
+
+
+def test_steps_train_as_many_networks_and_folds_calibrate(classifier):
+    fits = {2: 1, 3: 3, 4: 9}[classifier.quality]
+    assert len(classifier.histories_) == fits
+    rows = classifier.model_.calibration.rows
+    assert rows == (12 if classifier.quality == 2 else N)
+    assert sorted(classifier.costs_) == [1, 2, 3, 4]
+
+
+def test_intervals_of_a_bag_are_calibrated_out_of_fold():
+    y = TABLE["y"].to_numpy()
+    settings = SMALL | {"folds": 3}
+    model = TabularRegressor(settings=settings, quantiles=(0.9, 0.1)).fit(X, y)
+    known, low, high = model.calibration_
+    assert sorted(known) == sorted(y)
+    assert (low <= high).all()
+    inside = model.predict_interval(X, 0.9)
+    assert ((inside[:, 0] <= y) & (y <= inside[:, 1])).mean() > 0.8
+
+
+def test_monotone_columns_go_into_bags_but_not_with_members():
+    y = TABLE["y"].to_numpy()
+    model = TabularRegressor(settings=SMALL | {"folds": 2}, monotonic={"b": 1})
+    model.fit(TABLE.select(["a", "b"]), y)
+    rising = model.predict({"a": np.zeros(50), "b": np.linspace(-2, 2, 50)})
+    assert (np.diff(rising) >= 0).all()
+    with pytest.raises(InputError, match="members that share layers can't have monotone columns"):
+        TabularRegressor(quality=2, monotonic={"b": 1}).fit(TABLE.select(["a", "b"]), y)
+
+
+def test_bags_go_by_groups_and_want_no_other_rows_to_validate_on(capsys):
+    settings = SMALL | {"folds": 3, "epochs": 1}
+    model = TabularClassifier(settings=settings, metrics=["accuracy"], verbose=True)
+    model.fit(X, KIND, groups=np.arange(N) // 4)
+    told = capsys.readouterr().out
+    assert "quality 1 takes about" in told
+    assert "network 3 of 3, epoch 1 of 1:" in told
+    assert "accuracy" in model.histories_[0].rows[0]
+    with pytest.raises(InputError, match="eval_set and folds can't go together"):
+        TabularClassifier(settings=settings).fit(X, KIND, eval_set=(X, KIND))
+    with pytest.raises(InputError, match="give quality of TabularClassifier instead"):
+        TabularClassifier(settings={"quality": 2}).fit(X, KIND)
+
+
+def test_onnx_of_every_step(classifier, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from steepest import export_onnx
+
+    export_onnx(classifier, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    names = [each.name for each in session.get_inputs()]
+    feed = {n: X[:, [j]] for j, n in enumerate(names)}
+    p = session.run(None, feed)[1]
+    np.testing.assert_allclose(p, classifier.predict_proba(X), atol=1e-4)
