@@ -168,6 +168,13 @@ def _tokens(s, x, P, xp):
     return rows if s.padding is None else xp.where(x[..., None] == s.padding, 0 * rows, rows)
 
 
+def _bag(s, x, P, xp):
+    """Of lists of codes of equal length, or filled up."""
+    there = 1.0 * (x == x) if s.padding is None else 1.0 * (x != s.padding)
+    total = (there[..., None] * P["E"][xp.whole(x)]).sum(1)
+    return total if s.mode == "sum" else total / xp.maximum(there.sum(1), 1.0)[:, None]
+
+
 def _waves(s, x, xp):
     steps, d = x.shape[1:]
     angles = np.arange(steps)[:, None] / s.base ** (2 * (np.arange(d) // 2) / d)
@@ -248,6 +255,7 @@ LAYERS: dict[type, Callable[..., Any]] = {
     L.Dense: lambda s, x, P, xp: x @ P["A"].T + (P["b"] if s.bias else 0),
     L.ELU: lambda s, x, P, xp: _elu(x, 1, s.scale, xp),
     L.Embedding: lambda s, x, P, xp: P["E"][xp.whole(x)].reshape(len(x), -1),
+    L.EmbeddingBag: _bag,
     L.Flatten: lambda s, x, P, xp: x.reshape(len(x), -1),
     L.GELU: _gelu,
     L.GRU: _gru,

@@ -165,6 +165,8 @@ REASONS = {
         "layers._attention.kernels.backward_x",
         "layers._attention.kernels.forward",
         "layers._attention.one_step.attend",
+        "layers._bag.csr.backward_theta",
+        "layers._bag.csr.forward",
         "layers._convolution.kernels.backward_theta",
         "layers._convolution.kernels.backward_theta_widened",
         "layers._convolution.pairs.backward_theta",

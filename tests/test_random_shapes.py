@@ -193,6 +193,7 @@ def test_every_layer_with_a_kernel_of_its_own_is_here():
         "BatchNorm",
         "Conv1D",
         "Conv2D",
+        "EmbeddingBag",
         "Flatten",
         "GRU",
         "GlobalAveragePool",

@@ -306,7 +306,8 @@ def inputs(
 ) -> tuple[np.ndarray, bool, tuple[Layer, ...]]:
     """Draw x, whether it is given in CSR form, and the layer it needs in front."""
     x = rng.normal(size=(n, p))
-    kind = draw(st.sampled_from(("reals", "codes", "both", "tokens", "csr", "csr branches")))
+    kinds = "reals", "codes", "both", "tokens", "bags", "csr", "csr branches"
+    kind = draw(st.sampled_from(kinds))
     if kind.startswith("csr"):
         x *= rng.random((n, p)) < 0.3
         first = draw(dense())
@@ -314,6 +315,11 @@ def inputs(
     embedding = L.Embedding(CODES, draw(st.integers(1, 3)))
     if kind == "codes":
         return rng.integers(CODES, size=(n, p)).astype(float), False, (embedding,)
+    if kind == "bags":
+        more = {"mode": draw(st.sampled_from(("mean", "sum"))), "lazy": False}
+        more["padding"] = draw(st.sampled_from((None, 0, CODES - 1)))
+        bag = L.EmbeddingBag(CODES, draw(st.integers(1, 3)), **more)
+        return rng.integers(CODES, size=(n, p)).astype(float), False, (bag,)
     if kind == "tokens":
         return rng.integers(CODES, size=(n, p)).astype(float), False, draw(of_tokens(p))
     if kind == "both":

@@ -120,6 +120,9 @@ TORCH = SimpleNamespace(
 LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     layers.Dense: _dense,
     layers.Embedding: lambda _, x, s: functional.embedding(x.long(), s["E"]).flatten(1),
+    layers.EmbeddingBag: lambda layer, x, s: functional.embedding_bag(
+        x.long(), s["E"], mode=layer.mode, padding_idx=layer.padding
+    ),
     layers.Attention: _attention,
     layers.TokenEmbedding: lambda _, x, s: functional.embedding(x.long(), s["E"]),
     layers.TiedEmbedding: _tied,

@@ -229,35 +229,42 @@ def test_a_layer_names_all_rows_that_its_gradient_is_in():
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
 def test_kernels(compiled, threads):
-    """Beside what NumPy says; places beyond those found are none of theirs."""
+    """Beside what NumPy says; what is beyond the rows found is none of theirs."""
 
-    def run(kernel, **named):
-        share = {"theta": named["found"]} if "own" in named or "kept" in named else {}
-        run_kernel(kernel, "float64", compiled, threads, **{**named, **share})
+    def run(kernel, share=None, **named):
+        named |= {} if share is None else {"theta": share}
+        run_kernel(kernel, "float64", compiled, threads, **named)
 
-    places = np.array([[7, 2], [2, 2], [9, 7]], np.int32)
-    seen, found = np.zeros(10, np.int32), np.full(6, -1, np.int32)
-    span = np.array([3, 2])
-    run(touched.list_rows, places=places, seen=seen, found=found, span=span)
-    assert found[:3].tolist() == [7, 2, 9]
-    assert span.tolist() == [5, 3]
-    assert not seen.any()
-    rows, table = found[:3], RNG.standard_normal((10, 4))
-    named = {"table": table.copy(), "found": found, "span": span}
-    for room, end in ((8, 8), (7, 5)):  # in the second one there is no room for three more
-        kept, values = np.zeros(room, np.int32), np.zeros((room, 4))
-        run(touched.keep_rows, **named, kept=kept, values=values)
-        assert kept[5:].tolist() == ([7, 2, 9] if end == 8 else [0, 0])
-        assert np.array_equal(values[5:end], table[rows][: end - 5])
-        assert not values[:5].any()
-    own = np.full((6, 4), np.nan)
-    run(touched.copy_rows, **named, own=own)
-    assert np.array_equal(own, table[[7, 2, 9, 7, 7, 7]])
-    run(touched.put_rows, **named, own=2 * own)
+    # rows 1 and 2 of a matrix, of four; the log has row 2 already, and its second beginning
+    columns = np.array([5, 7, 2, 2, 2, 9, 7], np.int32)
+    named = {"columns": columns, "starts": np.array([0, 1, 4, 7, 7]), "i": np.array([1, 2])}
+    for room, added in ((8, [7, 9]), (6, [7]), (0, [])):  # in the others there is less room
+        seen, found = np.zeros(10, np.int32), np.full(4, -1, np.int32)
+        has, kept = np.zeros(10, np.int32), np.zeros(room, np.int32)
+        has[2:4] = 2, 1
+        span = np.array([3, 1, 2, 2])
+        run(touched.list_rows, **named, seen=seen, found=found, span=span, has=has, kept=kept)
+        assert found.tolist() == [7, 2, 9, -1]
+        assert span.tolist() == [5, 3, len(added), 2]
+        assert kept[5 : 5 + len(added)].tolist() == added
+        assert not seen.any()
+        assert set(np.flatnonzero(has == 2)) == {2, *added}
+    rows, table = found[:3].copy(), RNG.standard_normal((10, 4))
+    kept, values = np.array([0, 7, 9], np.int32), np.zeros((4, 4))
+    span = np.array([1, 3, 2, 1])
+    run(touched.keep_rows, np.empty(2), table=table, kept=kept, span=span, values=values)
+    assert np.array_equal(values, [np.zeros(4), table[7], table[9], np.zeros(4)])
+    named = {"table": table.copy(), "found": found}
+    own = np.full((4, 4), np.nan)
+    run(touched.copy_rows, rows, **named, own=own)
+    assert np.array_equal(own[:3], table[rows])
+    run(touched.put_rows, rows, **named, own=2 * own)
     assert np.array_equal(named["table"][rows], 2 * table[rows])
-    run(touched.move_rows_out, **named, own=own)
-    assert np.array_equal(own, [*2 * table[rows], *np.zeros((3, 4))])
+    run(touched.move_rows_out, rows, **named, own=own)
+    assert np.array_equal(own[:3], 2 * table[rows])
+    assert np.isnan(own[3]).all()
     assert np.array_equal(np.flatnonzero(~named["table"].any(axis=1)), sorted(rows))
+    named |= {"span": span}
     for poison, is_finite in ((1e308, True), (np.inf, False), (np.nan, False)):
         sums, named["table"][2, 1] = np.zeros(4), poison
         with np.errstate(invalid="ignore"):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.driver import barrier
-from ..engine.operands import Buffer, Constant, DynamicShare, Share, Special, Whole
+from ..engine.operands import Buffer, Constant, CountedShare, DynamicShare, Share, Special, Whole
 from ..engine.program import Instruction, Program
 
 __all__ = ["PlainError", "run_plain"]
@@ -39,7 +39,8 @@ def _run(instruction: Instruction, dtype: np.dtype[Any]) -> None:
     name, operands = instruction.function.__name__, instruction.operands
     arrays = {k: o.array for k, o in operands.items() if isinstance(o, Buffer) and o.shape}
     shared = any(
-        isinstance(operand, Share | Special | DynamicShare) for operand in operands.values()
+        isinstance(operand, Share | CountedShare | Special | DynamicShare)
+        for operand in operands.values()
     )
     touched = {k: np.zeros(array.shape, bool) for k, array in arrays.items()}
     for thread in range(_THREADS if shared else 1):
@@ -70,7 +71,7 @@ def _argument(operand: Any, thread: int, dtype: np.dtype[Any]) -> Any:
     if isinstance(operand, Constant):
         whole = not isinstance(operand.value, float)
         return np.int64(operand.value) if whole else dtype.type(operand.value)
-    if isinstance(operand, Share | DynamicShare):
+    if isinstance(operand, Share | CountedShare | DynamicShare):
         ends = [operand.extent * k // _THREADS for k in (thread, thread + 1)]
         return range(*ends)
     if isinstance(operand, Whole):

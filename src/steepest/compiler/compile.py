@@ -102,7 +102,7 @@ def _entry(
     if "dynamic" in operands:
         at = 2 + sum(_operand(o, 0)[1] for o in operands[: operands.index("dynamic")])
         call = _TAKING.format(share=f"row[{at}], row[{at + 1}]", counts=f"row[{at + 2}]", call=call)
-    elif not {"share", "all", "thread", "threads"} & set(operands):
+    elif not {"share", "counted", "all", "thread", "threads"} & set(operands):
         call = f"if thread == 0: {call}"
     source = f"def entry(row, thread, threads):\n    {call}\n"
     namespace: dict[str, Any] = {
@@ -130,6 +130,10 @@ def _operand(operand: str, slot: int) -> tuple[str, int]:
     if operand == "share":
         bounds = f"row[{slot}], row[{slot + 1}], thread, threads"
         return f"range(uint64(share({bounds}, 0)), uint64(share({bounds}, 1)))", 2
+    if operand == "counted":
+        extent = f"pointer_i(row[{slot}])[0] * row[{slot + 1}]"
+        bounds = f"{extent}, row[{slot + 2}], thread, threads"
+        return f"range(uint64(share({bounds}, 0)), uint64(share({bounds}, 1)))", 3
     if operand == "dynamic":
         end = f"min(begin + row[{slot + 1}], row[{slot}])"
         return f"range(uint64(begin), uint64({end}))", 3

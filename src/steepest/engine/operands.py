@@ -18,6 +18,7 @@ __all__ = [
     "Block",
     "Buffer",
     "Constant",
+    "CountedShare",
     "DynamicShare",
     "Handle",
     "Operand",
@@ -46,9 +47,9 @@ class Operand(Protocol):
 
         ``f2``, ``i1``, ``j1``, ``b2``: an array of reals, int64, int32 or uint8 of that many axes;
         ``@f2``: one that a handle points to; ``*f``, ``*i``: a number that lies at an address;
-        ``f``, ``i``: a number in the row; ``share``: a thread's part of a range; ``dynamic``: parts
-        of a range that threads take; ``all``: the whole range; ``thread``, ``threads``: which
-        thread this is, of how many.
+        ``f``, ``i``: a number in the row; ``share``: a thread's part of a range; ``counted``: one
+        of a range whose length lies in memory; ``dynamic``: parts of a range that threads take;
+        ``all``: the whole range; ``thread``, ``threads``: which thread this is, of how many.
         """
 
     def words(self) -> Sequence[int]:
@@ -172,6 +173,27 @@ class Share:
 
     def words(self) -> Sequence[int]:
         return (self.extent, self.grain)
+
+
+@dataclass(frozen=True)
+class CountedShare:
+    """Each thread's part of ``range(count · each)``, in multiples of ``grain``.
+
+    ``count`` is a vector of one entry, which an instruction before it has written.
+    """
+
+    count: Buffer
+    each: int = 1
+    grain: int = 1
+    code: ClassVar[str] = "counted"
+
+    @property
+    def extent(self) -> int:
+        """The length of the range, as it is now."""
+        return int(self.count.array[0]) * self.each
+
+    def words(self) -> Sequence[int]:
+        return (self.count.words()[0], self.each, self.grain)
 
 
 @dataclass(frozen=True)

@@ -238,7 +238,7 @@ def _in_rows(layer: Layer, low: Observed, shape: Shape) -> list[str]:
                 f"layer {low.prefix} {layer!r}: the rows of a batch meet in {name!r}, so an "
                 "example has no gradient of its own"
             )
-    return ["x", "y", "dy", *memory]
+    return ["x", "i", "y", "dy", *memory]  # i: which rows of a matrix in CSR form
 
 
 def _part(buffer: Buffer, example: int, n: int) -> Buffer:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .dropout import Dropout as Dropout
     from .elu import ELU as ELU
     from .embedding import Embedding as Embedding
+    from .embedding_bag import EmbeddingBag as EmbeddingBag
     from .flatten import Flatten as Flatten
     from .gelu import GELU as GELU
     from .global_average_pool import GlobalAveragePool as GlobalAveragePool

@@ -23,6 +23,7 @@ from ..engine.operands import (
     DTYPES,
     Buffer,
     Constant,
+    CountedShare,
     DynamicShare,
     Handle,
     Share,
@@ -433,12 +434,12 @@ class Lowering:
 
     def _operand(self, name: str, names: Mapping[str, Any], kernel: str) -> Any:
         value = names.get(name)
-        if name in _SHARES and not isinstance(value, Share | DynamicShare | Whole):
+        if name in _SHARES and not isinstance(value, _SHARE):
             value = None  # a layer's own field of that name, like Dense's units, is no share
         if isinstance(value, np.ndarray):
             dtype = value.dtype if value.dtype == np.int32 else self.arena.dtype  # places stay so
             return Buffer.of(name, np.ascontiguousarray(value, dtype))
-        if isinstance(value, Buffer | Handle | Constant | Share | Special | DynamicShare | Whole):
+        if isinstance(value, Buffer | Handle | Constant | Special | _SHARE):
             return value
         if value is not None:
             return Constant(value)
@@ -488,7 +489,7 @@ class Lowering:
         """
         if self.threads == 1:
             return
-        shares = [(name, o) for name, o in operands.items() if isinstance(o, Share)]
+        shares = [(k, o) for k, o in operands.items() if isinstance(o, Share | CountedShare)]
         kind: object = shares[0] if shares else "alone"
         if not shares and any(isinstance(o, Special | DynamicShare) for o in operands.values()):
             kind = None
@@ -511,6 +512,7 @@ class Lowering:
 
 
 _BARRIER = object()
+_SHARE = Share | CountedShare | DynamicShare | Whole
 _SHARES = ("rows", "units", "inputs")
 _PROVIDED = (
     "alpha",

@@ -5,18 +5,20 @@ listed in every step, each once:
 
 =========  ==================================================================
 touches    places ← the rows of the table that each row of x touches
-list       found ← the rows in places, each once
-keep       log ← θ[found], and what the rule remembers of these rows
+list       found ← the rows in places, each once; kept ← those that the log has not yet
+keep       log ← θ[kept], and what the rule remembers of these rows
 backward   ∇θ, or for plain SGD θ itself, changes in these rows alone
 update     own ← θ[found], ∇θ[found], …; the rule's kernel; θ[found], … ← own
 watch      sums ← NaN, once a number in these rows is not finite
 =========  ==================================================================
 
-So work, and memory for going back, grow with the rows touched and not with the table. The update
+Of a matrix in CSR form the columns of the batch's entries are the rows touched. So work, and memory
+for going back, grow with the rows touched and not with the table; what might hold all of its rows
+is memory that the system gives only when it is written to. The update
 comes to the same bits as that of all rows if a step with g = 0 changes nothing (`Rule.rests`).
 Other rules go by rows only where the parameter is declared ``lazy``: what the rule remembers of a
 row then stands still while the row is not touched, and so does the row, as with PyTorch's
-``SparseAdam``. A table with fewer rows than the log would have is copied for going back.
+``SparseAdam``. A small table is copied for going back.
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, aligned, is_finite
-from ..engine.operands import Buffer
+from ..declarations import FewRows, Parameter
+from ..engine.operands import Buffer, CountedShare, SparseBatch
 from ..errors import InputError
 from ..kernels.prefetch import fetch_ahead
-from ..layer import Layer, Parameter
+from ..layer import Layer
 from ..lowering.observer import Observed, Observer
 from ..parameters import Parameters, walk
 from ..rule import Rule
@@ -42,7 +45,7 @@ from .slots import memory_of
 
 __all__ = ["TouchedRows"]
 
-_LOGGED = 1 << 16  # rows of a log, at least
+_LOGGED = 1 << 16  # rows of a log, at least, if the table has more
 _AHEAD = 16  # rows that are asked for before their turn
 _STEPS = 16  # that it has room for, at least
 
@@ -51,7 +54,8 @@ _STEPS = 16  # that it has room for, at least
 class _Table:
     """A parameter (rows, width) that lies in θ from ``start`` to ``stop``.
 
-    A step touches ``most`` of its rows. ``room`` is how many rows its log has; None if it has none.
+    A step touches ``most`` of its rows at most. ``room`` is how many its log can hold; None if it
+    has none.
     """
 
     start: int
@@ -61,11 +65,35 @@ class _Table:
     room: int | None
 
 
-class _Log:
-    """What rows were, in the order in which steps have touched them; and whether all are finite."""
+class _Places:
+    """The rows that a step touches, each once.
 
-    def __init__(self, table: _Table, room: int, names: list[str], dtype: Any) -> None:
-        width = table.shape[1]
+    ``span`` tells where those begin that this step has added to the log, how many rows it touches,
+    how many of them it has added, and how often a log was begun.
+    """
+
+    def __init__(self, table: _Table) -> None:
+        self.found = Buffer.of("found", aligned(table.most, np.int32))
+        self.seen = Buffer.of("seen", aligned(table.shape[0], np.int32))
+        self.span = Buffer.of("span", aligned(4, np.int64))
+
+    @property
+    def entries(self) -> CountedShare:
+        """Each thread's share of the rows that are touched."""
+        return CountedShare(self.span.part(1, 1))
+
+    @property
+    def added(self) -> CountedShare:
+        """Each thread's share of those that are added to the log."""
+        return CountedShare(self.span.part(2, 1))
+
+
+class _Log:
+    """What rows were before they were first touched; and whether all of them are finite."""
+
+    def __init__(self, table: _Table, names: list[str], dtype: Any) -> None:
+        width, room = table.shape[1], table.room or 0
+        self.has = Buffer.of("has", aligned(table.shape[0] if room else 0, np.int32))
         self.rows = Buffer.of("kept rows", aligned(room, np.int32))
         self.values = {
             name: Buffer.of(f"kept {name}", aligned(room * width, dtype).reshape(room, width))
@@ -130,24 +158,27 @@ class TouchedRows(Observer):
         self._flat = {name: Buffer.of(name, vector) for name, vector in self._vectors.items()}
         if gradient is not None:
             self._flat["g"] = Buffer.of("∇ℓ", gradient)
-        self._spans = {name: Buffer.of("span", aligned(2, np.int64)) for name in self.tables}
-        self._seen = {
-            name: Buffer.of("seen", aligned(table.shape[0], np.int32))
+        self._places = {name: _Places(table) for name, table in self.tables.items()}
+        names, dtype = list(self._vectors), parameters.dtype
+        self._all_logs = {name: _Log(table, names, dtype) for name, table in self.tables.items()}
+        logged = {name: log for name, log in self._all_logs.items() if log.rows.size}
+        self._logs = logged
+        self._own = {
+            name: {key: _rows_of(table, f"own {key}", dtype) for key in self._flat}
             for name, table in self.tables.items()
+            if gradient is not None
         }
-        self._logs = {
-            name: _Log(table, table.room, list(self._vectors), parameters.dtype)
-            for name, table in self.tables.items()
-            if table.room is not None
-        }
-        self._found: dict[str, Buffer] = {}  # of the program that is being lowered
-        self._own: dict[str, dict[str, Buffer]] = {}
         self._looked = False  # at all rows
+        self.mark()
 
     @property
     def most_steps(self) -> int:
         """How many steps the logs have room for."""
-        rooms = [t.room // t.most for t in self.tables.values() if t.room is not None]
+        rooms = [
+            t.room // t.most
+            for t in self.tables.values()
+            if t.room is not None and t.room < t.shape[0]
+        ]
         return min([CHUNK, *rooms])
 
     @property
@@ -166,21 +197,17 @@ class TouchedRows(Observer):
             if name not in self.tables:
                 continue
             assert declared.rows is not None
-            table, seen = self.tables[name], x.as_examples() if layer.knows_shapes else x.as_rows()
-            places = low.array("places", seen.shape[0], declared.rows.each, kind="j")
-            found = self._found[name] = low.array("found", places.size, kind="j")
-            known = {**layer.settings_at(shape), **low.theta(layer, shape)}
-            low.emit(declared.rows.touches, {**known, "x": seen, "places": places}, nbytes=0)
-            listed = {"found": found, "span": self._spans[name]}
-            low.emit(list_rows, {**listed, "places": places, "seen": self._seen[name]}, nbytes=0)
-            if name in self._logs:
-                log = self._logs[name]
-                for key, values in log.values.items():
-                    self._on_rows(low, keep_rows, key, name, kept=log.rows, values=values)
-            if self._gradient is not None:
-                self._own[name] = {
-                    key: low.array(f"own {key}", found.size, table.shape[1]) for key in self._flat
-                }
+            named: dict[str, Any]
+            if isinstance(x, SparseBatch):
+                named = {"columns": x.indices, "starts": x.indptr, "i": x.chosen}
+            else:
+                named = _listed(low, layer, x, declared.rows)
+            rows, log = self._places[name], self._all_logs[name]
+            known = {"seen": rows.seen, "found": rows.found, "span": rows.span}
+            low.emit(list_rows, {**named, **known, "has": log.has, "kept": log.rows}, nbytes=0)
+            for key, values in log.values.items() if name in self._logs else ():
+                kept: dict[str, Any] = {"kept": log.rows, "values": values}
+                self._on_rows(low, keep_rows, key, name, **kept, entries=rows.added)
 
     def theta(
         self,
@@ -205,11 +232,17 @@ class TouchedRows(Observer):
     def take(self, low: Any, name: str) -> dict[str, Buffer]:
         """Emit what copies the rows touched; return what a rule's kernel gets, as vectors.
 
-        There are as many rows as a step can touch; those beyond have a gradient of 0.
+        There are as many rows as a step can touch. What is beyond those that it does touch has a
+        gradient of 0, and is not to be looked at.
         """
         for key in self._vectors:
             self._on_rows(low, copy_rows, key, name, own=self._own[name][key])
         return {key: own.as_vector() for key, own in self._own[name].items()}
+
+    def entries(self, name: str) -> CountedShare:
+        """Return each thread's share of the numbers in the rows touched, of what `take` returns."""
+        count = self._places[name].span.part(1, 1)
+        return CountedShare(count, self.tables[name].shape[1], 16)
 
     def put(self, low: Any, name: str) -> None:
         """Emit what puts the rows touched back."""
@@ -223,13 +256,12 @@ class TouchedRows(Observer):
                 self._on_rows(low, watch_rows, key, name, sums=self._logs[name].sums)
 
     def _on_rows(
-        self, low: Any, kernel: Callable[..., None], key: str, name: str, **more: Buffer
+        self, low: Any, kernel: Callable[..., None], key: str, name: str, **more: Any
     ) -> None:
         """Emit a kernel for the rows touched of a table, in the vector ``key``."""
-        found, table = self._found[name], self._view(key, name)
-        names = {"found": found, "span": self._spans[name], "table": table, **more}
-        nbytes = 2 * found.size * table.shape[1] * low.arena.dtype.itemsize
-        low.emit(kernel, {**names, "entries": low.share(found.size)}, nbytes=nbytes)
+        own = self._places[name]
+        names = {"found": own.found, "span": own.span, "entries": own.entries, **more}
+        low.emit(kernel, {**names, "table": self._view(key, name)}, nbytes=0)
 
     def _view(self, key: str, name: str) -> Buffer:
         """Return a table's part of a vector, as a matrix."""
@@ -257,21 +289,24 @@ class TouchedRows(Observer):
 
     def mark(self) -> None:
         """Begin new logs: `undo` will go back to here."""
-        for name, log in self._logs.items():
-            self._spans[name].array[:] = 0
+        for own in self._places.values():
+            own.span.array[:3] = 0
+            own.span.array[3] += 1
+        for log in self._logs.values():
             log.sums.array[:] = 0
 
     def undo(self) -> None:
         """Put the rows that were touched since `mark` back as they were, and their ∇θ to 0."""
         for name, log in self._logs.items():
-            end = int(self._spans[name].array.sum())
-            assert end <= log.rows.size, f"{name}: {end} rows touched, {log.rows.size} kept"
-            rows, first = np.unique(log.rows.array[:end], return_index=True)
+            start, _, added, _ = self._places[name].span.array.tolist()
+            rows = log.rows.array[: start + added]
             for key, values in log.values.items():
-                self._view(key, name).array[rows] = values.array[first]
-                values.array[:end] = 0
+                self._view(key, name).array[rows] = values.array[: rows.size]
+                values.array[: rows.size] = 0
             if self._gradient is not None:
                 self._view("g", name).array[rows] = 0
+        for name, buffers in self._own.items():
+            buffers["g"].array[: self._places[name].span.array[1]] = 0
         self.mark()
 
     @property
@@ -297,16 +332,36 @@ def _declared(parameters: Parameters, batch: int) -> dict[str, _Table]:
                         f"{path}.{own}: a parameter that says which rows are touched must be a "
                         f"matrix (rows, width) and not by_columns, got {declared}"
                     )
-                buffer, most = parameters.buffers[f"{path}.{own}"], rows * declared.rows.each
-                room = max(_LOGGED, _STEPS * most)
+                buffer, many = parameters.buffers[f"{path}.{own}"], declared.shape[0]
+                most = min(many, rows * declared.rows.each)
                 found[f"{path}.{own}"] = _Table(
                     buffer.offset,
                     buffer.offset + buffer.size,
                     (buffer.shape[0], buffer.shape[1]),
                     most,
-                    room if buffer.shape[0] > room else None,
+                    min(many, max(_LOGGED, _STEPS * most)) if many > _LOGGED else None,
                 )
     return found
+
+
+def _rows_of(table: _Table, name: str, dtype: Any) -> Buffer:
+    """Return memory for as many rows of a table as a step can touch."""
+    width = table.shape[1]
+    return Buffer.of(name, aligned(table.most * width, dtype).reshape(table.most, width))
+
+
+def _listed(low: Observed, layer: Layer, x: Buffer, rows: FewRows) -> dict[str, Buffer]:
+    """Emit what finds the rows that each row of x touches; return them in CSR form."""
+    seen = x.as_examples() if layer.knows_shapes else x.as_rows()
+    n, shape = seen.shape[0], x.shape[1:]
+    places = low.array("places", n, rows.each, kind="j")
+    known = {**layer.settings_at(shape), **low.theta(layer, shape)}
+    low.emit(rows.touches, {**known, "x": seen, "places": places}, nbytes=0)
+    return {
+        "columns": places.as_vector(),
+        "starts": Buffer.of("starts", np.arange(n + 1) * rows.each),
+        "i": Buffer.of("i", np.arange(n)),
+    }
 
 
 def _goes_by_rows(rule: Rule, name: str, declared: Parameter, table: _Table) -> bool:
@@ -330,65 +385,62 @@ def _goes_by_rows(rule: Rule, name: str, declared: Parameter, table: _Table) -> 
     return large or not rule.fuses
 
 
-def list_rows(places, seen, found, span):  # type: ignore[no-untyped-def]
-    """found ← the rows in places, each once; span ← the end of the log, and how many there are"""
-    n = 0
-    for i in range(places.shape[0]):
-        for j in range(places.shape[1]):
-            row = places[i, j]
-            found[n] = row
-            n += 1 - seen[row]
-            seen[row] = 1
+def list_rows(columns, starts, i, seen, found, span, has, kept):  # type: ignore[no-untyped-def]
+    """found ← columns[i], each once; kept ← those of them that the log has not; span ← how many"""
+    start, n, added, log = span[0] + span[2], 0, 0, span[3]
+    room = kept.shape[0] - start
+    for r in range(i.shape[0]):
+        for e in range(starts[i[r]], starts[i[r] + 1]):
+            row = columns[e]
+            if seen[row] == 0:
+                seen[row] = 1
+                found[n] = row
+                n += 1
     for k in range(n):
-        seen[found[k]] = 0
-    span[0] += span[1]
-    span[1] = n
+        row = found[k]
+        seen[row] = 0
+        if added < room and has[row] != log:
+            has[row] = log
+            kept[start + added] = row
+            added += 1
+    span[0], span[1], span[2] = start, n, added
 
 
-def keep_rows(table, found, span, kept, values, entries):  # type: ignore[no-untyped-def]
-    """kept, values ← found, table[found], behind what is there"""
-    end, n = span[0], span[1]
-    if end + n > kept.shape[0]:
-        n = 0  # there is no room
+def keep_rows(table, kept, span, values, entries):  # type: ignore[no-untyped-def]
+    """values ← table[kept], behind what is there"""
+    start, n = span[0], span[2]
     for k in entries:
         if k + _AHEAD < n:
-            fetch_ahead(table, found[k + _AHEAD])
-        if k < n:
-            row = found[k]
-            kept[end + k] = row
-            for d in range(table.shape[1]):
-                values[end + k, d] = table[row, d]
+            fetch_ahead(table, kept[start + k + _AHEAD])
+        row = kept[start + k]
+        for d in range(table.shape[1]):
+            values[start + k, d] = table[row, d]
 
 
-def copy_rows(table, found, span, own, entries):  # type: ignore[no-untyped-def]
+def copy_rows(table, found, own, entries):  # type: ignore[no-untyped-def]
     """own = table[found]"""
     for k in entries:
-        row = found[k] if k < span[1] else found[0]
+        row = found[k]
         for d in range(table.shape[1]):
             own[k, d] = table[row, d]
 
 
-def move_rows_out(table, found, span, own, entries):  # type: ignore[no-untyped-def]
+def move_rows_out(table, found, own, entries):  # type: ignore[no-untyped-def]
     """own = table[found]; table[found] = 0"""
     zero = table.dtype.type(0)
     for k in entries:
-        if k < span[1]:
-            row = found[k]
-            for d in range(table.shape[1]):
-                own[k, d] = table[row, d]
-                table[row, d] = zero
-        else:
-            for d in range(table.shape[1]):
-                own[k, d] = zero
+        row = found[k]
+        for d in range(table.shape[1]):
+            own[k, d] = table[row, d]
+            table[row, d] = zero
 
 
-def put_rows(table, found, span, own, entries):  # type: ignore[no-untyped-def]
+def put_rows(table, found, own, entries):  # type: ignore[no-untyped-def]
     """table[found] = own"""
     for k in entries:
-        if k < span[1]:
-            row = found[k]
-            for d in range(table.shape[1]):
-                table[row, d] = own[k, d]
+        row = found[k]
+        for d in range(table.shape[1]):
+            table[row, d] = own[k, d]
 
 
 def watch_rows(table, found, span, sums):  # type: ignore[no-untyped-def]

@@ -127,8 +127,8 @@ class Update:
         assert self._touched is not None
         assert segment.table is not None
         own = self._touched.take(low, segment.table)
-        size = own["theta"].size
-        names = {**own, "eta": _scaled(low, eta, segment.factor), "entries": low.share(size, 16)}
+        size, entries = own["theta"].size, self._touched.entries(segment.table)
+        names = {**own, "eta": _scaled(low, eta, segment.factor), "entries": entries}
         if self.rule.decays_itself:
             names["weight_decay"] = low.number(0.0)
         self.rule.lower(low, {**names, **common}, size)

@@ -1,0 +1,1 @@
+"""Sums of rows of a table: the kernels of `EmbeddingBag`, and lists of codes as CSR matrices."""

@@ -1,0 +1,234 @@
+"""EmbeddingBag: y = Σ_t w_t E[x_t], or the mean, of a list x of codes; E (codes, dim).
+
+A list is a row of a CSR matrix (n, codes) that has the weight w of each code, or a row of codes
+(n, T) of equal length, or filled up with a code of its own; (n, ·) -> (n, dim).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..arrays import is_sparse
+from ..declarations import FewRows
+from ..emitter import Backward, Emitter
+from ..engine.operands import Buffer, SparseBatch
+from ..errors import InputError
+from ..layer import Array, Layer, Parameter
+from ..onnx_form import OnnxGraph
+from ..validate import flag, number, one_of, positive_count
+from ._bag import csr
+from ._bag.lists import matrix_of
+from .embedding import Embedding
+
+__all__ = ["EmbeddingBag"]
+
+
+@dataclass(frozen=True, repr=False)
+class EmbeddingBag(Layer):
+    """Replace a list of codes by the sum or the mean of their rows of a learnable table.
+
+    Φ: dE[x_t] += w_t dy, or w_t dy / Σ w for the mean. An empty list becomes zeros. It is
+    PyTorch's ``EmbeddingBag``; a step takes the time of the rows that occur in it.
+
+    Parameters
+    ----------
+    codes : int
+        The number of codes.
+    dim : int
+        The number of entries of y.
+    mode : {"mean", "sum"}
+        The mean divides by the number of codes in the list, or by the sum of their weights, which
+        then must not be negative.
+    std : float
+        E begins with normal numbers of this standard deviation.
+    lazy : bool
+        Whether a step leaves the rows of E alone whose codes don't occur in it (`Embedding`).
+    padding : int, optional
+        A code that counts for nothing; it fills up lists of codes of unequal length (PyTorch's
+        ``padding_idx``). A CSR matrix needs none.
+    """
+
+    takes_sparse: ClassVar[bool] = True
+    torch_names: ClassVar[Mapping[str, str]] = {"E": "weight"}
+    backward_x = staticmethod(Embedding.backward_x)
+    touches = staticmethod(Embedding.touches)
+
+    codes: int
+    dim: int
+    mode: str = "mean"
+    std: float = 1.0
+    lazy: bool = False
+    padding: int | None = None
+
+    def __post_init__(self) -> None:
+        positive_count("EmbeddingBag", "codes", self.codes)
+        positive_count("EmbeddingBag", "dim", self.dim)
+        one_of("EmbeddingBag", "mode", self.mode, ("mean", "sum"))
+        number("EmbeddingBag", "std", self.std, least=0)
+        flag("EmbeddingBag", "lazy", self.lazy)
+        if self.padding is not None:
+            what = "EmbeddingBag", "padding", self.padding
+            number(*what, least=0, most=self.codes - 1, whole=True)
+
+    def matrix(self, tokens: Any, offsets: Any = None, weights: Any = None) -> Any:
+        """Return lists of codes of any length as the CSR matrix that the layer takes.
+
+        Parameters
+        ----------
+        tokens : sequence of sequences of int, or array of int
+            n lists of codes, of which some may be empty; or all of them one behind the other.
+        offsets : array of int, (n,), optional
+            Where each list begins, if they are one behind the other.
+        weights : like tokens, optional
+            Numbers; by default 1 each.
+
+        Returns
+        -------
+        scipy.sparse.csr_matrix, (n, codes)
+
+        Raises
+        ------
+        InputError
+            If a token is none of the codes, or offsets or weights don't fit. It says which.
+        """
+        return matrix_of(tokens, offsets, weights, self.codes)
+
+    def outputs(self, p: int) -> int:
+        return self.dim
+
+    def parameters(self, p: int) -> dict[str, Parameter]:
+        """Return E (codes, dim)."""
+        return {"E": Parameter((self.codes, self.dim), rows=FewRows(p, self.touches, self.lazy))}
+
+    def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
+        """Return what each y was multiplied by."""
+        return {"scale": (n,)}
+
+    def settings_at(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return whether it is the mean, and the code that counts for nothing; −1 if none does."""
+        hidden = -1 if self.padding is None else self.padding
+        return {"mean": int(self.mode == "mean"), "hidden": hidden}
+
+    def flops(self, p: int) -> int:
+        return p * self.dim
+
+    def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
+        """E is normal with mean 0 and standard deviation ``std``; 0 for padding."""
+        if self.std:
+            theta["E"][...] = rng.normal(0, self.std, theta["E"].shape)
+        if self.padding is not None:
+            theta["E"][self.padding] = 0
+
+    def check_inputs(self, X: Any) -> None:
+        """Raise `InputError` unless every entry is one of the codes, or X is CSR (n, codes)."""
+        if is_sparse(X):
+            if X.shape[1] != self.codes:
+                raise InputError(
+                    f"EmbeddingBag: a CSR matrix has a column for each of the {self.codes:,} codes,"
+                    f" but X has {X.shape[1]:,}; EmbeddingBag.matrix makes one of lists"
+                )
+            if self.mode == "mean" and X.nnz and not X.data.min() >= 0:
+                raise InputError(
+                    f"EmbeddingBag: the mean needs weights of at least 0, got {X.data.min()}; take "
+                    "mode='sum'"
+                )
+            return
+        values = np.asarray(X)
+        with np.errstate(invalid="ignore"):
+            good = (values >= 0) & (values < self.codes) & (values == np.floor(values))
+        if not good.all():
+            row, column = (int(index) for index in np.argwhere(~good)[0])
+            raise InputError(
+                f"EmbeddingBag: row {row}, column {column}: the code must be one of 0, …, "
+                f"{self.codes - 1}, got {values[row, column].item()!r}"
+            )
+
+    def lower(self, low: Emitter, x: Buffer | SparseBatch) -> tuple[Buffer, Backward]:
+        if isinstance(x, Buffer):
+            return super().lower(low, x)
+        n, shape = x.shape[0], x.shape[1:]
+        y = low.array("y", n, self.dim)
+        names: dict[str, Any] = {"y": y, "scale": low.array("scale", n)}
+        names |= {"values": x.data, "columns": x.indices, "starts": x.indptr, "i": x.chosen}
+        names |= {**self.settings_at(shape), **low.theta(self, shape)}
+        flops = 2 * x.nonzeros * n * self.dim
+        low.emit(csr.forward, names, flops=flops)
+
+        def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
+            low.backward_theta(self, shape, csr.backward_theta, {**names, "dy": dy}, flops)
+            return None  # nobody asks for ∂ℓ/∂X of a CSR matrix
+
+        return y, backward
+
+    def onnx(self, g: OnnxGraph) -> str:
+        """(n, T) -> (n, T, dim) -> (n, dim)"""
+        rows = np.array(g.theta["E"])
+        if self.padding is not None:
+            rows[self.padding] = 0
+        axis = g.constant([len(g.shape)], np.int64)
+        each = g.op("Gather", g.constant(rows), g.cast(g.x, np.int64))
+        total = g.op("ReduceSum", each, axis, keepdims=0)
+        if self.mode == "sum":
+            return total
+        if self.padding is None:
+            return g.op("Div", total, g.constant(g.shape[-1]))
+        there = g.op("Not", g.op("Equal", g.x, g.constant(self.padding)))
+        many = g.op("ReduceSum", g.cast(there, np.float32), axis, keepdims=1)
+        return g.op("Div", total, g.op("Max", many, g.constant(1)))
+
+    @staticmethod
+    def forward(
+        x: Array, y: Array, E: Array, scale: Array, mean: int, hidden: int, rows: range
+    ) -> None:
+        """y = scale Σ_t E[x_t]"""
+        codes, dim = E.shape
+        zero, one, above = y.dtype.type(0), y.dtype.type(1), x.dtype.type(codes)
+        for i in rows:
+            total = zero
+            for d in range(dim):
+                y[i, d] = zero
+            for t in range(x.shape[1]):
+                v = x[i, t]
+                code = np.int64(v if (v >= zero) & (v < above) else zero)  # stays inside E
+                if code != hidden:
+                    total += one
+                    for d in range(dim):
+                        y[i, d] += E[code, d]
+            scale[i] = one / total if (mean != 0) & (total > 0) else one
+            for d in range(dim):
+                y[i, d] *= scale[i]
+
+    @staticmethod
+    def backward_theta(
+        x: Array,
+        scale: Array,
+        dy: Array,
+        dE: Array,
+        alpha: float,
+        hidden: int,
+        thread: int,
+        threads: int,
+    ) -> None:
+        """dE[x] += alpha scale dy"""
+        codes, dim = dE.shape
+        zero, above = x.dtype.type(0), x.dtype.type(codes)
+        first, last = codes * thread // threads, codes * (thread + 1) // threads
+        for i in range(x.shape[0]):
+            step = alpha * scale[i]
+            for t in range(x.shape[1]):
+                v = x[i, t]
+                code = np.int64(v if (v >= zero) & (v < above) else zero)
+                if (first <= code < last) & (code != hidden):  # every thread owns some of the codes
+                    for d in range(dim):
+                        dE[code, d] += step * dy[i, d]
+
+
+examples = (
+    EmbeddingBag(5, 3),
+    EmbeddingBag(7, 2, "sum", padding=5),
+    EmbeddingBag(4, 2, lazy=True, padding=0),
+)
