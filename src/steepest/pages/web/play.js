@@ -14,6 +14,7 @@ import { Steps } from "./play/steps.js";
 import { Surface, option } from "./play/surface.js";
 
 const FRAME = 12; // ms of a frame that steps may take
+const PAUSE = 100; // ms before the surface is drawn finely
 const SELDOM = 6; // frames between what takes longer
 
 /** @typedef {Steps | Scatter | Landscape} Part */
@@ -45,6 +46,7 @@ export class App {
     this.curves = lines(this.figure());
     /** @type {Set<Part>} what is drawn when it comes into sight */
     this.stale = new Set();
+    place.classList.add("wide");
     place.replaceChildren(...this.page());
     this.begin();
     this.watch();
@@ -94,28 +96,33 @@ export class App {
           "div",
           { class: "workbench" },
           this.surface.element,
-          h("div", {}, this.diagram.element, this.editor.element, this.settings),
-          h("div", {}, this.curves, this.whatIf()),
+          h("div", {}, this.diagram.element, this.editor.element),
+          h("div", {}, this.settings, this.curves),
+          this.whatIf(),
         ),
       ),
       section("step", "One step, instruction by instruction", this.steps.element),
-      section(
-        "expectation",
-        "The gradient of one row, and of all",
-        note(
-          "A step on all rows goes along the mean of the gradients of single rows. A step on one row, or on B of them, " +
-            "goes along another arrow, which is that mean in expectation.",
+      h(
+        "div",
+        { class: "pair" },
+        section(
+          "expectation",
+          "The gradient of one row, and of all",
+          note(
+            "A step on all rows goes along the mean of the gradients of single rows. A step on one row, or on B of them, " +
+              "goes along another arrow, which is that mean in expectation.",
+          ),
+          this.scatter.element,
         ),
-        this.scatter.element,
-      ),
-      section(
-        "descent",
-        "The way down",
-        note(
-          "The objective is a landscape over θ. Here two directions of it are drawn, and descents that may move along " +
-            "these two alone, so that they lie on the picture.",
+        section(
+          "descent",
+          "The way down",
+          note(
+            "The objective is a landscape over θ. Here two directions of it are drawn, and descents that may move along " +
+              "these two alone, so that they lie on the picture.",
+          ),
+          this.landscape.element,
         ),
-        this.landscape.element,
       ),
       section("take", "To take along", takeAlong(this)),
     ];
@@ -167,7 +174,7 @@ export class App {
       h(
         "div",
         { class: "fields" },
-        h("label", { for: "row" }, "of the rows here, number"),
+        h("label", { for: "row" }, "row of this page"),
         row,
         h("button", { type: "button", click: () => this.hold(this.surface.row) }, "As it was"),
       ),
@@ -218,7 +225,7 @@ export class App {
 
   /** Draw everything; what is out of sight, later. */
   draw() {
-    this.surface.draw();
+    this.quickly();
     this.tell();
     this.diagram.draw(this.session, this.active());
     Object(this.curves).update(this.figure());
@@ -300,15 +307,20 @@ export class App {
     this.state.textContent =
       `Step ${count(training.steps)}, epoch ${count(training.epochs)}. Loss ${number(last.loss)}; ` +
       `${number(last.held)} on rows held out${right}.`;
-    this.said.textContent = `${this.rows.nameOf(this.surface.row)}: the network says ${this.surface.said()}. It is ${this.surface.truth()}.`;
+    this.said.textContent = `Of ${this.rows.nameOf(this.surface.row)} the network says ${this.surface.said()}. It is ${this.surface.truth()}.`;
   }
 
   /** Show what the network says of values that have changed. */
   moved() {
-    this.surface.draw(true);
+    this.quickly();
     this.said.textContent = `With these values, the network says ${this.surface.said()}.`;
+  }
+
+  /** Draw the surface coarsely now, and finely when nothing else has been asked for. */
+  quickly() {
+    this.surface.draw(true);
     clearTimeout(this.fine);
-    this.fine = setTimeout(() => this.surface.draw(), 120);
+    this.fine = setTimeout(() => this.running || this.surface.draw(), PAUSE);
   }
 
   /**

@@ -43,6 +43,7 @@ import { LogSoftmax, Softmax } from "./layers/softmax.js";
  * in layers that are made of others.
  * @typedef {object} Kind
  * @property {Record<string, any>} settings  what the fields are by default
+ * @property {string} [name]  of a part of a layer
  * @property {(s: any, p: number, low: import("./program.js").Widths) => number} [outputs]
  * @property {(s: any, p: number) => Record<string, number[]>} [parameters]  their shapes
  * @property {(s: any, p: number) => Record<string, number>} [memory]  numbers a row, by name

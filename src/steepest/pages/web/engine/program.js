@@ -212,7 +212,7 @@ export class Lowering {
       /** @type {[string, Buffer][]} */ (
         names.filter((name) => isBuffer(call[name])).map((name) => [name, call[name]])
       );
-    const type = Object.keys(KINDS).find((name) => KINDS[name] === kind) ?? "";
+    const type = kind.name ?? Object.keys(KINDS).find((name) => KINDS[name] === kind) ?? "";
     this.instructions.push({
       phase,
       path,

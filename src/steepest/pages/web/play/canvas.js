@@ -3,6 +3,9 @@
 import { colour } from "../dom.js";
 import { number } from "../format.js";
 
+const MUCH = 1e4;
+const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact" });
+
 /** @typedef {[number, number, number]} Rgb */
 
 /**
@@ -183,7 +186,8 @@ function ticks([low, high], words, most) {
   /** @type {[number, string][]} */
   const found = [];
   for (let k = Math.ceil(low / step); k * step <= high; k++) {
-    found.push([k * step, number(Number((k * step).toPrecision(6)))]);
+    const at = Number((k * step).toPrecision(6));
+    found.push([k * step, Math.abs(at) < MUCH ? number(at) : COMPACT.format(at)]);
   }
   return found;
 }

@@ -53,8 +53,8 @@ export class Diagram {
     const program = training.program;
     const columns = stations(program, layers);
     const tall = Math.min(UNITS, Math.max(...columns.map((one) => one.width)));
-    const [wide, high] = [Math.max(300, columns.length * 74), tall * GAP + 46];
-    const across = (/** @type {number} */ k) => 37 + (k * (wide - 74)) / (columns.length - 1);
+    const [wide, high] = [Math.max(300, columns.length * 62), tall * GAP + 46];
+    const across = (/** @type {number} */ k) => 31 + (k * (wide - 62)) / (columns.length - 1);
     const down = (/** @type {Station} */ one, /** @type {number} */ j) =>
       22 + GAP / 2 + ((tall - Math.min(UNITS, one.width)) * GAP) / 2 + j * GAP;
     /** @type {SVGElement[]} */
@@ -95,7 +95,7 @@ export class Diagram {
         svg(
           "text",
           { x: across(k), y: high - 8 },
-          one.width > UNITS ? `${one.width} (${UNITS} shown)` : String(one.width),
+          one.width > UNITS ? `${UNITS} of ${one.width}` : String(one.width),
         ),
       );
     });

@@ -251,28 +251,29 @@ export class Landscape {
   }
 
   /**
-   * Return the largest curvature at the lowest point within the grid.
+   * Return the largest curvature within the grid: of a step longer than 2 over it, ℓ may grow.
    * @param {Float64Array} grid
    * @returns {number}
    */
   curvature(grid) {
-    let [best, least] = [SIZE + 1, Infinity];
+    const space = this.at(1) - this.at(0);
+    let most = 1e-6;
     for (let i = 1; i < SIZE - 1; i++) {
       for (let k = 1; k < SIZE - 1; k++) {
-        if (grid[i * SIZE + k] < least) [best, least] = [i * SIZE + k, grid[i * SIZE + k]];
+        const g = (/** @type {number} */ up, /** @type {number} */ right) =>
+          grid[(i + up) * SIZE + k + right];
+        const xx = (g(0, 1) - 2 * g(0, 0) + g(0, -1)) / space ** 2;
+        const yy = (g(1, 0) - 2 * g(0, 0) + g(-1, 0)) / space ** 2;
+        const xy = (g(1, 1) - g(1, -1) - g(-1, 1) + g(-1, -1)) / (4 * space ** 2);
+        most = Math.max(most, (xx + yy) / 2 + Math.hypot((xx - yy) / 2, xy));
       }
     }
-    const space = this.at(1) - this.at(0);
-    const g = (/** @type {number} */ i, /** @type {number} */ k) => grid[best + i * SIZE + k];
-    const xx = (g(0, 1) - 2 * g(0, 0) + g(0, -1)) / space ** 2;
-    const yy = (g(1, 0) - 2 * g(0, 0) + g(-1, 0)) / space ** 2;
-    const xy = (g(1, 1) - g(1, -1) - g(-1, 1) + g(-1, -1)) / (4 * space ** 2);
-    return Math.max(1e-3, (xx + yy) / 2 + Math.hypot((xx - yy) / 2, xy));
+    return most;
   }
 
   /**
-   * Return the ways that are compared, with what each is called. A step is too long where ℓ ends
-   * above where it began; that is beyond 2 over the curvature, further where that falls off.
+   * Return the ways that are compared, with what each is called. A step is too long if ℓ ends
+   * above where it began; that is some way beyond 2 over the curvature where that falls off.
    * @param {number} steepness
    * @param {(size: number, eta: number) => Descent} descend
    * @returns {(Descent & {name: string})[]}
@@ -293,7 +294,7 @@ export class Landscape {
     }
     return [
       { name: "too small", ...descend(all, 0.03 / steepness) },
-      { name: "good", ...descend(all, 0.7 / steepness) },
+      { name: "good", ...descend(all, 1 / steepness) },
       { name: "too large", ...large },
     ];
   }

@@ -26,8 +26,10 @@ export function formula(formulas, names = {}) {
   box.className = "formula";
   for (const text of formulas) {
     const math = m("math", ...row(tokens(text), names));
-    math.setAttribute("display", "block");
-    box.append(math);
+    math.setAttribute("displaystyle", "true");
+    const line = document.createElement("p");
+    line.append(math);
+    box.append(line);
   }
   return box;
 }
@@ -59,6 +61,7 @@ function row(rest, names) {
     if (below && above) found.push(m("msubsup", base, below, above));
     else if (below) found.push(m("msub", base, below));
     else found.push(above ? m("msup", base, above) : base);
+    if (base.textContent === "ℓ") found.push(space());
   }
   return found;
 }
@@ -82,6 +85,13 @@ function atom(rest, names) {
   if (/^[\d.½]/.test(token)) return m("mn", token);
   if (OPERATORS.includes(token)) return operator(token);
   return m("mi", token);
+}
+
+/** @returns {Element} */
+function space() {
+  const element = m("mspace");
+  element.setAttribute("width", "0.17em");
+  return element;
 }
 
 /**

@@ -12,10 +12,9 @@ const COLUMNS = 8;
  * @param {ArrayLike<number>} values  row after row
  * @param {number} rows
  * @param {number} columns
- * @param {{row?: string, column?: string}} [words]  what a row and a column is
  * @returns {HTMLElement}
  */
-export function matrix(name, values, rows, columns, words = {}) {
+export function matrix(name, values, rows, columns) {
   const [shownRows, shownColumns] = [Math.min(ROWS, rows), Math.min(COLUMNS, columns)];
   let most = 1e-300;
   for (let k = 0; k < rows * columns; k++) most = Math.max(most, Math.abs(values[k]) || 0);
@@ -36,10 +35,6 @@ export function matrix(name, values, rows, columns, words = {}) {
     body.push(h("tr", {}, h("td", { class: "more", colspan: shownColumns + 1 }, "⋮")));
   }
   const size = `${rows} × ${columns}`;
-  const told = [
-    words.row && `a row is ${words.row}`,
-    words.column && `a column is ${words.column}`,
-  ];
   return h(
     "figure",
     { class: "array" },
@@ -49,13 +44,7 @@ export function matrix(name, values, rows, columns, words = {}) {
       h(
         "table",
         { class: "matrix" },
-        h(
-          "caption",
-          {},
-          h("b", {}, name),
-          ` ${size}`,
-          ...told.flatMap((one) => (one ? [`, ${one}`] : [])),
-        ),
+        h("caption", {}, h("b", {}, name), ` ${size}`),
         h("tbody", {}, ...body),
       ),
     ),

@@ -17,6 +17,7 @@ const SENTENCES = {
   backwardTheta:
     "Backward, second half of Φ: from the same gradient, that of the layer's own parameters, added up over the rows.",
 };
+const PARTS = "Between branches: columns are taken out, put side by side, or added up.";
 
 /** The panel. */
 export class Steps {
@@ -102,7 +103,7 @@ export class Steps {
     const n = training.rows.length;
     const names = letters(one, session.layers.length);
     const array = (/** @type {[string, import("../engine/program.js").Buffer]} */ [name, buffer]) =>
-      matrix(readable(name, names), buffer.values, n, buffer.width, { row: "a row of the step" });
+      matrix(readable(name, names), buffer.values, n, buffer.width);
     const theta = (/** @type {Float64Array | undefined} */ vector) =>
       one.parameters.map((parameter) => {
         const [q, p] = parameter.shape.length === 2 ? parameter.shape : [1, parameter.shape[0]];
@@ -113,7 +114,7 @@ export class Steps {
     const text = worked(one, n, session);
     return [
       h("h3", {}, named(one)),
-      h("p", {}, SENTENCES[one.phase]),
+      h("p", {}, KINDS[one.type] || one.phase === "loss" ? SENTENCES[one.phase] : PARTS),
       formula(one.formulas, names),
       ...(text ? [h("p", { class: "worked" }, text)] : []),
       note(this.rowsInWords()),
@@ -201,7 +202,7 @@ export function named(one) {
     .split(".")
     .map((part) => Number(part) + 1)
     .join(".");
-  const name = `${at} ${one.type || "join"}`;
+  const name = `${at} ${one.type}`;
   if (one.phase === "forward") return name;
   return one.phase === "backwardX" ? `Φ of ${name}: ∇x` : `Φ of ${name}: ∇θ`;
 }
@@ -214,7 +215,7 @@ export function named(one) {
  */
 function letters(one, count) {
   if (one.phase === "loss") return { z: `y_{${count}}` };
-  if (one.path.includes(".")) return {};
+  if (one.path.includes(".") || !KINDS[one.type]) return {};
   const k = Number(one.path) + 1;
   const own = Object.fromEntries(
     one.parameters.map(({ own: name }) => [GREEK[name] ?? name, `${GREEK[name] ?? name}_{${k}}`]),

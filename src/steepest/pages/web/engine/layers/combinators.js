@@ -111,6 +111,7 @@ export const Parametric = {
 
 /** @type {Kind} */
 const JOINED = {
+  name: "Parametric",
   settings: {},
   formulas: { backwardX: ["∇_x ℓ = (1 − w) ⊙ ∇_y ℓ + σ′(x) ⊙ ∇_σ ℓ"] },
 };
@@ -135,6 +136,7 @@ function move(low, phase, path, [x, start], [y, begin], width) {
 
 /** @type {Kind} */
 const MOVED = {
+  name: "columns",
   settings: {},
   formulas: { forward: ["y_j = x_i"], backwardX: ["∇_{x_i} ℓ = ∇_{y_j} ℓ"] },
 };
@@ -198,6 +200,7 @@ function add(low, phase, path, first, second, y) {
 
 /** @type {Kind} */
 const ADDED = {
+  name: "sum",
   settings: {},
   formulas: { forward: ["y = x + f(x)"], backwardX: ["∇_x ℓ = ∇_y ℓ + (f′(x))^⊤ ∇_y ℓ"] },
 };
