@@ -38,5 +38,5 @@ export function percent(share) {
  * @returns {string}
  */
 function minus(text) {
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }

@@ -57,8 +57,7 @@ export class Steps {
     );
     const current = this.list.querySelector(".current");
     if (current instanceof HTMLElement) {
-      const [top, room] = [current.offsetTop - this.list.offsetTop, this.list.clientHeight];
-      this.list.scrollTop = top - room / 2;
+      this.list.scrollTop = current.offsetTop - this.list.clientHeight / 2;
     } else this.list.scrollTop = 0;
     this.detail.replaceChildren(
       ...(stepped
