@@ -96,7 +96,7 @@ class Found:
 
 
 def until(shown, condition):
-    for _ in range(300):
+    for _ in range(1200):
         if shown.evaluate(condition):
             return
         shown.wait_for_timeout(100)

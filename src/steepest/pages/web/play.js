@@ -49,7 +49,13 @@ export class App {
     place.classList.add("wide");
     place.replaceChildren(...this.page());
     this.begin();
-    this.watch();
+    // What is written is painted first, then what is drawn.
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        this.draw();
+        this.watch();
+      }),
+    );
   }
 
   /** @returns {Node[]} */
@@ -197,7 +203,7 @@ export class App {
       this.rowInput.value = "0";
     }
     this.sliders.replaceChildren(...this.surface.sliders());
-    this.changed();
+    this.renew();
   }
 
   /**
@@ -210,17 +216,23 @@ export class App {
     this.rows = new Rows(this.told.sets[chosen]);
     this.session = new Session(this.rows);
     this.begin();
+    this.draw();
   }
 
   /** Show a network or a training that has changed. */
   changed() {
+    this.renew();
+    this.draw();
+  }
+
+  /** Write the network and the settings anew. */
+  renew() {
     this.stepped = null;
     const at = document.activeElement?.id;
     this.settings.replaceChildren(settings(this));
     if (at) document.getElementById(at)?.focus();
     this.editor.draw();
     this.landscape.reset();
-    this.draw();
   }
 
   /** Draw everything; what is out of sight, later. */
