@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -40,9 +41,9 @@ from .training.history import History
 from .training.learning_rates import rates_of
 from .training.outside import NoLoss, OutsideSteps
 from .training.progress import Callback, checked_callbacks
+from .training.ranked_run import ranked_run
 from .training.run import MATMUL_DTYPES, Data, TrainingRun, lasting
 from .training.shards import Shard, shard_of
-from .training.synced_run import SyncedRun
 from .training.validation import Validation
 from .validate import flag, instance, number, one_of, positive_count, renamed
 from .validate import seed as checked_seed
@@ -364,10 +365,11 @@ class Trainer:
         if kept is not None:
             names = {"monitor": asked.monitor, "metrics": ", ".join(asked.metrics)}
             settings = self.settings() | names | shard.prints
+            if (ranks.every or 1) > 1:
+                settings["ranks average every"] = f"{ranks.every} steps"
             state = ranks.first_does(lambda: kept.begin(settings, resume))
         descent = self._descent(sum(shard.counts), shard.rows)
-        with ranks.alike():
-            run = self._lower(descent, shard.data, state, shard)
+        run = self._lower(descent, shard.data, state, shard)
         ranks.share(lasting(self.network, self.slots))
         first = self.step if state is None else state.first
         total = first + asked.epochs * run.per_epoch
@@ -662,7 +664,10 @@ class Trainer:
         if shard is None or self.ranks.size == 1:
             run = TrainingRun(self.network, descent, data, **more)
         else:
-            run = SyncedRun(self.network, descent, data, self.ranks, shard.counts, **more)
+            own = self.network, descent, data, self.ranks, shard.counts
+            run, said = ranked_run(*own, **more)
+            if said and self.ranks.speaks:
+                print(f"steepest: {said}", file=sys.stderr, flush=True)
         self._team = run.team
         return run
 

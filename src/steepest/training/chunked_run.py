@@ -122,8 +122,11 @@ class ChunkedRun:
         before = self.run.mark()
         losses, rates = self._chunks.run(self._monitored, self.log.left, *self._to_stops())
         if losses.size < rates.size or not self._finite(losses):
-            with self._ranks.alike():
-                raise_divergence(self.run, before, rates, losses)
+            try:
+                with self._ranks.alike():
+                    raise_divergence(self.run, before, rates, losses)
+            finally:  # where each rank takes steps alone, they are not of one θ now
+                self._ranks.share(lasting(self.network, self.run.slots))
         self._taken = losses.size
         self.log.losses.add(losses, rates)
         return True

@@ -59,7 +59,7 @@ class Chunks:
 
         There are fewer losses than learning rates if the last loss is not finite.
         """
-        size = min(self._planned, self._run.most_steps, *limits)
+        size = self._run.whole_chunk(min(self._planned, self._run.most_steps, *limits))
         rates = self._rates(np.arange(self._run.step, self._run.step + size), monitored)
         began = time.perf_counter()
         losses = self._run.run(rates)

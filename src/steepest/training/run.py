@@ -235,6 +235,10 @@ class TrainingRun:
         last = (step - self._first + 1) % self.per_epoch == 0
         return self.short.batch if last and self.short is not None else self.whole.batch
 
+    def whole_chunk(self, size: int) -> int:
+        """Return a number of steps near ``size`` after which Python may look up."""
+        return size
+
     def run(self, rates: Array) -> Array:
         """Run as many steps as there are learning rates; return the loss of each.
 

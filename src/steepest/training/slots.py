@@ -16,11 +16,19 @@ from ..arrays import Array, aligned
 from ..parameters import Parameters
 from ..rule import Rule, Slot
 
-__all__ = ["AVERAGE", "AVERAGED", "ShownTheta", "block_shapes", "fill_slots", "memory_of"]
+__all__ = [
+    "AVERAGE",
+    "AVERAGED",
+    "TRAINED",
+    "ShownTheta",
+    "block_shapes",
+    "fill_slots",
+    "memory_of",
+]
 
 AVERAGE, AVERAGED = "average", "averaged"
 """θ̄ of `Rule.ema`, and how many steps are in it."""
-_TRAINED = "trained"
+TRAINED = "trained"
 
 
 def memory_of(rule: Rule) -> dict[str, Slot]:
@@ -29,7 +37,7 @@ def memory_of(rule: Rule) -> dict[str, Slot]:
     if rule.ema is not None:
         found[AVERAGE], found[AVERAGED] = Slot(is_theta=True), Slot((1,), restarts=True)
     if _predicts(rule) is not None:
-        found[_TRAINED] = Slot()
+        found[TRAINED] = Slot()
     return found
 
 
@@ -88,14 +96,14 @@ class ShownTheta:
         try:
             yield
         finally:
-            self._slots[_TRAINED][:] = self._theta
+            self._slots[TRAINED][:] = self._theta
             self._theta[:] = self._slots[self._predicts]
 
     def _go_on(self) -> None:
         """Put the θ to train into the network; if somebody has put another one there, take that."""
         assert self._predicts is not None
         if (self._theta == self._slots[self._predicts]).all():
-            self._theta[:] = self._slots[_TRAINED]
+            self._theta[:] = self._slots[TRAINED]
             return
         for name, slot in self._restarts.items():  # as it is before the first step
             self._slots[name][:] = self._theta if slot.is_theta else slot.begins

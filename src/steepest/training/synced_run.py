@@ -43,7 +43,7 @@ from .run import Data, TrainingRun
 from .step import backpropagate, target_of
 from .touched import TouchedRows
 
-__all__ = ["SyncedRun"]
+__all__ = ["SyncedRun", "needs_whole_batches"]
 
 
 class SyncedRun(TrainingRun):
@@ -75,7 +75,12 @@ class SyncedRun(TrainingRun):
         counts: list[int],
         **more: Any,
     ) -> None:
-        check_layers(network)
+        layer = needs_whole_batches(network)
+        if layer:
+            raise InputError(
+                f"{layer}: its means are those of a batch, and no rank sees a whole one; let ranks "
+                "average every few steps, Ranks(comm, every=4), or take GroupNorm or LayerNorm"
+            )
         n, batch = sum(counts), descent.batch
         totals = np.arange(1, -(-n // batch) + 1) * batch
         if descent.sampler.epochs:
@@ -198,6 +203,10 @@ class SyncedRun(TrainingRun):
         self._before.set(int(self._places[place]))
         return self._gradients[n, size]
 
+    def try_steps(self, steps: int) -> None:
+        """Take steps of no length, to see how long they take."""
+        self.run(np.zeros(steps))
+
     def finite(self, *, hidden: bool) -> bool:
         """Whether all numbers are, on all ranks."""
         return not self.ranks.any(not super().finite(hidden=hidden))
@@ -260,15 +269,12 @@ class _Order:
         return chosen[start : start + n] if self._epochs else chosen[:n]
 
 
-def check_layers(network: Network) -> None:
-    """Raise an `InputError` if a layer computes with what other ranks have."""
+def needs_whole_batches(network: Network) -> str:
+    """Return the first layer that computes with all examples of a batch; empty if none does."""
     for path, layer, shape in walk(network.layer, network.built.input_shape):
         if layer.forward_training or (layer.state_at(shape) and not layer.predicts_alike):
-            raise InputError(
-                f"{path} {layer!r}: its means are those of a batch, and no rank sees a whole one; "
-                "let ranks average every few steps, Ranks(comm, every=4), or take GroupNorm or "
-                "LayerNorm"
-            )
+            return f"{path} {layer!r}"
+    return ""
 
 
 def take_loss(losses, count, loss):  # type: ignore[no-untyped-def]

@@ -144,8 +144,7 @@ class TouchedRows(Observer):
         if lazy and not by_rows:
             raise InputError(
                 f"{lazy[0]} is lazy, so that a step changes only rows that it touches, and each "
-                "rank touches others; leave lazy out, or let ranks average every few steps, "
-                "Ranks(comm, every=4)"
+                "rank touches others; leave lazy out, or train by one process"
             )
         self.tables = {
             name: table
