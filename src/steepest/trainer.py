@@ -187,6 +187,7 @@ class Trainer:
         self._team: TeamSize | None = None  # what fits have found out
         self.matmul_dtype, self.augment = matmul_dtype, augment
         self.ranks: Ranks = ranks_of("Trainer", ranks)
+        self._every = self.ranks.every  # or what was found to be quick
         self.history = History()
         self._outside: OutsideSteps | None = None
         self.step = 0
@@ -319,7 +320,8 @@ class Trainer:
                 shard = self._own_rows(data, printed=kept is not None)
             else:
                 ranks.check(self._facts(asked, kept, data[4]))
-                shard = shard_of(self.network, self.loss, data, self.seed, ranks)
+                own = self.network, self.loss, data, self.seed, ranks
+                shard = shard_of(*own, printed=kept is not None)
             with ranks.alike():
                 self.rule.check_factors(where, self.network.parameters)
                 held = shard.held_out is not None
@@ -665,7 +667,7 @@ class Trainer:
             run = TrainingRun(self.network, descent, data, **more)
         else:
             own = self.network, descent, data, self.ranks, shard.counts
-            run, said = ranked_run(*own, **more)
+            run, self._every, said = ranked_run(*own, self._every, **more)
             if said and self.ranks.speaks:
                 print(f"steepest: {said}", file=sys.stderr, flush=True)
         self._team = run.team

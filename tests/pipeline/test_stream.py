@@ -16,7 +16,7 @@ from steepest.pipeline.request import Request
 from steepest.pipeline.shuffled_blocks import Sample, Scratch, draws
 from steepest.pipeline.stream import fit_stream
 from steepest.pipeline.train import RunOptions
-from steepest.tables.files import read_table, stream_table
+from steepest.tables.files import read_table, stream_share
 
 ROWS = 6000
 RNG = np.random.default_rng(0)
@@ -215,7 +215,7 @@ def test_it_reads_a_file_as_reading_it_whole_does(tmp_path):
 
 
 def test_bytes_that_are_no_text_further_down_are_refused_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(first_pass, "stream_table", partial(stream_table, rows=1000))
+    monkeypatch.setattr(first_pass, "stream_share", partial(stream_share, rows=1000))
     names = [b"a"] * (ROWS - 1) + [b"\xff"]
     table = TABLE.append_column("b", pa.array(names, pa.binary()))
     pa.parquet.write_table(table, tmp_path / "t.parquet")

@@ -21,6 +21,13 @@ from ..errors import CheckpointError, InputError, ModelError
 from ..validate import FORMER_NAMES, renamed_keys
 from ._options import FLAG, PluginOption, options_of, settings_of, table_help
 from ._printing import say
+from ._ranks import (
+    EveryOption,
+    RanksOption,
+    only_first_speaks,
+    ranks_of_this_job,
+    start_ranks,
+)
 from ._watching import Watching
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
     from ..pipeline.model import Model
     from ..pipeline.request import Request
     from ..pipeline.train import Callbacks, RunOptions
+    from ..ranks.together import Ranks
     from ..training.checkpoint import Checkpoint
 
 __all__ = ["options", "train"]
@@ -140,6 +148,8 @@ def train(
     checkpoint: _Folder = None,
     resume: _Resume = False,
     plugin: PluginOption = None,
+    ranks: RanksOption = None,
+    average_every: EveryOption = None,
     quiet: _Quiet = False,
     **_: Any,
 ) -> None:
@@ -156,38 +166,39 @@ def train(
     Example: steepest train data/census_income.parquet --target income -o model
 
     Example: steepest train photographs --size 64x64 -o model
+
+    Example: steepest train big.parquet --target income --ranks 4 -o model
     """
     from .. import plugins
-    from ..pipeline.holdings import holds
     from ..pipeline.model import check_place
 
-    plugins.use(*(plugin or ()))
-    given = _given(context, config)
-    kept = _checkpoint(given, resume)
-    if out is not None:
-        check_place(out)
-    watching = Watching(watch, report, live)
-    tell: Callable[[str], None] = (lambda _: None) if quiet else say
-    with _bar(quiet) as bar, watching.callbacks(table, bar) as callbacks:
-        options = _run_options(given, callbacks, kept, resume)
-        if kept is not None and resume:
-            tell(_where_it_goes_on(kept))
-        kind = holds(table)
-        if kind == "model":
-            raise InputError(f"{table} is a model; give a table or images to learn from")
-        watching.check(kind in _IMAGES)
-        if kind in _IMAGES:
-            fit = _fit_images(table, given, test_table, tell, options)
-        else:
-            request = _request(given, test_table, tell, options)
-            fit = _fit(table, request, given.get("memory"))
-    fit.model.about["command"] = _command(context.params)
-    if out is not None:
-        _save(fit.model, out, given.get("private", False))
-    _finish(fit, out, tell, kept is not None)
-    watching.write_report(fit)
-    if report is not None:
-        tell(f"report written to {report}")
+    together = ranks_of_this_job(average_every)
+    if ranks is not None and together.size == 1:
+        raise typer.Exit(start_ranks(ranks))
+    first = together.speaks
+    with only_first_speaks(together), together.together("the command with --resume"):
+        with together.alike():
+            plugins.use(*(plugin or ()))
+            given = _given(context, config)
+            kept = _checkpoint(given, resume)
+            if out is not None and first:
+                check_place(out)
+            watching = Watching(watch and first, report if first else None, live and first)
+        tell: Callable[[str], None] = say if first and not quiet else lambda _: None
+        with _bar(quiet or not first) as bar, watching.callbacks(table, bar) as callbacks:
+            options = _run_options(given, callbacks, kept, resume, together)
+            if kept is not None and resume:
+                tell(_where_it_goes_on(kept))
+            fit = _fit(table, given, test_table, tell, options, watching)
+        if not first:
+            return
+        fit.model.about["command"] = _command(context.params)
+        if out is not None:
+            _save(fit.model, out, given.get("private", False))
+        _finish(fit, out, tell, kept is not None)
+        watching.write_report(fit)
+        if report is not None:
+            tell(f"report written to {report}")
 
 
 def _where_it_goes_on(kept: Checkpoint) -> str:
@@ -282,12 +293,16 @@ def _request(
 
 
 def _run_options(
-    given: dict[str, Any], callbacks: Callbacks | None, kept: Checkpoint | None, resume: bool
+    given: dict[str, Any],
+    callbacks: Callbacks | None,
+    kept: Checkpoint | None,
+    resume: bool,
+    ranks: Ranks,
 ) -> RunOptions:
     from ..pipeline.train import RunOptions
 
     own = settings_of(RunOptions, given)
-    return RunOptions(**own, callbacks=callbacks, checkpoint=kept, resume=resume)
+    return RunOptions(**own, callbacks=callbacks, checkpoint=kept, resume=resume, ranks=ranks)
 
 
 def _refuse_others(
@@ -333,16 +348,45 @@ def _fit_images(
     return fit_images(source, request)
 
 
-def _fit(table: Path, request: Request, memory: str | None) -> Fit:
+def _fit(
+    table: Path,
+    given: dict[str, Any],
+    test_table: Path | None,
+    tell: Callable[[str], None],
+    options: RunOptions,
+    watching: Watching,
+) -> Fit:
+    """Train on what the place holds."""
+    from ..pipeline.holdings import holds
+
+    with options.ranks.alike():
+        kind = holds(table)
+        if kind == "model":
+            raise InputError(f"{table} is a model; give a table or images to learn from")
+        watching.check(kind in _IMAGES)
+        if kind in _IMAGES and options.ranks.size > 1:
+            raise InputError(f"several processes train on tables, and {table} has images")
+        request = None
+        if kind not in _IMAGES:
+            request = _request(given, test_table, tell, options)
+    if request is None:
+        return _fit_images(table, given, test_table, tell, options)
+    return _fit_table(table, request, given.get("memory"))
+
+
+def _fit_table(table: Path, request: Request, memory: str | None) -> Fit:
     from ..pipeline.fit import fit_table
     from ..pipeline.stream import fit_stream
     from ..tables.files import read_table
 
-    if memory is None:
+    ranks = request.options.ranks
+    if memory is None and ranks.size == 1:
         return fit_table(read_table(table, request.written), request)
     if str(table) == "-":
-        raise InputError("--memory reads the table twice; save the standard input in a file first")
-    return fit_stream(table, request, _bytes(memory))
+        why = "--memory reads the table twice" if memory else "each process reads its share"
+        raise InputError(f"{why}; save the standard input in a file first")
+    size = ranks.memory // 4 if memory is None else _bytes(memory)
+    return fit_stream(table, request, size)
 
 
 def _checkpoint(given: dict[str, Any], resume: bool) -> Checkpoint | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -75,11 +75,12 @@ class BlockTraining:
         callbacks: tuple[Callable[[Progress], object], ...],
         time_limit: float | None,
     ) -> None:
-        recipe, held_out = plan.recipe, plan.held_out
+        recipe, held_out, ranks = plan.recipe, plan.held_out, trainer.ranks
         assert recipe.epochs is not None
         self.trainer, self.network, self.scratch = trainer, trainer.network, scratch
         self.plan, self.seed, self.per_epoch = plan, recipe.seed, per_epoch
-        self.checkpoint, self.callbacks = checkpoint, callbacks
+        self.checkpoint, self.callbacks, self.ranks = checkpoint, callbacks, ranks
+        self.sizes = np.sum(ranks.gather(scratch.rows), axis=0)  # of the blocks, on all ranks
         stopping, self.validation = None, None
         if held_out is not None:
             name = plan.monitor.name
@@ -88,15 +89,24 @@ class BlockTraining:
             )
             weights = class_weighted(held_out[1], None, plan.class_weights)
             weights = np.ones(len(held_out[1])) if weights is None else weights / weights.mean()
+            judged = *held_out, weights.astype(self.network.dtype)
+            n, rank, count = len(weights), ranks.rank, ranks.size
+            own = slice(n * rank // count, n * (rank + 1) // count)
             self.validation = Validation(
                 self.network,
                 trainer.loss,
-                (*held_out, weights.astype(self.network.dtype)),
+                (judged[0][own], judged[1][own], judged[2][own]),
                 plan.monitor.metrics,
                 trainer.threads,
+                ranks=ranks,
             )
-        filled = scratch.rows[scratch.rows > 0]
-        self.log = FitLog(recipe.epochs, filled, stopping=stopping, time_limit=time_limit)
+        self._time_limit = time_limit
+        self.log = FitLog(
+            recipe.epochs,
+            self.sizes[self.sizes > 0],
+            stopping=stopping,
+            time_limit=time_limit if ranks.size == 1 else None,
+        )
         self.settings: dict[str, str] = {}
 
     @property
@@ -113,16 +123,20 @@ class BlockTraining:
         """Go back to the last checkpoint, or write the first."""
         if self.checkpoint is None:
             return
-        trainer, arrays = self.trainer, {"data": self.scratch.fingerprint}
+        trainer, arrays = (
+            self.trainer,
+            {"data": "".join(self.ranks.gather(self.scratch.fingerprint))},
+        )
         self.settings = trainer.settings() | arrays | {"blocks": str(len(self.scratch.rows))}
         if self.plan.monitor.name != LOSS:
             self.settings["monitor"] = self.plan.monitor.name
         if self.plan.class_weights is not None:
             self.settings["class_weights"] = repr(self.plan.class_weights)
-        state = self.checkpoint.begin(self.settings, resume)
+        kept, settings = self.checkpoint, self.settings
+        state = self.ranks.first_does(lambda: kept.begin(settings, resume))
         fill_slots(trainer.slots, trainer.rule, trainer.network.built)
         if state is None:
-            self.checkpoint.save(self._state(), must=True)
+            self._save(must=True)
             return
         wanted = lasting(trainer.network, trainer.slots)
         check_arrays(state, wanted, trainer.network.built.vectors, self.checkpoint.folder)
@@ -131,7 +145,7 @@ class BlockTraining:
             array[...] = state.arrays[name]
         losses = state.arrays["pending"][:, 0]
         self.log.losses.add(losses, np.full(len(losses), np.nan))  # a later block's rate will count
-        self.log.losses.sizes = self.scratch.rows[self._order(len(state.rows))].astype(np.float64)
+        self.log.losses.sizes = self.sizes[self._order(len(state.rows))].astype(np.float64)
         self.log.go_back(state)
         trainer.step = state.step
 
@@ -140,7 +154,7 @@ class BlockTraining:
         assert self.checkpoint is not None
         where, pending = self.checkpoint.folder, state.arrays["pending"]
         order = self._order(len(state.rows))
-        begun = self.scratch.rows[order[: len(pending)]]
+        begun = self.sizes[order[: len(pending)]]
         if len(pending) == len(order) or not np.array_equal(pending[:, 1], begun):
             raise CheckpointError(f"{where}: the blocks of its epoch are not those of this table")
         steps = -(-begun // np.minimum(self.trainer.batch, begun))
@@ -171,9 +185,10 @@ class BlockTraining:
         """Go once through the next block; return False if somebody stops meanwhile."""
         log, trainer = self.log, self.trainer
         order = self._order(len(self.rows))
-        log.losses.sizes = self.scratch.rows[order].astype(np.float64)
+        log.losses.sizes = self.sizes[order].astype(np.float64)
         X, y = self.scratch.block(order[log.losses.count])
-        left = None if log.time_limit is None else max(log.time_limit - log.elapsed, AT_ONCE)
+        limit = self._time_limit
+        left = None if limit is None else max(limit - log.elapsed, AT_ONCE)
         self._began = trainer.step
         stops: list[bool] = []
 
@@ -184,7 +199,8 @@ class BlockTraining:
         weights = class_weighted(y, None, self.plan.class_weights)
         history = trainer.fit(X, y, weights=weights, epochs=1, callbacks=(tell,), time_limit=left)
         trainer.history.rows.clear()
-        if not len(history) or any(stops) or log.is_late:
+        late = limit is not None and log.elapsed > limit
+        if self.ranks.first(not len(history) or any(stops) or late):
             return False
         log.losses.add(history["loss"], history["lr"])
         return True
@@ -199,22 +215,23 @@ class BlockTraining:
     def stop(self) -> bool:
         """Save a checkpoint, if one is due."""
         kept = self.checkpoint
-        if kept is not None and kept.due(self._began, self.trainer.step, self.per_epoch):
-            kept.save(self._state())
+        if kept is not None and self.ranks.first(self._is_due(kept)):
+            self._save()
         return self.log.is_out_of_patience
 
     def finish(self) -> None:
         """Save a checkpoint; but within a block the last one stands."""
-        if self.checkpoint is not None and not self.log.broken:
-            self.checkpoint.save(self._state())
+        if not self.log.broken:
+            self._save()
 
     # ------------------------------------------------------------------ its parts
 
     def _order(self, epoch: int) -> Array:
         """Return the blocks of an epoch, counted from 0, in their order."""
-        rows = self.scratch.rows
+        rows = self.sizes
         order = np.random.default_rng((self.seed, epoch)).permutation(len(rows))
-        return order[rows[order] > 0]
+        filled: Array = order[rows[order] > 0]
+        return filled
 
     def _of_all_blocks(self, progress: Progress) -> Progress:
         """Return what callbacks are told, of what the trainer says of one block."""
@@ -229,6 +246,17 @@ class BlockTraining:
             row={},
             seconds_left=self.elapsed / max(1, step) * (steps - step),
         )
+
+    def _blocks(self) -> Iterator[tuple[Array, Array]]:
+        return (self.scratch.block(k) for k in range(len(self.scratch.rows)))
+
+    def _is_due(self, kept: Checkpoint) -> bool:
+        return kept.due(self._began, self.trainer.step, self.per_epoch)
+
+    def _save(self, *, must: bool = False) -> None:
+        if self.checkpoint is not None:
+            kept = self.checkpoint
+            self.ranks.first_does(lambda: kept.save(self._state(), must=must))
 
     def _state(self) -> State:
         trainer, losses = self.trainer, self.log.losses

@@ -15,7 +15,7 @@ from ..arrays import Array
 from ..errors import TableError
 from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
-from ..tables.files import stream_table
+from ..tables.files import stream_share
 from ..tables.parsing import plain
 from ..tables.split import SPLIT_COLUMN, read_parts
 from ..tables.task import Task, infer_task, task_rows
@@ -104,11 +104,19 @@ class Source:
         return replace(found, reason=task.reason)
 
     def fill(
-        self, scratch: Scratch, survey: Survey, encoder: Encoder, task: Task, odd: Counts
+        self,
+        scratch: Scratch,
+        survey: Survey,
+        plan: tuple[Encoder, Task],
+        odd: Counts,
+        share: tuple[int, int] = (0, 1),
     ) -> int:
-        """Read the file again: encode what is not held out; return how many rows have no target."""
-        dropped = 0
-        for block, draw in self._blocks():
+        """Read the file again, or a share of it (`steepest.tables.files.stream_share`).
+
+        Encodes what is not held out, and returns how many rows have no target.
+        """
+        dropped, (encoder, task) = 0, plan
+        for block, draw in self._blocks(share):
             usable = task.rows(block.column(self.target))
             dropped += int((~usable).sum())
             keep = usable & self._trains(self._parts(block, draw), draw, survey)
@@ -118,17 +126,15 @@ class Source:
                 scratch.add(X, task.encode(rows.column(self.target)), draw[keep])
         return dropped
 
-    def _blocks(self) -> Iterator[tuple[pa.Table, Array]]:
-        start = 0
+    def _blocks(self, share: tuple[int, int] = (0, 1)) -> Iterator[tuple[pa.Table, Array]]:
         first: pa.Schema | None = None
-        for block in stream_table(self.path, options=self.request.written):
+        for start, block in stream_share(self.path, share, self.request.written):
             block = lay_out_table(block)
             first = block.schema if first is None else first
             if block.schema.types != first.types:  # of some rows, what is no text
                 for name in block.column_names:
                     check_column(block, name)
             yield block, draws(start, block.num_rows, self.seed)
-            start += block.num_rows
 
     def _look(self, block: pa.Table) -> None:
         self.request.check_columns(block)

@@ -10,6 +10,8 @@ an order drawn anew, and through the rows of each in an order drawn anew.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ import numpy as np
 from ..arrays import Array, within_memory
 from ..errors import CheckpointError, InputError, TableError
 from ..loss import Loss
+from ..ranks.together import Ranks
 from ..tables.encoder import Counts, Encoder
 from ..tables.task import Task
 from ..training.history import History
@@ -71,18 +74,22 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
                 f"a table read in blocks can't be split by {option}; leave out the limit of "
                 "memory, or name each row's part in a column split"
             )
-    notes = Notes(request.say)
-    source = Source(Path(path), request, int(request.settings.get("seed", 0)))
-    survey = source.survey(memory)
-    plan = _plan(source, survey, request, notes)
+    ranks, notes = request.options.ranks, Notes(request.say)
+
+    def first_pass() -> tuple[Source, Survey, _Plan]:
+        source = Source(Path(path), request, int(request.settings.get("seed", 0)))
+        survey = source.survey(memory)
+        return source, survey, _plan(source, survey, request, notes)
+
+    source, survey, plan = _everywhere(first_pass, ranks, request)
     recipe, task, encoder = plan.recipe, plan.task, plan.encoder
     row_bytes = encoder.width * np.dtype(recipe.dtype).itemsize
-    blocks = max(1, -(-4 * survey.rows * row_bytes // memory))
+    blocks = max(1, -(-4 * survey.rows * row_bytes // (memory * ranks.size)))
     target_dtype = recipe.dtype if task.is_regression else "int64"
     with Scratch(blocks, encoder.width, recipe.dtype, target_dtype, recipe.seed) as scratch:
-        _fill(scratch, source, survey, plan, notes)
+        _fill(scratch, source, survey, plan, notes, ranks)
         held_out = _held_out(survey, plan)
-        rows = int(scratch.rows.sum()), len(held_out[1]) if held_out else 0
+        rows = int(ranks.total(scratch.rows.sum())), len(held_out[1]) if held_out else 0
         notes.rows(*rows, encoder, f" in {blocks} shuffled blocks on disk")
         calibration = undoing(task, plan.loss, plan.class_weights, rows[0])
         monitor = make_monitor(
@@ -91,6 +98,8 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
         chosen = BlockPlan(recipe, held_out, monitor, plan.class_weights)
         training, ended = _train(scratch, chosen, survey, plan, request.options)
     network = training.trainer.network
+    if not ranks.speaks:  # the first rank has the model, and tests it
+        return Fit(Model(network, plan.loss, encoder, task, {}), notes.lines, ended=ended)
     sample = survey.sample.slice(0, CALIBRATED)
     X = encoder.transform(sample, dtype=recipe.dtype)
     trained_on = X, task.encode(sample.column(request.target))
@@ -156,12 +165,38 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
     return _Plan(recipe, task, encoder, loss, weights)
 
 
-def _fill(scratch: Scratch, source: Source, survey: Survey, plan: _Plan, notes: Notes) -> None:
-    """Encode what is not held out, and shuffle it on disk."""
-    odd = Counts()
-    notes.dropped_rows(source.fill(scratch, survey, plan.encoder, plan.task, odd))
+def _everywhere(
+    work: Callable[[], tuple[Source, Survey, _Plan]], ranks: Ranks, request: Request
+) -> tuple[Source, Survey, _Plan]:
+    """Return on all ranks what the first one has found out of the whole table."""
+    if ranks.size == 1:
+        return work()
+    mine: list[tuple[Source, Survey, _Plan]] = []
+
+    def found() -> tuple[Source, Survey, _Plan]:
+        mine.append(work())
+        source, survey, plan = mine[0]
+        told = copy(source)
+        told.request = None  # type: ignore[assignment]  # it knows whom to tell, and they are here
+        return told, survey, plan
+
+    source, survey, plan = ranks.first_does(found)
+    source.request = request
+    return mine[0] if mine else (source, survey, plan)
+
+
+def _fill(
+    scratch: Scratch, source: Source, survey: Survey, plan: _Plan, notes: Notes, ranks: Ranks
+) -> None:
+    """Encode what is not held out, or this rank's share of it, and shuffle it on disk."""
+    odd, share = Counts(), (ranks.rank, ranks.size)
+    with ranks.alike():
+        dropped = source.fill(scratch, survey, (plan.encoder, plan.task), odd, share)
+    notes.dropped_rows(int(ranks.total(dropped)))
+    for other in ranks.gather(odd)[1:]:
+        odd.update(other)
     notes.odd_values(odd)
-    if not scratch.rows.any():
+    if not ranks.any(bool(scratch.rows.any())):
         raise TableError(f"{source.path} leaves no row for training; hold out fewer")
 
 
@@ -186,11 +221,13 @@ def _train(
     recipe, task, encoder = plan.recipe, plan.task, plan.encoder
     assert recipe.epochs is not None
     assert recipe.batch is not None
-    sizes = scratch.rows[scratch.rows > 0]
+    ranks = options.ranks
+    sizes = np.sum(ranks.gather(scratch.rows), axis=0)
+    sizes = sizes[sizes > 0]
     per_epoch = int(np.sum(-(-sizes // np.minimum(recipe.batch, sizes))))
     sample = encoder.transform(survey.sample.slice(0, SAMPLE), dtype=recipe.dtype)
     steps = recipe.epochs * per_epoch
-    trainer = make_trainer(recipe, task, encoder, sample, recipe.seed, steps)
+    trainer = make_trainer(recipe, task, encoder, sample, recipe.seed, steps, ranks)
     training = BlockTraining(
         trainer,
         scratch,

@@ -20,6 +20,7 @@ from ..metrics import GREATER_IS_BETTER, Metric
 from ..network import Network
 from ..probabilities.calibrate import calibrate, settle
 from ..probabilities.calibration import UNCHANGED, Calibration
+from ..ranks.together import ALONE, Ranks
 from ..settings import Setting
 from ..trainer import Trainer
 from ..training.checkpoint import Checkpoint
@@ -194,6 +195,8 @@ class RunOptions:
         Where the state of the training is kept.
     resume : bool
         Go on from the last checkpoint, if there is one.
+    ranks : Ranks
+        The processes that train together.
     """
 
     time_limit: Annotated[
@@ -208,6 +211,7 @@ class RunOptions:
     metrics: Iterable[str | Metric] | Mapping[str, Metric] = ()
     checkpoint: Checkpoint | None = None
     resume: bool = False
+    ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
         if self.time_limit is not None:
@@ -360,7 +364,13 @@ def undoing(
 
 
 def make_trainer(
-    recipe: Any, task: Task, encoder: Any, sample: Array, seed: int, steps: int | None = None
+    recipe: Any,
+    task: Task,
+    encoder: Any,
+    sample: Array,
+    seed: int,
+    steps: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> Trainer:
     """Return a trainer of a new network, whose initial values fit a sample of encoded rows.
 
@@ -378,6 +388,7 @@ def make_trainer(
         threads=recipe.threads,
         matmul_dtype=recipe.matmul_dtype,
         augment=recipe.augment,
+        ranks=None if ranks is ALONE else ranks,
     )
 
 

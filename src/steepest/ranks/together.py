@@ -30,6 +30,7 @@ from ..arrays import Array
 from ..errors import InputError, RankError
 from ..printing import shown
 from ..system.cores import allowed_cores, core_count
+from ..system.memory import physical_memory
 from ..validate import number, positive_count
 
 __all__ = ["ALONE", "Ranks", "ranks_of"]
@@ -98,15 +99,15 @@ class Ranks:
         self._world, self._fit, self._parted = comm, 0, False
         self._sent: list[Any] = []
         self._agreed: BaseException | None = None
-        self._resume, self._spins, self._sharers = "", 0.0, 1
+        self._resume, self._spins, self._sharers, self._here = "", 0.0, 1, 1
         if comm is None or self.size == 1:
             return
         self._comm, self._notes = comm.Dup(), comm.Dup()  # nobody else's messages come between
         hosts = self.gather((platform.node(), sorted(allowed_cores())))
         own = hosts[self.rank]
         self._sharers = sum(host == own for host in hosts)
-        here = sum(host[0] == own[0] for host in hosts)
-        self._spins = _SPINS if here <= (os.cpu_count() or 1) else 0.0
+        self._here = sum(host[0] == own[0] for host in hosts)
+        self._spins = _SPINS if self._here <= (os.cpu_count() or 1) else 0.0
 
     def __repr__(self) -> str:
         return f"Ranks(rank {self.rank} of {self.size})"
@@ -120,6 +121,11 @@ class Ranks:
     def cores(self) -> int:
         """How many cores are this rank's: its part of those that it shares with others."""
         return core_count() if self.size == 1 else max(1, core_count() // self._sharers)
+
+    @property
+    def memory(self) -> int:
+        """How many bytes of its machine's memory are this rank's."""
+        return int(physical_memory()) // self._here
 
     # ------------------------------------------------------------------ meetings
 

@@ -34,7 +34,7 @@ from .limits import room, too_large
 from .options import TableOptions
 from .places import files_of
 
-__all__ = ["MISSING", "SUFFIXES", "TableWriter", "read_table", "stream_table"]
+__all__ = ["MISSING", "SUFFIXES", "TableWriter", "read_table", "stream_share", "stream_table"]
 
 SUFFIXES = tuple(FORMATS)
 """The suffixes of the files that can be read and written."""
@@ -119,6 +119,69 @@ def stream_table(
         stack.close()
         raise
     return _blocks(stack, opened, schema or {}, rows)
+
+
+def stream_share(
+    path: Path_, share: tuple[int, int], options: TableOptions | None = None, rows: int = 65536
+) -> Iterator[tuple[int, pa.Table]]:
+    """Read one of several shares of a table in blocks: together they are all of it, each row once.
+
+    Of Parquet files a share is some of the row groups, and nothing else is read. Other files, and
+    those with fewer row groups than there are shares, are read whole, and a share is one in so
+    many blocks.
+
+    Parameters
+    ----------
+    path, options, rows
+        As of `stream_table`.
+    share : (int, int)
+        Which one, from 0, of how many.
+
+    Returns
+    -------
+    iterator of (int, pyarrow.Table)
+        Blocks, and how many rows of the table come before each.
+    """
+    own, shares = share
+    with contextlib.ExitStack() as stack:
+        files = stack.enter_context(files_of(path))
+        opened = [(name, *_open(place, name, options)) for place, name in files]
+        parts = _parts_of(opened) if shares > 1 else []
+        if len(parts) >= shares:  # the columns of the first file are those of all
+            first = next(iter(_blocks_of(*opened[0], {}, 1))).schema
+            for start, (name, file, form, number, _) in _shared_out(parts, own, shares):
+                with _explain(name, file, form):
+                    for table in _gathered(form.stream(file, {}, rows, [number]), rows):
+                        yield start, _alike(table, first, name)
+                        start += table.num_rows
+            return
+    start = 0
+    for number, block in enumerate(stream_table(path, rows=rows, options=options)):
+        if number % shares == own:
+            yield start, block
+        start += block.num_rows
+
+
+def _parts_of(opened: list[tuple[str, Path, Format]]) -> list[tuple[str, Path, Format, int, int]]:
+    """Return what can be read by itself: of which file, which part, of how many rows."""
+    found = []
+    for name, file, form in opened:
+        with _explain(name, file, form):
+            parts = form.parts(file)
+            if not parts:
+                return []
+            found += [(name, file, form, k, n) for k, n in enumerate(parts)]
+    return found
+
+
+def _shared_out(parts: list[Any], own: int, shares: int) -> Iterator[tuple[int, Any]]:
+    """Yield the parts of a share, neighbours, and how many rows come before each."""
+    total, start = sum(part[-1] for part in parts), 0
+    for part in parts:
+        middle = start + part[-1] / 2
+        if int(middle * shares / max(1, total)) == own:
+            yield start, part
+        start += part[-1]
 
 
 def _check(path: Any, options: Any, where: str) -> None:

@@ -24,32 +24,38 @@ _SECONDS, _TRIES = 0.02, 5
 
 
 def ranked_run(
-    network: Network, descent: Descent, data: Data, ranks: Ranks, counts: list[int], **more: Any
-) -> tuple[TrainingRun, str]:
-    """Return the run that ``ranks.every`` asks for, and what is to be said of it.
+    network: Network,
+    descent: Descent,
+    data: Data,
+    ranks: Ranks,
+    counts: list[int],
+    every: int | None,
+    **more: Any,
+) -> tuple[TrainingRun, int, str]:
+    """Return the run that averages ``every`` so many steps, their number, and what to say of it.
 
-    Where it says nothing, the time of a step and of an average decides. Nothing is changed by the
-    measurement.
+    Where nobody says how many, the time of a step and of an average decides. Nothing is changed by
+    the measurement.
     """
     given = network, descent, data, ranks, counts
     synced, local = None, None
     with ranks.alike():
-        if ranks.every != 1:
-            local = LocalRun(*given, ranks.every or _MOST, **more)
-        if ranks.every == 1 or (ranks.every is None and not needs_whole_batches(network)):
+        if every != 1:
+            local = LocalRun(*given, every or _MOST, **more)
+        if every == 1 or (every is None and not needs_whole_batches(network)):
             synced = SyncedRun(*given, **more)
-    if local is None or (synced is None and ranks.every):
+    if local is None or (synced is None and every):
         run = synced if local is None else local
         assert run is not None
-        return run, ""
+        return run, every or 1, ""
     alone = _measured(local, ranks, local.try_steps)
     if synced is not None:
         together = _measured(synced, ranks, synced.try_steps)
         if alone >= _ENOUGH * together:
-            return synced, _said(ranks, 1, alone, together - alone)
+            return synced, 1, _said(ranks, 1, alone, together - alone)
     average = _measured(local, ranks, local.try_averages)
     local.every = steps_between(alone, average, local.per_epoch)
-    return local, _said(ranks, local.every, alone, average)
+    return local, local.every, _said(ranks, local.every, alone, average)
 
 
 def steps_between(step: float, average: float, most: int) -> int:

@@ -7,6 +7,7 @@ over all ranks, and a share of all rows is held out on each.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..ranks.shares import shares_of
 from ..ranks.together import Ranks
 from .held_out import checked_rows
 
-__all__ = ["Shard", "shard_of"]
+__all__ = ["Shard", "print_of", "shard_of"]
 
 _WHERE = "Trainer.fit"
 _AT_ONCE = 1 << 16  # rows that are hashed at once
@@ -57,8 +58,12 @@ def shard_of(
     given: tuple[Any, Any, Any, Any, Any],
     seed: int,
     ranks: Ranks,
+    *,
+    printed: bool,
 ) -> Shard:
     """Check and prepare what a rank was given: X, y, weights, rows, validation.
+
+    ``printed`` says whether the names of the contents are wanted.
 
     Raises
     ------
@@ -95,10 +100,12 @@ def shard_of(
         out, rows = _drawn(numbers, validation, seed, ranks)
         held_out = X[out], y[out], np.ones(len(out), network.dtype) if w is None else w[out]
     counts = ranks.gather(len(y) if rows is None else len(rows))
+    if not printed:
+        return Shard((X, y, w), rows, held_out, counts, {})
     seen = [part if rows is None or part is None else part[rows] for part in (X, y, w)]
     prints = {
-        "data": _print_of(seen, ranks),
-        "validation data": "none" if held_out is None else _print_of(list(held_out), ranks),
+        "data": print_of([seen], ranks),
+        "validation data": "none" if held_out is None else print_of([held_out], ranks),
     }
     return Shard((X, y, w), rows, held_out, counts, prints)
 
@@ -174,19 +181,19 @@ def _drawn(numbers: Array, share: Any, seed: int, ranks: Ranks) -> tuple[Array, 
     return numbers[np.sort(order[:own])], numbers[np.sort(order[own:])]
 
 
-def _print_of(arrays: list[Any], ranks: Ranks) -> str:
-    """Return a short name of rows, whichever ranks have them."""
-    n = arrays[0].shape[0]
-    found = np.uint64(0)
+def print_of(parts: Iterable[Sequence[Any]], ranks: Ranks) -> str:
+    """Return a short name of rows, whichever ranks have them; each part has arrays of some rows."""
+    found, n = np.uint64(0), 0
     with np.errstate(over="ignore"):
-        for start in range(0, n, _AT_ONCE):
-            part, rows = (
-                np.zeros(min(n - start, _AT_ONCE), np.uint64),
-                slice(start, start + _AT_ONCE),
-            )
-            for array in (a for a in arrays if a is not None):
-                part = _mixed(part * _ODD + _hashes(array[rows]))
-            found += part.sum(dtype=np.uint64)
+        for arrays in parts:
+            here = arrays[0].shape[0]
+            for start in range(0, here, _AT_ONCE):
+                rows = slice(start, min(start + _AT_ONCE, here))
+                part = np.zeros(rows.stop - start, np.uint64)
+                for array in (a for a in arrays if a is not None):
+                    part = _mixed(part * _ODD + _hashes(array[rows]))
+                found += part.sum(dtype=np.uint64)
+            n += here
     pairs = ranks.gather((n, int(found)))
     total = sum(value for _, value in pairs) % (1 << 64)
     return f"{sum(rows for rows, _ in pairs)} rows {total:016x}"

@@ -6,7 +6,7 @@ Files come from strangers: every one is read through `steepest.tables.limits`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -58,12 +58,20 @@ class Format(Protocol):
         """Read a whole file."""
 
     def stream(
-        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
+        self,
+        file: Path,
+        schema: Mapping[str, pa.DataType],
+        rows: int,
+        parts: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Read a file in batches of at most about ``rows`` rows.
 
-        ``schema`` has the types of columns that are not to come as text.
+        ``schema`` has the types of columns that are not to come as text; ``parts`` the numbers of
+        those of its `parts` that are to be read, by default all.
         """
+
+    def parts(self, file: Path) -> list[int]:
+        """Return the rows of the parts that can be read by themselves; none if a file has none."""
 
     def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer:
         """Return what writes tables of this schema."""

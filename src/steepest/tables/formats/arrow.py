@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -27,8 +27,15 @@ class Arrow:
             check_names(file, reader.schema.names)
             return checked(reader.read_all(), file)
 
+    def parts(self, file: Path) -> list[int]:
+        return []
+
     def stream(
-        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
+        self,
+        file: Path,
+        schema: Mapping[str, pa.DataType],
+        rows: int,
+        parts: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         with Bounded(file) as source, self._reader(source) as reader:
             check_names(file, reader.schema.names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -32,12 +32,21 @@ class Parquet:
                 raise too_large(file)
             return checked(source.read(), file).cast(schema)
 
+    def parts(self, file: Path) -> list[int]:
+        with Bounded(file) as raw:
+            found = pq.read_metadata(raw)
+            return [found.row_group(k).num_rows for k in range(found.num_row_groups)]
+
     def stream(
-        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
+        self,
+        file: Path,
+        schema: Mapping[str, pa.DataType],
+        rows: int,
+        parts: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         with Bounded(file) as raw, self._open(file, raw) as (source, types):
-            width = max(1, len(types))
-            for batch in source.iter_batches(max(1, min(rows, BLOCK_CELLS // width))):
+            size = max(1, min(rows, BLOCK_CELLS // max(1, len(types))))
+            for batch in source.iter_batches(size, row_groups=parts):
                 yield checked(batch, file).cast(types)
 
     def writer(self, sink: IO[bytes], schema: pa.Schema) -> Writer:

@@ -9,7 +9,7 @@ import gzip
 import io
 import itertools
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar, cast
@@ -54,8 +54,15 @@ class Text:
         with self._bytes(file) as source:
             return pacsv.read_csv(source, **self._options(names, delimiter, BLOCK_BYTES, types))
 
+    def parts(self, file: Path) -> list[int]:
+        return []
+
     def stream(
-        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
+        self,
+        file: Path,
+        schema: Mapping[str, pa.DataType],
+        rows: int,
+        parts: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         names, delimiter = self._header(file)
         types = {name: schema.get(name, pa.string()) for name in names}
