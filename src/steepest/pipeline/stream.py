@@ -10,10 +10,8 @@ an order drawn anew, and through the rows of each in an order drawn anew.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from copy import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -75,13 +73,7 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
                 "memory, or name each row's part in a column split"
             )
     ranks, notes = request.options.ranks, Notes(request.say)
-
-    def first_pass() -> tuple[Source, Survey, _Plan]:
-        source = Source(Path(path), request, int(request.settings.get("seed", 0)))
-        survey = source.survey(memory)
-        return source, survey, _plan(source, survey, request, notes)
-
-    source, survey, plan = _everywhere(first_pass, ranks, request)
+    source, survey, plan = _first_pass(Path(path), request, memory, notes)
     recipe, task, encoder = plan.recipe, plan.task, plan.encoder
     row_bytes = encoder.width * np.dtype(recipe.dtype).itemsize
     blocks = max(1, -(-4 * survey.rows * row_bytes // (memory * ranks.size)))
@@ -114,16 +106,23 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
         "rows": dict(zip(("train", "validation"), rows, strict=True)),
         "seed": recipe.seed,
     }
-    model = Model(network, plan.loss, encoder, task, about, calibration)
-    fit = Fit(model, notes.lines, ended=ended)
-    fit.tested = tested = survey.test.table()
-    if tested is not None and ended is None:
-        known = task.encode(survey.sample.column(request.target))
+    fit = Fit(
+        Model(network, plan.loss, encoder, task, about, calibration), notes.lines, ended=ended
+    )
+    _test(fit, survey)
+    return fit
+
+
+def _test(fit: Fit, survey: Survey) -> None:
+    """Test the model on the rows that were held out for it, if there are any."""
+    task, tested = fit.model.task, survey.test.table()
+    fit.tested = tested
+    if tested is not None and fit.ended is None:
+        known = task.encode(survey.sample.column(task.name))
         try:
-            score_fit(fit, tested, task.encode(tested.column(request.target)), known)
+            score_fit(fit, tested, task.encode(tested.column(task.name)), known)
         except BaseException as error:  # whatever it is, the model is there to be saved
             fit.ended = error
-    return fit
 
 
 class _Plan(NamedTuple):
@@ -165,24 +164,20 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
     return _Plan(recipe, task, encoder, loss, weights)
 
 
-def _everywhere(
-    work: Callable[[], tuple[Source, Survey, _Plan]], ranks: Ranks, request: Request
+def _first_pass(
+    path: Path, request: Request, memory: int, notes: Notes
 ) -> tuple[Source, Survey, _Plan]:
-    """Return on all ranks what the first one has found out of the whole table."""
-    if ranks.size == 1:
-        return work()
-    mine: list[tuple[Source, Survey, _Plan]] = []
+    """Read the file, and decide by what it holds; several ranks hear it from the first one."""
+    source = Source(path, request, int(request.settings.get("seed", 0)))
 
-    def found() -> tuple[Source, Survey, _Plan]:
-        mine.append(work())
-        source, survey, plan = mine[0]
-        told = copy(source)
-        told.request = None  # type: ignore[assignment]  # it knows whom to tell, and they are here
-        return told, survey, plan
+    def found() -> tuple[Survey, _Plan, dict[str, Any]]:
+        survey = source.survey(memory)
+        plan = _plan(source, survey, request, notes)
+        return survey, plan, {"named": source.named, "validates": source.validates}
 
-    source, survey, plan = ranks.first_does(found)
-    source.request = request
-    return mine[0] if mine else (source, survey, plan)
+    survey, plan, known = request.options.ranks.first_does(found)
+    source.named, source.validates = known["named"], known["validates"]
+    return source, survey, plan
 
 
 def _fill(

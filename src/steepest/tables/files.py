@@ -149,11 +149,10 @@ def stream_share(
         parts = _parts_of(opened) if shares > 1 else []
         if len(parts) >= shares:  # the columns of the first file are those of all
             first = next(iter(_blocks_of(*opened[0], {}, 1))).schema
-            for start, (name, file, form, number, _) in _shared_out(parts, own, shares):
-                with _explain(name, file, form):
-                    for table in _gathered(form.stream(file, {}, rows, [number]), rows):
-                        yield start, _alike(table, first, name)
-                        start += table.num_rows
+            for start, part in _shared_out(parts, own, shares):
+                for table in _blocks_of_part(part, rows):
+                    yield start, _alike(table, first, part[0])
+                    start += table.num_rows
             return
     start = 0
     for number, block in enumerate(stream_table(path, rows=rows, options=options)):
@@ -172,6 +171,12 @@ def _parts_of(opened: list[tuple[str, Path, Format]]) -> list[tuple[str, Path, F
                 return []
             found += [(name, file, form, k, n) for k, n in enumerate(parts)]
     return found
+
+
+def _blocks_of_part(part: tuple[str, Path, Format, int, int], rows: int) -> Iterator[pa.Table]:
+    name, file, form, number, _ = part
+    with _explain(name, file, form):
+        yield from _gathered(form.stream(file, {}, rows, [number]), rows)
 
 
 def _shared_out(parts: list[Any], own: int, shares: int) -> Iterator[tuple[int, Any]]:
