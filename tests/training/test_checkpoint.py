@@ -319,19 +319,24 @@ def test_numbers_of_a_history_may_be_other_than_finite(tmp_path):
     assert again.best == (math.inf, 1)
 
 
-def test_a_checkpoint_of_schema_2_is_gone_on_from(tmp_path):
-    shutil.copytree(ROOT / "tests" / "fixtures" / "checkpoint_schema_2", tmp_path / "run")
+@pytest.mark.parametrize(
+    ("schema", "sampling"),
+    [(1, "sequential"), (2, "shuffled")],  # (1 calls it Sequential)
+)
+def test_a_checkpoint_of_an_earlier_schema_is_gone_on_from(tmp_path, schema, sampling):
+    shutil.copytree(ROOT / "tests" / "fixtures" / f"checkpoint_schema_{schema}", tmp_path / "run")
     rng = np.random.default_rng(0)
     x = rng.standard_normal((40, 3)).astype(np.float32)
     y = (x[:, 0] > 0).astype(int)
 
     def fit(**options):
         layers = Dense(4), ReLU(), Dense(2)
-        fitted = trainer(network=Network(*layers, inputs=3))
+        fitted = trainer(network=Network(*layers, inputs=3), sampling=sampling)
         fitted.fit(x, y, epochs=4, validation=0.2, patience=3, **options)
         return fitted
 
     state = Checkpoint(tmp_path / "run").load()
+    assert state.step == 5
     assert set(state.arrays) == {"theta", "rule.m", "rule.v", "pending", "best.theta"}
     resumed, whole = fit(checkpoint=tmp_path / "run", resume=True), fit()
     assert resumed.history["epoch"].tolist() == [1, 2, 3, 4]
