@@ -625,6 +625,37 @@ def test_hostile_tensors(tmp_path):
         import_onnx(tmp_path / "gone.onnx")
 
 
+def test_rows_of_numbers_that_would_take_all_memory_are_not_followed(tmp_path):
+    """ONNX keeps each number of a row that may say a shape, declared or joined."""
+    path = write(tmp_path / "n.onnx", [node("Add", "x", "b")], {"b": floats(4)})
+    model = onnx.load(path)
+    model.graph.initializer[0].dims[0] = 10**12
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="holds 4 numbers"):
+        import_onnx(path)
+
+    joins = [node("Concat", f"c{k}", f"c{k}", to=f"c{k + 1}", axis=0) for k in range(50)]
+    constants = {"c0": np.ones(64, np.int64), "B": floats(4, 3)}
+    found = import_onnx(write(tmp_path / "n.onnx", [*joins, node("Gemm", "x", "B")], constants))
+    assert found.predict(floats(5, 4)).shape == (5, 3)
+
+
+def test_operators_that_a_file_defines_are_not_worked_out(tmp_path, monkeypatch):
+    """Each may call the one before it twice, which is 2^k calls."""
+    given, real = [], onnx.shape_inference.infer_shapes
+    monkeypatch.setattr(
+        onnx.shape_inference, "infer_shapes", lambda m, **o: given.append(m) or real(m, **o)
+    )
+    path = write(tmp_path / "n.onnx", [node("Gemm", "x", "B")], {"B": floats(4, 3)})
+    model = onnx.load(path)
+    opsets = [helper.make_opsetid("", 20)]
+    body = [helper.make_node("Relu", ["a"], ["b"])]
+    model.functions.append(helper.make_function("own", "f", ["a"], ["b"], body, opsets))
+    path.write_bytes(model.SerializeToString())
+    assert import_onnx(path).predict(floats(5, 4)).shape == (5, 3)
+    assert [len(each.functions) for each in given] == [0]
+
+
 def saved_outside(path, B):
     write(path, [node("Gemm", "x", "B", "c")], {"B": B, "c": floats(3)})
     onnx.save(onnx.load(path), path, save_as_external_data=True, location="n.onnx.data",

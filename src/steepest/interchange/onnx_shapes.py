@@ -15,6 +15,7 @@ Sizes = tuple[int | None, ...]
 """Of the axes of a value, that of the examples first; None for what is not known."""
 BATCH = 7919  # a number of examples that is known again wherever it turns up: a prime
 _SMALL = 64  # numbers of a constant that may say a shape
+_LONG = 1 << 16  # a longer row says none, but ONNX would take memory for each of its numbers
 
 
 def sizes_of(
@@ -31,7 +32,7 @@ def sizes_of(
     whole : callable
         Reads a constant of whole numbers.
     """
-    graph = onnx.GraphProto(name="shapes")
+    graph, lengths = onnx.GraphProto(name="shapes"), {}
     for name, tensor in tensors.items():
         count = 1
         for size in tensor.dims:
@@ -40,8 +41,10 @@ def sizes_of(
             numbers = whole(name)
             made = onnx.helper.make_tensor(name, tensor.data_type, tensor.dims, numbers)
             graph.initializer.append(made)
+            lengths[name] = count
         else:
-            shaped = onnx.helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))
+            sizes = [None] if len(tensor.dims) == 1 and count > _LONG else list(tensor.dims)
+            shaped = onnx.helper.make_tensor_value_info(name, tensor.data_type, sizes)
             graph.input.append(shaped)
     batch = BATCH
     for value in model.graph.input:
@@ -54,14 +57,28 @@ def sizes_of(
             batch = axes[0].dim_value if axes[0].dim_value > 0 else BATCH
             axes[0].dim_value = batch
     graph.node.extend(n for n in model.graph.node if not (n.output and n.output[0] in tensors))
-    made = onnx.ModelProto(ir_version=model.ir_version, graph=graph, functions=model.functions)
+    # Without functions: no operator that a file defines is read, and those that call one another
+    # would be worked out again for every call.
+    made = onnx.ModelProto(ir_version=model.ir_version, graph=graph)
     made.opset_import.extend(model.opset_import)
+    follow = _stay_short(graph.node, lengths)
     try:
-        found = onnx.shape_inference.infer_shapes(made, data_prop=True).graph
+        found = onnx.shape_inference.infer_shapes(made, data_prop=follow).graph
     except Exception:  # of a file that contradicts itself: whatever ONNX raises
         return batch, {}
     values = [*found.value_info, *found.input, *found.output]
     return batch, {value.name: _sizes(value) for value in values if _is_shaped(value)}
+
+
+def _stay_short(nodes: Any, lengths: dict[str, int]) -> bool:
+    """Return whether no row of numbers that ONNX would follow through the nodes can grow long."""
+    for node in nodes:
+        given = [lengths.get(name, 1) for name in node.input]
+        most = sum(given) if node.op_type == "Concat" else max(given, default=1)
+        if most > _LONG:
+            return False
+        lengths |= dict.fromkeys(node.output, most)
+    return True
 
 
 def _is_shaped(value: Any) -> bool:
