@@ -74,7 +74,7 @@ def test_wrong_arguments_are_told_by_our_errors_alone(kind):
         (lambda: Adam(penalty_over_batch=1), "penalty_over_batch must be True or False"),
         (lambda: Dropout(Cosine), "rate is the class Cosine"),
         (lambda: Dense(2, bias=None), "Dense: bias must be True or False"),
-        (lambda: Dense(2, weights=[1]), "no initialiser"),
+        (lambda: Dense(2, weights=[1]), r"Dense: weights must be one of .* array, got \[1\]"),
         (lambda: Network(Dense(2), dtype="foo"), "dtype must be one of float32, float64"),
         (lambda: Network(Dense(2), dtype=None), "dtype must be one of float32, float64"),
         (lambda: Network(Dense(2), seed=-1), "Network: seed must be"),

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .printing import shown
 
 __all__ = ["INITIALISERS", "check", "draw"]
 
@@ -66,14 +67,14 @@ INITIALISERS: dict[str, Initialiser] = {
 }
 
 
-def check(where: str, weights: Any) -> None:
+def check(where: str, weights: Any, name: str = "weights") -> None:
     """Raise `InputError` unless ``weights`` is a function or the name of an initialiser."""
     if isinstance(weights, str) and weights in INITIALISERS:
         return
     if not callable(weights) or isinstance(weights, type):
         raise InputError(
-            f"{where}: no initialiser {weights!r}; there are {', '.join(INITIALISERS)}, "
-            "or give a function (rng, shape) -> array"
+            f"{where}: {name} must be one of {', '.join(INITIALISERS)}, or a function "
+            f"(rng, shape) -> array, got {shown(weights)}"
         )
 
 

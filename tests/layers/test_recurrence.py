@@ -154,7 +154,10 @@ def test_the_bend_is_a_tanh():
         (lambda: Recurrent(3, activation="sigmoid"), "activation must be"),
         (lambda: LSTM(3, initial="ones"), "initial must be"),
         (lambda: LSTM(3, sequences=1), "sequences must be True or False"),
-        (lambda: GRU(3, recurrent_weights="identity"), "no initialiser 'identity'"),
+        (
+            lambda: GRU(3, recurrent_weights="identity"),
+            "GRU: recurrent_weights must be one of .*'identity'",
+        ),
         (
             lambda: Network(LSTM(3), inputs=4),
             r"\(moments, numbers\), got \(4,\); .*Reshape\(\(4, 1\)",

@@ -59,7 +59,7 @@ class RecurrentLayer(Layer):
             flag(name, what, getattr(self, what))
         one_of(name, "initial", self.initial, ("zeros", "learned"))
         check(name, self.weights)
-        check(name, self.recurrent_weights)
+        check(name, self.recurrent_weights, "recurrent_weights")
 
     @property
     def kernels(self) -> tuple[Callable[..., None], Callable[..., None], Callable[..., None]]:
