@@ -1,6 +1,6 @@
 """All ranks: train with checkpoints, in trouble or not.
 
-    kept.py FOLDER SAMPLING EPOCHS resume|begin none|raise|kill|sleep|interrupt
+    kept.py FOLDER SAMPLING EPOCHS resume|begin none|raise|kill|sleep|interrupt|pids
 
 The trouble is that of rank 1, after some 25 steps. Rank 0 writes θ to FOLDER.npy at the end.
 """
@@ -17,7 +17,7 @@ from steepest.ranks.together import Ranks
 from steepest.training.synced_run import SyncedRun
 
 
-def train(ranks, folder, sampling, epochs, resume):
+def train(ranks, folder, sampling, epochs, resume, every="10 steps"):
     """Train on this rank's rows; return the trainer."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(103, 6)), rng.integers(0, 3, 103)
@@ -25,7 +25,7 @@ def train(ranks, folder, sampling, epochs, resume):
     network = Network(Dense(16), ReLU(), Dropout(0.3), Dense(3), dtype="float64", seed=1)
     settings = {"batch": 16, "sampling": sampling, "ranks": ranks}
     trainer = Trainer(network, SoftmaxCrossEntropy(), Adam(lr=0.01), **settings)
-    kept = Checkpoint(folder, every="10 steps")
+    kept = Checkpoint(folder, every=every)
     try:
         trainer.fit(X[mine], y[mine], epochs=epochs, checkpoint=kept, resume=resume)
     except KeyboardInterrupt:
@@ -57,9 +57,13 @@ def main(folder, sampling, epochs, resume, trouble):
     from mpi4py import MPI
 
     ranks = Ranks(MPI.COMM_WORLD, every=1, patience=1.5 if trouble == "sleep" else 100)
-    if trouble != "none":
+    every = "10 steps"
+    if trouble == "pids":  # somebody else makes trouble
+        print(f"{ranks.rank} {os.getpid()}\n", end="", flush=True)
+        every = "2 steps"
+    elif trouble != "none":
         SyncedRun._steps = troubled(SyncedRun._steps, trouble)
-    trainer = train(ranks, folder, sampling, int(epochs), resume == "resume")
+    trainer = train(ranks, folder, sampling, int(epochs), resume == "resume", every)
     if ranks.rank == 0:
         np.save(f"{folder}.npy", trainer.network.theta)
 

@@ -1,0 +1,97 @@
+"""Kill a rank at random, again and again, and look whether all end and the training goes on.
+
+    python tests/ranks/kill_many.py --kills 50 --ranks 3
+
+Each time a training with checkpoints begins, a rank is drawn, and killed (SIGKILL) within
+0.8 s; a checkpoint is written every other step. Then the training goes on. Ends with
+status 0 if every kill ended all ranks with a message that names the rank, and every result has the
+bits of a training that nobody disturbed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from steepest.ranks.launch import started_as, surroundings
+
+PROGRAM = Path(__file__).parent / "programs" / "kept.py"
+EPOCHS = 60
+
+
+def begin(folder: Path, ranks: int, resume: str) -> subprocess.Popen[str]:
+    words = [sys.executable, str(PROGRAM), str(folder), "shuffled", str(EPOCHS), resume, "pids"]
+    return subprocess.Popen(
+        started_as(ranks, words),
+        env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def whole(folder: Path, ranks: int, resume: str) -> bytes:
+    process = begin(folder, ranks, resume)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return np.load(f"{folder}.npy").tobytes()
+
+
+def kill_one(folder: Path, ranks: int, rng: random.Random) -> tuple[float, str]:
+    """Return for how long the others lived on, and what was said."""
+    process = begin(folder, ranks, "begin")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(ranks)]
+    pids = {int(rank): int(pid) for rank, pid in (line.split() for line in lines)}
+    rank = rng.randrange(ranks)
+    time.sleep(rng.uniform(0.0, 0.8))
+    try:
+        os.kill(pids[rank], signal.SIGKILL)
+    except ProcessLookupError:
+        process.communicate(timeout=300)
+        return 0.0, "over"
+    began = time.perf_counter()
+    _, errors = process.communicate(timeout=300)
+    said = " ".join(errors.split())
+    named = re.search(rf"rank {rank}\b", said) and "signal 9" in said
+    return time.perf_counter() - began, "named" if named else errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--ranks", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    rng, seconds, steps, same = random.Random(asked.seed), [], [], 0
+    with tempfile.TemporaryDirectory() as place:
+        expected = whole(Path(place, "whole"), asked.ranks, "begin")
+        while len(seconds) < asked.kills:
+            folder = Path(place, f"{len(seconds)}-{rng.random()}")
+            took, said = kill_one(folder, asked.ranks, rng)
+            if said == "over":
+                continue
+            assert said == "named", said
+            files = sorted(folder.glob("step-*.safetensors"))
+            steps.append(int(files[-1].stem.removeprefix("step-")) if files else -1)
+            parts = len([f for f in folder.iterdir() if f not in files])
+            same += whole(folder, asked.ranks, "resume") == expected
+            seconds.append(took)
+            print(f"{len(seconds)}: {took:.2f} s, checkpoint of step {steps[-1]}, {parts} parts")
+    print(
+        f"{len(seconds)} kills: all ended within {max(seconds):.2f} s (median "
+        f"{np.median(seconds):.2f}), the rank was named each time; {same} results with the same "
+        f"bits; checkpoints of steps {min(steps)} to {max(steps)}"
+    )
+    sys.exit(same != len(seconds))
+
+
+if __name__ == "__main__":
+    main()
