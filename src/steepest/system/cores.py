@@ -27,6 +27,7 @@ __all__ = [
     "spins_for",
     "threads_for",
     "threads_to_try",
+    "usual_threads",
     "worth_threads",
 ]
 
@@ -44,7 +45,7 @@ def threads_for(batch: int, flops: int, threads: int | None) -> int:
     thread: two would spend their time exchanging parts of A.
     """
     if threads is None:
-        return min(core_count(), worth_threads(flops)) if batch > 1 else 1
+        return min(usual_threads(), worth_threads(flops)) if batch > 1 else 1
     if threads > 1 and threads > (most := most_threads()):
         _warn_of_fewer(int(threads), most)
         return most
@@ -57,7 +58,7 @@ def threads_to_try(batch: int, flops: int, threads: int | None) -> int:
     No more than were asked for. Two have been seen to gain from a million FLOPs on.
     """
     if threads is None:
-        return min(core_count(), 1 + flops // _WORTH_TRYING) if batch > 1 else 1
+        return min(usual_threads(), 1 + flops // _WORTH_TRYING) if batch > 1 else 1
     return threads_for(batch, flops, threads)
 
 
@@ -69,6 +70,16 @@ def worth_threads(flops: int) -> int:
     then.
     """
     return 1 + flops // _WORTH_SHARING
+
+
+def usual_threads() -> int:
+    """Return how many threads may share work if nobody asks for a number.
+
+    Who starts several processes, such as joblib, Dask or Slurm, says in OMP_NUM_THREADS how many
+    threads each may have.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return min(core_count(), max(1, int(told))) if told.isdigit() else core_count()
 
 
 def most_threads() -> int:
