@@ -250,6 +250,12 @@ def ends():
     assert len({*RANKS.gather(twice[0]), *RANKS.gather(twice[1])}) == 1
 
 
+def averages():
+    import local
+
+    local.main()
+
+
 try:
     for part in sys.argv[1:]:
         globals()[part]()
