@@ -1,5 +1,6 @@
 """A format of tables is one file in a folder: it is found, read, streamed and written."""
 
+import gzip
 import json
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from steepest.errors import TableError
 from steepest.tables import formats
 from steepest.tables.files import TableWriter, read_table, stream_table
+from steepest.tables.options import TableOptions
 
 JSON_LINES = """
 import json
@@ -74,3 +76,24 @@ def test_one_more_file_is_one_more_format(with_json_lines, tmp_path):
 def test_without_the_file_there_is_no_such_format(tmp_path):
     with pytest.raises(TableError, match=r"unknown suffix '.jsonl'; known are .*\.csv\.gz"):
         formats.format_of(tmp_path / "t.jsonl")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_arrow_reads_text_without_calling_python(suffix, encoding, tmp_path, monkeypatch):
+    """Its threads may read on while Python ends: a call of Python is where older ones hang."""
+    opened, given = pa.input_stream, []
+
+    def input_stream(source, **settings):
+        given.append(source)
+        return opened(source, **settings)
+
+    monkeypatch.setattr(pa, "input_stream", input_stream)
+    file = tmp_path / f"table{suffix}"
+    write = gzip.open if suffix.endswith("gz") else open
+    with write(file, "wt", encoding=encoding) as sink:
+        sink.write("name,n\nJosé,1\n")
+    options = TableOptions(encoding=encoding)
+    assert read_table(file, options=options)["name"].to_pylist() == ["José"]
+    assert next(iter(stream_table(file, options=options)))["name"].to_pylist() == ["José"]
+    assert [type(source) for source in given] == [str, str]  # a path, and no object of Python

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+import shutil
+from collections.abc import Iterator
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +20,11 @@ import pyarrow.compute as pc
 from ..errors import TableError
 from ..system.memory import physical_memory
 
-__all__ = ["Bounded", "check_texts", "room", "too_large"]
+__all__ = ["Bounded", "bounded", "check_texts", "room", "too_large", "unpack"]
 
 _SHARE = 0.25
 _NUMBER = 8  # bytes
+_CHUNK = 1 << 20
 
 
 def room() -> float:
@@ -52,6 +55,21 @@ class Bounded(io.FileIO):
         return super().read(-1 if size is None else size)
 
 
+def bounded(batches: Iterator[Any], name: object) -> Iterator[Any]:
+    """Yield batches; stop once reading them has taken more memory than there is room.
+
+    Raises
+    ------
+    TableError
+        If there is no room for more.
+    """
+    before = pa.total_allocated_bytes()
+    for batch in batches:
+        if pa.total_allocated_bytes() - before > room():
+            raise too_large(name)
+        yield batch
+
+
 def check_texts(data: Any, name: object) -> None:
     """Check that the values of a table or batch would fit if each row had its own.
 
@@ -64,6 +82,22 @@ def check_texts(data: Any, name: object) -> None:
         chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
         if _may_unfold(column.type) and sum(map(_spelled_out, chunks)) > room():
             raise too_large(name)
+
+
+def unpack(source: IO[bytes], sink: IO[bytes], name: object, folder: os.PathLike[str]) -> None:
+    """Copy to a file in ``folder``.
+
+    Raises
+    ------
+    TableError
+        If it takes more than half of the room on the disk: a small archive may unpack to anything.
+    """
+    room = shutil.disk_usage(folder).free // 2
+    while chunk := source.read(_CHUNK):
+        room -= len(chunk)
+        if room < 0:
+            raise TableError(f"{name} unpacks to more than half of the room on the disk")
+        sink.write(chunk)
 
 
 def too_large(name: object) -> TableError:

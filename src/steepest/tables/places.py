@@ -10,12 +10,12 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from ..errors import TableError
 from ..system.files import PartFolder
 from .formats import FORMATS
 from .formats._format import line_of
+from .limits import unpack
 
 __all__ = ["STANDARD_INPUT", "files_of"]
 
@@ -100,7 +100,7 @@ def _unpacked(stack: contextlib.ExitStack, place: Path, name: str) -> tuple[Path
         suffix = max((s for s in FORMATS if inside.lower().endswith(s)), key=len)
         file = _folder(stack) / f"table{suffix}"
         with archive.open(tables[0]) as source, file.open("wb") as sink:
-            _copy(source, sink, name, file)
+            unpack(source, sink, name, file.parent)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
         raise TableError(f"{name} can't be unpacked: {line_of(error)}") from error
     return file, f"{inside} in {name}"
@@ -109,13 +109,3 @@ def _unpacked(stack: contextlib.ExitStack, place: Path, name: str) -> tuple[Path
 def _is_table(name: str) -> bool:
     file = Path(name)
     return not file.name.startswith(".") and file.name.lower().endswith(tuple(FORMATS))
-
-
-def _copy(source: IO[bytes], sink: IO[bytes], name: str, file: Path) -> None:
-    """Copy up to half of the room on the disk: a small archive may unpack to anything."""
-    room = shutil.disk_usage(file.parent).free // 2
-    while chunk := source.read(_CHUNK):
-        room -= len(chunk)
-        if room < 0:
-            raise TableError(f"{name} unpacks to more than half of the room on the disk")
-        sink.write(chunk)

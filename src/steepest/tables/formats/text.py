@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import itertools
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ import pyarrow.csv as pacsv
 
 from ...errors import TableError
 from ...printing import harmless
+from ...system.files import PartFolder
 from ..layouts import printable
-from ..limits import Bounded
+from ..limits import bounded, unpack
 from ..options import NOTHING_SAID, TableOptions
 from ..parsing import MISSING as WORDS
 from ._format import BLOCK_BYTES, BLOCK_CELLS, UNREADABLE, Format, Writer, check_names, line_of
@@ -32,6 +34,7 @@ MISSING = tuple(space + word for word in WORDS for space in ("", " "))
 """What stands for a missing value in a CSV file."""
 ROWS = 50
 """The first lines of a text, from which the delimiter is found out."""
+_RECODED = "table.utf8"
 STREAM_BYTES = 1 << 20
 """Streamed text is parsed in blocks of so many bytes, as long as its rows allow: Arrow reads 32
 blocks ahead."""
@@ -52,7 +55,8 @@ class Text:
         names, delimiter = self._header(file)
         types = dict.fromkeys(names, pa.string())
         with self._bytes(file) as source:
-            return pacsv.read_csv(source, **self._options(names, delimiter, BLOCK_BYTES, types))
+            reader = pacsv.open_csv(source, **self._options(names, delimiter, BLOCK_BYTES, types))
+            return pa.Table.from_batches(bounded(reader, file), reader.schema)
 
     def parts(self, file: Path) -> list[int]:
         return []
@@ -82,7 +86,7 @@ class Text:
     def _batches(self, file: Path, options: dict[str, Any], skip: int) -> Iterator[pa.RecordBatch]:
         """Yield the batches that come after so many rows."""
         with self._bytes(file) as source:
-            for batch in pacsv.open_csv(source, **options):
+            for batch in bounded(pacsv.open_csv(source, **options), file):
                 old = min(skip, batch.num_rows)
                 skip -= old
                 if old < batch.num_rows:
@@ -128,7 +132,6 @@ class Text:
         return {
             "read_options": pacsv.ReadOptions(
                 block_size=block,
-                encoding=self.options.encoding,
                 column_names=None if self.options.header else names,
             ),
             "parse_options": pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
@@ -139,11 +142,24 @@ class Text:
 
     @contextlib.contextmanager
     def _bytes(self, file: Path) -> Iterator[Any]:
-        with (
-            Bounded(file) as raw,
-            pa.input_stream(raw, compression="gzip" if self.gz else None) as source,
-        ):
-            yield source
+        # Arrow reads ahead in threads of its own. After an error they may still be at it while
+        # Python ends; if they had to call it, for a file or an encoding, pyarrow < 24 would hang.
+        with contextlib.ExitStack() as stack:
+            gz = self.gz
+            if codecs.lookup(self.options.encoding).name != "utf-8":
+                folder = PartFolder(Path(tempfile.gettempdir()), [_RECODED])
+                file, gz = self._recoded(file, stack.enter_context(folder).path), False
+            yield stack.enter_context(
+                pa.input_stream(str(file), compression="gzip" if gz else None)
+            )
+
+    def _recoded(self, file: Path, folder: Path) -> Path:
+        """Write the text to a folder in UTF-8."""
+        made = folder / _RECODED
+        with self._raw(file) as raw, made.open("wb") as sink:
+            recoder = codecs.EncodedFile(raw, "utf-8", self.options.encoding)
+            unpack(cast("IO[bytes]", recoder), sink, file, folder)
+        return made
 
     def _raw(self, file: Path) -> IO[bytes]:
         raw = gzip.open(file, "rb") if self.gz else file.open("rb")  # noqa: SIM115
