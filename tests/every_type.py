@@ -77,8 +77,11 @@ ARROW = {
     "float16": arrow(NUMBERS.astype(np.float16), pa.float16()),
     "float32": arrow(NUMBERS.astype(float), pa.float32()),
     "float64": arrow(NUMBERS.astype(float), pa.float64()),
-    "decimal32": decimals(pa.decimal32(6, 2)),
-    "decimal64": decimals(pa.decimal64(12, 0)),
+    **{  # since pyarrow 19
+        f"decimal{bits}": decimals(getattr(pa, f"decimal{bits}")(digits, scale))
+        for bits, digits, scale in ((32, 6, 2), (64, 12, 0))
+        if hasattr(pa, f"decimal{bits}")
+    },
     "decimal128": decimals(pa.decimal128(38, 0)),
     "decimal256": decimals(pa.decimal256(60, 3)),
     "date32": days(pa.date32()),

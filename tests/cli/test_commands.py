@@ -4,6 +4,7 @@ import gzip
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,7 @@ def test_settings_from_a_file_and_flags(tmp_path):
 def test_help_and_version():
     assert "train" in steepest("--help").stdout
     assert "--target" in steepest("train", "--help").stdout
-    assert steepest("--version").stdout == "steepest 0.1.0\n"
+    assert steepest("--version").stdout == f"steepest {version('steepest')}\n"
     assert steepest("nonsense").returncode == 2
 
 

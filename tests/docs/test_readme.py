@@ -32,14 +32,15 @@ def run(command, folder):
     )
 
 
-def test_python_snippets(capsys):
+def test_python_snippets(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     namespace = {}
     for snippet in blocks("python"):
         exec(compile(snippet, "README.md", "exec"), namespace)
     printed = capsys.readouterr().out
     assert "validation_loss" in printed
     assert "one step" in printed
-    assert namespace["A"].shape == (64, 20)
+    assert namespace["found"].theta["0.A"].shape == (64, 20)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +66,13 @@ def test_commands(folder):
         if " train " in command:
             assert "accuracy" in done.stdout
     assert (folder / "predictions.csv").read_text().startswith("prediction")
+    assert (folder / "report.html").read_text("utf-8").startswith("<!doctype html>")
 
 
 def test_every_file_it_names_exists():
-    for name in re.findall(r"`((?:src|docs|data|benchmarks)/[\w./]+)`", README):
+    quoted = re.findall(r"`((?:src|docs|data|benchmarks|examples)/[\w./]*)`", README)
+    linked = re.findall(r"\]\((?!https?:)([\w./]+)", README)
+    assert quoted
+    assert linked
+    for name in quoted + linked:
         assert (ROOT / name).exists(), name
