@@ -1,7 +1,7 @@
 """Prepare a release, up to the step before publishing.
 
     python scripts/release.py version 0.2.0   close the changelog and set the version
-    python scripts/release.py build           build sdist and wheel, and try both in fresh environments
+    python scripts/release.py build           build sdist and wheel, and try both somewhere fresh
 
 The version stands in one place, ``__version__`` in src/steepest/__init__.py. RELEASING.md has all
 steps.
