@@ -37,8 +37,8 @@ def check(
     the function itself. A line shows where the two differ most. The exit status is 1 if something
     is wrong.
 
-    Of a file of yours, the things in its list called examples are checked; without such a list, all
-    that can be made without arguments.
+    If a file has a list called examples, its entries are checked; otherwise, one instance of every
+    class in it, made without arguments.
 
     Example: steepest check my_layers.py
     """

@@ -59,11 +59,11 @@ def evaluate(
 ) -> None:
     """Tell how good a model is on rows whose target is known.
 
-    That is: all scores, beside those of who knows no inputs; of classes, precision and recall of
-    each, how often each was taken for each, and whether probabilities come true; of quantiles, how
-    many values lie below each. Rows without a target are left out.
+    It prints all scores, beside those of a trivial predictor that ignores the inputs. For classes
+    it adds precision and recall, the confusion table, and whether the probabilities are calibrated;
+    for quantiles, how many values lie below each. Rows without a target are left out.
 
-    Of a model of images, give a folder with a folder of pictures for each class, or a file .npz.
+    For a model of images, give a folder with a folder of pictures for each class, or a file .npz.
 
     Example: steepest evaluate model data/census_income.parquet --by education
     """

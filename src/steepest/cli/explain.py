@@ -107,8 +107,8 @@ def explain(
     Second, how important each column is: how much worse a score of the test gets when the values of
     the column are shuffled, and what share of the loss's slope belongs to it.
 
-    Of a model of images: how often each class was taken for each other one, and the worst mistakes,
-    as many as --hardest says, by the names of their files.
+    For a model of images: how often each class was taken for each other one, and the worst
+    mistakes, as many as --hardest says, by the names of their files.
 
     Example: steepest explain model data/census_income.parquet --rows 0,3 --hardest 2
     """

@@ -51,7 +51,7 @@ _Sets = Annotated[
 _Skip = Annotated[
     bool,
     typer.Option(
-        "--skip", help="Of a model of images: leave out pictures that can't be read.", **FLAG
+        "--skip", help="For a model of images: leave out pictures that can't be read.", **FLAG
     ),
 ]
 

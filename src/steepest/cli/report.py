@@ -19,7 +19,7 @@ def report(
     table: Annotated[
         Path | None,
         typer.Argument(
-            help=table_help("Rows whose target is known, best such as had no part in the training"),
+            help=table_help("Rows whose target is known, preferably rows that were not trained on"),
             metavar="TABLE",
             show_default="none: what the model itself knows",
         ),

@@ -43,7 +43,8 @@ def show(
     """Show what a model predicts, how well, and what it is made of.
 
     That is: the task, the scores in the test, how the training went, what became of each column,
-    and the layers of the network. Of a network that Python saved it is the layers alone.
+    and the layers of the network. For a network that was saved from Python, it shows the layers
+    alone.
 
     Example: steepest show model
     """

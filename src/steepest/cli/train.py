@@ -57,8 +57,8 @@ _Out = Annotated[
 _Config = Annotated[
     Path | None,
     typer.Option(
-        help="A TOML file with options, such as lr = 0.01 or layers = [64, 32]. An option on "
-        "the command line goes before one in the file.",
+        help="A TOML file with options, such as lr = 0.01 or layers = [64, 32]. Options on the "
+        "command line take precedence.",
         metavar="FILE",
         show_default="none",
     ),

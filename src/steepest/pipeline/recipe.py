@@ -201,7 +201,7 @@ class Recipe:
     activation: Annotated[
         str,
         _network(
-            f"The function that bends the output of each unit: {_either(ACTIVATIONS)}.",
+            f"The activation function of the hidden units: {_either(ACTIVATIONS)}.",
             _default("activation"),
         ),
     ] = "selu"

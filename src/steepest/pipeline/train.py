@@ -203,7 +203,7 @@ class RunOptions:
         float | None,
         Setting(
             "The training",
-            "Stop after this many seconds, and keep the best network until then.",
+            "Stop after this many seconds, and keep the best network so far.",
             "no limit",
         ),
     ] = None

@@ -62,8 +62,8 @@ class TableOptions:
         str | None,
         Setting(
             _GROUP,
-            "What groups the digits of numbers: a comma, a point, an apostrophe, an underscore or "
-            "a space.",
+            "The mark that groups the digits of numbers: a comma, a point, an apostrophe, an "
+            "underscore or a space.",
             _FOUND,
             "<mark>",
         ),
