@@ -212,7 +212,7 @@ def training() -> Figure:
     X, y = load_digits(return_X_y=True)
     network = Network(Dense(64), ReLU(), Dense(32), ReLU(), Dense(10))
     trainer = Trainer(network, SoftmaxCrossEntropy(), Adam(lr=0.002), batch=32)
-    watch = Watch()
+    watch = Watch(share=0.9)
     history = trainer.fit(X / 16, y, epochs=25, validation=0.25, callbacks=[watch])
     figure, (left, right) = _panels(2, 2.8)
     epochs = np.arange(1, 26)

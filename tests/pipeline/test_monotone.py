@@ -105,7 +105,7 @@ def test_what_cannot_be_monotone():
         fitted(monotonic={"other": 1})
     with pytest.raises(InputError, match="3 classes, and a monotone column needs a number or two"):
         fitted(TabularClassifier, np.arange(N) % 3)
-    for wrong in ({"up": 2}, ["up"], ["=+1"], ["up=1.5"], "up=+1"):
+    for wrong in ({"up": 2}, ["up"], ["=+1"], ["up=1.5"], "up=+1", np.ones((2, 3))):
         with pytest.raises(InputError, match=r"monotonic must name columns with \+1 or -1"):
             read_monotonic("settings", wrong)
     assert read_monotonic("settings", ["a=b=+1", "c=-1"]) == {"a=b": 1, "c": -1}

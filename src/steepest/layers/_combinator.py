@@ -43,7 +43,7 @@ class Combinator(Layer):
             raise InputError(f"{name}: give at least one layer")
         for layer in layers:
             if not isinstance(layer, Layer):
-                raise InputError(f"{name}: expected layers, got {shown(layer)}")
+                raise InputError(f"{name}: expected layers such as Dense(8), got {shown(layer)}")
         self.layers = layers
 
     def of(self, layers: Sequence[Layer]) -> Combinator:

@@ -21,6 +21,7 @@ from typing import Any
 from .. import layers as _layers
 from ..errors import InputError
 from ..layer import Layer
+from ..printing import shown
 
 __all__ = ["monotone_layers", "read_monotonic"]
 
@@ -68,9 +69,10 @@ def read_monotonic(where: str, given: Any) -> dict[str, int]:
         pairs = [str(text).rpartition("=")[::2] for text in given]
     found = {str(name): signs.get(str(sign)) for name, sign in pairs}
     fine = {name: sign for name, sign in found.items() if sign is not None and name}
-    if len(fine) < len(found) or (given and not found):
+    nothing = given is None or (isinstance(given, Mapping | Sequence) and len(given) == 0)
+    if len(fine) < len(found) or not (found or nothing):
         raise InputError(
             f"{where}: monotonic must name columns with +1 or -1, like age=+1, or "
-            f"{{'age': 1}}; got {given!r}"
+            f"{{'age': 1}}; got {shown(given)}"
         )
     return fine
