@@ -170,7 +170,10 @@ def _tokens(s, x, P, xp):
 
 def _bag(s, x, P, xp):
     """Of lists of codes of equal length, or filled up."""
-    there = 1.0 * (x == x) if s.padding is None else 1.0 * (x != s.padding)
+    w = 1.0
+    if s.weighted:
+        x, w = x[:, : x.shape[1] // 2], x[:, x.shape[1] // 2 :]
+    there = w * (1.0 * (x == x) if s.padding is None else 1.0 * (x != s.padding))
     total = (there[..., None] * P["E"][xp.whole(x)]).sum(1)
     return total if s.mode == "sum" else total / xp.maximum(there.sum(1), 1.0)[:, None]
 

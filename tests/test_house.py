@@ -151,6 +151,7 @@ REASONS = {
         "estimators.image.ImageClassifier.__init__",
         "estimators.tabular.TabularClassifier.__init__",
         "estimators.tabular.TabularRegressor.__init__",
+        "estimators.text.TextClassifier.__init__",
     },
     "its parameters are settings that users give by name": {
         "checking.check",
@@ -182,6 +183,7 @@ REASONS = {
         "layers.batch_norm.BatchNorm.backward_x",
         "layers.group_norm.GroupNorm.backward_theta",
         "layers.group_norm.GroupNorm.forward",
+        "layers.embedding_bag.EmbeddingBag.backward_theta",
         "layers.gru.GRU.backward",
         "layers.gru.GRU.backward_theta",
         "layers.gru.GRU.forward",

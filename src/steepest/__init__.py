@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .estimators.image import ImageClassifier as ImageClassifier
     from .estimators.tabular import TabularClassifier as TabularClassifier
     from .estimators.tabular import TabularRegressor as TabularRegressor
+    from .estimators.text import TextClassifier as TextClassifier
     from .inspection.gradients import ExampleNorms as ExampleNorms
     from .inspection.gradients import Gradient as Gradient
     from .inspection.gradients import Gradients as Gradients
@@ -95,6 +96,7 @@ _LAZY = {
     "TabularClassifier": ".estimators.tabular",
     "TabularRegressor": ".estimators.tabular",
     "TensorBoard": ".inspection.tensorboard",
+    "TextClassifier": ".estimators.text",
     "Watch": ".inspection.watch",
     "example_norms": ".inspection.gradients",
     "export_onnx": ".interchange.onnx_export",

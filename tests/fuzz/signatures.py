@@ -45,6 +45,7 @@ from steepest.tables.options import TableOptions
 
 X = np.linspace(-1, 1, 24).reshape(12, 2)
 Y, LABELS = X[:, 0] * 2, np.repeat([0, 1], 6)
+TEXTS = [f"a text {k} of some words" for k in range(12)]
 IMAGES = np.arange(12 * 8 * 8, dtype=np.uint8).reshape(12, 8, 8)
 
 HUGE = (10**30, 10**400, 2.0**80, np.uint64(2**64 - 1))
@@ -112,6 +113,8 @@ def fitted(name):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it has not converged
             return kind(hidden_layer_sizes=(3,), max_iter=1, solver="sgd").fit(X, y)
+    if name == "TextClassifier":
+        return kind(settings={"epochs": 1}).fit(TEXTS, y)
     if name == "ImageClassifier":
         return kind(settings={"width": 4, "epochs": 1}).fit(IMAGES, y)
     more = {"quantiles": (0.1, 0.9)} if name == "TabularRegressor" else {}
@@ -123,7 +126,7 @@ def objects():
     trained = Trainer(network(), Squared())
     trained.fit(X, Y, epochs=1)
     estimators = ("MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor",
-                  "ImageClassifier")  # fmt: skip
+                  "ImageClassifier", "TextClassifier")  # fmt: skip
     return {
         "network": network,
         "network of images": of_images,
@@ -184,6 +187,11 @@ def targets():
     found["ImageClassifier"] = (
         lambda **given: steepest.ImageClassifier(**{**small, **given}).fit(IMAGES, LABELS),
         steepest.ImageClassifier, dict,
+    )  # fmt: skip
+    small = {"settings": {"epochs": 1}, "time_limit": 1.0}
+    found["TextClassifier"] = (
+        lambda **given: steepest.TextClassifier(**{**small, **given}).fit(TEXTS, LABELS),
+        steepest.TextClassifier, dict,
     )  # fmt: skip
     for name, make in objects().items():
         for method in methods(make()):

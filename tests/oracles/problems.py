@@ -316,10 +316,14 @@ def inputs(
     if kind == "codes":
         return rng.integers(CODES, size=(n, p)).astype(float), False, (embedding,)
     if kind == "bags":
-        more = {"mode": draw(st.sampled_from(("mean", "sum"))), "lazy": False}
-        more["padding"] = draw(st.sampled_from((None, 0, CODES - 1)))
-        bag = L.EmbeddingBag(CODES, draw(st.integers(1, 3)), **more)
-        return rng.integers(CODES, size=(n, p)).astype(float), False, (bag,)
+        codes = rng.integers(CODES, size=(n, p)).astype(float)
+        mode, padding = draw(st.sampled_from(("mean", "sum"))), draw(st.sampled_from((None, 0)))
+        weighted = mode == "sum" and p % 2 == 0
+        bag = L.EmbeddingBag(CODES, draw(st.integers(1, 3)), mode, padding=padding,
+                             weighted=weighted)  # fmt: skip
+        if weighted:
+            codes[:, p // 2 :] = x[:, p // 2 :]
+        return codes, False, (bag,)
     if kind == "tokens":
         return rng.integers(CODES, size=(n, p)).astype(float), False, draw(of_tokens(p))
     if kind == "both":

@@ -64,6 +64,14 @@ def _tied(layer: Any, x: Tensor, s: Scope) -> Tensor:
     return functional.linear(h, s["E"])
 
 
+def _bag(layer: Any, x: Tensor, s: Scope) -> Tensor:
+    codes, *weights = x.chunk(2, 1) if layer.weighted else (x,)
+    more = {"per_sample_weights": weights[0]} if weights else {}
+    return functional.embedding_bag(
+        codes.long(), s["E"], mode=layer.mode, padding_idx=layer.padding, **more
+    )
+
+
 def _parallel(layer: Any, x: Tensor, s: Scope) -> Tensor:
     parts = zip(layer.layers, x.split(layer.widths, 1), strict=True)
     return torch.cat([forward(g, part, s.child(k)) for k, (g, part) in enumerate(parts)], 1)
@@ -120,9 +128,7 @@ TORCH = SimpleNamespace(
 LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     layers.Dense: _dense,
     layers.Embedding: lambda _, x, s: functional.embedding(x.long(), s["E"]).flatten(1),
-    layers.EmbeddingBag: lambda layer, x, s: functional.embedding_bag(
-        x.long(), s["E"], mode=layer.mode, padding_idx=layer.padding
-    ),
+    layers.EmbeddingBag: _bag,
     layers.Attention: _attention,
     layers.TokenEmbedding: lambda _, x, s: functional.embedding(x.long(), s["E"]),
     layers.TiedEmbedding: _tied,

@@ -37,6 +37,7 @@ __all__ = ["explain", "options"]
 
 
 _MISTAKES = 10
+_NUMBERS = 40  # of a value
 _SHOWN = 12  # table columns of a row
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _BINS, _FEW_BINS = 15, 7
@@ -247,8 +248,6 @@ def _follow(
 
 def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Array) -> None:
     """Show what the columns of one row became, and what the gradient says of them."""
-    from ..pipeline.row_trace import encoded_as
-
     codes = model.encoder.embedded
     places = {name: at for name, at in model.encoder.places.items() if name not in codes}
     pulls = {name: float(x[at] @ dx[at]) for name, at in places.items()}
@@ -259,8 +258,9 @@ def _inputs(page: _Page, model: Model, part: pa.Table, k: int, x: Array, dx: Arr
         bar = page.bar(abs(pulls[name]) / longest, "red" if pulls[name] > 0 else "green")
         value = part.column(name)[k].as_py()
         shown = "missing" if value is None else str(value)
-        numbers = encoded_as(model.encoder, name, x).values()
-        becomes = ", ".join(f"{number:.3g}" for number in numbers)
+        numbers = list(model.encoder.told(name, value, x).values())
+        becomes = ", ".join(f"{number:.3g}" for number in numbers[:_NUMBERS])
+        becomes += ", …" * (len(numbers) > _NUMBERS)
         inputs.add_row(harmless(name), harmless(shown), becomes, f"{pulls[name]:+.4g}", bar)
     page.show(inputs)
     rest = len(order) - _SHOWN

@@ -233,7 +233,7 @@ class BaseTabular(BaseTrained):
             One for each row.
         """
         check_is_fitted(self)
-        return row_paths(self.model_, read_inputs(self, X, reset=False))
+        return row_paths(self.model_, self._read(X, reset=False))
 
     def _outputs(self, X: Any) -> Array:
         """Return what the model says of rows as a user gives them, (n, q)."""

@@ -1,7 +1,7 @@
 """EmbeddingBag: y = Σ_t w_t E[x_t], or the mean, of a list x of codes; E (codes, dim).
 
-A list is a row of a CSR matrix (n, codes) that has the weight w of each code, or a row of codes
-(n, T) of equal length, or filled up with a code of its own; (n, ·) -> (n, dim).
+A list is a row of a CSR matrix (n, codes) that has the weight w of each code; or a row (n, T) of
+codes, filled up with a code of its own, or (n, 2T) with their weights; (n, ·) -> (n, dim).
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from ..onnx_form import OnnxGraph
 from ..validate import flag, number, one_of, positive_count
 from ._bag import csr
 from ._bag.lists import matrix_of
-from .embedding import Embedding
 
 __all__ = ["EmbeddingBag"]
 
@@ -50,12 +49,12 @@ class EmbeddingBag(Layer):
     padding : int, optional
         A code that counts for nothing; it fills up lists of codes of unequal length (PyTorch's
         ``padding_idx``). A CSR matrix needs none.
+    weighted : bool
+        Whether rows of codes have their weights behind them, (n, 2T). Only for sums.
     """
 
     takes_sparse: ClassVar[bool] = True
     torch_names: ClassVar[Mapping[str, str]] = {"E": "weight"}
-    backward_x = staticmethod(Embedding.backward_x)
-    touches = staticmethod(Embedding.touches)
 
     codes: int
     dim: int
@@ -63,6 +62,7 @@ class EmbeddingBag(Layer):
     std: float = 1.0
     lazy: bool = False
     padding: int | None = None
+    weighted: bool = False
 
     def __post_init__(self) -> None:
         positive_count("EmbeddingBag", "codes", self.codes)
@@ -73,6 +73,9 @@ class EmbeddingBag(Layer):
         if self.padding is not None:
             what = "EmbeddingBag", "padding", self.padding
             number(*what, least=0, most=self.codes - 1, whole=True)
+        flag("EmbeddingBag", "weighted", self.weighted)
+        if self.weighted and self.mode == "mean":
+            raise InputError("EmbeddingBag: weights are for mode='sum'")
 
     def matrix(self, tokens: Any, offsets: Any = None, weights: Any = None) -> Any:
         """Return lists of codes of any length as the CSR matrix that the layer takes.
@@ -98,11 +101,26 @@ class EmbeddingBag(Layer):
         return matrix_of(tokens, offsets, weights, self.codes)
 
     def outputs(self, p: int) -> int:
+        self._steps(p)
         return self.dim
+
+    def _steps(self, p: int) -> int:
+        """Return how many codes stand in a row of p numbers."""
+        if not self.weighted:
+            return p
+        if p % 2 and p != self.codes:
+            raise InputError(
+                f"EmbeddingBag: a row has codes and behind them as many weights, got {p} columns"
+            )
+        return p // 2
 
     def parameters(self, p: int) -> dict[str, Parameter]:
         """Return E (codes, dim)."""
-        return {"E": Parameter((self.codes, self.dim), rows=FewRows(p, self.touches, self.lazy))}
+        return {
+            "E": Parameter(
+                (self.codes, self.dim), rows=FewRows(self._steps(p), self.touches, self.lazy)
+            )
+        }
 
     def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
         """Return what each y was multiplied by."""
@@ -111,7 +129,11 @@ class EmbeddingBag(Layer):
     def settings_at(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return whether it is the mean, and the code that counts for nothing; −1 if none does."""
         hidden = -1 if self.padding is None else self.padding
-        return {"mean": int(self.mode == "mean"), "hidden": hidden}
+        return {
+            "mean": int(self.mode == "mean"),
+            "hidden": hidden,
+            "weighted": int(self.weighted),
+        }
 
     def flops(self, p: int) -> int:
         return p * self.dim
@@ -137,7 +159,7 @@ class EmbeddingBag(Layer):
                     "mode='sum'"
                 )
             return
-        values = np.asarray(X)
+        values = np.asarray(X)[:, : self._steps(X.shape[1])]
         with np.errstate(invalid="ignore"):
             good = (values >= 0) & (values < self.codes) & (values == np.floor(values))
         if not good.all():
@@ -166,41 +188,78 @@ class EmbeddingBag(Layer):
 
     def onnx(self, g: OnnxGraph) -> str:
         """(n, T) -> (n, T, dim) -> (n, dim)"""
-        rows = np.array(g.theta["E"])
+        rows, steps, last = np.array(g.theta["E"]), self._steps(g.shape[-1]), len(g.shape)
         if self.padding is not None:
             rows[self.padding] = 0
-        axis = g.constant([len(g.shape)], np.int64)
-        each = g.op("Gather", g.constant(rows), g.cast(g.x, np.int64))
+        codes, axis = g.x, g.constant([last], np.int64)
+        if self.weighted:
+            ends = [g.constant([k], np.int64) for k in (0, steps, 2 * steps)]
+            codes = g.op("Slice", g.x, ends[0], ends[1], axis)
+            weights = g.op("Slice", g.x, ends[1], ends[2], axis)
+        each = g.op("Gather", g.constant(rows), g.cast(codes, np.int64))
+        if self.weighted:
+            behind = g.constant([last + 1], np.int64)
+            each = g.op("Mul", each, g.op("Unsqueeze", weights, behind))
         total = g.op("ReduceSum", each, axis, keepdims=0)
         if self.mode == "sum":
             return total
         if self.padding is None:
-            return g.op("Div", total, g.constant(g.shape[-1]))
-        there = g.op("Not", g.op("Equal", g.x, g.constant(self.padding)))
+            return g.op("Div", total, g.constant(steps))
+        there = g.op("Not", g.op("Equal", codes, g.constant(self.padding)))
         many = g.op("ReduceSum", g.cast(there, np.float32), axis, keepdims=1)
         return g.op("Div", total, g.op("Max", many, g.constant(1)))
 
+    # With weights, T codes of a row are followed by T weights; without, each is 1.
+
     @staticmethod
     def forward(
-        x: Array, y: Array, E: Array, scale: Array, mean: int, hidden: int, rows: range
+        x: Array,
+        y: Array,
+        E: Array,
+        scale: Array,
+        mean: int,
+        hidden: int,
+        weighted: int,
+        rows: range,
     ) -> None:
-        """y = scale Σ_t E[x_t]"""
+        """y = scale Σ_t w_t E[x_t]"""
         codes, dim = E.shape
+        steps = x.shape[1] >> weighted
         zero, one, above = y.dtype.type(0), y.dtype.type(1), x.dtype.type(codes)
         for i in rows:
             total = zero
             for d in range(dim):
                 y[i, d] = zero
-            for t in range(x.shape[1]):
-                v = x[i, t]
+            for t in range(steps):
+                v, w = x[i, t], x[i, x.shape[1] - steps + t]
                 code = np.int64(v if (v >= zero) & (v < above) else zero)  # stays inside E
                 if code != hidden:
-                    total += one
+                    w = w if weighted != 0 else one
+                    total += w
                     for d in range(dim):
-                        y[i, d] += E[code, d]
+                        y[i, d] += w * E[code, d]
             scale[i] = one / total if (mean != 0) & (total > 0) else one
             for d in range(dim):
                 y[i, d] *= scale[i]
+
+    @staticmethod
+    def backward_x(
+        x: Array, E: Array, dy: Array, dx: Array, hidden: int, weighted: int, rows: range
+    ) -> None:
+        """dx = 0, and behind it dw_t = E[x_t] dy"""
+        codes, dim = E.shape
+        steps = x.shape[1] >> weighted
+        zero, above = x.dtype.type(0), x.dtype.type(codes)
+        for i in rows:
+            for t in range(steps):
+                v, total = x[i, t], zero
+                code = np.int64(v if (v >= zero) & (v < above) else zero)
+                if (code != hidden) & (weighted != 0):
+                    for d in range(dim):
+                        total += E[code, d] * dy[i, d]
+                dx[i, x.shape[1] - steps + t] = total
+                if weighted != 0:
+                    dx[i, t] = zero
 
     @staticmethod
     def backward_theta(
@@ -210,25 +269,37 @@ class EmbeddingBag(Layer):
         dE: Array,
         alpha: float,
         hidden: int,
+        weighted: int,
         thread: int,
         threads: int,
     ) -> None:
-        """dE[x] += alpha scale dy"""
+        """dE[x] += alpha scale w dy, unless x is hidden"""
         codes, dim = dE.shape
-        zero, above = x.dtype.type(0), x.dtype.type(codes)
+        steps = x.shape[1] >> weighted
+        zero, one, above = x.dtype.type(0), x.dtype.type(1), x.dtype.type(codes)
         first, last = codes * thread // threads, codes * (thread + 1) // threads
         for i in range(x.shape[0]):
-            step = alpha * scale[i]
-            for t in range(x.shape[1]):
-                v = x[i, t]
+            for t in range(steps):
+                v, w = x[i, t], x[i, x.shape[1] - steps + t]
                 code = np.int64(v if (v >= zero) & (v < above) else zero)
                 if (first <= code < last) & (code != hidden):  # every thread owns some of the codes
+                    step = alpha * scale[i] * (w if weighted != 0 else one)
                     for d in range(dim):
                         dE[code, d] += step * dy[i, d]
+
+    @staticmethod
+    def touches(x: Array, E: Array, places: Array, rows: range) -> None:
+        """places = x, without weights"""
+        zero, above = x.dtype.type(0), x.dtype.type(E.shape[0])
+        for i in rows:
+            for t in range(places.shape[1]):
+                v = x[i, t]
+                places[i, t] = np.int32(v if (v >= zero) & (v < above) else zero)
 
 
 examples = (
     EmbeddingBag(5, 3),
     EmbeddingBag(7, 2, "sum", padding=5),
     EmbeddingBag(4, 2, lazy=True, padding=0),
+    EmbeddingBag(5, 3, "sum", padding=0, weighted=True),
 )

@@ -77,6 +77,10 @@ LADDER: dict[int, dict[str, Any]] = {
 }
 """What each step of ``quality`` has in place of the defaults."""
 
+TEXT = 32
+"""Numbers that stand for an n-gram of a text."""
+_BAG: dict[str, Any] = {"std": 0.0, "lazy": True, "padding": 0, "weighted": True}
+
 _WHERE = "settings"
 _network, _training = partial(Setting, "The network"), partial(Setting, "The training")
 _KINDS = {
@@ -526,17 +530,24 @@ class Recipe:
         init_from_data(network, sample, seed=seed)
 
     def _embed(self, encoder: Encoder) -> list[Layer]:
-        """Return what comes first: functions of numbers, flags as they are, rows for codes."""
+        """Return what comes first: functions of numbers, flags as they are, embeddings of texts and
+        of codes.
+        """
         functions: Layer = _layers.Identity()
         if self.bins:
             functions = _layers.PiecewiseLinear(self.bins)
         elif self.frequency:
             functions = _layers.Periodic(std=self.frequency)
         codes = encoder.codes
-        flags = encoder.width - encoder.numbers - len(codes) - encoder.rising
+        texts = [
+            (width, _layers.EmbeddingBag(buckets, TEXT, "sum", **_BAG))
+            for width, buckets in encoder.texts
+        ]
+        used = encoder.numbers + sum(width for width, _ in texts) + len(codes) + encoder.rising
         branches: list[tuple[int, Layer]] = [
             (encoder.numbers, functions),
-            (flags, _layers.Identity()),
+            (encoder.width - used, _layers.Identity()),
+            *texts,
             (len(codes), _layers.Embedding(max(1, sum(codes)), self.embedding)),
         ]
         branches = [(width, layer) for width, layer in branches if width]

@@ -10,16 +10,15 @@ import numpy as np
 from ..arrays import Array
 from ..inspection.gradients import Gradients
 from ..layer import Layer
-from ..layers import Concat, Parallel, Sequential
+from ..layers import Concat, EmbeddingBag, Parallel, Sequential
 from ..parameters import walk
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..tables.encoder import Encoder
     from .model import Model
 
-__all__ = ["ColumnPath", "RowPath", "encoded_as", "row_paths"]
+__all__ = ["ColumnPath", "RowPath", "row_paths"]
 
 
 _SHOWN = 6  # numbers of a layer
@@ -116,8 +115,8 @@ def row_paths(model: Model, table: pa.Table) -> list[RowPath]:
                 name,
                 table.column(name)[k].as_py(),
                 kinds[name],
-                encoded_as(encoder, name, x),
-                {encoder.names[j]: numbers[j] for j in places},
+                encoder.told(name, table.column(name)[k].as_py(), x),
+                {encoder.names[j]: numbers[j] for j in places if j in numbers},
             )
             for name, places in encoder.places.items()
         ]
@@ -126,21 +125,21 @@ def row_paths(model: Model, table: pa.Table) -> list[RowPath]:
     return found
 
 
-def encoded_as(encoder: Encoder, name: str, x: Array) -> dict[str, float]:
-    """Return the numbers of an encoded row that belong to a column, by their names."""
-    return {encoder.names[j]: float(x[j]) for j in encoder.places[name]}
+def _each(layer: Layer, y: Array, p: int) -> dict[int, Array]:
+    """Return what stands for each of p inputs in the output of a layer for single columns.
 
-
-def _each(layer: Layer, y: Array, p: int) -> list[Array]:
-    """Return what stands for each of p inputs in the output of a layer for single columns."""
+    Nothing does for those whose embeddings are summed up.
+    """
     branches = [(p, layer)]
     if isinstance(layer, Parallel):
         branches = list(zip(layer.widths, layer.layers, strict=True))
-    found: list[Array] = []
+    found: dict[int, Array] = {}
+    start = 0
     for width, branch in branches:
         each = branch.outputs(width)
-        found += np.split(y[:each], width)
-        y = y[each:]
+        if not isinstance(branch, EmbeddingBag):
+            found |= dict(zip(range(start, start + width), np.split(y[:each], width), strict=True))
+        start, y = start + width, y[each:]
     return found
 
 

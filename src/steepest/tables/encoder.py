@@ -2,7 +2,8 @@
 
 An `Encoder` is fitted once, to the training rows, and holds one small record per input column
 (`steepest.tables.columns`). The matrix has the columns that are about normal first, then flags,
-then codes, then those that predictions rise with: what a network treats alike stands side by side.
+then texts, then codes, then those that predictions rise with: what a network treats alike stands
+side by side.
 Codes of different columns differ, so that one table of embeddings serves them all.
 """
 
@@ -26,6 +27,7 @@ from .columns import (
     Part,
     Rising,
     Source,
+    Text,
     UnusableColumn,
     column_of,
     load_column,
@@ -47,7 +49,7 @@ __all__ = [
 ]
 
 Floats = NDArray[Any]
-_ROLES = ("number", "flag", "code", "rising")
+_ROLES = ("number", "flag", "text", "code", "rising")
 """In the order of the matrix."""
 
 
@@ -302,9 +304,32 @@ class Encoder:
         return [part.codes for _, part in self._parts() if part.role == "code"]
 
     @property
+    def texts(self) -> list[tuple[int, int]]:
+        """Of each column of texts: how many columns of the matrix it has, and how many codes.
+
+        They stand before the codes.
+        """
+        found = []
+        for kind in self.columns.values():
+            own = [part.codes for part in kind.parts if part.role == "text"]
+            found += [(len(own), max(own))] if own else []
+        return found
+
+    @property
     def embedded(self) -> list[str]:
-        """The columns in use that are codes."""
-        return [name for name, part in self._parts() if part.role == "code"]
+        """The columns in use that are codes, or texts."""
+        parts = self._parts()
+        return list(dict.fromkeys(n for n, part in parts if part.role in ("code", "text")))
+
+    def told(self, name: str, value: object, x: Floats) -> dict[str, float]:
+        """Return the numbers of an encoded row that stand for a column's value, by their names.
+
+        Of a text, these are the weights of its n-grams.
+        """
+        kind, places = self.columns[name], self.places[name]
+        if isinstance(kind, Text):
+            return kind.told("" if value is None else str(value), x[places])
+        return {self.names[place]: float(x[place]) for place in places}
 
     def _parts(self) -> list[tuple[str, Part]]:
         """Return the columns of the matrix, in order: the table's column, and which part of it."""

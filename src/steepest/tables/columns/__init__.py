@@ -7,6 +7,7 @@
               there are two values; above `category.FEW` values, a code
     Date    the time as a Number, and flags: the day of the year on a circle, the day of the
               week, and the hour on a circle if the column tells a time of day
+    Text    n-grams of words and characters, as codes with weights, for a column of free text
     Rising  a Number of which predictions rise or fall, beside its normal score, apart from others
 
 A missing value is the middle of its column, and a flag says so if any was missing when the record
@@ -36,6 +37,7 @@ from .column import (
 from .date import Date
 from .number import Number, is_rounded, origin_of
 from .rising import Rising
+from .text import Text, is_prose
 
 __all__ = [
     "COLUMNS",
@@ -52,6 +54,7 @@ __all__ = [
     "Part",
     "Rising",
     "Source",
+    "Text",
     "UnusableColumn",
     "column_of",
     "load_column",
@@ -60,7 +63,7 @@ __all__ = [
 type_ = pa.types
 
 COLUMNS: dict[str, type[Column]] = {
-    kind.label: kind for kind in (Number, Boolean, Category, Date, Rising)
+    kind.label: kind for kind in (Number, Boolean, Category, Date, Rising, Text)
 }
 
 _GUESSED: dict[str, type[Column]] = {
@@ -96,6 +99,8 @@ def column_of(source: Source, options: TableOptions) -> tuple[type[Column], list
     if type_.is_string(source.type):
         found = source.guess(options)
         kind, notes = _GUESSED[found.kind], list(found.notes)
+        if kind is Category and is_prose(source):
+            kind = Text
     else:
         kind = next(kind for holds, kind in _LAYOUTS if holds(source.type))
     if kind is Number and is_rounded(source, origin_of(source)):

@@ -50,7 +50,7 @@ HUGE = 1e150
 """Numbers are clipped to ±HUGE, whose differences and quotients stay finite."""
 
 Floats = NDArray[Any]
-Role = Literal["number", "flag", "code", "rising"]
+Role = Literal["number", "flag", "text", "code", "rising"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Part:
     suffix : str
         What to append to the name of the table's column.
     role : str
-        "number", about normal; "flag", one of few values; "code", a whole number from 0;
-        "rising", with which predictions rise.
+        "number", about normal; "flag", one of few values; "text", of a list of codes, and behind
+        them their weights; "code", a whole number from 0; "rising", with which predictions rise.
     codes : int
         How many codes there are, if it is one.
     """
