@@ -57,7 +57,7 @@ print(f"{len(train):,} texts, {len(model.classes_)} groups")
 print(f"right on {len(test):,} others: {model.score(texts[test], groups[test]):.1%}")
 
 text = texts[test[0]]
-print(f"\nthis one went to {groups[test[0]]!r}: {' '.join(text.split())[:70]} …")
-print(f"the model says {model.predict([text])[0]!r}, because of")
+print(f"\nthis one went to {groups[test[0]]}: {' '.join(text.split())[:70]} …")
+print(f"the model says {model.predict([text])[0]}, because of")
 for n_gram, effect in model.explain(text, most=5):
     print(f"    {n_gram:<20} {effect:+.2f}")
