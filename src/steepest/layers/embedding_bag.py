@@ -108,7 +108,7 @@ class EmbeddingBag(Layer):
         """Return how many codes stand in a row of p numbers."""
         if not self.weighted:
             return p
-        if p % 2 and p != self.codes:
+        if p % 2:
             raise InputError(
                 f"EmbeddingBag: a row has codes and behind them as many weights, got {p} columns"
             )
