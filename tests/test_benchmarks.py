@@ -141,6 +141,17 @@ def test_threads_beside_a_busy_process():
     assert "784-128-10 at 32, Adam (a step)" in done.stdout
 
 
+def test_texts_are_measured(tmp_path):
+    rng, words = np.random.default_rng(0), ["red", "green", "blue", "warm", "cold", "fine"]
+    labels = rng.choice(["a", "b"], 60)
+    texts = [" ".join([y * 3, *rng.choice(words, 4)]) for y in labels]
+    pa.parquet.write_table(pa.table({"text": texts, "label": labels}), tmp_path / "some.parquet")
+    done = run("text.py", tmp_path / "some.parquet", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "| TextClassifier | 1.0000 |" in done.stdout
+    assert "| tf-idf, linear |" in done.stdout
+
+
 def test_embedding_measures_a_rule():
     done = run("embedding.py", "--quick", "--only", "Adam, lazy", 100_000)
     assert done.returncode == 0, done.stderr

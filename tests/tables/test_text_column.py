@@ -40,6 +40,7 @@ def test_what_is_free_text(texts, kind):
 def test_codes_and_weights_of_a_text():
     found, table = encoder([*TEXTS, None, "", "nothing known here at all"])
     column, X = found.columns["t"], found.transform(table)
+    assert any("free text" in said for said in found.tells())
     assert found.texts == [(2 * column.most, column.buckets)]
     codes, weights = X[:, : column.most], X[:, column.most :]
     assert not X[60:62].any()  # missing, and empty

@@ -356,10 +356,15 @@ class Encoder:
                 "it, numbers and texts.",
                 columns,
             ]
+        free = (
+            "Of free text: about how many training texts have n-grams of each hash, from two on. "
+            "The n-grams themselves are not there, but whoever guesses one can look it up."
+        )
         return [
             f"Of numbers and dates: a rounded middle and spread, and at most {KNOTS} quantiles, "
             f"each the rounded mean of {SHARED} rows or more.",
             f"Of texts: those that {self.shared} rows or more have, word for word.",
+            *[free] * bool(self.texts),
             columns,
         ]
 
