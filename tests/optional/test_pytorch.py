@@ -11,6 +11,7 @@ from steepest import (  # fmt: skip
     SELU,
     Dense,
     Embedding,
+    EmbeddingBag,
     InputError,
     LayerNorm,
     LeakyReLU,
@@ -21,8 +22,10 @@ from steepest import (  # fmt: skip
     SiLU,
     Softmax,
     Softplus,
+    Squared,
     Tanh,
     from_state_dict,
+    gradient,
     to_state_dict,
 )
 
@@ -71,6 +74,30 @@ def test_embeddings():
     with torch.no_grad():
         wanted = theirs(torch.from_numpy(codes)).numpy().reshape(9, 6)
     np.testing.assert_array_equal(ours.predict(codes), wanted)
+
+
+@pytest.mark.parametrize("mode", ["mean", "sum"])
+def test_bags_of_offsets_and_of_lists(mode):
+    """PyTorch's EmbeddingBag: outputs and gradients, of both forms, and the table back again."""
+    rng = np.random.default_rng(0)
+    tokens, offsets = rng.integers(0, 9, 20), np.array([0, 4, 4, 11])
+    weights, targets = rng.uniform(0, 1, 20), rng.standard_normal((4, 3))
+    theirs = NN.EmbeddingBag(9, 3, mode=mode, dtype=torch.float64, padding_idx=8)
+    bag = EmbeddingBag(9, 3, mode, padding=8)
+    ours = Network(bag, inputs=9, dtype="float64")
+    from_state_dict(ours, {"0.weight": theirs.weight.detach()})
+    more = {"per_sample_weights": torch.from_numpy(weights)} if mode == "sum" else {}
+    y = theirs(torch.from_numpy(tokens), torch.from_numpy(offsets), **more)
+    X = bag.matrix(tokens, offsets, weights if mode == "sum" else None)
+    np.testing.assert_allclose(ours.predict(X), y.detach().numpy(), rtol=1e-12)
+    (((y - torch.from_numpy(targets)) ** 2).sum() / 2 / 4).backward()
+    found = gradient(ours, Squared(), X, targets).theta["0.E"]
+    np.testing.assert_allclose(found, theirs.weight.grad.numpy(), atol=1e-12)
+    lists = rng.integers(0, 9, (5, 6))
+    alike = Network(bag, inputs=6, dtype="float64")
+    from_state_dict(alike, to_state_dict(ours))
+    y = theirs(torch.from_numpy(lists)).detach().numpy()
+    np.testing.assert_allclose(alike.predict(lists.astype(float)), y, rtol=1e-12)
 
 
 def test_float32_modules():
