@@ -9,7 +9,7 @@ import pytest
 from steepest import InputError, layers, losses, rules, schedules
 from steepest.pipeline.fit import plain_recipe
 from steepest.pipeline.names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
-from steepest.pipeline.recipe import BY_KIND, Recipe
+from steepest.pipeline.recipe import BY_KIND, LADDER, Recipe
 from steepest.settings import declared
 from steepest.tables.encoder import Encoder
 from steepest.tables.task import infer_task
@@ -211,3 +211,58 @@ def test_few_rows_get_longer_waves_and_smaller_batches():
     assert [recipe.frequency for recipe in recipes] == [0.3, 1.0, 4.0, 4.0]
     assert [recipe.batch for recipe in recipes] == [64, 256, 512, 1024]
     assert Recipe.for_task(wanted, {"frequency": 2.0}, rows=1000).frequency == 2.0
+
+
+def test_networks_predict_with_an_average_over_a_share_of_the_steps():
+    recipe = Recipe.for_task(task("binary"), {"average": 0.125})
+    decay = recipe.make_rule(steps=80).ema(np.arange(3))
+    np.testing.assert_allclose(decay, 0.9)
+    assert recipe.make_rule(steps=4).ema(np.arange(1)) == 0
+    assert Recipe.for_task(task("binary"), {"average": 0}).make_rule().ema is None
+    own = Recipe.for_task(task("binary"), {"rule": "schedule_free_adamw", "schedule": "constant"})
+    assert own.make_rule().ema is None
+
+
+def test_many_columns_leave_the_waves_out_unless_they_are_asked_for():
+    few, many = (Recipe.for_task(task("binary"), {}, 96, columns) for columns in (10, 12_000))
+    assert few.frequency > 0
+    assert many.frequency == 0
+    assert Recipe.for_task(task("binary"), {"frequency": 1.0}, 96, 12_000).frequency == 1
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+def test_members_share_the_hidden_layers_and_bins_take_the_place_of_waves(kind):
+    wanted, encoder = task(kind), Encoder.fit(TABLE, ["x", "many"])
+    recipe = Recipe.for_task(wanted, {"members": 5, "bins": 9}, 120)
+    network = recipe.network(wanted, encoder)
+    shown = repr(network.layer)
+    assert "PiecewiseLinear(9" in shown
+    assert "Periodic" not in shown
+    assert {layers.Adapters, layers.Heads} <= {type(layer) for layer in network.layers}
+    assert network.layers[-1] == layers.MemberMean(recipe.make_loss(wanted).link)
+    assert network.predict(encoder.transform(TABLE)).shape == (120, wanted.outputs)
+
+
+def test_quality_is_short_for_settings_that_go_before_it():
+    steps = [Recipe.for_task(task("binary"), {"quality": q}) for q in LADDER]
+    assert [step.fits for step in steps] == [1, 1, 8, 24]
+    assert [step.members > 1 for step in steps] == [False, True, True, True]
+    own = Recipe.for_task(task("binary"), {"quality": 3, "folds": 4, "members": 1})
+    assert (own.fits, own.members) == (4, 1)
+    assert Recipe.for_task(task("binary")) == steps[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"quality": 0}, "quality must be a whole number of at least 1 and at most 4, got 0"),
+        ({"quality": 5}, "quality must be .*at most 4"),
+        ({"folds": 1}, "folds must be 0 or at least 2"),
+        ({"members": 0}, "members"),
+        ({"bins": -1}, "bins"),
+        ({"average": 1.0}, "average"),
+    ],
+)
+def test_steps_that_make_no_sense(settings, message):
+    with pytest.raises(InputError, match=message):
+        Recipe.for_task(task("binary"), settings)

@@ -465,3 +465,13 @@ def test_the_origin_of_long_whole_numbers_is_round():
     assert encoder.columns["x"].origin == str((10**17 + 12345) // 10**9 * 10**9)
     assert int(encoder.columns["x"].origin) not in numbers
     assert len(np.unique(encoder.transform(pa.table({"x": numbers}), dtype=np.float64)[:, 0])) == 50
+
+
+@pytest.mark.parametrize("amounts", [40, 2_000])
+def test_a_very_frequent_number_leaves_the_others_room_in_the_ranks(amounts):
+    values = np.zeros(10_000)
+    values[:2_000] = np.arange(2_000) % amounts + 1.0
+    encoder, X = Encoder.fit_transform(pa.table({"x": values}), ["x"])
+    rank = X[:, encoder.names.index("x (rank)")]
+    low, high = np.quantile(rank[:2_000], [0.25, 0.75])
+    assert high - low > 0.9  # it is 0.6 where zeros take four fifths of the ranks

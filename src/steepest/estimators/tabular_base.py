@@ -144,7 +144,7 @@ class BaseTabular(BaseTrained):
         return read_inputs(self, X, reset=reset)
 
     def _recipe(self, task: Task, settings: dict[str, Any], rows: Examples) -> Recipe:
-        return Recipe.for_task(task, settings, len(rows.y))
+        return Recipe.for_task(task, settings, len(rows.y), rows.data.num_columns)
 
     def _foretell(
         self,

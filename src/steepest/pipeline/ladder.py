@@ -55,7 +55,7 @@ class Ladder:
     def step(self, quality: int) -> Recipe:
         """Return the recipe of a step."""
         settings = {**self.settings, "quality": quality}
-        return type(self.recipe).for_task(self.task, settings, self.rows)
+        return type(self.recipe).for_task(self.task, settings, self.rows, len(self.encoder.columns))
 
     def work(self, recipe: Recipe) -> float:
         """Return the work of all trainings of a recipe, to the last epoch.

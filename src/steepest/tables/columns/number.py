@@ -27,6 +27,8 @@ KNOTS = 256
 """The most quantiles of a column that are kept."""
 SHARED = 5
 """So many rows at least have values of which a knot is the mean: it tells of none of them alone."""
+FREQUENT = 0.05
+"""A number that a larger share of the rows has counts in ranks as if only so many had it."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ class Number:
 
     The spread is the interquartile range; if that is 0, half the range (Holzmüller et al. 2024,
     arXiv:2407.04491). The score interpolates Φ⁻¹(rank), within ±3.72, over at most `KNOTS`
-    quantiles. So that a model tells little of single rows, each of them is the mean of `SHARED`
-    rows or more (microaggregation: Domingo-Ferrer & Mateo-Sanz 2002, IEEE TKDE 14), and all numbers
-    are rounded.
+    quantiles. A number that is very frequent, such as 0 among amounts, takes no more of the ranks
+    than `FREQUENT`, and leaves the others room. So that a model tells little of single rows, each
+    quantile is the mean of `SHARED` rows or more (microaggregation: Domingo-Ferrer & Mateo-Sanz
+    2002, IEEE TKDE 14), and all numbers are rounded.
 
     Texts are read by their `pattern` (`steepest.tables.parsing.read_numbers`). Whole numbers beyond
     2⁵³ are read exactly, less their `origin`, a whole number in digits; x is what is left.
@@ -171,7 +174,8 @@ def _normal_scores(known: Floats) -> tuple[list[float], list[float]]:
     n = len(known)
     starts = _groups(first, n)
     ends = np.append(starts[1:], n)
-    ranks = (starts + ends) / (2 * n)
+    mass = np.minimum(ends - starts, FREQUENT * n)
+    ranks = (np.cumsum(mass) - mass / 2) / mass.sum()
     scores = np.round(ndtri(np.clip(ranks, 1e-4, 1 - 1e-4)), 5)
     means = np.add.reduceat(known, starts) / (ends - starts)
     apart = np.append(True, np.diff(means) > 0)  # numbers next to one another may have one mean
@@ -185,10 +189,13 @@ def _groups(first: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     """
     wanted = first
     if len(first) > KNOTS:
+        mass = np.minimum(np.diff(first, append=n), FREQUENT * n)
+        before = np.cumsum(mass) - mass
+        total = before[-1] + mass[-1]
         tail = SHARED * 2 ** np.arange(math.ceil(math.log2(max(1, n / KNOTS / SHARED))))
-        even = np.linspace(0, n, KNOTS + 1 - 2 * len(tail))
-        wanted = np.concatenate([even, tail, n - tail])
-        wanted = first[np.clip(np.searchsorted(first, wanted), 0, len(first) - 1)]
+        even = np.linspace(0, total, KNOTS + 1 - 2 * len(tail))
+        wanted = np.concatenate([even, tail, total - tail])
+        wanted = first[np.clip(np.searchsorted(before, wanted), 0, len(first) - 1)]
     starts = [0]
     for start in np.unique(wanted).tolist():
         if start - starts[-1] >= SHARED and n - start >= SHARED:
