@@ -78,7 +78,7 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     request.check_columns(table)
     column = check_column(table, request.target)
     task = infer_task(column, request.target, request.task, request.written)
-    table = _known_rows(table, task, notes)
+    table = _counting_rows(_known_rows(table, task, notes), request, notes)
     column = table.column(request.target)
     notes.task(task, request.task)
     recipe = Recipe.for_task(task, request.settings)
@@ -100,6 +100,7 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
         split = split.joined()
     weights = request.class_weights(task, targets[split.train])
     encoder, data = _encode(table, targets, split, request, recipe.dtype, notes)
+    data = _weighed(data, request.row_weights(table), split)
     data = replace(data, class_weights=weights)
     if recipe.folds:
         pairs = folds_of(by.take(split.train), len(data.y), recipe.folds, recipe.seed)
@@ -148,6 +149,27 @@ def _known_rows(table: pa.Table, task: Task, notes: Notes) -> pa.Table:
     mask = task.rows(table.column(task.name))
     notes.dropped_rows(int((~mask).sum()))
     return table if mask.all() else table.filter(pa.array(mask))
+
+
+def _counting_rows(table: pa.Table, request: Request, notes: Notes) -> pa.Table:
+    """Return the rows whose weight is above 0."""
+    import pyarrow as pa
+
+    weights = request.row_weights(table)
+    if weights is None or weights.all():
+        return table
+    notes.dropped_rows(int((weights == 0).sum()), why="their weight is 0")
+    return table.filter(pa.array(weights > 0))
+
+
+def _weighed(data: TrainingData, weights: NDArray[np.float64] | None, split: Split) -> TrainingData:
+    """Return the data with what the rows count."""
+    if weights is None:
+        return data
+    held_out = data.held_out
+    if held_out is not None:
+        held_out = (*held_out, weights[split.validation])
+    return replace(data, weights=weights[split.train], held_out=held_out)
 
 
 def _take(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
@@ -224,6 +246,7 @@ def _usable(table: pa.Table, encoder: Encoder, task: Task, notes: Notes) -> pa.T
     notes.odd_values(odd, "test table, ")
     mask = task.rows(check_column(table, task.name))
     why = "missing or not finite" if task.is_regression else "missing or of no class in training"
+    why = f"their target is {why}"
     notes.dropped_rows(int((~mask).sum()), "test rows", why)
     return table if mask.all() else table.filter(pa.array(mask))
 

@@ -50,11 +50,14 @@ class Notes:
             self.add(line)
 
     def dropped_rows(
-        self, count: int, which: str = "rows", why: str = "missing or not finite"
+        self,
+        count: int,
+        which: str = "rows",
+        why: str = "their target is missing or not finite",
     ) -> None:
-        """Say how many rows have no target that can be used, if there are any."""
+        """Say how many rows are not used, and why, if there are any."""
         if count:
-            self.add(f"{count:,} {which} dropped: their target is {why}")
+            self.add(f"{count:,} {which} dropped: {why}")
 
     def split_column(self) -> None:
         """Say that the table itself says which rows are for what."""

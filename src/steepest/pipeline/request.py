@@ -15,6 +15,7 @@ from ..printing import shown
 from ..settings import Setting
 from ..tables.door import check_column
 from ..tables.options import NOTHING_SAID, TableOptions
+from ..tables.row_weights import read_weights
 from ..tables.split import SplitBy
 from ..tables.split_columns import ROW_ORDER, read_groups, read_moments
 from ..tables.task import Task
@@ -51,6 +52,9 @@ class Request:
     time, groups : str, optional
         Columns that the split goes by (`steepest.tables.split.SplitBy`); the one with groups is no
         input. ``row-order`` is a time, too: the order of the rows.
+    weight : str, optional
+        A column that says how much each row counts in the training, in what chooses the epoch, and
+        in the calibration; it is no input. A row of weight 0 has no part in these.
     monotonic : sequence of str
         Columns with which predictions rise or fall, like ``age=+1`` and ``price=-1``.
     test, validation : float
@@ -117,6 +121,16 @@ class Request:
             "COLUMN",
         ),
     ] = None
+    weight: Annotated[
+        str | None,
+        Setting(
+            _ROWS,
+            "A column that says how much each row counts: in the training, in what chooses the "
+            "best epoch, and in the calibration, but not in the test. It is no input.",
+            "all rows count alike",
+            "COLUMN",
+        ),
+    ] = None
     monotonic: Annotated[
         Sequence[str],
         Setting(
@@ -175,7 +189,7 @@ class Request:
         sequence(_WHERE, "ignore", self.ignore)
         if not all(isinstance(name, str) for name in self.ignore):
             raise InputError(f"{_WHERE}: ignore must be names of columns, got {shown(self.ignore)}")
-        for name in ("time", "groups"):
+        for name in ("time", "groups", "weight"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise InputError(
@@ -211,7 +225,7 @@ class Request:
     @property
     def no_inputs(self) -> tuple[str, ...]:
         """The columns that the network does not see."""
-        own = (self.target, self.groups, *self.ignore)
+        own = (self.target, self.groups, self.weight, *self.ignore)
         return tuple(name for name in own if name is not None)
 
     def split_by(self, table: pa.Table, labels: NDArray[np.int64]) -> SplitBy:
@@ -231,6 +245,18 @@ class Request:
             groups = read_groups(self.groups, check_column(table, self.groups))
         return SplitBy(labels, time, groups)
 
+    def row_weights(self, table: pa.Table) -> NDArray[np.float64] | None:
+        """Return how much each row of a table counts; None if all count alike.
+
+        Raises
+        ------
+        TableError
+            If the column does not say it of each row.
+        """
+        if self.weight is None:
+            return None
+        return read_weights(self.weight, check_column(table, self.weight), self.written)
+
     def class_weights(self, task: Task, codes: Any) -> tuple[float, ...] | None:
         """Return the weight of each class, of encoded targets to train on; None if alike."""
         if self.class_weight is None:
@@ -243,8 +269,8 @@ class Request:
     def check_columns(self, table: pa.Table) -> None:
         """Raise `TableError` unless a table has the columns that are named."""
         order = [self.time] if self.time not in (None, ROW_ORDER) else []
-        groups = [] if self.groups is None else [self.groups]
-        for name in (self.target, *self.ignore, *order, *groups, *self.signs):
+        others = [name for name in (self.groups, self.weight) if name is not None]
+        for name in (self.target, *self.ignore, *order, *others, *self.signs):
             if name not in table.column_names:
                 shown = ", ".join(table.column_names[:20]) + " …" * (table.num_columns > 20)
                 raise TableError(f"no column {name!r} in the table; there are {shown}")

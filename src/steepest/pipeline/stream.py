@@ -61,17 +61,7 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
     InputError
         If a setting makes no sense.
     """
-    if request.test_table is not None:
-        raise InputError(
-            "a table read in blocks is tested on rows of its own, not on another table; name them "
-            "in a column split"
-        )
-    for option in ("time", "groups"):
-        if getattr(request, option) is not None:
-            raise InputError(
-                f"a table read in blocks can't be split by {option}; leave out the limit of "
-                "memory, or name each row's part in a column split"
-            )
+    _refuse(request)
     ranks, notes = request.options.ranks, Notes(request.say)
     source, survey, plan = _first_pass(Path(path), request, memory, notes)
     recipe, task, encoder = plan.recipe, plan.task, plan.encoder
@@ -123,6 +113,26 @@ def _test(fit: Fit, survey: Survey) -> None:
             score_fit(fit, tested, task.encode(tested.column(task.name)), known)
         except BaseException as error:  # whatever it is, the model is there to be saved
             fit.ended = error
+
+
+def _refuse(request: Request) -> None:
+    """Raise `InputError` if something is asked for that needs the table in memory."""
+    if request.test_table is not None:
+        raise InputError(
+            "a table read in blocks is tested on rows of its own, not on another table; name them "
+            "in a column split"
+        )
+    for option in ("time", "groups"):
+        if getattr(request, option) is not None:
+            raise InputError(
+                f"a table read in blocks can't be split by {option}; leave out the limit of "
+                "memory, or name each row's part in a column split"
+            )
+    if request.weight is not None:
+        raise InputError(
+            "a table read in blocks has no column of weights; leave out the limit of memory, or "
+            "the weight"
+        )
 
 
 class _Plan(NamedTuple):
