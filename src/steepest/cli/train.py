@@ -375,13 +375,19 @@ def _fit(
 
 
 def _fit_table(table: Path, request: Request, memory: str | None) -> Fit:
+    from ..pipeline.cross_validation import cross_validate, spread
     from ..pipeline.fit import fit_table
     from ..pipeline.stream import fit_stream
     from ..tables.files import read_table
 
     ranks = request.options.ranks
     if memory is None and ranks.size == 1:
-        return fit_table(read_table(table, request.written), request)
+        rows = read_table(table, request.written)
+        fit = fit_table(rows, request)
+        if request.cv is not None and fit.ended is None:
+            fit.model.about["cv"] = scores = cross_validate(rows, request)
+            request.say(spread(scores))
+        return fit
     if str(table) == "-":
         why = "--memory reads the table twice" if memory else "each process reads its share"
         raise InputError(f"{why}; save the standard input in a file first")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-__all__ = ["Fit", "fit_table", "plain_recipe", "score_fit"]
+__all__ = ["Fit", "fit_table", "plain_recipe", "score_fit", "usable_rows"]
 
 
 @dataclass
@@ -74,11 +74,7 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
         If a setting makes no sense.
     """
     notes = Notes(request.say)
-    table = lay_out_table(table)
-    request.check_columns(table)
-    column = check_column(table, request.target)
-    task = infer_task(column, request.target, request.task, request.written)
-    table = _counting_rows(_known_rows(table, task, notes), request, notes)
+    table, task = usable_rows(table, request, notes)
     column = table.column(request.target)
     notes.task(task, request.task)
     recipe = Recipe.for_task(task, request.settings)
@@ -127,6 +123,21 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     except BaseException as error:  # whatever it is, the model is there to be saved
         fit.ended = error
     return fit
+
+
+def usable_rows(table: pa.Table, request: Request, notes: Notes) -> tuple[pa.Table, Task]:
+    """Return the rows whose target is known and whose weight is not 0, and what is asked of them.
+
+    Raises
+    ------
+    TableError
+        If a column lacks, or the target is none.
+    """
+    table = lay_out_table(table)
+    request.check_columns(table)
+    column = check_column(table, request.target)
+    task = infer_task(column, request.target, request.task, request.written)
+    return _counting_rows(_known_rows(table, task, notes), request, notes), task
 
 
 def _about(recipe: Recipe, trained: Trained, data: TrainingData, validated: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ..tables.row_weights import read_weights
 from ..tables.split import SplitBy
 from ..tables.split_columns import ROW_ORDER, read_groups, read_moments
 from ..tables.task import Task
-from ..validate import flag, fraction, one_of, renamed_keys, sequence
+from ..validate import flag, fraction, number, one_of, renamed_keys, sequence
 from .class_weights import class_weights, read_class_weight
 from .monotone import read_monotonic
 from .train import RunOptions
@@ -59,6 +59,9 @@ class Request:
         Columns with which predictions rise or fall, like ``age=+1`` and ``price=-1``.
     test, validation : float
         Fractions of the rows to hold out; a column ``split`` goes before them.
+    cv : int, optional
+        How many folds `steepest.pipeline.cross_validation` is to go through; `fit_table` trains
+        once, whatever this is.
     test_table : pyarrow.Table, optional
         Rows to test on, instead of a fraction.
     private : bool
@@ -156,6 +159,16 @@ class Request:
             "rows) by.",
         ),
     ] = 0.1
+    cv: Annotated[
+        int | None,
+        Setting(
+            _ROWS,
+            "Also train and test so many times, each time on other rows: cross-validation. It says "
+            "the mean and the standard deviation of each score, and takes as many times as long.",
+            "train and test once",
+            "FOLDS",
+        ),
+    ] = None
     test_table: pa.Table | None = None
     private: Annotated[
         bool,
@@ -201,6 +214,8 @@ class Request:
             one_of(_WHERE, "task", self.task, ("classification", "regression"))
         for name in ("test", "validation"):
             fraction(_WHERE, name, getattr(self, name))
+        if self.cv is not None:
+            number(_WHERE, "cv", self.cv, least=2, whole=True)
         flag(_WHERE, "private", self.private)
         if self.class_weight is not None and not isinstance(self.class_weight, str):
             raise InputError(

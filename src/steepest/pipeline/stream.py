@@ -128,11 +128,11 @@ def _refuse(request: Request) -> None:
                 f"a table read in blocks can't be split by {option}; leave out the limit of "
                 "memory, or name each row's part in a column split"
             )
-    if request.weight is not None:
-        raise InputError(
-            "a table read in blocks has no column of weights; leave out the limit of memory, or "
-            "the weight"
-        )
+    for option in ("weight", "cv"):
+        if getattr(request, option) is not None:
+            raise InputError(
+                f"{option} needs the table in memory; leave out {option} or the limit of memory"
+            )
 
 
 class _Plan(NamedTuple):
