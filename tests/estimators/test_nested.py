@@ -64,7 +64,9 @@ def test_settings_are_set_one_by_one_and_leave_what_was_given_alone():
 @pytest.mark.parametrize("name", ["foo", "seed", "threads", "ensemble", "lr__what"])
 def test_what_is_no_setting(name):
     model = TabularRegressor(settings={"lr": 0.5})
-    with pytest.raises(InputError, match=f"settings has no '{name}'; there are activation, batch"):
+    with pytest.raises(
+        InputError, match=f"settings has no '{name}'; there are activation, average"
+    ):
         model.set_params(**{f"settings__{name}": 1})
     assert model.settings == {"lr": 0.5}
     with pytest.raises(ValueError, match="Invalid parameter 'foo'"):

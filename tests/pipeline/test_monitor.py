@@ -51,6 +51,7 @@ def test_the_metric_that_is_named_chooses_the_epoch(kind, monitor, greater):
     """A fit of as many epochs as the best one had ends with the same network."""
     own = {
         "monitor": monitor,
+        "average": 0.0,
         "schedule": "constant",
         "lr": 0.5,
         "dropout": 0.0,
