@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -36,8 +36,15 @@ class Labelled:
             )
         return found
 
+    def parts(self, file: Path) -> list[int]:
+        return []
+
     def stream(
-        self, file: Path, schema: Mapping[str, pa.DataType], rows: int
+        self,
+        file: Path,
+        schema: Mapping[str, pa.DataType],
+        rows: int,
+        parts: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         labels: list[str | None] = []
         texts: list[str] = []
