@@ -127,8 +127,8 @@ def stream_share(
     """Read one of several shares of a table in blocks: together they are all of it, each row once.
 
     Of Parquet files a share is some of the row groups, and nothing else is read. Other files, and
-    those with fewer row groups than there are shares, are read whole, and a share is one in so
-    many blocks.
+    those with fewer row groups than there are shares, are read whole, and a share is a part
+    of each block.
 
     Parameters
     ----------
@@ -155,10 +155,12 @@ def stream_share(
                     start += table.num_rows
             return
     start = 0
-    for number, block in enumerate(stream_table(path, rows=rows, options=options)):
-        if number % shares == own:
-            yield start, block
-        start += block.num_rows
+    for block in stream_table(path, rows=rows, options=options):
+        n = block.num_rows
+        first_row, end = n * own // shares, n * (own + 1) // shares
+        if end > first_row:
+            yield start + first_row, block.slice(first_row, end - first_row)
+        start += n
 
 
 def _parts_of(opened: list[tuple[str, Path, Format]]) -> list[tuple[str, Path, Format, int, int]]:
