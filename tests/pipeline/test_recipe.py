@@ -219,6 +219,10 @@ def test_networks_predict_with_an_average_over_a_share_of_the_steps():
     np.testing.assert_allclose(decay, 0.9)
     assert recipe.make_rule(steps=4).ema(np.arange(1)) == 0
     assert Recipe.for_task(task("binary"), {"average": 0}).make_rule().ema is None
+    usual = Recipe.for_task(task("binary"))
+    assert usual.make_rule().ema is not None
+    assert usual.make_rule(lazy=True).ema is None  # an average would change all rows of a table
+    assert recipe.make_rule(lazy=True).ema is not None  # it was asked for, and is refused later
     own = Recipe.for_task(task("binary"), {"rule": "schedule_free_adamw", "schedule": "constant"})
     assert own.make_rule().ema is None
 

@@ -215,8 +215,8 @@ class ImageRecipe:
             return Logistic(label_smoothing=self.label_smoothing)
         return SoftmaxCrossEntropy(label_smoothing=self.label_smoothing)
 
-    def make_rule(self, steps: int | None = None) -> Rule:
-        """Return the update rule."""
+    def make_rule(self, steps: int | None = None, lazy: bool = False) -> Rule:
+        """Return the update rule; ``lazy`` is as of `Recipe.make_rule`, and never so here."""
         assert self.lr is not None
         lr = OneCycle(self.lr)
         return SGD(

@@ -73,6 +73,9 @@ WAVED = 1_000
 # (29,000), 0.865 with 1 and 0.869 with 4.
 _BATCHES, _MOST_BATCH = ((1_024, 64), (8_192, 128), (60_000, 256), (200_000, 512)), 1024
 
+AVERAGE = 1 / 16
+"""The share of the steps over which weights are averaged."""
+
 LADDER: dict[int, dict[str, Any]] = {
     1: {},
     2: {"members": 16},
@@ -157,10 +160,11 @@ class Recipe:
         At first; constant for half of the steps, then along a cosine to 0.
     batch, epochs : int, optional
         By default by the number of rows.
-    average : float
+    average : float, optional
         Predict with an exponential moving average of θ (`steepest.rule.Rule.ema`) whose window is
-        this share of all steps (`LastShare`); 0 for none. Rules with an average of their own have
-        no other.
+        this share of all steps (`LastShare`); 0 for none. By default `AVERAGE`, and none with
+        columns of text: a step changes few rows of their tables, and an average would change all.
+        Rules with an average of their own have no other.
     patience : int, optional
         Stop after so many epochs that are no better. By default all epochs are run, and the best
         is kept.
@@ -322,12 +326,13 @@ class Recipe:
         ),
     ] = 0.1
     average: Annotated[
-        float,
+        float | None,
         _training(
             "Predict with a running average of the weights over about this share of the steps of "
-            "the training, the last ones. 0 predicts with the weights of the last step alone."
+            "the training, the last ones. 0 predicts with the weights of the last step alone.",
+            f"{AVERAGE:g}; 0 with columns of text",
         ),
-    ] = 1 / 16
+    ] = None
     clip_norm: Annotated[
         float | None,
         _training(
@@ -443,7 +448,8 @@ class Recipe:
             else:
                 positive_count(_WHERE, "layers", units)
         for name in ("dropout", "label_smoothing", "average"):
-            fraction(_WHERE, name, getattr(self, name))
+            if getattr(self, name) is not None:
+                fraction(_WHERE, name, getattr(self, name))
         number(_WHERE, "lr", self.lr, above=0)
         for name in ("l2", "weight_decay", "frequency"):
             number(_WHERE, name, getattr(self, name), least=0)
@@ -602,8 +608,11 @@ class Recipe:
         smooth = _has(kind, "label_smoothing")
         return kind(label_smoothing=self.label_smoothing) if smooth else kind()
 
-    def make_rule(self, steps: int | None = None) -> Rule:
-        """Return the update rule; ``steps`` as of `network`."""
+    def make_rule(self, steps: int | None = None, lazy: bool = False) -> Rule:
+        """Return the update rule; ``steps`` as of `network`.
+
+        ``lazy`` says whether the network has tables of which a step changes only some rows.
+        """
         own: dict[str, Any] = {} if self.momentum is None else {"momentum": self.momentum}
         rule, lr = RULES[self.rule], SCHEDULES[self.schedule](self.lr)
         if rule.adaptive:
@@ -617,9 +626,12 @@ class Recipe:
             clip_norm=self.clip_norm,
             **own,
         )
-        if not self.average or made.predicts is not None:  # it has an average of its own
+        average = self.average
+        if average is None:
+            average = 0.0 if lazy else AVERAGE
+        if not average or made.predicts is not None:  # it has an average of its own
             return made
-        return replace(made, ema=LastShare(self.average, steps))
+        return replace(made, ema=LastShare(average, steps))
 
 
 def _by_rows(steps: tuple[tuple[int, _T], ...], rows: int, most: _T) -> _T:

@@ -379,10 +379,11 @@ def make_trainer(
     assert recipe.batch is not None
     network = recipe.network(task, encoder, seed, steps)
     recipe.start(network, sample, seed)
+    tables = [each.rows for each in network.built.declared.values() if each.rows]
     return Trainer(
         network,
         recipe.make_loss(task),
-        recipe.make_rule(steps),
+        recipe.make_rule(steps, any(table.lazy for table in tables)),
         batch=recipe.batch,
         seed=seed,
         threads=recipe.threads,
