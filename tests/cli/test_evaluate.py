@@ -84,8 +84,9 @@ def test_class_weights_that_are_none_are_refused(place, text, message):
 
 def test_out_of_core_it_is_the_same(place):
     done = run(
-        "train", place / "table.parquet", "--target", "y", *TRAIN, "--class-weight", "balanced",
-        "--memory", "1MB", "--monitor", "brier", "-o", place / "blocks",
+        "train", place / "table.parquet", "--target", "y", "--layers", "8", "--epochs", "20",
+        "--class-weight", "balanced", "--memory", "1MB", "--monitor", "brier",
+        "-o", place / "blocks",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     model = Model.load(place / "blocks")

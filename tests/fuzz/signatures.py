@@ -100,7 +100,7 @@ NOT_CALLED = (
     *("set_fit_request", "set_partial_fit_request", "set_score_request"),  # scikit-learn's own
     *("index", "count"),  # of every sequence
     *("append", "begin", "due", "fill_onnx", "save_state", "settings", "span"),  # ours alone
-    *("judge", "decide"),
+    *("judge", "decide", "said"),
 )
 """Methods that users don't call, or that are not of Steepest."""
 

@@ -24,6 +24,7 @@ from steepest import (  # fmt: skip
     Conv2D,
     Dense,
     Dropout,
+    EmbeddingBag,
     Flatten,
     GlobalAveragePool,
     Hardtanh,
@@ -195,7 +196,7 @@ CHANGED = (
     AveragePool, BatchNorm, Conv1D, Conv2D, Dropout, Flatten, GlobalAveragePool, Hardtanh, MaxPool,
     MemberMean, PReLU, Sequential, Standardise, Sum, TiedEmbedding, TokenEmbedding,
 )  # fmt: skip
-UNREAD = Attention, LearnedPositions, SinusoidalPositions, SwiGLU
+UNREAD = Attention, EmbeddingBag, LearnedPositions, SinusoidalPositions, SwiGLU
 
 
 def written(layer, path):

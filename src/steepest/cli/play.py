@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["options", "play"]
 
-_Place = Annotated[
-    Path | None,
-    typer.Argument(
-        help=table_help("Rows to learn from") + " Or the folder of a model.",
-        metavar="TABLE|MODEL",
-        show_default="toy data",
-    ),
-]
 _Rows = Annotated[
     Path | None,
     typer.Argument(
@@ -68,7 +60,14 @@ _Keep = Annotated[
 
 
 def play(
-    place: _Place = None,
+    place: Annotated[
+        Path | None,
+        typer.Argument(
+            help=table_help("Rows to learn from") + " Or the folder of a model.",
+            metavar="TABLE|MODEL",
+            show_default="toy data",
+        ),
+    ] = None,
     rows: _Rows = None,
     target: _Target = None,
     ignore: _Ignore = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -78,6 +78,8 @@ class TextClassifier(TabularClassifier):
     >>> str(model.predict(["good"])[0])
     'yes'
     """
+
+    _parameters: ClassVar[Mapping[str, str]] = BaseTrained._parameters
 
     def __init__(
         self,

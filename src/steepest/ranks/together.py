@@ -17,7 +17,6 @@ import atexit
 import math
 import os
 import pickle
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -102,8 +101,10 @@ class Ranks:
         self._resume, self._spins, self._sharers, self._here = "", 0.0, 1, 1
         if comm is None or self.size == 1:
             return
+        from mpi4py.MPI import Get_processor_name
+
         self._comm, self._notes = comm.Dup(), comm.Dup()  # nobody else's messages come between
-        hosts = self.gather((platform.node(), sorted(allowed_cores())))
+        hosts = self.gather((Get_processor_name(), sorted(allowed_cores())))
         own = hosts[self.rank]
         self._sharers = sum(host == own for host in hosts)
         self._here = sum(host[0] == own[0] for host in hosts)
