@@ -154,7 +154,8 @@ def arguments(name):
     table = {"a": X[:, 0]} if name == "model" or "Tabular" in name else X
     table = IMAGES[..., None] / 255.0 if "images" in name or "Image" in name else table
     return {"X": table, "y": y, "inputs": 2, "path": "t.csv", "table": pa.table({"a": X[:, 0]}),
-            "target": "y", "what": "mean", "dy": np.ones((12, 1)), "folder": "here"}  # fmt: skip
+            "target": "y", "what": "mean", "dy": np.ones((12, 1)), "folder": "here",
+            "text": TEXTS[0]}  # fmt: skip
 
 
 def targets():

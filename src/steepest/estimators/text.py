@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -116,7 +115,7 @@ class TextClassifier(TabularClassifier):
         TableError
             If it can't be read, has no labels, or a line lacks one or has several.
         """
-        table = read_table(Path(path))
+        table = read_table(path)
         if table.column_names != ["label", COLUMN]:
             raise TableError(f"{path} is a table; lines with labels have the suffix .txt")
         labels = table["label"].to_pylist()
