@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import sys
 import textwrap
 from pathlib import Path
 
@@ -33,11 +34,15 @@ def solved(page):
 
 
 def marked(code, folder, name):
-    """Return what `steepest check` finds of a file."""
+    """Return what `steepest check` finds of a file, which is forgotten afterwards."""
     (folder / f"{name}.py").write_text(code, "utf-8")
     (module,) = plugins.use(folder / f"{name}.py")
-    (thing,) = plugins.examples(module)
-    return report_of(thing, Settings())
+    try:
+        (thing,) = plugins.examples(module)
+        return report_of(thing, Settings())
+    finally:
+        sys.modules.pop(module.__name__)
+        plugins._used.pop(module.__name__)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
