@@ -219,6 +219,11 @@ class Ranks:
     def alike(self) -> Iterator[None]:
         """Meet after what each rank does by itself; raise on all of them if it failed on one.
 
+        Yields
+        ------
+        None
+            Once, on every rank.
+
         Raises
         ------
         Exception
@@ -277,6 +282,11 @@ class Ranks:
         ----------
         resume : str
             What to do after that, for the message.
+
+        Yields
+        ------
+        None
+            Once, on every rank.
 
         Raises
         ------
