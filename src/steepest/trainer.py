@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from .rule import Rule
 from .rules.sgd import SGD
 from .sampling import Among, Augment, FullBatch, Sampler, sampler_named
 from .settings import described, spelled_out
+from .system.versions import versions
 from .training.bar import showing
 from .training.batched_run import BatchedRun, Source, check_source
 from .training.checkpoint import Checkpoint, State, fingerprint
@@ -346,8 +346,7 @@ class Trainer:
         """Return what must be the same on all ranks, as texts."""
         settings = self.settings() | {"network": repr(self.network.layer)}  # built or not
         facts = {
-            "the version of Steepest": version("steepest"),
-            "the version of NumPy": np.__version__,
+            **{f"the version of {name}": version for name, version in versions().items()},
             **{f"the {name}": value for name, value in settings.items()},
             "the dtype": self.network.dtype,
             "the number of steps taken": str(self.step),

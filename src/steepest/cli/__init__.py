@@ -91,9 +91,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from ..system.versions import versions
 
-        typer.echo(f"steepest {version('steepest')}")
+        typer.echo(f"steepest {versions()['steepest']}")
         raise typer.Exit
 
 

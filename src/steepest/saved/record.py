@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +24,7 @@ from ..probabilities.calibration import UNCHANGED, Calibration
 from ..records import MOST_BYTES, fits, parse
 from ..shape import Shape
 from ..system.memory import physical_memory
+from ..system.versions import versions
 from ..tables.encoder import Encoder
 from ..tables.task import Task
 from .config import from_config, to_config
@@ -76,7 +75,7 @@ def pack(thing: Parts | Network) -> dict[str, bytes]:
     described, files = _pack_network(network)
     record: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA, "network": described}
     record |= dict.fromkeys(("loss", "task", "encoder", "calibration"))
-    record |= {"about": {}, "versions": _versions()}
+    record |= {"about": {}, "versions": versions()}
     if isinstance(thing, Parts):
         files[ENCODER] = _add_table(record, thing)
     record["files"] = {name: digest(content) for name, content in files.items()}
@@ -373,13 +372,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in ("steepest", "numpy", "numba", "pyarrow", "safetensors"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
