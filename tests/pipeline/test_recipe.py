@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 
 from steepest import InputError, layers, losses, rules, schedules
+from steepest.pipeline.defaults import BY_KIND, LADDER
 from steepest.pipeline.fit import plain_recipe
 from steepest.pipeline.names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
-from steepest.pipeline.recipe import BY_KIND, LADDER, Recipe
+from steepest.pipeline.recipe import Recipe
 from steepest.settings import declared
 from steepest.tables.encoder import Encoder
 from steepest.tables.task import infer_task

@@ -14,9 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..arrays import Array, within_memory
 from ..errors import InputError
+from ..pipeline.defaults import LADDER
 from ..pipeline.ladder import Ladder, ladder_line
 from ..pipeline.monotone import read_monotonic
-from ..pipeline.recipe import LADDER, Recipe
+from ..pipeline.recipe import Recipe
 from ..pipeline.row_trace import RowPath, row_paths
 from ..pipeline.train import TrainingData
 from ..tables.door import check_column

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..system.cores import most_threads
-from .recipe import LADDER, Recipe
+from .defaults import LADDER
+from .recipe import Recipe
 from .train import SAMPLE, Trained, TrainingData, make_trainer
 
 if TYPE_CHECKING:

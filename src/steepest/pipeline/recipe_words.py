@@ -1,0 +1,58 @@
+"""The words in which settings of a recipe tell their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .defaults import BATCHES, BY_KIND, FREQUENCIES, LADDER, MOST_BATCH, STEPS, WAVED
+from .names import LOSSES
+
+__all__ = ["batches", "by_quality", "by_task", "either", "losses", "steps"]
+
+_KINDS = {
+    "binary": "with two classes",
+    "multiclass": "with more classes",
+    "regression": "with a number to predict",
+}
+
+
+def either(names: Iterable[str]) -> str:
+    """Return "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def losses() -> str:
+    """Return which losses there are for which task."""
+    return "; ".join(f"{_KINDS[kind]} {either(found)}" for kind, found in LOSSES.items())
+
+
+def batches() -> str:
+    """Return the default batch."""
+    return _by_rows(BATCHES, MOST_BATCH)
+
+
+def steps() -> str:
+    """Return how many steps a training takes by default."""
+    return ", ".join(f"{value:,} {_KINDS[kind]}" for kind, value in STEPS.items())
+
+
+def by_quality(name: str, otherwise: int) -> str:
+    """Return what a setting is by default, if that depends on the quality."""
+    found = {q: own[name] for q, own in LADDER.items() if name in own}
+    return "; ".join([f"{otherwise}", *(f"{v} with quality {q}" for q, v in found.items())])
+
+
+def by_task(name: str, value: Any) -> str:
+    """Return what a setting is by default, if that depends on the task or the number of rows."""
+    shown = f"{value}"
+    if name == "frequency":
+        shown = f"{_by_rows(FREQUENCIES, value)}; 0 for more than {WAVED:,} columns"
+    others = {kind: own[name] for kind, own in BY_KIND.items() if name in own}
+    return "; ".join([shown, *(f"{other} {_KINDS[kind]}" for kind, other in others.items())])
+
+
+def _by_rows(bounds: tuple[tuple[int, Any], ...], most: Any) -> str:
+    parts = [f"{value:g} up to {bound:,} rows" for bound, value in bounds]
+    return ", ".join([*parts, f"{most:g} for more"])
