@@ -31,12 +31,12 @@ from .settings import described, spelled_out
 from .system.versions import versions
 from .training.bar import showing
 from .training.batched_run import BatchedRun, Source, check_source
-from .training.checkpoint import Checkpoint, State, fingerprint
+from .training.checkpoint import Checkpoint, State
 from .training.chunked_run import ChunkedRun
 from .training.descent import Descent
 from .training.early_stopping import check_monitor, stopping_by
 from .training.fit_log import FitLog
-from .training.held_out import checked_rows, given_validation, hold_out, weights_among
+from .training.held_out import given_validation
 from .training.history import History
 from .training.learning_rates import rates_of
 from .training.outside import NoLoss, OutsideSteps
@@ -316,31 +316,15 @@ class Trainer:
         if kept is not None:
             hint = f"go on from the last checkpoint in {kept.folder} by resume=True"
         with ranks.together(f"{hint}, with any number of ranks"):
-            if ranks is ALONE:
-                shard = self._own_rows(data, printed=kept is not None)
-            else:
+            if ranks is not ALONE:
                 ranks.check(self._facts(asked, kept, data[4]))
-                own = self.network, self.loss, data, self.seed, ranks
-                shard = shard_of(*own, printed=kept is not None)
+            own = self.network, self.loss, data, self.seed, ranks
+            shard = shard_of(*own, printed=kept is not None)
             with ranks.alike():
                 self.rule.check_factors(where, self.network.parameters)
                 held = shard.held_out is not None
                 check_monitor(asked.monitor, asked.patience, list(asked.metrics), held)
             return self._train(shard, asked, kept, resume)
-
-    def _own_rows(self, data: tuple[Any, ...], *, printed: bool) -> Shard:
-        """Return the rows of a fit by one process; ``printed`` wants short names of them."""
-        X, y, weights, rows, validation = data
-        X, y, w = prepare(self.network, self.loss, X, y, weights, "Trainer.fit")
-        if rows is not None:
-            rows = checked_rows(rows, len(y))
-            w = None if w is None else weights_among(w, rows)
-        rows, held_out = hold_out(self.network, self.loss, (X, y, w), rows, validation, self.seed)
-        prints = {}
-        if printed:
-            seen = [part if rows is None or part is None else part[rows] for part in (X, y, w)]
-            prints = {"data": fingerprint(*seen), "validation data": fingerprint(*held_out or ())}
-        return Shard((X, y, w), rows, held_out, [len(y) if rows is None else len(rows)], prints)
 
     def _facts(self, asked: _Asked, kept: Checkpoint | None, validation: Any) -> dict[str, str]:
         """Return what must be the same on all ranks, as texts."""

@@ -40,13 +40,13 @@ class RecipeSettings:
     """Settings of a network for a table, and of its training.
 
     The defaults depend on the task and on the number of rows (`Recipe.for_task`). They follow
-    RealMLP-TD (Holzmüller, Grinsztajn & Steinwart 2024, arXiv:2407.04491): periodic embeddings of numbers,
-    embeddings of categories, a learnable scale, the NTK parametrisation, initial values from the
-    data, parametric activations, coslog4 learning rates, dropout and weight decay that fall to 0,
-    label smoothing, and the best epoch by validation. What differs: the ranks of numbers beside the
-    numbers (`steepest.tables.columns`); but for several classes, waves of a higher frequency, more
-    dropout and weight decay; for numbers, another learning rate; and, for time, half the units and
-    fewer epochs.
+    RealMLP-TD (Holzmüller, Grinsztajn & Steinwart 2024, arXiv:2407.04491): periodic embeddings of
+    numbers, embeddings of categories, a learnable scale, the NTK parametrisation, initial values
+    from the data, parametric activations, coslog4 learning rates, dropout and weight decay that
+    fall to 0, label smoothing, and the best epoch by validation. What differs: the ranks of numbers
+    beside the numbers (`steepest.tables.columns`); but for several classes, waves of a higher
+    frequency, more dropout and weight decay; for numbers, another learning rate; and, for time,
+    half the units and fewer epochs.
 
     Attributes
     ----------

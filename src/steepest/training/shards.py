@@ -19,8 +19,9 @@ from ..lowering.batches import form_of
 from ..network import Network, prepare
 from ..printing import shown
 from ..ranks.shares import shares_of
-from ..ranks.together import Ranks
-from .held_out import checked_rows
+from ..ranks.together import ALONE, Ranks
+from .checkpoint import fingerprint
+from .held_out import checked_rows, hold_out, weights_among
 
 __all__ = ["Shard", "print_of", "shard_of"]
 
@@ -73,6 +74,8 @@ def shard_of(
     RankError
         If that is so on another rank.
     """
+    if ranks is ALONE:
+        return _whole(network, loss, given, seed, printed=printed)
     X, y, weights, rows, validation = given
     data = _prepared(network, loss, (X, y, weights), ranks, _WHERE)
     X, y, w = data
@@ -108,6 +111,23 @@ def shard_of(
         "validation data": "none" if held_out is None else print_of([held_out], ranks),
     }
     return Shard((X, y, w), rows, held_out, counts, prints)
+
+
+def _whole(
+    network: Network, loss: Loss, given: tuple[Any, Any, Any, Any, Any], seed: int, *, printed: bool
+) -> Shard:
+    """Return the rows of a fit by one process; ``printed`` wants short names of them."""
+    X, y, weights, rows, validation = given
+    X, y, w = prepare(network, loss, X, y, weights, _WHERE)
+    if rows is not None:
+        rows = checked_rows(rows, len(y))
+        w = None if w is None else weights_among(w, rows)
+    rows, held_out = hold_out(network, loss, (X, y, w), rows, validation, seed)
+    prints = {}
+    if printed:
+        seen = [part if rows is None or part is None else part[rows] for part in (X, y, w)]
+        prints = {"data": fingerprint(*seen), "validation data": fingerprint(*held_out or ())}
+    return Shard((X, y, w), rows, held_out, [len(y) if rows is None else len(rows)], prints)
 
 
 def _prepared(
