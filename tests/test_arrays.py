@@ -23,7 +23,7 @@ from steepest import (
     gradient,
     hardest_examples,
 )
-from steepest.arrays import as_inputs, as_numbers, as_weights, is_sparse
+from steepest.arrays import as_inputs, as_numbers, as_weights, distinct, is_sparse
 from steepest.errors import InputError
 from steepest.training.init_from_data import init_from_data
 
@@ -391,3 +391,9 @@ def test_weights_have_a_mean_of_one():
 def test_refused_weights(weights, words):
     with pytest.raises(InputError, match=f"here: .*{words}"):
         as_weights(weights, 3, "float32", "here")
+
+
+@pytest.mark.parametrize("values", [[], [3], [2, 1, 2, 1, 3], [0.5, -1.0, 0.5], [5, 4, 3, 3]])
+def test_distinct_values(values):
+    found = distinct(np.array(values))
+    assert found.tolist() == sorted(set(values))

@@ -1,6 +1,7 @@
 """A column of free text: what is taken for one, what it becomes, and how it is kept."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -46,13 +47,34 @@ def test_codes_and_weights_of_a_text():
     assert not X[60:62].any()  # missing, and empty
     assert ((codes > 0) == (weights > 0)).all()
     np.testing.assert_allclose((weights[:60] ** 2).sum(1), 1, rtol=1e-5)
-    assert (np.diff(weights, axis=1) <= 0).all()
     own = set(column.code(bags(TEXTS[:1], column.words, column.characters).hashes).tolist())
     assert set(codes[0][codes[0] > 0].astype(int).tolist()) <= own
     told = found.told("t", TEXTS[0], X[0])
     assert set(TEXTS[0].split()) <= {name for names in told for name in names.split(" / ")}
     again = found.transform(table.take([5, 61, 5]))
     assert np.array_equal(again, X[[5, 61, 5]])
+
+
+def test_a_long_text_keeps_the_n_grams_of_the_greatest_weight():
+    source = Source("t", pa.array(TEXTS), Counts())
+    column = Text.fit(source, 1)
+    short = replace(column, most=3)
+    found = source.ngrams(column.words, column.characters)
+    for k, text in enumerate(TEXTS[:5]):
+        kept, lists, weights = column.weighted(found)
+        codes, before = column.code(found.hashes[kept[lists == k]]), weights[lists == k]
+        kept, lists, weights = short.weighted(found)
+        left = column.code(found.hashes[kept[lists == k]])
+        assert len(left) == 3 < len(codes), text
+        least = before[np.isin(codes, left)].min()
+        assert (before[~np.isin(codes, left)] <= least).all()
+        np.testing.assert_allclose((weights[lists == k] ** 2).sum(), 1, rtol=1e-6)
+
+
+def test_a_word_for_a_missing_value_has_no_n_grams():
+    found, table = encoder([*TEXTS, "NA", None])
+    X = found.transform(table)
+    assert not X[-2:].any()
 
 
 def test_rare_n_grams_weigh_more():

@@ -17,6 +17,7 @@ from sklearn.model_selection import (
     train_test_split,
 )
 
+from ..arrays import distinct
 from ..errors import ColumnTypeError, TableError
 from ..validate import fraction
 from .parsing import plain
@@ -126,7 +127,7 @@ class SplitBy:
         if self.time is not None:
             yield from self._folds_of_time(rows, k)
             return
-        count = len(rows) if self.groups is None else len(np.unique(self.groups[rows]))
+        count = len(rows) if self.groups is None else len(distinct(self.groups[rows]))
         if count < k:
             what = "rows" if self.groups is None else "groups"
             raise TableError(f"{count} {what} are too few for {k} folds")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ...arrays import distinct
 from .column import MISSING, UNSEEN, Floats, Part, Source, UnusableColumn
 
 __all__ = ["Category"]
@@ -92,7 +93,7 @@ class Category:
         places = np.append(np.where(slots < 0, -2, slots), -1)
         slots = places[indices]
         if (slots == -2).any():  # perhaps spelled in another way, or a word for a missing value
-            others = np.unique(indices[slots == -2])
+            others = distinct(indices[slots == -2])
             rest = texts.take(pa.array(others))
             found = np.array([_spelled(text, self._places) for text in rest.to_pylist()])
             places[others] = np.where((found == -2) & source.gone(rest), -1, found)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..guess import Guess, guess, guess_plain
 from ..layouts import lay_out
+from ..ngrams import Bags, bags
 from ..numerals import cast_plain
 from ..options import TableOptions
 from ..parsing import (
@@ -97,6 +98,7 @@ class Source:
         self._plain: Any = None  # all texts as numbers, if they are some in the plain way
         self._texts: tuple[Any, NDArray[np.int64]] | None = None
         self._rows: NDArray[np.int64] | None = None
+        self._ngrams: tuple[int, int, Bags] | None = None
         self._numbers: tuple[str, Floats] | None = None
         self._seconds: tuple[str, Floats] | None = None
 
@@ -163,6 +165,18 @@ class Source:
         if self._rows is None:
             self._rows = rows_of_texts(*self.texts())
         return self._rows
+
+    def there(self) -> NDArray[np.int64]:
+        """Return which of the distinct texts rows have that don't mean a missing value."""
+        texts, _ = self.texts()
+        return np.flatnonzero((self.rows() > 0) & ~self.gone(texts))
+
+    def ngrams(self, words: int, characters: int) -> Bags:
+        """Return the n-grams of the texts that are `there`."""
+        if self._ngrams is None or self._ngrams[:2] != (words, characters):
+            found = bags(self.texts()[0].take(self.there()).to_pylist(), words, characters)
+            self._ngrams = words, characters, found
+        return self._ngrams[2]
 
     def gone(self, texts: Any) -> NDArray[np.bool_]:
         """Say which texts mean a missing value."""

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import distinct
 from ...errors import ModelError
-from ..ngrams import Bags, bags, named, words_in
+from ..ngrams import Bags, named, words_in
 from .column import UNSEEN, Floats, Part, Source, UnusableColumn
 
 __all__ = ["Text", "is_prose"]
@@ -89,14 +90,13 @@ class Text:
             raise UnusableColumn("all values are missing")
         short = sum(map(len, texts)) < SHORT * len(texts)
         characters = CHARACTERS if short else 0
-        found = bags(texts, WORDS, characters)
-        _, counts = np.unique(found.hashes % BUCKETS, return_counts=True)
-        known = int((counts >= LEAST).sum())
+        found = source.ngrams(WORDS, characters)
+        known = int((_counts(found.hashes, BUCKETS) >= LEAST).sum())
         if not known:
             raise UnusableColumn("no two texts have a word in common")
         buckets = min(BUCKETS, max(FEWEST, 1 << (4 * known - 1).bit_length()))
         lists = np.repeat(np.arange(len(texts)), np.diff(found.starts))
-        once = np.unique(lists * buckets + (found.hashes & np.uint32(buckets - 1)))
+        once = distinct(lists * buckets + (found.hashes & np.uint32(buckets - 1)))
         having = np.bincount(once % buckets, rows[once // buckets], buckets)
         levels = np.zeros(buckets, np.uint8)
         seen = having >= LEAST
@@ -105,7 +105,7 @@ class Text:
         levels[seen] = 1 + np.clip(np.round(_FINE * rarity), 0, 254)
         lengths = np.bincount(once[seen[once % buckets]] // buckets, minlength=len(texts))
         most = max(1, min(MOST, int(np.quantile(lengths, SHARE, method="higher"))))
-        packed = base64.b64encode(zlib.compress(levels.tobytes(), 9)).decode()
+        packed = base64.b64encode(zlib.compress(levels.tobytes())).decode()
         return cls(WORDS, characters, most, buckets, packed)
 
     @property
@@ -138,11 +138,14 @@ class Text:
         weights = (1 + np.log(found.counts)) * self._weights[self.code(found.hashes)]
         kept = np.flatnonzero(weights)
         lists, weights = lists[kept], weights[kept]
-        order = np.lexsort((kept, -weights, lists))
-        kept, lists, weights = kept[order], lists[order], weights[order]
-        first = np.searchsorted(lists, np.arange(len(found.starts) - 1))
-        inside = np.flatnonzero(np.arange(lists.size) - first[lists] < self.most)
-        kept, lists, weights = kept[inside], lists[inside], weights[inside]
+        many = np.bincount(lists, minlength=len(found.starts) - 1)
+        first = np.cumsum(many) - many
+        if many.max(initial=0) > self.most:  # order those texts by weight, and leave the rest
+            long = np.flatnonzero((many > self.most)[lists])
+            order = long[np.lexsort((kept[long], -weights[long], lists[long]))]
+            kept[long], weights[long] = kept[order], weights[order]
+            inside = np.flatnonzero(np.arange(lists.size) - first[lists] < self.most)
+            kept, lists, weights = kept[inside], lists[inside], weights[inside]
         size = np.sqrt(np.bincount(lists, weights.astype(np.float64) ** 2, len(first)))
         return kept, lists, weights / size[lists]
 
@@ -153,15 +156,17 @@ class Text:
     def write(self, source: Source, out: Floats) -> None:
         """Write the column into ``out``."""
         texts, indices = source.texts()
-        used = np.unique(indices[indices >= 0])
-        found = bags(texts.take(used).to_pylist(), self.words, self.characters)
+        used = source.there()
+        found = source.ngrams(self.words, self.characters)
         kept, lists, weights = self.weighted(found)
         first = np.searchsorted(lists, np.arange(used.size + 1))
         place = np.arange(lists.size) - first[lists]
         each = np.zeros((used.size + 1, 2 * self.most), out.dtype)  # the last one: a missing text
         each[lists, place] = self.code(found.hashes[kept])
         each[lists, self.most + place] = weights
-        places = np.where(indices >= 0, np.searchsorted(used, indices), used.size)
+        place_of = np.full(len(texts) + 1, used.size)  # the last one: a missing text
+        place_of[used] = np.arange(used.size)
+        places = place_of[indices]
         out[...] = each[places]
         empty = (first[1:] == first[:-1]) & (np.diff(found.starts) > 0)
         source.count(UNSEEN, int(np.append(empty, False)[places].sum()))
@@ -210,7 +215,11 @@ def _pieces(text: str) -> int:
 
 def _some(source: Source) -> tuple[list[str], NDArray[np.int64]]:
     """Return the distinct texts that are there, and how many rows have each."""
-    texts, _ = source.texts()
-    rows = np.where(source.gone(texts), 0, source.rows())
-    there = np.flatnonzero(rows)
-    return texts.take(there).to_pylist(), rows[there]
+    there = source.there()
+    return source.texts()[0].take(there).to_pylist(), source.rows()[there]
+
+
+def _counts(hashes: NDArray[np.uint32], buckets: int) -> NDArray[np.int64]:
+    """Return how many of the hashes fall into each bucket."""
+    counts: NDArray[np.int64] = np.bincount(hashes & np.uint32(buckets - 1), minlength=buckets)
+    return counts
