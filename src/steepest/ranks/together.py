@@ -2,9 +2,9 @@
 
 Each process is a rank, numbered from 0, and all run the same program. They meet in collectives of
 MPI, by mpi4py, which is imported where a communicator is given and nowhere else. A collective is
-begun and then polled. Meanwhile a rank listens to notes from the others: whoever fails says so to
-all, so that nobody waits for it. Whoever waits for too long asks who else does, and names the rank
-that does not answer.
+begun and then polled. Meanwhile notes from the others are heard (`steepest.ranks.heartbeat`):
+whoever fails says so to all, and whoever is stopped is missed, so that nobody waits for it. Whoever
+waits for too long asks who else does, and names the rank that does not.
 
 Sums are taken in the order of the ranks: rank r gets part r of every vector, adds these parts up,
 0 + 1 + … + P − 1, and gives the sum to all. As many bytes are sent as by a ring, and the bits are
@@ -14,7 +14,6 @@ the same in every run, on every rank, and with every implementation of MPI.
 from __future__ import annotations
 
 import atexit
-import math
 import os
 import pickle
 import sys
@@ -31,6 +30,7 @@ from ..printing import shown
 from ..system.cores import allowed_cores, core_count
 from ..system.memory import physical_memory
 from ..validate import number, positive_count
+from .heartbeat import SILENCE, heartbeat_of
 
 __all__ = ["ALONE", "Ranks", "ranks_of"]
 
@@ -38,11 +38,10 @@ T = TypeVar("T")
 
 PATIENCE = 600.0
 """Seconds that a rank waits for the others at a meeting."""
-_ANSWERS = 5.0  # seconds in which to answer whether one waits too
+_ANSWERS = 5.0  # seconds in which to answer whether one waits too, or to come to a last meeting
 _GOODBYE = 1.0  # seconds in which the others may say what they have heard
 _SPINS = 0.002  # seconds of looking all the time, where each rank has a core
 _NAPS = 5e-5, 1e-3  # seconds between two looks, at first and at last
-_FAILED, _WHO, _I = "failed", "who waits?", "I wait"
 _FEW = 1 << 14  # bytes up to which everybody gets everything and adds up itself
 
 
@@ -61,7 +60,11 @@ class Ranks:
         smallest number that keeps 9 tenths of the time for steps, by what is measured.
     patience : float
         Seconds to wait for the other ranks at a meeting. One that computes for longer between two
-        meetings, in a callback say, is taken for lost.
+        meetings, in a callback say, ends all.
+    silence : float
+        Seconds after which a rank that gives no sign of life is lost: stopped, or gone with its
+        machine. A thread gives these signs, so one that computes gives them too, but not one that
+        keeps Python's lock for so long.
 
     Attributes
     ----------
@@ -82,11 +85,17 @@ class Ranks:
     """
 
     def __init__(
-        self, comm: Any = None, every: int | None = None, *, patience: float = PATIENCE
+        self,
+        comm: Any = None,
+        every: int | None = None,
+        *,
+        patience: float = PATIENCE,
+        silence: float = SILENCE,
     ) -> None:
         if every is not None:
             positive_count("Ranks", "every", every)
         number("Ranks", "patience", patience, above=0)
+        number("Ranks", "silence", silence, above=0)
         if comm is not None and not all(hasattr(comm, name) for name in ("Ialltoall", "Dup")):
             raise InputError(
                 f"Ranks: comm must be a communicator of mpi4py, like MPI.COMM_WORLD, got "
@@ -95,15 +104,15 @@ class Ranks:
         self.every, self.patience = every, float(patience)
         self.rank: int = 0 if comm is None else comm.Get_rank()
         self.size: int = 1 if comm is None else comm.Get_size()
-        self._world, self._fit, self._parted = comm, 0, False
-        self._sent: list[Any] = []
+        self._world = comm
         self._agreed: BaseException | None = None
-        self._resume, self._spins, self._sharers, self._here = "", 0.0, 1, 1
+        self._spins, self._sharers, self._here = 0.0, 1, 1
         if comm is None or self.size == 1:
             return
         from mpi4py.MPI import Get_processor_name
 
-        self._comm, self._notes = comm.Dup(), comm.Dup()  # nobody else's messages come between
+        self._beat = heartbeat_of(comm)
+        self._beat.silence, self._comm = float(silence), self._beat.meetings
         hosts = self.gather((Get_processor_name(), sorted(allowed_cores())))
         own = hosts[self.rank]
         self._sharers = sum(host == own for host in hosts)
@@ -296,40 +305,28 @@ class Ranks:
         if self.size == 1:
             yield
             return
-        if self._parted:
+        if self._beat.raised:
             raise RankError(
                 f"rank {self.rank} of {self.size}: these ranks have parted after an "
                 "error; start the program again",
                 self.rank,
             )
-        self._fit += 1
-        self._resume, self._agreed = resume, None
-        self._sent = [request for request in self._sent if not request.Test()]
+        self._beat.resume, self._agreed = resume, None
         try:
             yield
         except BaseException as error:
-            if error is not self._agreed and not self._parted:
+            if error is not self._agreed and not self._beat.raised:
                 self._part()
-                self._tell(_FAILED, f"{_said(error)}; {resume}")
+                of = f"rank {self.rank} of {self.size}"
+                self._beat.fail(f"{of} has failed: {_said(error)}; {resume}")
             raise
+        finally:
+            self._beat.resume = ""
 
     def _part(self) -> None:
         """Meet no more: a meeting is open that not all will come to, so this process must end."""
-        self._parted = True
+        self._beat.raised = True
         atexit.register(_abort, self._world)
-
-    def _tell(self, kind: str, text: str = "", to: int | None = None) -> None:
-        note = (self._fit, kind, self.rank, text)
-        others = (r for r in range(self.size) if r != self.rank) if to is None else (to,)
-        self._sent += [self._notes.isend(note, rank) for rank in others]
-
-    def _hear(self) -> tuple[str, int, str] | None:
-        """Return the next note of this fit, if there is one: kind, from whom, text."""
-        while (message := self._notes.improbe()) is not None:
-            fit, kind, rank, text = message.recv()
-            if fit == self._fit:
-                return kind, rank, text
-        return None
 
     def _wait(self, request: Any) -> None:
         """Wait for a collective to end.
@@ -337,42 +334,58 @@ class Ranks:
         Raises
         ------
         RankError
-            If a rank has failed, or has not come when patience is over.
+            If a rank has failed, is lost, has left, or has not come when patience is over.
         """
-        began, nap = time.perf_counter(), _NAPS[0]
-        waiting, asked = set(range(self.size)), math.inf
-        waiting.discard(self.rank)
-        while not request.Test():
-            now = time.perf_counter()
-            if now - began < self._spins:
-                continue
-            while (note := self._hear()) is not None:
-                kind, rank, text = note
-                if kind == _FAILED:
+        began, nap, asked = time.perf_counter(), _NAPS[0], 0.0
+        beat = self._beat
+        try:
+            while not request.Test():
+                now = time.perf_counter()
+                waited = now - began
+                if waited < self._spins:
+                    continue
+                beat.waits = True
+                note = beat.hear()
+                if note is not None:
                     self._part()
-                    raise RankError(f"rank {rank} of {self.size} has failed: {text}", rank)
-                if kind == _WHO:
-                    self._tell(_I, to=rank)
-                waiting.discard(rank)
-            if now - began > self.patience and asked == math.inf:
-                asked = now
-                self._tell(_WHO)
-            if now - asked > _ANSWERS:
-                raise self._lost(sorted(waiting))
-            time.sleep(nap)
-            nap = min(1.1 * nap, _NAPS[1])
+                    raise RankError(note.text, note.rank)
+                if waited > _ANSWERS and beat.leaving:
+                    self._left(now)
+                if waited > self.patience and not asked:
+                    asked = now
+                    beat.ask()
+                if asked and now - asked > _ANSWERS:
+                    raise self._missing()
+                time.sleep(nap)
+                nap = min(1.1 * nap, _NAPS[1])
+        finally:
+            beat.waits = False
 
-    def _lost(self, missing: list[int]) -> RankError:
+    def _left(self, now: float) -> None:
+        """Raise if a rank has left: it was at the last meeting that it could come to."""
+        rank, since = min(self._beat.leaving.items(), key=lambda item: item[1])
+        if now - since > _ANSWERS:
+            text = (
+                f"rank {rank} of {self.size} has come to the end of its program, and the others "
+                "wait for it; have all ranks make the same calls"
+            )
+            raise self._failed(text, rank)
+
+    def _missing(self) -> RankError:
         """Return the error that some ranks have not come; tell those that have."""
+        missing = sorted(set(range(self.size)) - self._beat.waiting - {self.rank})
         names = ", ".join(map(str, missing)) or "none that can be named"
         text = (
-            f"missing for {self.patience:g} s at a meeting of {self.size} ranks: {names}. Are they "
-            "stopped, or busy with something else? If that is no fault, give more patience, "
-            f"Ranks(comm, patience=…); {self._resume}"
+            f"missing for {self.patience:g} s at a meeting of {self.size} ranks: {names}. "
+            "Are they busy with something else? If that is no fault, give more patience, "
+            f"Ranks(comm, patience=…); {self._beat.resume}"
         )
+        return self._failed(text, missing[0] if missing else None)
+
+    def _failed(self, text: str, rank: int | None) -> RankError:
         self._part()
-        self._tell(_FAILED, text)
-        return RankError(text, missing[0] if missing else None)
+        self._beat.fail(text)
+        return RankError(text, rank)
 
 
 def _said(error: BaseException) -> str:

@@ -1,8 +1,9 @@
 """All ranks: train with checkpoints, in trouble or not.
 
-    kept.py FOLDER SAMPLING EPOCHS resume|begin none|raise|kill|sleep|interrupt|pids
+    kept.py FOLDER SAMPLING EPOCHS resume|begin TROUBLE
 
-The trouble is that of rank 1, after some 25 steps. Rank 0 writes θ to FOLDER.npy at the end.
+The trouble is one of none, raise, kill, stop, sleep, busy and interrupt, and that of rank 1, after
+some 25 steps; leave, at once; stop_later, when the training is over; or pids, from outside. Rank 0 writes θ to FOLDER.npy at the end.
 """
 
 import os
@@ -46,8 +47,12 @@ def troubled(steps, trouble):
                 os.kill(os.getpid(), signal.SIGKILL)
             if trouble == "interrupt":
                 os.kill(os.getpid(), signal.SIGINT)
+            if trouble == "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
             if trouble == "sleep":
                 time.sleep(10_000)
+            if trouble == "busy" and not hasattr(self, "rested"):
+                self.rested = time.sleep(4)
         return done
 
     return run
@@ -56,7 +61,11 @@ def troubled(steps, trouble):
 def main(folder, sampling, epochs, resume, trouble):
     from mpi4py import MPI
 
-    ranks = Ranks(MPI.COMM_WORLD, every=1, patience=1.5 if trouble == "sleep" else 100)
+    patience = 1.5 if trouble == "sleep" else 100
+    silence = 2.5 if trouble in ("busy", "stop", "stop_later") else 100
+    ranks = Ranks(MPI.COMM_WORLD, every=1, patience=patience, silence=silence)
+    if trouble == "leave" and ranks.rank == 1:
+        return
     every = "10 steps"
     if trouble == "pids":  # somebody else makes trouble
         print(f"{ranks.rank} {os.getpid()}\n", end="", flush=True)
@@ -64,6 +73,8 @@ def main(folder, sampling, epochs, resume, trouble):
     elif trouble != "none":
         SyncedRun._steps = troubled(SyncedRun._steps, trouble)
     trainer = train(ranks, folder, sampling, int(epochs), resume == "resume", every)
+    if trouble == "stop_later" and ranks.rank == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
     if ranks.rank == 0:
         np.save(f"{folder}.npy", trainer.network.theta)
 
