@@ -181,6 +181,7 @@ REASONS = {
         "layers._recurrence.theta.backward_theta",
         "layers.batch_norm.BatchNorm.average",
         "layers.batch_norm.BatchNorm.backward_x",
+        "layers.batch_norm.BatchNorm.settle",
         "layers.group_norm.GroupNorm.backward_theta",
         "layers.group_norm.GroupNorm.forward",
         "layers.embedding_bag.EmbeddingBag.backward_theta",

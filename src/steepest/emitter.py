@@ -62,6 +62,14 @@ class Emitter(Protocol):
         """How many rows the current layer's input has: what kernels get shares of as ``rows``."""
 
     @property
+    def all_rows(self) -> int:
+        """How many it has together with those in other processes that share the batch."""
+
+    @property
+    def shares_batch(self) -> bool:
+        """Whether other processes have examples of the batch, too."""
+
+    @property
     def watched(self) -> bool:
         """Whether somebody looks at what each layer computes."""
 
@@ -89,6 +97,18 @@ class Emitter(Protocol):
         nbytes: int | None = None,
     ) -> Instruction:
         """Append one instruction: ``function``, its arguments taken by name from ``names``."""
+
+    def jointly(
+        self,
+        summed: Buffer,
+        kernel: Callable[..., None] | None = None,
+        names: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Have an array summed up over all processes that share the batch; append what follows.
+
+        All of them run that kernel, also those that have no example in this step: it may read
+        sums, parameters and state, and no rows.
+        """
 
     def child(self, name: str, layer: Any, x: Any) -> tuple[Buffer, Backward]:
         """Lower a `Layer` of a layer; return its output and what emits its backward pass."""

@@ -34,10 +34,9 @@ ask for them by name too. One kernel may write them, and only while the network 
                       constant; how y depends on the batch through the new state is part of Φ
 
 A kernel with none of ``rows``, ``inputs``, ``units`` runs on one thread. One with ``rows`` may
-touch only those rows of x, y, dx and dy; one with ``units`` may write only what belongs to those
-outputs, one with ``inputs`` only what belongs to those inputs. One that asks for both ``rows`` and
-``units`` works entry by entry: it gets all rows and some columns, or some rows and all columns, to
-match the kernels before and after it.
+touch only those rows of x, y, dx and dy; one with ``units`` or ``inputs`` may write only what
+belongs to those. One that asks for both ``rows`` and ``units`` works entry by entry: it gets all
+rows and some columns, or some rows and all columns, to match the kernels before and after it.
 
 Most layers know widths only and act on the last axis of x: `steepest.shape` tells of the others.
 What kernels may call is in `steepest.kernels`; `steepest.example_gradients` has three more that a
@@ -84,6 +83,7 @@ class Layer(Named, Exchanged, Shaped, ExampleGradients):
     """Of an activation: about its largest slope. `steepest.Watch` calls units flat by it."""
     init_from_data: ClassVar[Callable[..., None] | None] = None
     """Sets what should fit a sample of inputs (n, …): ``(rng, x, arrays)``, the arrays by name."""
+    sums_over_processes: ClassVar[bool] = False  # whether ``lower`` asks for them, by ``jointly``
     predicts_alike: ClassVar[bool] = True
     """Whether predicting computes the same y as training, from the same state."""
 

@@ -39,7 +39,8 @@ class BatchNorm(Layer):
     dx = gamma/σ ⊙ (dy − dbeta/N − u ⊙ dgamma/N).
 
     While training, an example's output depends on all others of its batch, which should hold at
-    least some 16. Gradients at a fixed θ (`steepest.Gradients`) take the kept averages as given.
+    least some 16; also on those that other processes have. Gradients at a fixed θ
+    (`steepest.Gradients`) take the kept averages as given.
 
     Parameters
     ----------
@@ -61,6 +62,7 @@ class BatchNorm(Layer):
     }
     torch_others: ClassVar[tuple[str, ...]] = ("num_batches_tracked",)
     predicts_alike: ClassVar[bool] = False
+    sums_over_processes: ClassVar[bool] = True
     scales_and_shifts: ClassVar[tuple[str, int, str]] = ("gamma", 0, "beta")
 
     momentum: float = 0.9
@@ -112,11 +114,18 @@ class BatchNorm(Layer):
         names: dict[str, Any] = {"x": x, "y": y, **self.settings()}
         names |= {**low.theta(self, p), **low.state(self, p)}
         names |= {name: low.array(name, p) for name in ("middle", "inverse", "along_1", "along_u")}
-        names |= {"blocks": low.share(blocks), "columns": low.share(p, 16)}
+        names |= {
+            "blocks": low.share(blocks),
+            "columns": low.share(p, 16),
+            "count": float(low.all_rows),
+        }
         if low.training:
             names |= {name: low.array(name, blocks, p) for name in ("first", "second")}
             low.emit(self.measure, names, flops=3 * n * p)
-            low.emit(self.average, names, nbytes=0)
+            if low.shares_batch:
+                self._average_jointly(low, names)
+            else:
+                low.emit(self.average, names, nbytes=0)
         else:
             low.emit(self.recall, names, nbytes=0)
         low.emit(self.forward, names, flops=3 * n * p)
@@ -129,12 +138,31 @@ class BatchNorm(Layer):
                 low.emit(self.join, names, nbytes=0)
             if wants_dx:
                 kernel = self.backward_x if low.training else self.backward_x_alone
-                low.emit(kernel, names, flops=6 * n * p)
+                summed = self._join_all(low, names) if low.training and low.shares_batch else {}
+                low.emit(kernel, {**names, **summed}, flops=6 * n * p)
             own = self.backward_theta if low.training else self.backward_theta_alone
             low.backward_theta(self, p, own, names)
             return dx
 
         return y, backward
+
+    def _average_jointly(self, low: Emitter, names: dict[str, Any]) -> None:
+        """Emit the statistics of a batch that several processes share: its means, then the rest."""
+        summed = low.array("summed", names["x"].shape[1])
+        names = {**names, "summed": summed}
+        low.emit(self.sum_rows, names, nbytes=0)
+        low.jointly(summed, self.centre, names)
+        low.emit(self.sum_squares, names, nbytes=0)
+        low.jointly(summed, self.settle, names)
+
+    def _join_all(self, low: Emitter, names: dict[str, Any]) -> dict[str, Buffer]:
+        """Emit the sums of all processes, and return them; ``names`` has those of this one."""
+        p = names["x"].shape[1]
+        along = low.array("along", 2 * p)
+        summed = {"along_1": along.part(0, p), "along_u": along.part(p, p)}
+        low.emit(self.join, {**names, **summed}, nbytes=0)
+        low.jointly(along)
+        return summed
 
     @staticmethod
     def measure(x: Array, first: Array, second: Array, blocks: range) -> None:
@@ -192,6 +220,60 @@ class BatchNorm(Layer):
             mean[j] = old * mean[j] + new * middle[j]
             if n > 1:
                 variance[j] = old * variance[j] + new * (squares / real(n - 1))
+
+    @staticmethod
+    def sum_rows(x: Array, first: Array, summed: Array, columns: range) -> None:
+        """summed = Σ x over the rows of this process"""
+        n, real = np.int64(x.shape[0]), x.dtype.type
+        for j in columns:
+            summed[j] = real(0)
+        for block in range(first.shape[0]):
+            size = min(_BLOCK, n - np.int64(block) * _BLOCK)
+            for j in columns:
+                summed[j] += real(size) * first[block, j]
+
+    @staticmethod
+    def centre(summed: Array, middle: Array, count: float, columns: range) -> None:
+        """middle = summed / count"""
+        for j in columns:
+            middle[j] = summed[j] / middle.dtype.type(count)
+
+    @staticmethod
+    def sum_squares(
+        x: Array, first: Array, second: Array, middle: Array, summed: Array, columns: range
+    ) -> None:
+        """summed = Σ (x − middle)² over the rows of this process"""
+        n, real = np.int64(x.shape[0]), x.dtype.type
+        for j in columns:
+            summed[j] = real(0)
+        for block in range(first.shape[0]):
+            size = min(_BLOCK, n - np.int64(block) * _BLOCK)
+            for j in columns:
+                d = first[block, j] - middle[j]
+                summed[j] += second[block, j] + real(size) * (d * d)
+
+    @staticmethod
+    def settle(
+        summed: Array,
+        middle: Array,
+        inverse: Array,
+        mean: Array,
+        variance: Array,
+        count: float,
+        momentum: float,
+        eps: float,
+        step: int,
+        columns: range,
+    ) -> None:
+        """inverse = 1/√(summed/count + eps); mean and variance averaged with middle and summed"""
+        real = middle.dtype.type
+        n, new = real(count), max(real(1) - momentum, real(1) / real(np.int64(step) + 1))
+        old = real(1) - new
+        for j in columns:
+            inverse[j] = real(1) / real(math.sqrt(summed[j] / n + eps))
+            mean[j] = old * mean[j] + new * middle[j]
+            if n > real(1):
+                variance[j] = old * variance[j] + new * (summed[j] / (n - real(1)))
 
     @staticmethod
     def recall(
@@ -260,10 +342,11 @@ class BatchNorm(Layer):
         inverse: Array,
         along_1: Array,
         along_u: Array,
+        count: float,
         rows: range,
     ) -> None:
-        """dx = gamma ⊙ inverse ⊙ (dy − along_1/N − u ⊙ along_u/N), u = (x − middle) ⊙ inverse"""
-        share = x.dtype.type(1) / x.dtype.type(x.shape[0])
+        """dx = gamma inverse ⊙ (dy − (along_1 + u ⊙ along_u)/count), u = (x − middle) ⊙ inverse"""
+        share = x.dtype.type(1) / x.dtype.type(count)
         for i in rows:
             for j in range(x.shape[1]):
                 u = (x[i, j] - middle[j]) * inverse[j]

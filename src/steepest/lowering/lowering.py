@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,14 @@ from ..system.cores import spins_for
 from .observer import Observer
 from .scheduled import ScheduledValues
 
-__all__ = ["Accumulator", "Lowering", "RowsBefore", "SparseBatch", "TrainingSettings"]
+__all__ = [
+    "Accumulator",
+    "Lowering",
+    "RowsBefore",
+    "SharedBatch",
+    "SparseBatch",
+    "TrainingSettings",
+]
 
 _PART = 32  # units or inputs that a thread takes at once
 
@@ -79,6 +86,30 @@ class RowsBefore:
 
 
 @dataclass(frozen=True)
+class SharedBatch:
+    """A batch of which other processes have examples, too.
+
+    Parameters
+    ----------
+    before : RowsBefore
+    size : int
+        How many examples all processes together have in it.
+    idle : bool
+        Whether this process has none. Its program is then what all have in common.
+
+    Attributes
+    ----------
+    begun : list of (Program, Buffer)
+        The program up to each meeting, and what is summed up there.
+    """
+
+    before: RowsBefore
+    size: int
+    idle: bool = False
+    begun: list[tuple[Program, Buffer]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """What a program that trains knows, and one that predicts does not.
 
@@ -90,7 +121,7 @@ class TrainingSettings:
         Needed for numbers that follow a schedule.
     matmul_dtype : {"bfloat16"}, optional
         To what the factors of products of matrices are rounded, if to anything.
-    before : RowsBefore, optional
+    shared : SharedBatch, optional
         Given if a step has examples in other processes too.
     keys : int
         How many keys for random numbers are taken already.
@@ -99,7 +130,7 @@ class TrainingSettings:
     seed: int = 0
     scheduled: ScheduledValues | None = None
     matmul_dtype: str | None = None
-    before: RowsBefore | None = None
+    shared: SharedBatch | None = None
     keys: int = 0
 
 
@@ -162,7 +193,8 @@ class Lowering:
         self._layer = ""
         self._rows = program.batch
         self._last: object = _BARRIER  # every step ends in one
-        self.keys, self._before = self._settings.keys, self._settings.before or RowsBefore()
+        self.keys, shared = self._settings.keys, self._settings.shared
+        self._shared, self._before = shared, shared.before if shared else RowsBefore()
         self._waiting: list[Instruction] = []
         self.seam: Seam | None = None
         self.spans: Buffer | None = None
@@ -177,6 +209,17 @@ class Lowering:
     def rows(self) -> int:
         """The rows of the current layer's input as the layer sees it; outside, the examples."""
         return self._rows
+
+    @property
+    def all_rows(self) -> int:
+        """How many rows it has together with those in other processes that share the batch."""
+        size = self.examples if self._shared is None else self._shared.size
+        return self.rows // self.examples * size
+
+    @property
+    def shares_batch(self) -> bool:
+        """Whether other processes have examples of the batch, too."""
+        return self._shared is not None
 
     @property
     def threads(self) -> int:
@@ -379,9 +422,28 @@ class Lowering:
         ``key``, ``step``) are filled in.
         """
         instruction = self._instruction(function, names, flops, nbytes)
+        if self._shared is None or not self._shared.idle:
+            self._append(instruction)
+        return instruction
+
+    def _append(self, instruction: Instruction) -> None:
         self._meet(instruction.operands)
         self.program.instructions.append(instruction)
-        return instruction
+
+    def jointly(
+        self,
+        summed: Buffer,
+        kernel: Callable[..., None] | None = None,
+        names: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Have an array summed up over all processes that share the batch; append what follows."""
+        if self._shared is not None:
+            self.barrier()
+            done = self.program
+            self._shared.begun.append((done, summed))
+            self.program = Program(done.title, done.batch, done.dtype, done.threads)
+        if kernel is not None:
+            self._append(self._instruction(kernel, names or {}, 0, 0))
 
     def join(
         self,
@@ -405,6 +467,8 @@ class Lowering:
 
     def settle(self) -> None:
         """Emit what waits, behind the backward pass."""
+        if self._shared is not None and self._shared.idle:
+            self._waiting.clear()
         if self._waiting:
             self.barrier()
             self.program.instructions.extend(self._waiting)

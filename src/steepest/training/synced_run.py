@@ -14,6 +14,10 @@ N is how many examples all ranks together have in the step. It is the step of
 `steepest.training.step`: one process that sees the same examples in the same order comes to the
 same θ, but for rounding. What is drawn at random goes by an example's place in the whole batch, in
 which those of a rank follow on those of the rank before.
+
+A layer may need sums over all rows of the batch, such as the means of `BatchNorm`
+(`Emitter.jointly`). The gradient's program is then cut into parts, with a sum over the ranks
+after each but the last. A rank without examples in a step has its part in these sums, too.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from ..engine.team_size import TeamSize
 from ..errors import InputError
 from ..kernels.moves import advance
 from ..kernels.random import key_of
-from ..lowering.lowering import Lowering, RowsBefore, TrainingSettings
+from ..lowering.lowering import Lowering, RowsBefore, SharedBatch, TrainingSettings
 from ..network import Network
 from ..parameters import walk
 from ..ranks.shares import shares_of
@@ -78,8 +82,8 @@ class SyncedRun(TrainingRun):
         layer = needs_whole_batches(network)
         if layer:
             raise InputError(
-                f"{layer}: its means are those of a batch, and no rank sees a whole one; let ranks "
-                "average every few steps, Ranks(comm, every=4), or take GroupNorm or LayerNorm"
+                f"{layer}: it computes with all rows of a batch, and no rank sees a whole one; let "
+                "ranks average every few steps, Ranks(comm, every=4)"
             )
         n, batch = sum(counts), descent.batch
         totals = np.arange(1, -(-n // batch) + 1) * batch
@@ -89,6 +93,7 @@ class SyncedRun(TrainingRun):
         self._sizes = self.shares.sum(axis=1)
         self._before = RowsBefore()
         self._chosen: dict[int, Buffer] = {}  # by how many they are
+        self._idle = False  # whether this rank has no examples in the step
         super().__init__(network, descent, data, **more)
 
     # ------------------------------------------------------------------ what is lowered
@@ -113,17 +118,20 @@ class SyncedRun(TrainingRun):
         self._arena.most_threads = most
         self._order = _Order(self.network, self.descent, (self._n, int(own.max())), self.ranks)
         pairs = dict.fromkeys(zip(own.tolist(), self._sizes.tolist(), strict=True))
-        self._gradients = {(b, N): self._lower_gradient(b, N) for b, N in pairs if b}
+        self._gradients = {(b, N): self._lower_gradient(b, N) for b, N in pairs}
         self._updates = {N: self._lower_update(N) for _, N in pairs}
         self._arena.allocate()
         self.whole, self.short = self._updates[int(self._sizes[0])], None
-        programs = [*self._gradients.values(), *self._updates.values()]
-        self.engine = Engine(programs[0], None, 1, self._control)
+        gradients = [program for parts in self._gradients.values() for program, _ in parts]
+        programs = [*self._updates.values(), *gradients]
+        # One thread is asked of BLAS for all products of the program that it is made with.
+        telling = max(programs, key=lambda program: len(program.products))
+        self.engine = Engine(telling, None, 1, self._control)
         assemble(programs)
         self._starts = np.cumsum(own) - own
         self._places = (np.cumsum(self.shares, axis=1) - self.shares)[:, self.ranks.rank]
 
-    def _lowering(self, title: str, n: int) -> Lowering:
+    def _lowering(self, title: str, n: int, shared: SharedBatch) -> Lowering:
         parameters, descent, board = self.network.built, self.descent, self._board
         return Lowering(
             Program(title, n, parameters.dtype, self.team.threads),
@@ -135,26 +143,32 @@ class SyncedRun(TrainingRun):
                 descent.seed,
                 board.scheduled,
                 descent.matmul_dtype,
-                self._before,
+                shared,
                 self._order.keys,
             ),
             target=target_of(parameters, self._gradient, board.minus_eta.as_number()),
         )
 
-    def _lower_gradient(self, n: int, size: int) -> Program:
-        """Return what adds the gradient of ``n`` examples of a batch of ``size``."""
-        low = self._lowering("gradient", n)
+    def _lower_gradient(self, n: int, size: int) -> list[tuple[Program, Buffer | None]]:
+        """Return what adds the gradient of ``n`` examples of a batch of ``size``.
+
+        That is programs, and what is summed up over the ranks after each but the last.
+        """
+        shared = SharedBatch(self._before, size, idle=not n)
+        low = self._lowering("gradient", n or 1, shared)
+        n = low.examples
         i = self._chosen[n] = low.arena.array("i", n, kind="i")
         batch = self.descent.changed(low, self._batches.fetch(low, i))
         losses, _ = backpropagate(low, self.descent.loss, batch, scale=1 / size)
         names = {"losses": losses, "count": float(losses.size // n * size), "loss": self._loss}
         low.emit(take_loss, names)
         low.barrier()  # threads meet
-        return low.program
+        return [*shared.begun, (low.program, None)]
 
     def _lower_update(self, size: int) -> Program:
         """Return what follows on the gradient of ``size`` examples."""
-        low, board = self._lowering("update", size), self._board
+        low = self._lowering("update", size, SharedBatch(self._before, size))
+        board = self._board
         low.emit(tick, board.ticks, nbytes=0)
         assert self._update is not None
         eta, count = board.eta.as_number(), board.count.as_number()
@@ -177,9 +191,9 @@ class SyncedRun(TrainingRun):
     def _steps(self, first: int, most: int) -> int:
         """Run so many steps; return how many were run."""
         for k in range(most):
-            program = self._prepared(first + k)
-            if program is not None:
+            for program, summed in self._prepared(first + k):
                 self._run_once(program)
+                self._add_up(summed)
             self.ranks.sum(self._summed, self._room)
             self._run_once(self._updates[self.rows(self.step)])
             if self._control.stopped:
@@ -187,20 +201,31 @@ class SyncedRun(TrainingRun):
         return most
 
     def _run_once(self, program: Program) -> None:
-        self.engine.use(program, None)
-        self.engine.run(0, 1)
+        if program.instructions:
+            self.engine.use(program, None)
+            self.engine.run(0, 1)
 
-    def _prepared(self, place: int) -> Program | None:
-        """Choose this rank's examples of a step; return what computes their gradient, if any."""
+    def _add_up(self, summed: Buffer | None) -> None:
+        """Sum up an array of a layer over the ranks."""
+        if summed is not None:
+            array = summed.array.reshape(-1)
+            padded = np.zeros(self.ranks.padded(array.size), array.dtype)
+            if not self._idle:
+                padded[: array.size] = array
+            self.ranks.sum(padded)
+            array[:] = padded[: array.size]
+
+    def _prepared(self, place: int) -> list[tuple[Program, Buffer | None]]:
+        """Choose this rank's examples of a step; return the parts of what takes their gradient."""
         place %= self.per_epoch
         n, size = int(self.shares[place, self.ranks.rank]), int(self._sizes[place])
         self._loss.array[:] = 0
-        if n == 0:
-            return None
-        start = int(self._starts[place])
-        rows = self._order.rows(self.step, self.step - place, start, n)
-        self._chosen[n].array[:] = rows
-        self._before.set(int(self._places[place]))
+        self._idle = n == 0
+        if n:
+            start = int(self._starts[place])
+            rows = self._order.rows(self.step, self.step - place, start, n)
+            self._chosen[n].array[:] = rows
+            self._before.set(int(self._places[place]))
         return self._gradients[n, size]
 
     def try_steps(self, steps: int) -> None:
@@ -214,9 +239,11 @@ class SyncedRun(TrainingRun):
     def first_nonfinite(self, rate: float) -> str:
         """Run one step instruction by instruction; return which was the first to go wrong."""
         self._board.write(np.array([rate]))
-        program = self._prepared(self.step - self._first)
+        parts, own = self._prepared(self.step - self._first), None
         with self._shown.trained():
-            own = None if program is None else self._first_of(program)
+            for program, summed in parts:
+                own = own or self._first_of(program)
+                self._add_up(summed)
             for rank, found in enumerate(self.ranks.gather(own)):
                 if found is not None:
                     return f"{found} (on rank {rank})"
@@ -270,8 +297,10 @@ class _Order:
 
 
 def needs_whole_batches(network: Network) -> str:
-    """Return the first layer that computes with all examples of a batch; empty if none does."""
+    """Return the first layer that needs all rows of a batch in one process; empty if none does."""
     for path, layer, shape in walk(network.layer, network.built.input_shape):
+        if layer.sums_over_processes:
+            continue
         if layer.forward_training or (layer.state_at(shape) and not layer.predicts_alike):
             return f"{path} {layer!r}"
     return ""

@@ -3,7 +3,8 @@
     kept.py FOLDER SAMPLING EPOCHS resume|begin TROUBLE
 
 The trouble is one of none, raise, kill, stop, sleep, busy and interrupt, and that of rank 1, after
-some 25 steps; leave, at once; stop_later, when the training is over; or pids, from outside. Rank 0 writes θ to FOLDER.npy at the end.
+some 25 steps; leave, at once; stop_later, when the training is over; or pids, from outside.
+Rank 0 writes θ to FOLDER.npy at the end.
 """
 
 import os
