@@ -11,7 +11,7 @@ from numpydoc.validate import Validator, validate
 import steepest
 from steepest import Layer, Loss, Rule, Schedule
 
-ESTIMATORS = ("MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor")
+ESTIMATORS = tuple(n for n in steepest.__all__ if hasattr(getattr(steepest, n), "get_params"))
 WHERE_THEY_HELP = {"ES01", "EX01", "SA01"}  # more than a summary, examples, what to see as well
 OF_THE_HOUSE = {
     "PR07": "a parameter whose name and type say all has no description",

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 from ours import Arrays, Masks, gradient, network_of, parameters, ten_steps
-from problems import RECURRENT, Problem, image_problems, kinds, problems, recurrent_problems
+from problems import RECURRENT, Problem, image_problems, kinds, problems, sequence_problems
 
 from steepest import layers
 from steepest.checking import catalogue
@@ -17,11 +17,11 @@ from steepest.checking import catalogue
 TOLERANCE = 1e-6
 ARCHITECTURES = 200
 EXAMPLES = 320  # some draw the same network twice
-FEWER = 8  # times, where the oracles take long: they unroll all moments
 OF_IMAGES = (
     layers.Conv1D, layers.Conv2D, layers.MaxPool, layers.AveragePool, layers.GlobalAveragePool,
     layers.BatchNorm, layers.GroupNorm, layers.RMSNorm, layers.ZeroPad, layers.Residual,
 )  # fmt: skip
+OF_SEQUENCES = (*RECURRENT, layers.Attention)
 
 
 def difference(found: Arrays, expected: Arrays) -> float:
@@ -90,7 +90,7 @@ def agree(oracle: ModuleType) -> Agreement:
     """Compare Steepest and ``oracle``, until everything has been seen often enough."""
     rules = [rule for rule in catalogue.RULES if oracle.knows(rule)]
     listed = {type(each) for each in (*catalogue.LAYERS, *catalogue.LOSSES, *rules)}
-    return agree_on(problems(), oracle, listed.difference(RECURRENT))
+    return agree_on(problems(), oracle, listed.difference(RECURRENT, OF_IMAGES))
 
 
 def agree_on_images(oracle: ModuleType) -> Agreement:
@@ -98,23 +98,22 @@ def agree_on_images(oracle: ModuleType) -> Agreement:
     return agree_on(image_problems(), oracle, OF_IMAGES)
 
 
-def agree_on_recurrence(oracle: ModuleType) -> Agreement:
-    """The same of recurrent networks."""
-    return agree_on(recurrent_problems(), oracle, RECURRENT, share=FEWER)
+def agree_on_sequences(oracle: ModuleType) -> Agreement:
+    """The same of networks of attention and recurrence."""
+    return agree_on(sequence_problems(), oracle, OF_SEQUENCES)
 
 
 def agree_on(
     drawn: SearchStrategy[Problem],
     oracle: ModuleType,
     listed: Iterable[type],
-    share: int = 1,
 ) -> Agreement:
     """Compare Steepest and ``oracle`` on problems that are drawn, among them all that is listed."""
     found = Agreement(oracle)
 
     # Without shrinking, which would take longer than everything else together.
     @settings(
-        max_examples=EXAMPLES // share, derandomize=True, deadline=None, database=None,
+        max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
         phases=[Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(drawn)
@@ -124,6 +123,6 @@ def agree_on(
     check()
     print(f"\n{oracle.__name__}: {len(found.architectures)} architectures; furthest apart:")
     print("\n".join(f"  {apart:.1e}  {what}" for what, apart in found.worst.items()))
-    assert len(found.architectures) >= ARCHITECTURES // share
+    assert len(found.architectures) >= ARCHITECTURES
     assert not {kind.__name__ for kind in listed} - found.seen
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fnmatch import fnmatch
 from types import SimpleNamespace
@@ -18,17 +19,17 @@ from scope import Scope
 import formulas
 from steepest import layers
 from steepest.layer import Layer
+from steepest.loss import Loss
 from steepest.rule import Rule
 from steepest.rules import Rprop
 
 Arrays = dict[str, np.ndarray]
 jax.config.update("jax_enable_x64", True)
-QUICKLY = {
-    "xla_backend_optimization_level": 0,  # each network is compiled for a few steps only
-    # A fusion computes again what another one has computed, and rounds it otherwise; so the
-    # gradient of a maximum, which asks by == which of two it was, may find that it was neither.
-    "xla_disable_hlo_passes": "fusion,cpu_instruction_fusion",
-}
+QUICKLY = {"xla_backend_optimization_level": 0}  # a network is compiled for a few steps only
+# A fusion computes again what another one has computed, and rounds it otherwise; so the gradient of
+# a maximum, which asks by == which of two it was, may find that it was neither.
+APART = {"xla_disable_hlo_passes": "fusion,cpu_instruction_fusion"}
+ASKS = re.compile(r"compare\s+EQ.*FLOAT")
 
 
 def _sequential(layer: Any, x: Any, s: Scope) -> Any:
@@ -66,6 +67,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Any, Scope], Any]] = {
     layers.BatchNorm: _batch_norm,
     layers.Concat: _concat,
     layers.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
+    layers.MemberMean: lambda _, x, s: x,  # while it trains
     layers.Parallel: _parallel,
     layers.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
     layers.Residual: lambda layer, x, s: x + _sequential(layer, x, s),
@@ -99,6 +101,12 @@ def forward(layer: Layer, x: Any, s: Scope) -> Any:
     return formulas.LAYERS[type(layer)](layer, x, s, JAX)
 
 
+def loss_of(loss: Loss, z: Any, y: Any) -> Any:
+    if z.ndim == 3:  # members of an ensemble, each with a loss of its own
+        return sum(loss_of(loss, z[:, k], y) for k in range(z.shape[1])) / z.shape[1]
+    return formulas.LOSSES[type(loss)](loss, z, y, JAX)
+
+
 def knows(rule: Rule) -> bool:
     return not isinstance(rule, Rprop)  # the sign of a gradient near 0 is left to rounding
 
@@ -112,11 +120,17 @@ class Oracle:
 
         def objective(theta: Any, x: Any, y: Any, w: Any, masks: Any) -> Any:
             z = forward(network, x, Scope(theta, masks))
-            return w @ formulas.LOSSES[type(loss)](loss, z, y, JAX)
+            return w @ loss_of(loss, z, y)
 
-        self._gradient = jax.jit(
-            jax.value_and_grad(objective, argnums=(0, 1)), compiler_options=QUICKLY
-        )
+        self._jitted = jax.jit(jax.value_and_grad(objective, argnums=(0, 1)))
+        self._compiled: Any = None
+
+    def _gradient(self, *given: Any) -> Any:
+        if self._compiled is None:
+            lowered = self._jitted.lower(*given)
+            options = QUICKLY | (APART if ASKS.search(lowered.as_text()) else {})
+            self._compiled = lowered.compile(compiler_options=options)
+        return self._compiled(*given)
 
     def _of(self, theta: Arrays, rows: Any, masks: Arrays) -> tuple[float, Arrays, np.ndarray]:
         p, n = self.problem, len(self.problem.x)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -24,10 +24,11 @@ from steepest.rule import IfPresent, Rule
 from steepest.schedule import Schedule, for_steps
 from steepest.schedules import FlatCosine
 
+T = TypeVar("T")
 STEPS = 10
 LOSSES = formulas.with_targets(catalogue.LOSSES)
 WIDTHS = st.sampled_from((1, 2, 3, 7, 15, 16, 17, 33))  # around a vector, and around Dense's forms
-OF_IMAGES = [pair for pair in LOSSES if type(pair[0]) in (Squared, SoftmaxCrossEntropy)]
+FOR_SHAPES = [pair for pair in LOSSES if type(pair[0]) in (Squared, SoftmaxCrossEntropy)]
 CODES = 6
 LEAST_ROOT = 1e-8
 """The eps of rules that take the smallest there is: they divide a gradient by its own root, and so
@@ -94,7 +95,7 @@ SIMPLE: tuple[Layer, ...] = (
     *(layer for layer in catalogue.LAYERS if layer.steepest_slope is not None),
     L.Scale(), L.Dropout(0.0), L.Dropout(0.3), L.Dropout(FlatCosine(0.4, STEPS)), L.RootScale(),
     L.Parametric(L.SELU()), L.Periodic(3, 2), L.PiecewiseLinear(4, 3), L.Affine(), L.PReLU(),
-    L.ConvexConcave(), L.MonotoneDense(3, 1),
+    L.ConvexConcave(), L.MonotoneDense(3, 1), L.Standardise(),
 )  # fmt: skip
 # These are constant on a single column: nothing but rounding would be left of their gradients.
 OF_A_ROW: tuple[Layer, ...] = (L.Softmax(), L.LogSoftmax(), L.LayerNorm(), L.LayerNorm(0.01))
@@ -333,6 +334,27 @@ def inputs(
     return x, False, ()
 
 
+def choose(rng: np.random.Generator, things: Sequence[T], of: Callable[[T], Any]) -> T:
+    """Choose a kind, of whatever has settings, then one of this kind.
+
+    Hypothesis tries much the same again and again, and leaves some kinds out; this can't.
+    """
+    kinds: dict[type, list[T]] = {}
+    for thing in things:
+        kinds.setdefault(type(of(thing)), []).append(thing)
+    found = list(kinds.values())[rng.integers(len(kinds))]
+    return found[rng.integers(len(found))]
+
+
+def end(k: int, loss: Loss, members: int) -> tuple[Layer, ...]:
+    """Return the last layers: k outputs of the loss, of one network or of each of an ensemble."""
+    positive = [L.Softplus()] * loss.positive
+    if members:
+        return (L.Adapters(members), L.Dense(3), L.Tanh(), L.Heads(k), *positive,
+                L.MemberMean(loss.link))  # fmt: skip
+    return L.Dense(k), *positive
+
+
 @st.composite
 def problems(draw: Callable[..., Any]) -> Problem:
     seed = draw(st.integers(0, 2**32 - 1))
@@ -340,8 +362,9 @@ def problems(draw: Callable[..., Any]) -> Problem:
     n, p = draw(st.sampled_from((1, 2, 5, 8))), draw(WIDTHS)
     x, csr, first = draw(inputs(rng, n, p))
     (width,) = L.Sequential(*first).output_shape((p,)) if first else (p,)
-    layers = (*first, *draw(chain(width, depth=2)))
-    loss, kind = draw(st.sampled_from(LOSSES))
+    one = choose(rng, SIMPLE + OF_A_ROW if width > 1 else SIMPLE, lambda layer: layer)
+    layers = (*first, one, *draw(chain(one.outputs(width), depth=2)))
+    loss, kind = choose(rng, LOSSES, lambda pair: pair[0])
     alone = kind in ("classes", "distributions", "log probabilities")
     k = formulas.columns(loss, kind, draw(st.integers(2 if alone else 1, 4)))
     y = formulas.TARGETS[kind](rng, n, k)
@@ -360,7 +383,7 @@ def problems(draw: Callable[..., Any]) -> Problem:
     if draw(st.booleans()):
         extras["weight_decay"] = draw(st.sampled_from((0.2, FlatCosine(0.2, STEPS))))
     return Problem(
-        (*layers, L.Dense(k * formulas.per_target(loss)), *([L.Softplus()] * loss.positive)),
+        (*layers, *end(k * formulas.per_target(loss), loss, draw(st.sampled_from((0, 0, 2, 3))))),
         loss, x, csr, y, w,
         batch=draw(st.sampled_from((n, -(-n // 2)))), threads=draw(st.integers(1, 2)),
         seed=seed, extras=extras,
@@ -368,8 +391,8 @@ def problems(draw: Callable[..., Any]) -> Problem:
 
 
 @dataclass(frozen=True)
-class ImageProblem(Problem):
-    """Images or sequences, x (n, …, channels), and three rules."""
+class ShapedProblem(Problem):
+    """Images or sequences, x (n, …, channels), or sequences of tokens (n, T), and three rules."""
 
     def rules(self, norm: float) -> Iterator[Rule]:
         lr = 0.01 / (1 + norm)
@@ -379,7 +402,7 @@ class ImageProblem(Problem):
 
 
 @st.composite
-def image_problems(draw: Callable[..., Any]) -> ImageProblem:
+def image_problems(draw: Callable[..., Any]) -> ShapedProblem:
     """Draw a network that begins with a convolution, and odd sizes of images and batches."""
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
@@ -390,13 +413,13 @@ def image_problems(draw: Callable[..., Any]) -> ImageProblem:
     first = conv(draw(FILTERS), size, padding="same", bias=draw(st.booleans()))
     act = draw(st.sampled_from((L.ReLU(), L.Tanh())))
     layers = (first, act, *draw(stack(first.output_shape(shape), 5)))
-    loss, kind = draw(st.sampled_from(OF_IMAGES))
+    loss, kind = draw(st.sampled_from(FOR_SHAPES))
     k = formulas.columns(loss, kind, draw(st.integers(2, 4)))
     extras = {
         "l2": draw(st.sampled_from((0.0, 0.1))),
         "clip_norm": draw(st.sampled_from((None, 0.5))),
     }
-    return ImageProblem(
+    return ShapedProblem(
         (*layers, L.Dense(k)), loss, rng.normal(size=(n, *shape)), False,
         formulas.TARGETS[kind](rng, n, k), draw(st.sampled_from((None, rng.uniform(0.5, 2, n)))),
         batch=draw(st.sampled_from((n, -(-n // 2)))), threads=draw(st.integers(1, 3)),
@@ -420,20 +443,48 @@ def recurrent(draw: Callable[..., Any], d: int) -> Layer:
 
 
 @st.composite
-def recurrent_problems(draw: Callable[..., Any]) -> Problem:
-    """Draw recurrent networks: sequences, one or two layers, and an end for each moment or one."""
+def step_of_sequence(draw: Callable[..., Any], d: int) -> Layer:
+    """Return attention or a recurrent layer for moments of ``d`` numbers, or a block of a few."""
+    one = draw(st.one_of(attention(d), recurrent(d)))
+    kind = draw(st.sampled_from(("alone", "alone", "block", "feed forward")))
+    if kind == "alone" or d == 1:
+        return one
+    q = one.output_shape((1, d))[-1]
+    back = () if q == d else (L.Dense(d),)
+    norm = draw(st.sampled_from((L.RMSNorm(), L.LayerNorm(), L.Tanh())))
+    if kind == "block":
+        return L.Residual(norm, one, *back)
+    return L.Sequential(one, L.Residual(L.Dense(2 * q), L.SwiGLU()), L.Tanh())
+
+
+@st.composite
+def sequence_problems(draw: Callable[..., Any]) -> ShapedProblem:
+    """Draw a network of attention and recurrence, for sequences of numbers or of tokens."""
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
-    n, T, d = (draw(st.integers(2, most)) for most in (8, 6, 5))
-    layers: list[Layer] = [L.Dense(T * d), L.Reshape((T, d))]
-    for _ in range(draw(st.integers(1, 2))):
-        layers.append(draw(recurrent(layers[-1].output_shape((T, d))[-1])))
-    layers.append(draw(st.sampled_from((L.Flatten(), L.GlobalAveragePool()))))
-    extras = {"l2": draw(st.sampled_from((0.0, 0.1)))}
-    return Problem(
-        (*layers, L.Dense(2)), Squared(), rng.normal(size=(n, 6)), False,
-        rng.normal(size=(n, 2)), None, batch=draw(st.sampled_from((n, -(-n // 2)))),
-        threads=draw(st.integers(1, 2)), seed=seed, extras=extras,
+    n, T, d = (draw(st.integers(1, most)) for most in (5, 6, 5))
+    x, layers = rng.normal(size=(n, T, d)), []
+    if draw(st.booleans()):
+        x = rng.integers(CODES, size=(n, T)).astype(float)
+        layers = [L.TokenEmbedding(CODES, d)]
+    layers.append(draw(st.sampled_from(
+        (L.Tanh(), L.LearnedPositions(T + 1, 0.5), L.SinusoidalPositions(20.0)))))  # fmt: skip
+    for _ in range(draw(st.integers(1, 3))):
+        width = L.Sequential(*layers).output_shape(x.shape[1:])[-1]
+        layers.append(draw(step_of_sequence(width)))
+    # (Tanh, because a step may make much of what attention has made large.)
+    layers += L.Tanh(), draw(st.sampled_from((L.Flatten(), L.GlobalAveragePool())))
+    loss, kind = choose(rng, FOR_SHAPES, lambda pair: pair[0])
+    k = formulas.columns(loss, kind, draw(st.integers(2, 4)))
+    extras = {
+        "l2": draw(st.sampled_from((0.0, 0.1))),
+        "clip_norm": draw(st.sampled_from((None, 0.5))),
+    }
+    return ShapedProblem(
+        (*layers, L.Dense(k)), loss, x, False, formulas.TARGETS[kind](rng, n, k),
+        draw(st.sampled_from((None, rng.uniform(0.5, 2, n)))),
+        batch=draw(st.sampled_from((n, -(-n // 2)))), threads=draw(st.integers(1, 2)),
+        seed=seed, extras=extras,
     )  # fmt: skip
 
 

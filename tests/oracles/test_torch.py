@@ -1,7 +1,7 @@
 """The same networks in PyTorch."""
 
 import torch_oracle
-from checks import agree, agree_on_images, agree_on_recurrence
+from checks import agree, agree_on_images, agree_on_sequences
 
 
 def test_torch_computes_the_same():
@@ -12,5 +12,5 @@ def test_torch_computes_the_same_of_images():
     agree_on_images(torch_oracle)
 
 
-def test_torch_computes_the_same_of_recurrent_networks():
-    agree_on_recurrence(torch_oracle)
+def test_torch_computes_the_same_of_networks_for_sequences():
+    agree_on_sequences(torch_oracle)

@@ -139,6 +139,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Tensor, Scope], Tensor]] = {
     layers.Conv1D: _convolution,
     layers.Conv2D: _convolution,
     layers.MaxPool: _max_pool,
+    layers.MemberMean: lambda _, x, s: x,  # while it trains
     layers.Parametric: lambda layer, x, s: x + s["w"] * (_sequential(layer, x, s) - x),
     layers.Dropout: lambda layer, x, s: x * s.mask if layer.rate else x,
     layers.ReLU: lambda _, x, s: functional.relu(x),
@@ -210,6 +211,8 @@ LOSSES: dict[type, Callable[[Any, Tensor, Tensor], Tensor]] = {
 
 
 def loss_of(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
+    if z.ndim == 3:  # members of an ensemble, each with a loss of its own
+        return torch.stack([loss_of(loss, each, y) for each in z.unbind(1)]).mean(0)
     if type(loss) in LOSSES:
         return LOSSES[type(loss)](loss, z, y)
     return formulas.LOSSES[type(loss)](loss, z, y, TORCH)

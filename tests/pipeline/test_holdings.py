@@ -12,6 +12,7 @@ from steepest.pipeline.holdings import holds
     [
         (["model.json", "theta.safetensors"], "model"),
         (["a.parquet", "b.parquet"], "table"),
+        (["part-0.parquet", ".part-0.parquet.crc", "_SUCCESS", "_metadata"], "table"),  # by Spark
         (["a.png", "note.txt"], "pictures"),
         (["a/1.png", "b/1.png", "note.txt"], "classes"),
     ],

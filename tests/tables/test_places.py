@@ -99,7 +99,8 @@ def test_a_folder_of_parquet_files(tmp_path):
         read_table(folder)
     pq.write_table(TABLE, folder / "1.parquet")
     pq.write_table(TABLE.select(["b", "a"]).slice(1), folder / "2.parquet")
-    (folder / "_SUCCESS").write_text("")
+    for beside in ("_SUCCESS", "_old.parquet", "._1.parquet"):  # Spark's, or a system's
+        (folder / beside).write_text("")
     assert both(folder).to_pydict() == {"a": [1, 2, 3, 2, 3], "b": ["x", "y", None, "y", None]}
     pq.write_table(TABLE.select(["a"]), folder / "3.parquet")
     for read in (read_table, lambda path: list(stream_table(path))):

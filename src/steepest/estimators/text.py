@@ -159,6 +159,7 @@ class TextClassifier(TabularClassifier):
         Parameters
         ----------
         text : str
+            Any text, of training or not.
         most : int
             So many at most; those whose absolute effect is the greatest.
         label : object, optional

@@ -10,6 +10,7 @@ from ..images.files import SUFFIXES as PICTURES
 from ..images.files import class_folders, part_folders, pictures_in
 from ..saved.folder import RECORD
 from ..tables.files import SUFFIXES as TABLES
+from ..tables.places import holds_data
 
 __all__ = ["holds"]
 
@@ -34,7 +35,7 @@ def holds(path: Path) -> str:
         return "arrays" if suffix == ".npz" else "pictures" if suffix in PICTURES else "table"
     if (path / RECORD).exists():
         return "model"
-    files = [f for f in path.iterdir() if f.is_file() and not f.name.startswith(".")]
+    files = [f for f in path.iterdir() if f.is_file() and holds_data(f)]
     if class_folders(path) or part_folders(path):
         return "classes"
     if pictures_in(path):

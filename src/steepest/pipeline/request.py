@@ -14,6 +14,7 @@ from ..errors import InputError, TableError
 from ..printing import shown
 from ..settings import Setting
 from ..tables.door import check_column
+from ..tables.numerals import read_numerals
 from ..tables.options import NOTHING_SAID, TableOptions
 from ..tables.row_weights import read_weights
 from ..tables.split import SplitBy
@@ -287,5 +288,16 @@ class Request:
         others = [name for name in (self.groups, self.weight) if name is not None]
         for name in (self.target, *self.ignore, *order, *others, *self.signs):
             if name not in table.column_names:
-                shown = ", ".join(table.column_names[:20]) + " …" * (table.num_columns > 20)
-                raise TableError(f"no column {name!r} in the table; there are {shown}")
+                raise TableError(f"no column {name!r} in the table; {_what_there_is(name, table)}")
+
+
+def _what_there_is(name: str, table: pa.Table) -> str:
+    """Return what a message says of a table without a column: one that was meant, or all."""
+    names = table.column_names
+    alike = [each for each in names if each.strip().casefold() == name.strip().casefold()]
+    if alike:
+        return f"there is {alike[0]!r}"
+    found = ", ".join(map(repr, names[:20])) + " …" * (len(names) > 20)
+    if np.isfinite(read_numerals(pa.array(names, pa.string()))).any():
+        found += "; if these are the first row, say header=False (--no-header)"
+    return f"there are {found}"

@@ -17,7 +17,7 @@ from .formats import FORMATS
 from .formats._format import line_of
 from .limits import unpack
 
-__all__ = ["STANDARD_INPUT", "files_of"]
+__all__ = ["STANDARD_INPUT", "files_of", "holds_data"]
 
 STANDARD_INPUT = "-"
 _CHUNK = 1 << 20
@@ -53,12 +53,19 @@ def files_of(path: str | os.PathLike[str]) -> Iterator[list[tuple[Path, str]]]:
         yield [(place, name)]
 
 
+def holds_data(file: Path) -> bool:
+    """Whether a file is for readers, by its name: not one that a system or Spark keeps beside."""
+    return not file.name.startswith((".", "_"))
+
+
 def _parquet_files(folder: Path) -> list[Path]:
     try:
         files = list(folder.iterdir()) if folder.is_dir() else []
     except (OSError, ValueError):  # no name of a file, or not ours to read: who opens it says so
         return []
-    return sorted(f for f in files if f.suffix.lower() == ".parquet" and f.is_file())
+    return sorted(
+        f for f in files if f.suffix.lower() == ".parquet" and holds_data(f) and f.is_file()
+    )
 
 
 def _folder(stack: contextlib.ExitStack) -> Path:
