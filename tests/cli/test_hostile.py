@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from steepest import TableError
 from steepest.cli import app, run
 from steepest.pipeline.model import Model
 from steepest.tables.files import TableWriter
@@ -96,3 +97,20 @@ def test_a_python_file_in_a_model_folder_is_not_run(model, monkeypatch):
     for arguments in (["show", "."], ["check", "."], ["predict", ".", "model.json"]):
         done = CliRunner().invoke(app, arguments)
         assert "needs the plugin 'a_strangers_layers'" in str(done.exception)
+
+
+def test_no_command_writes_where_it_reads_or_where_there_is_no_folder(table, model):
+    """Before anything is computed."""
+    train = ("train", table, "--target", TARGET, "--report")
+    for words in (
+        ("predict", model, table, "-o"),
+        ("report", model, table, "-o"),
+        ("play", table, "--output"),
+        train,
+    ):
+        before = table.read_bytes()
+        for out, said in ((table, "it is read"), (table.parent / "no" / "t.csv", "no")):
+            done = CliRunner().invoke(app, list(map(str, (*words, out))))
+            assert isinstance(done.exception, OSError | TableError), (words, done.output)
+            assert said in str(done.exception)
+        assert table.read_bytes() == before

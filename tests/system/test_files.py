@@ -13,6 +13,7 @@ import pytest
 from steepest.system.files import (
     Part,
     PartFolder,
+    check_replaceable,
     read_plain,
     remove_folder,
     remove_parts,
@@ -203,3 +204,14 @@ def test_a_folder_is_removed_if_it_holds_known_plain_files_alone(tmp_path):
     assert names(folder) == ["record", "rest"]
     assert remove_folder(folder, NAMES)
     assert not folder.exists()
+
+
+def test_what_is_read_is_not_written_over(tmp_path):
+    (tmp_path / "t.csv").write_text("x")
+    (tmp_path / "link").symlink_to("t.csv")
+    check_replaceable(tmp_path / "t.csv", None, tmp_path / "none", Path("-"))
+    for source in ("t.csv", "link"):
+        with pytest.raises(OSError, match="it is read; give what is written another name"):
+            check_replaceable(tmp_path / "t.csv", tmp_path / source)
+    with pytest.raises(FileNotFoundError, match="there is no such folder"):
+        check_replaceable(tmp_path / "no" / "t.csv")

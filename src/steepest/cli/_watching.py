@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,15 +38,15 @@ class Watching:
     """
 
     def __init__(self, aloud: bool, report: Path | None, live: bool) -> None:
-        from ..system.files import check_replaceable
-
         self._aloud, self._report, self._live = aloud, report, live
         self._watches: list[Watch] = []
-        if report is not None:
-            check_replaceable(report)
 
-    def check(self, images: bool) -> None:
-        """Raise `InputError` before the training for what could not be written after it."""
+    def check(self, images: bool, tables: Iterable[Path | None]) -> None:
+        """Raise `InputError` or OSError before the training for what can't be written after it."""
+        from ..system.files import check_replaceable
+
+        if self._report is not None:
+            check_replaceable(self._report, *tables)
         if images and self._report is not None:
             raise InputError("--report is for tables, and these are images; see steepest explain")
 

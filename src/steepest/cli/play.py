@@ -96,7 +96,7 @@ def play(
     from ..system.files import check_replaceable, write_durably
 
     if output is not None:
-        check_replaceable(output)
+        check_replaceable(output, place, rows)
         if keep is not None:
             raise InputError("--keep needs Python behind the page, so it can't go with --output")
     if keep is not None:

@@ -105,11 +105,14 @@ def predict(
     """
     from ..images.encoder import ImageEncoder
     from ..pipeline.model import Model
+    from ..system.files import check_replaceable
     from ..tables.files import stream_table
     from ..tables.options import TableOptions
 
     read = TableOptions(**settings_of(TableOptions, written))
     loaded = Model.load(model, plugins=plugin or ())
+    if out is not None:
+        check_replaceable(out, table)
     if isinstance(loaded.encoder, ImageEncoder):
         if sets is not None:
             raise InputError("--sets is for models of tables, and this one takes images")

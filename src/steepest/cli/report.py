@@ -48,7 +48,7 @@ def report(
     from ..tables.files import read_table
     from ..tables.options import TableOptions
 
-    check_replaceable(out)
+    check_replaceable(out, table)
     loaded = Model.load(model, plugins=plugin or ())
     rows = None
     if table is not None:

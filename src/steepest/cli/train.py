@@ -363,7 +363,7 @@ def _fit(
         kind = holds(table)
         if kind == "model":
             raise InputError(f"{table} is a model; give a table or images to learn from")
-        watching.check(kind in _IMAGES)
+        watching.check(kind in _IMAGES, (table, test_table))
         if kind in _IMAGES and options.ranks.size > 1:
             raise InputError(f"several processes train on tables, and {table} has images")
         request = None

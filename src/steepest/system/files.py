@@ -105,16 +105,29 @@ def open_plain(path: Path) -> BinaryIO:
     return file
 
 
-def check_replaceable(place: Path) -> None:
-    """Check that nothing has this name, or a plain file.
+def check_replaceable(place: Path, *sources: Path | None) -> None:
+    """Check that a file can have this name: in a folder, where nothing has it, or a plain file.
+
+    Parameters
+    ----------
+    place : Path
+    *sources : Path, optional
+        Files that are read, which it must not take the place of.
 
     Raises
     ------
     OSError
-        If something else has it.
+        If there is no such folder, or something else has the name.
     """
+    if not place.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(place.parent))
     with contextlib.suppress(FileNotFoundError):
-        _check_plain(place, place.lstat())
+        found = place.lstat()
+        _check_plain(place, found)
+        for source in sources:
+            if source is not None and _is_at(source, found):
+                raise OSError(errno.EINVAL, "it is read; give what is written another name",
+                              str(place))  # fmt: skip
 
 
 def write_durably(place: Path, content: bytes, *, sync: bool = True, private: bool = False) -> None:
@@ -364,6 +377,13 @@ def _lock(handle: Handle | FolderByName, *, otherwise: bool | None = None) -> bo
         if otherwise is not None:
             return otherwise
         return time.time() - handle.stat().st_mtime > _STALE
+
+
+def _is_at(source: Path, found: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(source.stat(), found)
+    except OSError:  # who reads it will say so
+        return False
 
 
 def _check_plain(path: Path, found: os.stat_result) -> None:
