@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -15,10 +16,13 @@ from steepest import (
     Dropout,
     Gradients,
     InputError,
+    Layer,
     Network,
+    Parameter,
     ReLU,
     Rule,
     Squared,
+    State,
     SteepestError,
     Trainer,
     Watch,
@@ -86,6 +90,18 @@ def test_wrong_arguments_are_told_by_our_errors_alone(kind):
         (lambda: Watch(seed="a"), "Watch: seed must be"),
         (lambda: Checkpoint(3), "Checkpoint: folder must be a path, got 3"),
         (lambda: Checkpoint("a", report="print"), "Checkpoint: report must be a function"),
+        (lambda: Parameter("x"), r"Parameter: shape must be whole numbers like \(3, 4\), got 'x'"),
+        (lambda: Parameter((2, -1)), "shape must be a whole number of at least 0, got -1"),
+        (lambda: Parameter((2,), decays="no"), "Parameter: decays must be True or False"),
+        (lambda: Parameter((2,), rows=3), "Parameter: rows must be a FewRows such as"),
+        (lambda: State(None), "State: shape must be whole numbers"),
+        (lambda: State((2,), start="a"), "State: start must be a finite number, got 'a'"),
+        (lambda: State((2,), start=(1.0, "a")), "each of start must be a finite number, got 'a'"),
+        (
+            lambda: Adam(lr=lambda: 0.1),
+            r"lr must be a function of \(steps\), .*too many",
+        ),
+        (lambda: Dropout(lambda a, b: a), "can't be called so: missing a required argument: 'b'"),
     ],
 )
 def test_one_sentence_says_what_is_wrong(make, message):
@@ -119,6 +135,11 @@ def test_one_sentence_says_what_is_wrong(make, message):
         (lambda n: Trainer(n, Squared()).fit(X, Y, resume="no"), "resume must be True or False"),
         (lambda n: Trainer(n, Squared()).fit(X, Y, metrics=np.array(3)), "expected names or func"),
         (lambda n: Trainer(n, Squared()).evaluate(X, Y, metrics=[Adam]), "is the class Adam"),
+        (lambda n: Trainer(n, Squared()).evaluate(X, Y, metrics=[len]), r"a function of \(y, pred"),
+        (
+            lambda n: Trainer(n, Squared()).fit(X, Y, callbacks=[lambda: None]),
+            r"each of callbacks must be a function of \(progress\)",
+        ),
     ],
 )
 def test_functions_say_what_is_wrong(call, message):
@@ -137,3 +158,88 @@ def test_numpy_numbers_and_flags_are_taken():
     assert Network(Dense(np.int64(4)), inputs=np.int16(3), seed=np.uint8(2)).seed == 2
     trainer = Trainer(Network(Dense(1)), Squared(), batch=np.int64(2), seed=np.uint64(3))
     assert len(trainer.fit(np.ones((4, 2)), np.ones(4), epochs=np.int8(2))) == 2
+
+
+def own_layer(answers):
+    """Return a layer of a user's, whose methods return what they are told to."""
+    methods = {name: lambda *_, answer=answer: answer for name, answer in answers.items()}
+    return type("Own", (Layer,), methods)()
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"outputs": None}, r"layer 0: Own: outputs\(2\) must be a whole number .*, got None"),
+        ({"outputs": 0}, r"layer 0: Own: outputs\(2\) must be a whole number of at least 1, got 0"),
+        ({"outputs": "3"}, r"outputs\(2\) must be a whole number of at least 1, got '3'"),
+        ({"output_shape": 3}, r"layer 0: Own: output_shape\(\(2,\)\) must be whole numbers like"),
+        ({"parameters": [1]}, r"layer 0: Own.parameters must return a dict by name, .* got \[1\]"),
+        ({"parameters": {"a": (2,)}}, "Own.parameters: 'a' must be a parameter such as Parameter"),
+        ({"parameters": {1: Parameter((2,))}}, "must name arrays as kernels do, like 'A', got 1"),
+        ({"state": {"a b": State((2,))}}, "Own.state must name arrays as kernels do"),
+    ],
+    ids=str,
+)
+def test_what_a_layer_of_a_user_says_is_looked_at(answers, message):
+    with pytest.raises(InputError, match=message):
+        Network(own_layer(answers), Dense(1), inputs=2)
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ("x", "got 'x'; for one that never changes, give the number"),
+        (0.1, "got 0.1; for one that never changes, give the number itself"),
+        (None, "got None"),
+        (np.array([-1.0]), "an array of 1 finite numbers of at least 0, one for each step, got"),
+        (np.array([1j]), "got ndarray of shape .1,. of complex128"),
+    ],
+)
+def test_what_a_schedule_of_a_user_returns_is_looked_at(returned, said):
+    def falling(steps):
+        return returned
+
+    trainer = Trainer(Network(Dense(1)), Squared(), Adam(lr=falling))
+    with pytest.raises(InputError, match=f"the schedule falling must return .*{said}"):
+        trainer.fit(X, Y, epochs=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnRule(Rule):
+    slots = ("a b",)
+
+    @staticmethod
+    def step(self, theta, g, entries):
+        theta[0] = g[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slotless(OwnRule):
+    slots = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Misspelt(Slotless):
+    @staticmethod
+    def step(theta, g, entries):
+        theta[0] = nothing  # noqa: F821
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (OwnRule(), r"OwnRule: slots must be names in a tuple, like \('m', 'v'\), got \('a b',\)"),
+        (Slotless(), "step is no static method: .* and take self out of its arguments"),
+        (Misspelt(), "Misspelt.step can't be compiled: NameError: name 'nothing' is not defined"),
+    ],
+)
+def test_what_a_rule_of_a_user_lacks_is_said(rule, message):
+    with pytest.raises(InputError, match=message) as caught:
+        Trainer(Network(Dense(1)), Squared(), rule).fit(X, Y, epochs=1)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_outputs_that_no_memory_can_hold():
+    network = Network(steepest.ZeroPad(10**18), inputs=(4, 4, 2))
+    with pytest.raises(steepest.OutOfMemoryError, match="more than a process can have"):
+        network.predict(np.ones((1, 4, 4, 2)))

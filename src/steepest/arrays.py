@@ -33,6 +33,7 @@ __all__ = [
     "as_weights",
     "check_weights",
     "distinct",
+    "empty",
     "is_finite",
     "is_sparse",
     "largest",
@@ -455,6 +456,14 @@ def no_memory(what: str, error: MemoryError) -> OutOfMemoryError:
         f"{what}: there is no memory for this ({str(error) or 'none is left'}); give fewer rows at "
         "a time, smaller batches or a smaller network"
     )
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an array to be filled; raise MemoryError also where NumPy can't think of its size."""
+    nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+    if nbytes > sys.maxsize:
+        raise MemoryError(f"{nbytes:,} bytes are more than a process can have")
+    return np.empty(shape, dtype)
 
 
 def aligned(size: int, dtype: Any) -> NDArray[Any]:

@@ -44,12 +44,13 @@ def required(role: str, example: str) -> Any:
 
 def kernel_fault(function: Any) -> str:
     """Say why this can't be a kernel; return an empty text if it can."""
-    if isinstance(function, FunctionType):
-        return ""
-    plain = getattr(function, "__func__", None)
+    plain = getattr(function, "__func__", function)
     if not isinstance(plain, FunctionType):
         return f"a kernel must be a plain function, got {shown(function)}"
+    takes_self = plain.__code__.co_varnames[:1] in (("self",), ("cls",))
+    if plain is function and not takes_self:
+        return ""
     how = f"put @staticmethod above def {plain.__name__}"
-    if plain.__code__.co_varnames[:1] in (("self",), ("cls",)):
+    if takes_self:
         how += f", and take {plain.__code__.co_varnames[0]} out of its arguments"
     return f"{plain.__name__} is no static method: {how}; {_DOCS}"

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .validate import axes_of, flag, function, instance, positive_count
+
 __all__ = ["FewRows", "Parameter"]
 
 
@@ -25,6 +27,13 @@ class Parameter:
     rows: FewRows | None = None
     """Which of its rows an example touches, of a large table; ∇_θ ℓ is 0 in all others."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", axes_of("Parameter", "shape", self.shape, least=0))
+        flag("Parameter", "by_columns", self.by_columns)
+        flag("Parameter", "decays", self.decays)
+        if self.rows is not None:
+            instance("Parameter", "rows", self.rows, FewRows, "FewRows(1, touches)")
+
 
 @dataclass(frozen=True)
 class FewRows:
@@ -38,3 +47,8 @@ class FewRows:
     lazy: bool = False
     """Whether a step leaves all other rows alone, whatever the rule, and what the rule remembers of
     them. By default every rule does what it does to all parameters."""
+
+    def __post_init__(self) -> None:
+        positive_count("FewRows", "each", self.each)
+        function("FewRows", "touches", self.touches)
+        flag("FewRows", "lazy", self.lazy)

@@ -236,7 +236,7 @@ def metrics_named(
     """
     if isinstance(wanted, Mapping):
         for name, metric in wanted.items():
-            function("metrics", repr(name), metric)
+            function("metrics", repr(name), metric, "y", "prediction")
         return dict(wanted)
     if isinstance(wanted, str) or callable(wanted):
         wanted = [wanted]
@@ -246,7 +246,7 @@ def metrics_named(
     found: dict[str, Metric] = {}
     for metric in given:
         if callable(metric):
-            function("metrics", "one of them", metric)
+            function("metrics", "one of them", metric, "y", "prediction")
             found[getattr(metric, "__name__", repr(metric))] = metric
         elif isinstance(metric, str) and metric in METRICS:
             found[metric] = METRICS[metric]

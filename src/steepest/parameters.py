@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from .engine.operands import Block, Buffer
 from .errors import InputError
 from .layer import Layer, Parameter, State
 from .printing import shown
-from .shape import Shape
-from .validate import axes_of
+from .shape import Shape, shape_behind
+from .validate import axes_of, instance
+
+T = TypeVar("T")
 
 __all__ = ["Parameters", "as_shape", "leaves", "states", "walk"]
 
@@ -62,7 +64,7 @@ class Parameters:
 
     def __init__(self, layer: Layer, input_shape: Shape, dtype: str) -> None:
         self.layer, self.input_shape, self.dtype = layer, input_shape, dtype
-        self.output_shape = layer.output_shape(input_shape)
+        self.output_shape = shape_behind(layer, input_shape)
         found = [
             (f"{path}.{name}", name + path, parameter)
             for path, _, parameters in leaves(layer, input_shape)
@@ -182,7 +184,9 @@ def check_training_shapes(layer: Layer, shape: Shape) -> None:
 def leaves(layer: Layer, shape: Shape) -> Iterator[tuple[str, Layer, dict[str, Parameter]]]:
     """Yield every layer inside ``layer`` that has parameters, with its path and with them."""
     for path, child, inner_shape in walk(layer, shape):
-        parameters = child.parameters_at(inner_shape)
+        parameters = _declared(
+            path, child, "parameters", child.parameters_at(inner_shape), Parameter
+        )
         if parameters:
             yield path, child, parameters
 
@@ -190,6 +194,18 @@ def leaves(layer: Layer, shape: Shape) -> Iterator[tuple[str, Layer, dict[str, P
 def states(layer: Layer, shape: Shape) -> Iterator[tuple[str, Layer, dict[str, State]]]:
     """Yield every layer inside ``layer`` that has state, with its path and with that."""
     for path, child, inner_shape in walk(layer, shape):
-        state = child.state_at(inner_shape)
+        state = _declared(path, child, "state", child.state_at(inner_shape), State)
         if state:
             yield path, child, state
+
+
+def _declared(path: str, layer: Layer, method: str, found: Any, kind: type[T]) -> dict[str, T]:
+    """Return what a method of anybody's layer declares, after a look at it."""
+    where = f"layer {path}: {type(layer).__name__}.{method}"
+    if not isinstance(found, dict):
+        raise InputError(f"{where} must return a dict by name, such as {{}}, got {shown(found)}")
+    for name, each in found.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise InputError(f"{where} must name arrays as kernels do, like 'A', got {shown(name)}")
+        instance(where, repr(name), each, kind, f"{kind.__name__}((3, 4))")
+    return found

@@ -189,7 +189,14 @@ class Rule(Shown):
     @property
     def memory(self) -> Mapping[str, Slot]:
         """All that the rule remembers, by name; by default its `slots`."""
-        return {name: Slot() for name in self.slots}
+        names: Any = self.slots
+        known = isinstance(names, tuple | list)
+        if not known or not all(isinstance(n, str) and n.isidentifier() for n in names):
+            raise InputError(
+                f"{type(self).__name__}: slots must be names in a tuple, like ('m', 'v'), got "
+                f"{shown(names)}"
+            )
+        return {name: Slot() for name in names}
 
     @property
     def predicts(self) -> str | None:

@@ -45,11 +45,15 @@ def for_steps(schedule: Schedule, total: int) -> Schedule:
 
 def values_of(schedule: Schedule, steps: Array, below: float = math.inf) -> Array:
     """Return a schedule's values; raise `InputError` unless each is at least 0 and ``below``."""
-    found = np.asarray(schedule(steps), np.float64)
-    if found.shape != steps.shape or not ((found >= 0) & (found < below)).all():
-        bound = f" and below {below:g}" * (below < math.inf)
-        raise InputError(
-            f"{schedule!r}: a schedule must return one finite rate of at least 0{bound} for each "
-            f"of {steps.size} steps, got {shown(found)}"
-        )
-    return found
+    given = np.asarray(schedule(steps))
+    if given.shape == steps.shape and given.dtype.kind in "biuf":
+        found = given.astype(np.float64)
+        if ((found >= 0) & (found < below)).all():
+            return found
+    bound = f" and below {below:g}" * (below < math.inf)
+    hint = "" if given.ndim else "; for one that never changes, give the number itself"
+    raise InputError(
+        f"the schedule {getattr(schedule, '__name__', schedule)} must return an array of "
+        f"{steps.size} finite numbers of at least 0{bound}, one for each step, got "
+        f"{shown(given if given.ndim else given.item())}{hint}"
+    )

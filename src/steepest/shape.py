@@ -17,7 +17,9 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-__all__ = ["Shape", "Shaped", "check_inputs"]
+from .validate import axes_of, positive_count
+
+__all__ = ["Shape", "Shaped", "check_inputs", "shape_behind"]
 
 Shape = tuple[int, ...]
 """Of one example: what lies behind the first axis of a batch."""
@@ -110,3 +112,18 @@ def check_inputs(layer: Any, X: Any) -> None:
         If the layer can't take it.
     """
     layer.check_inputs(X if layer.knows_shapes or X.ndim == 2 else X.reshape(-1, X.shape[-1]))
+
+
+def shape_behind(layer: Any, shape: Shape) -> Shape:
+    """Return the shape of the output that anybody's layer says, after a look at it.
+
+    Raises
+    ------
+    InputError
+        If it is no shape.
+    """
+    name, found = type(layer).__name__, layer.output_shape(shape)
+    if layer.knows_shapes:
+        return axes_of(name, f"output_shape({shape})", found)
+    positive_count(name, f"outputs({shape[-1]})", found[-1])
+    return (*found[:-1], int(found[-1]))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .validate import axes_of, flag, number
+
 __all__ = ["State"]
 
 
@@ -22,3 +24,12 @@ class State:
     averaged: bool = True
     """Whether processes that train together average it, as they average gradients. If not, it must
     be the same in each of them anyway, like a number of steps."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", axes_of("State", "shape", self.shape, least=0))
+        flag("State", "averaged", self.averaged)
+        if isinstance(self.start, tuple):
+            for value in self.start:
+                number("State", "each of start", value)
+        else:
+            number("State", "start", self.start)

@@ -5,6 +5,7 @@ Every message reads alike: where, what must be how, and what came.
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import sys
@@ -100,18 +101,31 @@ def _is_finite(value: Any) -> bool:
 def number_or_function(where: str, what: str, value: Any, **bounds: Any) -> None:
     """Raise `InputError` unless ``value`` is a number within the bounds, or a schedule of them."""
     if callable(value):
-        function(where, what, value)
+        function(where, what, value, "steps")
     else:
         number(where, what, value, **bounds)
 
 
-def function(where: str, what: str, value: Any) -> None:
-    """Raise `InputError` unless ``value`` can be called, and is not a class to make one of."""
+def function(where: str, what: str, value: Any, *arguments: str) -> None:
+    """Raise `InputError` unless ``value`` can be called, and is not a class to make one of.
+
+    If ``arguments`` are named, it must take as many, one behind the other.
+    """
     if isinstance(value, type):
         name = value.__name__
         raise InputError(f"{where}: {what} is the class {name}: make one, like {name}(…)")
     if not callable(value):
         raise InputError(f"{where}: {what} must be a function, got {shown(value)}")
+    if arguments:
+        try:
+            inspect.signature(value).bind(*arguments)
+        except TypeError as error:
+            raise InputError(
+                f"{where}: {what} must be a function of ({', '.join(arguments)}), but the one "
+                f"given can't be called so: {error}"
+            ) from error
+        except ValueError:  # a function of C, which does not say what it takes
+            pass
 
 
 def flag(where: str, what: str, value: Any) -> None:

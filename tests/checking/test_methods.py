@@ -172,9 +172,9 @@ class OddStep(Rule):
     ("thing", "message"),
     [
         (NoGradient(), "^NoGradient has no gradient, which writes dz"),
-        (WrongWeights(), "^value asks for 'weights', which nobody provides"),
+        (WrongWeights(), "^WrongWeights.value asks for 'weights', which nobody provides"),
         (NoStep(), "^NoStep has no step, "),
-        (OddStep(), "^step asks for 'units', which nobody provides"),
+        (OddStep(), "^OddStep.step asks for 'units', which nobody provides"),
     ],
     ids=lambda x: str(x)[:20],
 )

@@ -32,9 +32,13 @@ def test_a_limit_of_time_is_above_0():
 def test_a_table_has_the_columns_that_are_named():
     table = pa.table({f"c{k}": [1] for k in range(30)})
     Request("c1", ignore=["c2"]).check_columns(table)
-    with pytest.raises(TableError, match=r"no column 'd' in the table; there are 'c0', .*, 'c19' …$"):
+    with pytest.raises(
+        TableError, match=r"no column 'd' in the table; there are 'c0', .*, 'c19' …$"
+    ):
         Request("c1", ignore=["c2", "d"]).check_columns(table)
-    with pytest.raises(TableError, match=r"there are '1.5', 'b'; if .* first row, say header=False"):
+    with pytest.raises(
+        TableError, match=r"there are '1.5', 'b'; if .* first row, say header=False"
+    ):
         Request("y").check_columns(pa.table({"1.5": [1], "b": [2]}))
 
 

@@ -54,11 +54,12 @@ def object_code(
 
 def _cause(error: NumbaError) -> str:
     """Return what Numba found wrong, without the story of how it came to look there."""
-    said = str(error).split("During:")[0].split("There are")[0].split("\nFile ")[0]
+    story = re.sub("\x1b" + r"\[[0-9;]*m", "", str(error))  # (it is coloured on terminals)
+    said = story.split("During:")[0].split("There are")[0].split("\nFile ")[0]
     lines = [line.strip(" >") for line in said.splitlines() if not line.startswith("Failed in")]
     cause = " ".join(" ".join(lines).split())
-    place = re.search(r'File "[^"<]*", line (\d+)', str(error)) or re.search(
-        r"at [^<\n]*\.py \((\d+)\)", str(error)
+    place = re.search(r'File "[^"<]*", line (\d+)', story) or re.search(
+        r"at [^<\n]*\.py \((\d+)\)", story
     )
     return cause + (f", in line {place[1]}" if place else "")
 

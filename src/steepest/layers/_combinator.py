@@ -13,7 +13,7 @@ from ..kernels.moves import sum_of
 from ..layer import Layer
 from ..onnx_form import OnnxGraph
 from ..printing import shown
-from ..shape import Shape
+from ..shape import Shape, shape_behind
 
 __all__ = [
     "Children",
@@ -140,7 +140,7 @@ def output_shape(name: str, layer: Layer, shape: Shape) -> Shape:
         If it can't take that. It names the layer by its path, from the outermost one on.
     """
     try:
-        return layer.output_shape(shape)
+        return shape_behind(layer, shape)
     except LayerInputError as error:
         raise LayerInputError(f"{name}.{error.layer}", error.reason) from error
     except InputError as error:

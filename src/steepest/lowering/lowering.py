@@ -490,13 +490,13 @@ class Lowering:
         if "rows" in wanted and "units" in wanted:
             names = {**names, **self._rectangle(names, backward="dy" in wanted)}
         for name in wanted:
-            operands[name] = self._operand(name, names, function.__name__)
+            operands[name] = self._operand(name, names, function)
         if nbytes is None:
             sizes = (o.size * _itemsize(o, self.arena) for o in operands.values() if _big(o))
             nbytes = sum(sizes)
         return Instruction(function, operands, self._layer, flops, nbytes)
 
-    def _operand(self, name: str, names: Mapping[str, Any], kernel: str) -> Any:
+    def _operand(self, name: str, names: Mapping[str, Any], kernel: Callable[..., None]) -> Any:
         value = names.get(name)
         if name in _SHARES and not isinstance(value, _SHARE):
             value = None  # a layer's own field of that name, like Dense's units, is no share
@@ -530,7 +530,8 @@ class Lowering:
         if name == "alpha" and self._target is not None:
             return self._target.alpha
         known = ", ".join(sorted({*names, *_PROVIDED}))
-        raise self._error(f"{kernel} asks for {name!r}, which nobody provides; there are {known}")
+        called = kernel.__name__ if self._layer else kernel.__qualname__.rpartition("<locals>.")[2]
+        raise self._error(f"{called} asks for {name!r}, which nobody provides; there are {known}")
 
     def _error(self, fault: str) -> InputError:
         return InputError(f"{self._layer}: {fault}" if self._layer else fault)

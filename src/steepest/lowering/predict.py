@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, is_sparse
+from ..arrays import Array, empty, is_sparse
 from ..engine import dynamic
 from ..engine.arena import Arena
 from ..engine.driver import Control
@@ -78,7 +78,7 @@ class Predictor:
     def _run(self, X: Any, targets: dict[str, Array]) -> tuple[Array, Array, Array]:
         """Return the outputs, the average loss of every block, and its number of rows."""
         n = X.shape[0]
-        out = np.empty((n, *self._network.output_shape), self._network.dtype)
+        out = empty((n, *self._network.output_shape), self._network.dtype)
         if n == 0:
             return out, np.zeros(0), np.zeros(0)
         threads, batch = self._division(n)

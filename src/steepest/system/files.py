@@ -390,5 +390,7 @@ def _check_plain(path: Path, found: os.stat_result) -> None:
     if stat.S_ISREG(found.st_mode):
         return
     if stat.S_ISLNK(found.st_mode):
-        raise OSError(errno.ELOOP, f"{path.name} is a link; expected a plain file", str(path))
-    raise OSError(errno.EINVAL, f"{path.name} is not a plain file", str(path))
+        raise OSError(
+            errno.ELOOP, f"{path.name or path} is a link; expected a plain file", str(path)
+        )
+    raise OSError(errno.EINVAL, f"{path.name or path} is not a plain file", str(path))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..printing import shown
-from ..validate import iterated
+from ..validate import function, iterated
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -78,6 +78,7 @@ def checked_callbacks(where: str, callbacks: Any) -> tuple[Callback, ...]:
         if isinstance(callback, type):
             name = callback.__name__
             raise InputError(f"{where}: callbacks has the class {name}; make one: {name}()")
+        function(where, "each of callbacks", callback, "progress")
     return found
 
 
