@@ -17,6 +17,7 @@ from steepest import (
     Gradients,
     InputError,
     Layer,
+    MLPClassifier,
     Network,
     Parameter,
     ReLU,
@@ -101,12 +102,30 @@ def test_wrong_arguments_are_told_by_our_errors_alone(kind):
             lambda: Adam(lr=lambda: 0.1),
             r"lr must be a function of \(steps\), .*too many",
         ),
+        (lambda: Dense(2, weights=lambda a: 1.0), r"weights must be a function of \(rng, shape\)"),
+        (
+            lambda: Network(Dense(2, weights=lambda r, s: np.full(s, np.nan)), inputs=2),
+            r"must return finite numbers in an array of shape \(2, 2\), got ndarray",
+        ),
+        (lambda: Network(Dense(2, weights=lambda r, s: 1j), inputs=2), r"\(2, 2\), got 1j"),
         (lambda: Dropout(lambda a, b: a), "can't be called so: missing a required argument: 'b'"),
     ],
 )
 def test_one_sentence_says_what_is_wrong(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+class Wanting:
+    """What PyTorch's tensors do that are asked for their gradient."""
+
+    shape, ndim, dtype = (4, 2), 2, np.dtype(float)
+
+    def __len__(self):
+        return 4
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("call detach() first")
 
 
 @pytest.mark.parametrize(
@@ -136,6 +155,17 @@ def test_one_sentence_says_what_is_wrong(make, message):
         (lambda n: Trainer(n, Squared()).fit(X, Y, metrics=np.array(3)), "expected names or func"),
         (lambda n: Trainer(n, Squared()).evaluate(X, Y, metrics=[Adam]), "is the class Adam"),
         (lambda n: Trainer(n, Squared()).evaluate(X, Y, metrics=[len]), r"a function of \(y, pred"),
+        (
+            lambda n: Trainer(n, Squared()).evaluate(X, Y, metrics={"a": lambda y, p: "x"}),
+            "metrics: a must return a number, got 'x'",
+        ),
+        (
+            lambda n: steepest.importance(n, Squared(), X, Y, metric=lambda y, p: None),
+            "metrics: <lambda> must return a number, got None",
+        ),
+        (lambda n: Trainer(n, Squared()).evaluate(Wanting(), Y), "X must be numbers .* detach"),
+        (lambda n: MLPClassifier().fit(Wanting(), [0, 1]), "MLPClassifier: .* detach"),
+        (lambda n: MLPClassifier().fit(X, Wanting()), "MLPClassifier: .* detach"),
         (
             lambda n: Trainer(n, Squared()).fit(X, Y, callbacks=[lambda: None]),
             r"each of callbacks must be a function of \(progress\)",

@@ -79,7 +79,7 @@ def as_numbers(values: Any, name: str, where: str) -> NDArray[Any]:
         refuse_masked(values, name, where)
     try:
         array = np.asarray(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: of PyTorch
         raise InputError(
             f"{where}: {name} must be numbers in rows of one length: {error}"
         ) from error

@@ -4,6 +4,7 @@ SteepestError
 ├── InputError        an argument, a table or an array is not what was asked for (also ValueError)
 │   ├── ArgumentTypeError  … because it is of another type (also TypeError)
 │   ├── LayerInputError    … a layer in a network can't take what comes to it
+│   ├── HistoryKeyError    … a history has no such column or row (also KeyError and IndexError)
 │   ├── ImageError    a picture can't be read or used
 │   ├── TableError    a table can't be read or used
 │   │   └── ColumnTypeError   a value is of no type that a column can hold (also TypeError)
@@ -36,6 +37,7 @@ __all__ = [
     "CheckpointError",
     "ColumnTypeError",
     "DivergenceError",
+    "HistoryKeyError",
     "ImageError",
     "InputError",
     "KernelError",
@@ -58,7 +60,7 @@ class SteepestError(Exception):
 
     def __str__(self) -> str:
         """Return the message, without control characters of the names in it."""
-        return harmless(super().__str__(), lines=True)
+        return harmless(BaseException.__str__(self), lines=True)  # (KeyError's has quotes)
 
 
 class InputError(SteepestError, ValueError):
@@ -86,6 +88,10 @@ class LayerInputError(InputError):
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.layer, self.reason)
+
+
+class HistoryKeyError(InputError, KeyError, IndexError):
+    """A history has no such column or row."""
 
 
 class ImageError(InputError):

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .printing import shown
+from .validate import function
 
 __all__ = ["INITIALISERS", "check", "draw"]
 
@@ -76,6 +77,7 @@ def check(where: str, weights: Any, name: str = "weights") -> None:
             f"{where}: {name} must be one of {', '.join(INITIALISERS)}, or a function "
             f"(rng, shape) -> array, got {shown(weights)}"
         )
+    function(where, name, weights, "rng", "shape")
 
 
 def draw(
@@ -83,8 +85,9 @@ def draw(
 ) -> NDArray[Any]:
     """Return a matrix drawn by an initialiser, or by a function, which must give this shape."""
     drawn = np.asarray((weights if callable(weights) else INITIALISERS[weights])(rng, shape))
-    if drawn.shape != shape:
+    if drawn.shape != shape or drawn.dtype.kind not in "biuf" or not np.isfinite(drawn).all():
         raise InputError(
-            f"{where}: the initialiser must return an array of shape {shape}, got {drawn.shape}"
+            f"{where}: the initialiser must return finite numbers in an array of shape {shape}, "
+            f"got {shown(drawn if drawn.ndim else drawn.item())}"
         )
     return drawn

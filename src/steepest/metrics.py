@@ -32,6 +32,7 @@ __all__ = [
     "Metric",
     "labels",
     "metrics_named",
+    "value_of",
 ]
 
 Metric = Callable[..., float]
@@ -256,3 +257,20 @@ def metrics_named(
                 f"got {shown(metric)}"
             )
     return found
+
+
+def value_of(name: str, metric: Metric, y: Array, prediction: Array) -> float:
+    """Return what a metric says, which may be anybody's.
+
+    Raises
+    ------
+    InputError
+        If it is no number.
+    """
+    value: Any = metric(y, prediction)
+    try:
+        if not isinstance(value, str):
+            return float(value)
+    except (TypeError, ValueError):  # of what is no number
+        pass
+    raise InputError(f"metrics: {name} must return a number, got {shown(value)}")

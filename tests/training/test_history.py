@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from steepest import History, InputError
+from steepest.errors import HistoryKeyError
 from steepest.training.history import EpochLosses
 
 
@@ -21,8 +22,11 @@ def test_rows_and_columns():
     assert lines[0].split() == ["epoch", "loss", "accuracy"]
     assert lines[1].split() == ["1", "0.5"]
     assert lines[2].split() == ["2", "0.25", "0.9"]
-    with pytest.raises(KeyError, match="there are epoch"):
+    with pytest.raises(KeyError, match=r"^no column 'nothing'; there are epoch"):
         history["nothing"]
+    for key in (2, 1.5, None):
+        with pytest.raises(HistoryKeyError, match=f"the number of one of 2 rows, got {key}"):
+            history[key]
 
 
 def three_epochs():

@@ -24,7 +24,7 @@ def checked(where: str) -> Iterator[None]:
         raise
     except TypeError as error:
         raise ArgumentTypeError(f"{where}: {_line(error)}") from error
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, RuntimeError) as error:  # RuntimeError: of PyTorch
         raise InputError(f"{where}: {_line(error)}") from error
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Array, is_sparse, within_memory
 from ..errors import InputError
 from ..lowering.predict import Predictor
-from ..metrics import GREATER_IS_BETTER, Metric, metrics_named
+from ..metrics import GREATER_IS_BETTER, Metric, metrics_named, value_of
 from ..network import prepare
 from ..printing import Cells, Printed, shortened, shown
 from ..validate import positive_count
@@ -138,11 +138,11 @@ def importance(
 
     sign, measure = 1.0, mean_loss
     if metric is not None:
-        sign, score = _one_metric(metric)
+        sign, name, score = _one_metric(metric)
         targets = np.asarray(given)  # y is as the loss has it: of hinge loss, −1 and 1
 
         def measure(rows: Array) -> float:
-            return sign * score(targets, loss.mean(predictor.outputs(rows)))
+            return sign * value_of(name, score, targets, loss.mean(predictor.outputs(rows)))
 
     before = measure(X)
     rises = _shuffled(measure, X, list(groups.values()), repeats, seed) - before
@@ -156,13 +156,13 @@ def importance(
     )
 
 
-def _one_metric(metric: str | Metric) -> tuple[float, Metric]:
-    """Return a metric, and −1 if greater values of it are better."""
+def _one_metric(metric: str | Metric) -> tuple[float, str, Metric]:
+    """Return a metric with its name, and −1 if greater values of it are better."""
     found = metrics_named(metric)
     if len(found) != 1:
         raise InputError(f"importance: metric must be one name or function, got {shown(metric)}")
     ((name, score),) = found.items()
-    return (-1.0 if name in GREATER_IS_BETTER and metric == name else 1.0), score
+    return (-1.0 if name in GREATER_IS_BETTER and metric == name else 1.0), name, score
 
 
 def _columns(groups: Mapping[str, Any], p: int, where: str) -> dict[str, Array]:

@@ -128,7 +128,7 @@ def _honest(metric: Metric, calibration: Calibration, of_labels: bool) -> Metric
         p = calibration.probabilities(q)
         if of_labels:
             p = calibration.weighed(p)
-        return float(metric(y, p[:, -q.shape[1] :]))
+        return metric(y, p[:, -q.shape[1] :])
 
     return honest
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from ..arrays import Array
-from ..errors import InputError
+from ..errors import HistoryKeyError, InputError
 from ..plotting import curves, figures
 from ..printing import Cells, Printed, shortened, shown
 from ..validate import sequence
@@ -79,9 +79,15 @@ class History(Printed, Sequence[dict[str, float]]):
         if isinstance(key, slice):
             return History(self.rows[key])
         if not isinstance(key, str):
-            return self.rows[key]
+            try:
+                return self.rows[key]
+            except (IndexError, TypeError) as error:
+                raise HistoryKeyError(
+                    f"History: expected the name of a column, or the number of one of "
+                    f"{len(self.rows)} rows, got {shown(key)}"
+                ) from error
         if key not in self.columns:
-            raise KeyError(f"no column {key!r}; there are {', '.join(self.columns)}")
+            raise HistoryKeyError(f"no column {key!r}; there are {', '.join(self.columns)}")
         return np.array([row.get(key, np.nan) for row in self.rows])
 
     def __contains__(self, key: object) -> bool:

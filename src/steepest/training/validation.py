@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Array
 from ..loss import Loss
 from ..lowering.predict import Predictor
-from ..metrics import Metric
+from ..metrics import Metric, value_of
 from ..network import Network
 from ..ranks.together import ALONE, Ranks
 
@@ -73,7 +73,9 @@ class Validation:
             _warn_of_overflow(z, self._where)
         rows = z.reshape(-1, z.shape[-1])
         prediction, y = self._loss.mean(rows), y.reshape(len(rows), *y.shape[z.ndim - 1 :])
-        found = {name: float(metric(y, prediction)) for name, metric in self._metrics.items()}
+        found = {
+            name: value_of(name, metric, y, prediction) for name, metric in self._metrics.items()
+        }
         return float(loss), found
 
 
