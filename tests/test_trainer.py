@@ -253,7 +253,7 @@ def test_schedules_are_functions_of_the_step():
     own = trainer(rule=SGD(lr=lambda steps: 0.1 / (1 + steps)), batch=103)
     lr = own.fit(X, Y, epochs=3, callbacks=[lambda p: None])["lr"]
     np.testing.assert_allclose(lr, [0.1, 0.05, 0.1 / 3])
-    with pytest.raises(InputError, match="one finite rate"):
+    with pytest.raises(InputError, match="finite numbers of at least 0"):
         trainer(rule=SGD(lr=lambda steps: -steps - 1.0)).fit(X, Y, epochs=1)
 
 
@@ -277,7 +277,7 @@ def test_dropout_and_weight_decay_follow_schedules(threads):
     second, after = fit(0.0, 0.0, 2, after=first)
     np.testing.assert_allclose(losses, [*before, *after], rtol=1e-12)
     np.testing.assert_allclose(whole.network.theta, second.network.theta, rtol=1e-12)
-    with pytest.raises(InputError, match="one finite rate"):
+    with pytest.raises(InputError, match="finite numbers of at least 0"):
         fit(lambda steps: steps - 1.0, 0.0, 1)
     with pytest.raises(InputError, match="at least 0 and below 1"):
         fit(lambda steps: steps / 8, 0.0, 1)

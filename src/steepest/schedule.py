@@ -55,5 +55,5 @@ def values_of(schedule: Schedule, steps: Array, below: float = math.inf) -> Arra
     raise InputError(
         f"the schedule {getattr(schedule, '__name__', schedule)} must return an array of "
         f"{steps.size} finite numbers of at least 0{bound}, one for each step, got "
-        f"{shown(given if given.ndim else given.item())}{hint}"
+        f"{shown(given.tolist())}{hint}"
     )
