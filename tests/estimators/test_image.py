@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 import steepest
-from steepest import Augment, ImageClassifier, InputError
+from steepest import Augment, ImageClassifier, InputError, ModelError
 
 DIGITS = load_digits()
 X, Y = (DIGITS.images * 15).astype(np.uint8), DIGITS.target
@@ -30,6 +30,8 @@ def test_it_learns_digits(model):
     assert model.classes_.tolist() == list(range(10))
     assert len(model.history_) == 8
     assert model.history_["log_loss"][model.best_epochs_[0] - 1] == min(model.history_["log_loss"])
+    with pytest.raises(ModelError, match="only rows of tables compile"):
+        model.model_.compiled()
     shares = model.predict_proba(X[:50])
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
     assert (model.classes_[shares.argmax(axis=1)] == model.predict(X[:50])).all()

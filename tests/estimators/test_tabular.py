@@ -49,6 +49,10 @@ def test_classifier(frame):
     np.testing.assert_array_equal(model.classes_[p.argmax(axis=1)], model.predict(X))
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict_proba(X), p)
+    predict, rows = model.compiled(), X.astype(object).to_dict("records")[:40]
+    assert [predict(row) for row in rows] == model.predict(X[:40]).tolist()
+    assert predict(list(rows[0].values())) == predict(rows[0])
+    np.testing.assert_allclose([predict.proba(row) for row in rows], p[:40], rtol=1e-5, atol=1e-7)
     arrow = clone(model).fit(pa.Table.from_pandas(X, preserve_index=False), y)
     np.testing.assert_array_equal(arrow.predict_proba(X), p)
 
@@ -227,6 +231,8 @@ def test_intervals(frame, tmp_path):
     np.testing.assert_array_equal(saved.column("quantile_0.95"), found[:, 0])
     with pytest.raises(InputError, match="600 rows set apart are too few"):
         model.predict_interval(X, 0.999)
+    predict = model.compiled()
+    np.testing.assert_allclose([predict([v]) for v in x[:9]], found[:9], rtol=1e-5, atol=1e-6)
     assert not hasattr(regressor(), "predict_interval")
     with pytest.raises(InputError, match="quantiles are of numbers"):
         classifier(settings={**SMALL, "quantiles": (0.5,)}).fit(X, y > 0)

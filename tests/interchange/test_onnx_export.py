@@ -153,6 +153,7 @@ def test_every_kind_of_column(tmp_path):
         "falling": RNG.integers(0, 4, n),
         "huge": RNG.normal(1.6e18, 1e9, n),
         "few": RNG.integers(0, 4, n),
+        "spike": gaps((RNG.integers(0, 20, n).clip(7) / 7).tolist(), 17),
         "steady": gaps(np.repeat(3.5, n).tolist(), 3),
         "truth": gaps((RNG.random(n) < 0.3).tolist(), 9),
         "pair": RNG.choice(["a", "b"], n),
@@ -169,12 +170,14 @@ def test_every_kind_of_column(tmp_path):
     encoder = Encoder.fit(table, table.column_names[:-1], monotonic=monotonic)
     assert {kind.label for kind in encoder.columns.values()} == set(COLUMNS) - {"text"}
     assert not encoder.dropped
+    assert encoder.columns["spike"].values
     graph = Graph()
     graph.output(onnx_encoder.add_encoder(graph, encoder), "x", np.float32, encoder.width)
     graph.save(tmp_path / "e.onnx", "")
     strange = pa.table({
         **{name: table.column(name) for name in table.column_names},
         "number": pa.array([np.inf, -np.inf, -1e300, 1e300] * (n // 4)),
+        "spike": pa.array([1.0, np.float32(8 / 7), 1.1, np.inf] * (n // 4)),
         "text": pa.array(["never seen", "red", "rare", "Red"] * (n // 4)),
         "many": pa.array(["z", "a", "l", ""] * (n // 4)),
         "code": pa.array(["M", "never", None, "A"] * (n // 4)),

@@ -216,6 +216,40 @@ def test_predictions_of_numbers_and_quantiles():
     assert quantiles.predict(table.to_pandas()).shape == (100, 2)
 
 
+@pytest.mark.filterwarnings("ignore::steepest.errors.TableWarning")
+def test_compiled_is_predict_for_one_raw_row(model, binary):
+    rows = [*TABLE.slice(0, 50).to_pylist(), {"x": None, "c": "no such"}, {"x": "0.5", "c": None}]
+    for one in (model, binary):
+        predict = one.compiled()
+        assert predict.names == ("x", "c")
+        for row in rows:
+            assert predict(row) == predict([row["x"], row["c"]]) == one.predict(row)
+            np.testing.assert_allclose(predict.proba(row), one.predict_proba(row), rtol=1e-5)
+
+
+def test_compiled_numbers_and_quantiles():
+    x = RNG.standard_normal(100)
+    table = pa.table({"x": x, "y": x + RNG.standard_normal(100)})
+    for settings in ({}, {"quantiles": (0.1, 0.9)}):
+        settings = {"layers": (4,), "epochs": 2, **settings}
+        one = fit_table(table, Request("y", settings)).model
+        predict = one.compiled()
+        found = [predict([value]) for value in x]
+        np.testing.assert_allclose(found, one.predict({"x": x}), rtol=1e-5, atol=1e-6)
+        with pytest.raises(ModelError, match="no probabilities of classes"):
+            predict.proba([0.5])
+
+
+def test_a_compiled_row_must_be_one(model):
+    predict = model.compiled()
+    with pytest.raises(TableError, match="the row lacks the column 'c'"):
+        predict({"x": 1.0})
+    with pytest.raises(InputError, match="the row has 1 values, and 2 were expected: x, c"):
+        predict([1.0])
+    with pytest.raises(InputError, match="a row is a mapping"):
+        predict(1.0)
+
+
 @pytest.mark.parametrize("wrong", [None, 3, "table.csv", [1, 2], np.ones((2, 2))])
 def test_what_is_no_table_is_told(model, wrong):
     with pytest.raises(InputError):

@@ -4,6 +4,7 @@ import datetime
 import json
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -445,6 +446,36 @@ def test_a_knot_is_the_rounded_mean_of_several_rows(rows):
     means = np.add.reduceat(values, starts) / sizes
     gaps = np.diff(means)
     assert (abs(knots - means) <= np.minimum([np.inf, *gaps], [*gaps, np.inf]) / 20).all()
+
+
+def test_frequent_values_beside_a_spike_have_codes():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(1000) < 0.5, 0.0, rng.integers(1, 12, 1000) / 7)
+    x[:8] = [0.3, 0.31, 0.32, 0.33, np.nan, 50, 50, 50]  # rarer than 5
+    encoder = fit(pa.table({"x": x}))
+    values = encoder.columns["x"].values
+    assert values == [0.0, *(np.arange(1, 12) / 7)]
+    assert encoder.names == ["x", "x (rank)", "x (missing)", "x (value)"]
+    assert encoder.codes == [13]
+    rows = [*values, *np.float32(values), 0.32, 50, 3.0, None, np.inf, values[1] + 0.01]
+    codes = encoder.transform(pa.table({"x": pa.array(rows, pa.float64())}))[:, -1]
+    assert codes.tolist() == [*range(12), *range(12), *[12] * 6]
+    assert Encoder.from_dict(encoder.to_dict()) == encoder
+    with pytest.raises(ModelError, match="must ascend"):
+        replace(encoder.columns["x"], values=[1.0, 0.0])
+
+
+@pytest.mark.parametrize("x", [np.arange(1000) % 50, np.arange(1000) % 10 // 3])
+def test_no_codes_without_a_spike_or_of_few_values(x):
+    assert not fit(pa.table({"x": x})).codes
+
+
+def test_codes_of_values_next_to_one_another():
+    low = 1e16  # where the next float is 2 away
+    x = np.concatenate([np.repeat(low, 500), np.repeat(low + 2 * np.arange(1, 26), 20)])
+    encoder = fit(pa.table({"x": x}))
+    codes = encoder.transform(pa.table({"x": low + 2 * np.arange(27)}))[:, -1]
+    assert codes.tolist() == [*range(26), 26]
 
 
 def test_a_value_that_many_rows_have_is_a_knot_itself():

@@ -1,4 +1,4 @@
-"""One row at a time, as fast as Python calls: the program for one row, and nothing around it."""
+"""A network of numbers as a function of one row."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..engine.arena import Arena
-from ..engine.driver import Control, straight
-from ..engine.operands import Buffer
-from ..engine.program import Program
 from ..errors import InputError
-from ..lowering.lowering import Lowering
+from ..lowering.one_row import OneRow
 from ..network import Network
 
 __all__ = ["Compiled"]
@@ -42,21 +38,8 @@ class Compiled:
     def __init__(
         self, network: Network, read: Callable[[Array], Any], mean: Callable[[Array], Array]
     ) -> None:
-        assert network.inputs is not None
-        program = Program("predict", 1, network.dtype, 1)
-        arena = Arena(network.dtype)
-        low = Lowering(program, arena, network.built, Control(), Buffer.number("t"))
-        x = arena.array("x", 1, *network.built.input_shape)
-        z, _ = network.layer.lower(low, x)
-        arena.allocate()
-        program.assemble()
-        self._network, self._read, self._mean = (
-            network,
-            read,
-            mean,
-        )  # the program reads the network's memory
-        self.x, self.z = x.array[0], z.array[0]
-        self._run = straight(program)
+        self._one, self._read, self._mean = OneRow(network.built), read, mean
+        self.x, self.z, self._run = self._one.x, self._one.z, self._one.run
 
     def __call__(self, row: Any) -> Any:
         """Return what ``row`` (p,) predicts: a number, a class, or (k,) of them."""

@@ -143,7 +143,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         ndarray (n,) or (n, levels)
             The levels in the order in which they were asked for.
         """
-        outputs = self._outputs(X)
+        return self._predicted(self._outputs(X))
+
+    def _predicted(self, outputs: Array) -> Array:
+        """Return the numbers that outputs of the model stand for."""
         found = self.model_.task.decode(outputs)
         if self.quantiles is None:
             return found

@@ -59,7 +59,10 @@ class TrainedClassifier(ClassifierMixin, BaseTrained):
         ndarray (n,)
             From ``classes_``.
         """
-        outputs = self._outputs(X)
+        return self._predicted(self._outputs(X))
+
+    def _predicted(self, outputs: Array) -> Array:
+        """Return the classes that outputs of the model stand for."""
         named: Array = self.classes_[self.model_.decide(outputs)]
         return named
 

@@ -90,7 +90,7 @@ class Column:
 
 
 def number(column: Column, kind: Number, x: str) -> list[str]:
-    """z/√(1 + (z/3)²) with z = (x − median)/spread; the normal score; whether x is missing."""
+    """z/√(1 + (z/3)²), z = (x − median)/spread; the normal score; missing or not; the code."""
     gone = column.op("Or", column.op("IsNaN", x), column.op("IsInf", x))
     x = column.op("Where", gone, kind.median, column.op("Clip", x, -HUGE, HUGE))
     if kind.spread:
@@ -105,6 +105,11 @@ def number(column: Column, kind: Number, x: str) -> list[str]:
         parts.append(_interpolate(column, x, np.array(kind.knots), np.array(kind.scores)))
     if kind.missing:
         parts.append(column.real(gone))
+    if len(kind.values):
+        codes = np.full(2 * len(kind.values) + 1, len(kind.values))
+        codes[1::2] = np.arange(len(kind.values))
+        code = column.pick(codes[:, None], _reached(column, x, kind.edges))
+        parts.append(column.op("Where", gone, float(len(kind.values)), code))
     return parts
 
 
@@ -120,14 +125,19 @@ def rising(column: Column, kind: Rising, x: str) -> list[str]:
 def _interpolate(column: Column, x: str, knots: Any, scores: Any) -> str:
     """Linear between the knots, constant outside: how many knots x reaches tells its interval."""
     x = column.op("Clip", x, float(knots[0]), float(knots[-1]))
-    reached = column.op("GreaterOrEqual", x, column.graph.constant(knots[None, 1:-1], np.float64))
-    axis = column.graph.constant([1], np.int64)
-    index = column.graph.op("ReduceSum", column.graph.cast(reached, np.int64), axis, keepdims=1)
+    index = _reached(column, x, knots[1:-1])
     slopes = np.diff(scores) / np.diff(knots)
     start, base, slope = (
         column.pick(values[:, None], index) for values in (knots[:-1], scores[:-1], slopes)
     )
     return column.op("Add", column.op("Mul", column.op("Sub", x, start), slope), base)
+
+
+def _reached(column: Column, x: str, bounds: Any) -> str:
+    """How many of some bounds x reaches."""
+    reached = column.op("GreaterOrEqual", x, column.graph.constant(bounds[None], np.float64))
+    axis = column.graph.constant([1], np.int64)
+    return column.graph.op("ReduceSum", column.graph.cast(reached, np.int64), axis, keepdims=1)
 
 
 def truth(column: Column, kind: Boolean, x: str) -> list[str]:

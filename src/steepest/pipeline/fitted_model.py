@@ -38,6 +38,9 @@ class FittedModel(Protocol):
     def outputs(self, table: Any) -> Array:
         """Return what the loss makes of the network's outputs, (n, q)."""
 
+    def said(self, z: Array) -> Array:
+        """Return what `outputs` makes of the network's outputs z, (n, q)."""
+
     def judge(self, outputs: Array) -> Array:
         """Return the probabilities of the classes, (n, K), or standardised values as they are."""
 

@@ -9,6 +9,7 @@ Codes of different columns differ, so that one table of embeddings serves them a
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -270,30 +271,30 @@ class Encoder:
     @property
     def width(self) -> int:
         """The number of columns of the matrix."""
-        return len(self._parts())
+        return len(self._parts)
 
     @property
     def names(self) -> list[str]:
         """The name of each column of the matrix."""
-        return [name + part.suffix for name, part in self._parts()]
+        return [name + part.suffix for name, part in self._parts]
 
     @property
     def places(self) -> dict[str, list[int]]:
         """Which columns of the matrix each column in use turns into."""
         found: dict[str, list[int]] = {name: [] for name in self.columns}
-        for place, (name, _) in enumerate(self._parts()):
+        for place, (name, _) in enumerate(self._parts):
             found[name].append(place)
         return found
 
     @property
     def numbers(self) -> int:
         """How many columns of the matrix, from the first on, are about normal."""
-        return sum(part.role == "number" for _, part in self._parts())
+        return sum(part.role == "number" for _, part in self._parts)
 
-    @property
+    @cached_property
     def rising(self) -> int:
         """How many columns of the matrix, the last ones, predictions rise with."""
-        return sum(part.role == "rising" for _, part in self._parts())
+        return sum(part.role == "rising" for _, part in self._parts)
 
     @property
     def codes(self) -> list[int]:
@@ -301,7 +302,7 @@ class Encoder:
 
         Those of a column begin where those of the one before it end.
         """
-        return [part.codes for _, part in self._parts() if part.role == "code"]
+        return [part.codes for _, part in self._parts if part.role == "code"]
 
     @property
     def texts(self) -> list[tuple[int, int]]:
@@ -318,7 +319,7 @@ class Encoder:
     @property
     def embedded(self) -> list[str]:
         """The columns in use that are codes, or texts."""
-        parts = self._parts()
+        parts = self._parts
         return list(dict.fromkeys(n for n, part in parts if part.role in ("code", "text")))
 
     def told(self, name: str, value: object, x: Floats) -> dict[str, float]:
@@ -331,8 +332,9 @@ class Encoder:
             return kind.told("" if value is None else str(value), x[places])
         return {self.names[place]: float(x[place]) for place in places}
 
+    @cached_property
     def _parts(self) -> list[tuple[str, Part]]:
-        """Return the columns of the matrix, in order: the table's column, and which part of it."""
+        """The columns of the matrix, in order: the table's column, and which part of it."""
         parts = [(name, part) for name, kind in self.columns.items() for part in kind.parts]
         if not self.grouped:
             return parts
@@ -362,7 +364,8 @@ class Encoder:
         )
         return [
             f"Of numbers and dates: a rounded middle and spread, and at most {KNOTS} quantiles, "
-            f"each the rounded mean of {SHARED} rows or more.",
+            f"each the rounded mean of {SHARED} rows or more; of a number that often is the same, "
+            f"also values as they are that {SHARED} rows or more have.",
             f"Of texts: those that {self.shared} rows or more have, word for word.",
             *[free] * bool(self.texts),
             columns,

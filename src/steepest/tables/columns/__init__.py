@@ -1,7 +1,8 @@
 """What one column of a table turns into: the fitted records of `steepest.tables.encoder`.
 
     Number    a number, median-centred, scaled and smoothly clipped; and, above `number.MANY`
-              distinct values, another: the normal score of the value's rank
+              distinct values, another: the normal score of the value's rank; and, if one value
+              is that of many rows, a code of the value
     Boolean     a flag, −1 or 1
     Category  flags, one for each frequent value and one for all the rare ones, or a single one if
               there are two values; above `category.FEW` values, a code

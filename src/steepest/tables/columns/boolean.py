@@ -1,7 +1,7 @@
 """Boolean: a flag, −1 or 1."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -39,6 +39,12 @@ class Boolean:
         out[:, 0] = np.nan_to_num(values)
         if self.missing:
             out[:, 1] = np.isnan(values)
+
+    def one(self, value: Any) -> tuple[float, ...] | None:
+        """Return what a truth value turns into."""
+        if value is not True and value is not False:
+            return None
+        return (1.0 if value else -1.0, *[0.0] * self.missing)
 
     def describe(self) -> str:
         """Say in a few words what the column turns into."""

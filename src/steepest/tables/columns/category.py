@@ -114,6 +114,22 @@ class Category:
         rows = np.flatnonzero(slots >= 0)
         out[rows, slots[rows]] = 1
 
+    def one(self, value: Any) -> tuple[float, ...] | None:
+        """Return what a text turns into that is written as in training."""
+        return self._ones.get(value) if type(value) is str else None
+
+    @cached_property
+    def _ones(self) -> dict[str, tuple[float, ...]]:
+        """What each of the values turns into."""
+        if self._is_pair:
+            return {text: (sign,) for text, sign in zip(self.values, (-1.0, 1.0), strict=True)}
+        if self.code:
+            return {text: (float(k),) for text, k in self._places.items()}
+        width = len(self.parts)
+        return {
+            text: tuple(float(j == k) for j in range(width)) for text, k in self._places.items()
+        }
+
     @cached_property
     def _places(self) -> dict[str, int]:
         return {text: k for k, text in enumerate(self.values)}

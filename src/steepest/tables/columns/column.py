@@ -207,6 +207,13 @@ class Column(Protocol):
         """Write the column into ``out`` (n, len(parts)), which holds zeros."""
         ...
 
+    def one(self, value: Any) -> tuple[float, ...] | None:
+        """Return what `write` makes of a single value, for its `parts`, in a microsecond.
+
+        None says that it takes `write` to read such a value.
+        """
+        ...
+
     def describe(self) -> str:
         """Say in a few words what the column turns into."""
         ...

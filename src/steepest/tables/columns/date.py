@@ -1,7 +1,7 @@
 """Date: the time as a number, and its place in the year, the week and the day."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -59,6 +59,10 @@ class Date:
         out[rows, start + 2 + (days + 3) % 7] = 1  # 1 January 1970 was a Thursday
         if self.hours:
             out[rows, start + 9 :] = _circle((known % 86400) / 86400)
+
+    def one(self, value: Any) -> tuple[float, ...] | None:
+        """Return None: `write` reads it."""
+        return None
 
     def describe(self) -> str:
         """Say in a few words what the column turns into."""

@@ -1,11 +1,13 @@
-"""Number: a number, median-centred, scaled and smoothly clipped, and the rank of its value."""
+"""Number: a number, median-centred, scaled and smoothly clipped; its rank; its code if frequent."""
 
 import itertools
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +31,12 @@ SHARED = 5
 """So many rows at least have values of which a knot is the mean: it tells of none of them alone."""
 FREQUENT = 0.05
 """A number that a larger share of the rows has counts in ranks as if only so many had it."""
+CODED = 256
+"""The most values of a column that have a code."""
+SPIKE = 0.3
+"""Values have codes if one of them is that of so large a share of the rows."""
+NEAR = 1e-3
+"""A number is taken as a value so near, as a share of the way to the next one."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,12 @@ class Number:
     quantile is the mean of `SHARED` rows or more (microaggregation: Domingo-Ferrer & Mateo-Sanz
     2002, IEEE TKDE 14), and all numbers are rounded.
 
+    A column in which one number is that of many rows, such as 0 among amounts, may have others
+    that mean something by themselves: a fixed sum, a limit. So each of `values`, its frequent
+    numbers, has a code, which a network can learn an embedding of, as of a category; all others and
+    the missing ones share the last. A number counts as a value if it is that up to `NEAR` of the
+    way to the next one, so that it may be rounded, to float32 for instance.
+
     Texts are read by their `pattern` (`steepest.tables.parsing.read_numbers`). Whole numbers beyond
     2⁵³ are read exactly, less their `origin`, a whole number in digits; x is what is left.
     """
@@ -51,6 +65,8 @@ class Number:
     # With knots and medians as they are now, beside exact ones at single rows (up to 256 of them):
     # census income 0.8678 and 0.8682 (three seeds), California housing R² 0.8145 and 0.8118 (two),
     # abalone 0.549 and 0.536 (three), which is within what seeds differ by.
+    # Without and with codes of values, one seed: log loss of census income 0.302 and 0.290, error
+    # 0.134 and 0.125. Codes also of columns without a spike had 0.446 in place of 0.421 on weather.
 
     label: ClassVar[str] = "number"
     median: float
@@ -60,12 +76,15 @@ class Number:
     scores: Sequence[float]
     pattern: str = ""
     origin: str = ""
+    values: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         if len(self.knots) != len(self.scores):
             raise ModelError(f"{len(self.knots)} knots need as many scores, not {len(self.scores)}")
         if self.pattern != TIME:
             check_pattern(self.pattern)
+        if list(self.values) != sorted(set(self.values)):
+            raise ModelError("the values of a number that have codes must ascend")
         if self.origin and not re.fullmatch(r"-?[0-9]{1,61}", self.origin):
             raise ModelError(f"the origin of a number must be a whole number, got {self.origin!r}")
 
@@ -74,8 +93,9 @@ class Number:
         """Fit to the column."""
         pattern = TIME if pa.types.is_duration(source.type) else source.pattern
         origin = origin_of(source)
-        fitted = cls.fit_values(read(source, pattern, origin))
-        return replace(fitted, pattern=pattern, origin=origin)
+        numbers = read(source, pattern, origin)
+        values = _repeated(numbers, max(rare, SHARED))
+        return replace(cls.fit_values(numbers), pattern=pattern, origin=origin, values=values)
 
     @classmethod
     def fit_values(cls, values: Floats) -> Self:
@@ -89,7 +109,8 @@ class Number:
         low, median, high = np.quantile(known, [0.25, 0.5, 0.75])
         spread = float(high - low or (known[-1] - known[0]) / 2)
         knots, scores = _normal_scores(known)
-        return cls(_near(median, spread / 10), _near(spread, spread / 10), missing, knots, scores)
+        middle, spread = (_near(value, spread / 10) for value in (median, spread))
+        return cls(middle, spread, missing, knots, scores, values=[])
 
     @property
     def parts(self) -> list[Part]:
@@ -98,6 +119,7 @@ class Number:
             Part("", "number"),
             *[Part(" (rank)", "number")] * bool(self.knots),
             *[MISSING] * self.missing,
+            *[Part(" (value)", "code", len(self.values) + 1)] * bool(self.values),
         ]
 
     def write(self, source: Source, out: Floats) -> None:
@@ -115,11 +137,58 @@ class Number:
         if self.knots:
             out[:, 1] = _interpolate(values, self.knots, self.scores)
         if self.missing:
-            out[:, -1] = gone
+            out[:, 1 + bool(self.knots)] = gone
+        if self.values:
+            out[:, -1] = np.where(gone, len(self.values), self._codes(values))
+
+    def _codes(self, x: Floats) -> Floats:
+        """Return which of the values each number is; their number for all others."""
+        places = np.searchsorted(self.edges, x, side="right")
+        return np.where(places % 2, places // 2, len(self.values))
+
+    @cached_property
+    def edges(self) -> Floats:
+        """Where numbers that are taken as a value begin and end, in turn."""
+        values = np.asarray(self.values, np.float64)
+        gaps = np.diff(values, prepend=-np.inf, append=np.inf)
+        near = NEAR * np.minimum(gaps[:-1], gaps[1:])
+        near[~np.isfinite(near)] = 0  # there is one value
+        return np.column_stack([values - near, np.nextafter(values + near, np.inf)]).ravel()
+
+    def one(self, value: Any) -> tuple[float, ...] | None:
+        """Return what a number turns into that comes as one, by the operations of `write`."""
+        if type(value) is not float and type(value) is not int:
+            return None
+        x = float(value) if -EXACT <= value <= EXACT else math.nan
+        if x != x or self.origin or self.pattern == TIME:  # missing, or for `write` to read
+            return None
+        found = [0.0]
+        if self.spread:
+            z = min(max((x - self.median) / self.spread, -1e6), 1e6)
+            third = z / 3
+            found[0] = z / math.sqrt(1 + third * third)
+        if self.knots:
+            at, to = self.knots, self.scores
+            j = min(max(bisect_right(at, x) - 1, 0), len(at) - 2)
+            share = min(max((x - at[j]) / (at[j + 1] - at[j]), 0.0), 1.0)
+            found.append(to[j] + share * (to[j + 1] - to[j]))
+        if self.missing:
+            found.append(0.0)
+        if self.values:
+            place = bisect_right(self._bounds, x)
+            found.append(float(place // 2 if place % 2 else len(self.values)))
+        return tuple(found)
+
+    @cached_property
+    def _bounds(self) -> list[float]:
+        bounds: list[float] = self.edges.tolist()
+        return bounds
 
     def describe(self) -> str:
         """Say in a few words what the column turns into."""
         also = ", and its rank" * bool(self.knots) + ", missing marked" * self.missing
+        if self.values:
+            also += f", and {len(self.values)} values embedded"
         start = f" above {self.origin}" if self.origin else ""
         what = "number" if self.pattern in ("", TIME) else f"number (1234.5 is {self.pattern})"
         unit = " seconds" if self.pattern == TIME else ""
@@ -164,6 +233,19 @@ def read(source: Source, pattern: str, origin: str) -> Floats:
         rows = exact[indices]
         values = np.where(np.isnan(rows), values, rows)
     return np.clip(values, -HUGE, HUGE)
+
+
+def _repeated(numbers: Floats, rows: int) -> list[float]:
+    """Return the values that so many rows have, ascending, `CODED` at most.
+
+    There are none in a column with up to `MANY` values, or without a value of a `SPIKE`.
+    """
+    values, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+    if len(values) <= MANY or counts.max() < SPIKE * counts.sum():
+        return []
+    often = np.argsort(-counts, kind="stable")[:CODED]
+    found: list[float] = values[np.sort(often[counts[often] >= rows])].tolist()
+    return found
 
 
 def _normal_scores(known: Floats) -> tuple[list[float], list[float]]:

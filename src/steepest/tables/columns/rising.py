@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Rising:
     @classmethod
     def fit(cls, source: Source, rare: int) -> Self:
         """Fit to a column of which predictions are to rise."""
-        return cls(Number.fit(source, rare), 1)
+        return cls(replace(Number.fit(source, rare), values=[]), 1)
 
     @property
     def parts(self) -> list[Part]:
@@ -61,6 +61,10 @@ class Rising:
             out[:, first] = self.sign * np.copysign(size, z)
         if number.knots:
             out[:, first + 1] = self.sign * _ranked(values, np.asarray(number.knots), number.scores)
+
+    def one(self, value: Any) -> tuple[float, ...] | None:
+        """Return None: `write` reads it."""
+        return None
 
     def describe(self) -> str:
         """Say in a few words what the column turns into."""

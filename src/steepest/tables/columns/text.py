@@ -188,6 +188,10 @@ class Text:
             if weight
         }
 
+    def one(self, value: Any) -> tuple[float, ...] | None:
+        """Return None: `write` reads it."""
+        return None
+
     def describe(self) -> str:
         """Say in a few words what the column turns into."""
         words = "words" if self.words == 1 else f"1 to {self.words} words"
