@@ -7,7 +7,7 @@ import pytest
 
 from steepest import errors
 
-OWN = {"layer": "2.0", "reason": "why", "formula": "y = x", "step": 3, "rank": 2}
+OWN = {"is_lost": True, "layer": "2.0", "reason": "why", "formula": "y = x", "step": 3, "rank": 2}
 OWN |= {"message": "what", "array": "dx", "report": "all"}
 ERRORS = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]
 

@@ -196,14 +196,16 @@ class RankError(SteepestError, RuntimeError):
     ----------
     rank : int or None
         Its number, from 0; None if nobody knows.
+    is_lost : bool
+        Whether it gives no sign of life, so that it can't say anything.
     """
 
-    def __init__(self, message: str, rank: int | None) -> None:
+    def __init__(self, message: str, rank: int | None, is_lost: bool = False) -> None:
         super().__init__(message)
-        self.rank = rank
+        self.rank, self.is_lost = rank, is_lost
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
-        return type(self), (*self.args, self.rank)
+        return type(self), (*self.args, self.rank, self.is_lost)
 
 
 class DivergenceError(SteepestError, ArithmeticError):

@@ -11,6 +11,7 @@ import pytest
 
 from steepest import Checkpoint, CheckpointError, Dropout, InputError, TableError
 from steepest.pipeline import first_pass
+from steepest.pipeline.first_pass import Moments
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.request import Request
 from steepest.pipeline.shuffled_blocks import Sample, Scratch, draws
@@ -50,12 +51,31 @@ def test_draws_belong_to_rows():
 
 
 def test_a_sample_keeps_the_rows_of_the_lowest_draws_in_their_order():
-    draw, sample = draws(0, 5000, 0), Sample(100)
+    draw, sample, parts = draws(0, 5000, 0), Sample(100), [Sample(120), Sample(100), Sample(100)]
     for start in range(0, 5000, 500):
-        sample.add(pa.table({"k": np.arange(start, start + 500)}), draw[start : start + 500])
-    kept = sample.table().column("k").to_numpy()
-    assert kept.tolist() == sorted(np.argsort(draw)[:100].tolist())
-    assert np.array_equal(np.flatnonzero(draw < sample.bound), kept)
+        place = np.arange(start, start + 500)
+        for each in (sample, parts[start % 3]):
+            each.add(pa.table({"k": place}), draw[place], place)
+    for other in parts[1:]:
+        parts[0].merge(other)
+    for each in (sample, parts[0]):  # by one process, and by several
+        kept = each.table().column("k").to_numpy()
+        assert kept.tolist() == sorted(np.argsort(draw)[:100].tolist())
+        assert np.array_equal(np.flatnonzero(draw < each.bound), kept)
+        assert each.seen == 5000
+
+
+def test_moments_of_parts_are_those_of_all():
+    values = np.random.default_rng(0).normal(1e6, 1.0, 1000)
+    values[7] = np.nan
+    found = Moments()
+    for start in range(0, 1000, 130):
+        found = found.merged(Moments.of(values[start : start + 130])).merged(Moments())
+    known = values[np.isfinite(values)]
+    assert found.rows == 999
+    np.testing.assert_allclose(found.mean, known.mean(), rtol=1e-14)
+    np.testing.assert_allclose(found.squares / 999, known.var(), rtol=1e-9)
+    assert (found.low, found.high) == (known.min(), known.max())
 
 
 def test_blocks_on_disk_hold_every_row_once_and_mix_them():

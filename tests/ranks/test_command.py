@@ -13,7 +13,9 @@ import pytest
 from mpi import needs_mpi
 
 import steepest
-from steepest.ranks.launch import in_a_job
+from steepest.pipeline.request import Request
+from steepest.pipeline.stream import fit_stream
+from steepest.ranks.launch import in_a_job, started_as, surroundings
 from steepest.tables.files import read_table, stream_share
 
 RNG = np.random.default_rng(0)
@@ -68,6 +70,39 @@ def test_several_processes_train_on_their_shares_of_a_table(tmp_path):
     found, expected = np.ravel(two.predict(TABLE)), np.ravel(one.predict(TABLE))
     assert (found == expected).mean() > 0.9
     assert (found == np.array(TABLE["y"].to_pylist())).mean() > 0.9
+
+
+@needs_mpi
+def test_processes_read_their_ranges_of_a_text_and_know_what_one_would(tmp_path):
+    file = tmp_path / "table.csv"
+    pa.csv.write_csv(TABLE, file)
+    settings = {"epochs": 1, "batch": 32, "threads": 1}
+    words = [w for name, value in settings.items() for w in (f"--{name}", value)]
+    out = tmp_path / "three"
+    status, _, errors = command("train", file, "--target", "age", *words, "--ranks", 3, "-o", out)
+    assert status == 0, errors
+    three, one = steepest.load(out), fit_stream(file, Request("age", settings), 10**9).model
+    assert three.encoder == one.encoder
+    assert three.about["rows"] == one.about["rows"]
+    for name in ("mean", "deviation"):
+        np.testing.assert_allclose(getattr(three.task, name), getattr(one.task, name), rtol=1e-13)
+    assert (three.task.low, three.task.high) == (one.task.low, one.task.high)
+
+
+@needs_mpi
+def test_processes_with_other_files_are_told(tmp_path):
+    for rank in range(2):
+        place = tmp_path / str(rank)
+        place.mkdir()
+        pa.csv.write_csv(TABLE.slice(rank), place / "table.csv")
+    words = [sys.executable, "-m", "steepest", "train", "--target", "y"]
+    first, second = ([*words, str(tmp_path / k / "table.csv")] for k in "01")
+    done = subprocess.run(
+        [*started_as(1, first), ":", "-n", "1", *second],
+        capture_output=True, text=True, timeout=300, check=False, env=surroundings(),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "the files of table.csv must be the same on all ranks" in " ".join(done.stderr.split())
 
 
 @needs_mpi

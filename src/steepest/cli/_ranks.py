@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import SteepestError
+from ..errors import RankError, SteepestError
 from ._printing import say
 
 if TYPE_CHECKING:
@@ -96,7 +96,10 @@ def ranks_of_this_job(every: int | None) -> Ranks:
 
 @contextmanager
 def only_first_speaks(ranks: Ranks) -> Iterator[None]:
-    """Have ranks but the first one print nothing, not even what ends all of them."""
+    """Have ranks but the first one print nothing, not even what ends all of them.
+
+    Where the first one is lost, the second one says so.
+    """
     if ranks.speaks:
         yield
         return
@@ -104,6 +107,8 @@ def only_first_speaks(ranks: Ranks) -> Iterator[None]:
     sys.stdout = nowhere
     try:
         yield
-    except (SteepestError, KeyboardInterrupt):
-        sys.stderr = nowhere
+    except (SteepestError, KeyboardInterrupt) as error:
+        first_is_lost = isinstance(error, RankError) and error.is_lost and error.rank == 0
+        if not (first_is_lost and ranks.rank == 1):
+            sys.stderr = nowhere
         raise

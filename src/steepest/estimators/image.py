@@ -130,6 +130,7 @@ class ImageClassifier(TrainedClassifier):
         time_limit: float | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
+        ranks: Any = None,
     ) -> None:
         self._set(locals())
 

@@ -66,6 +66,7 @@ class TabularClassifier(TrainedClassifier, BaseTabular):
         time_limit: float | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
+        ranks: Any = None,
     ) -> None:
         self._set(locals())
 
@@ -127,6 +128,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         time_limit: float | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
+        ranks: Any = None,
     ) -> None:
         self._set(locals())
 

@@ -205,7 +205,8 @@ class BaseTabular(BaseTrained):
             rows.data, names, counts=odd, dtype=recipe.dtype, monotonic=signs
         )
         self.notes_ = fit_notes(encoder, odd)
-        warn(type(self).__name__, self.notes_)
+        if self._together().speaks:
+            warn(type(self).__name__, self.notes_)
         self.hints_ = self._hints(task, encoder, rows, held)
         held_out = None
         if held is not None:

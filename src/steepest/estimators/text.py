@@ -94,6 +94,7 @@ class TextClassifier(TabularClassifier):
         time_limit: float | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
+        ranks: Any = None,
     ) -> None:
         self._set(locals())
 

@@ -22,9 +22,11 @@ from ..pipeline.bags import folds_of, train_all
 from ..pipeline.model import Model
 from ..pipeline.train import RunOptions, Trained, TrainingData
 from ..printing import shown
+from ..ranks.together import Ranks, ranks_of
 from ..tables.split import SplitBy, class_labels
 from ..tables.task import Task, infer_task
 from ..training.bar import showing
+from ..training.checkpoint import fingerprint
 from ..training.progress import Callback, Progress, checked_callbacks
 from ..validate import renamed_keys
 from .frames import target_column
@@ -98,6 +100,9 @@ class BaseTrained(NestedParameters, BaseEstimator):
         By default one, or more where a step is large enough to share.
     random_state : int, RandomState or None
         Of the rows held out, the first parameters, the order of rows and dropout.
+    ranks : mpi4py.MPI.Intracomm or Ranks, optional
+        The processes that train together. All of them call `fit` with the same rows; each trains
+        on a part of these, or some of the networks of a bag, and all have the same model then.
 
     Attributes
     ----------
@@ -127,6 +132,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
+        "ranks": "no_validation",
     }
 
     def _set(self, parameters: dict[str, Any]) -> None:
@@ -212,7 +218,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
                     "while a minimum of 2 is required"
                 )
             task = infer_task(target_column(rows.y), "target", self._kind)
-            seed = self._draw_seed()
+            seed = self._together().first(self._draw_seed())
             given = None if eval_set is None else self._given(eval_set)
             own = {p: getattr(self, q) for p, q in self._parameters.items()} | {"seed": seed}
             own = {name: value for name, value in own.items() if value is not None}
@@ -230,14 +236,20 @@ class BaseTrained(NestedParameters, BaseEstimator):
     def _train(
         self, task: Task, settings: dict[str, Any], rows: Examples, held: Examples | None
     ) -> Trained:
+        ranks = self._together()
         recipe = self._recipe(task, settings, rows)
         encoder, data = self._encode(task, recipe, rows, held)
         data = replace(data, class_weights=self._class_weights(data.y[data.training], task))
         if recipe.folds:
             by = rows.split_by(task)
             data = replace(data, folds=folds_of(by, len(rows.y), recipe.folds, recipe.seed))
+        if ranks.size > 1:
+            read = np.frombuffer(repr((task, encoder)).encode(), np.uint8)
+            content = fingerprint(data.X, data.y, data.weights, *(data.held_out or ()), read)
+            what = f"{type(self).__name__}.fit: the table (all ranks get all of its rows)"
+            ranks.check({what: f"{len(data.y)} rows {content}"})
         self._foretell(task, encoder, recipe, settings, data)
-        with showing(self.progress_bar) as bars:
+        with showing(self.progress_bar and ranks.speaks) as bars:
             trained = train_all(
                 recipe,
                 task,
@@ -247,6 +259,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
                     self.time_limit,
                     self._callbacks(bars),
                     () if self.metrics is None else self.metrics,
+                    ranks=ranks,
                 ),
             )
         self.histories_, self.best_epochs_ = trained.histories, trained.best
@@ -256,6 +269,10 @@ class BaseTrained(NestedParameters, BaseEstimator):
         if trained.ended is not None:
             raise trained.ended
         return trained
+
+    def _together(self) -> Ranks:
+        """Return the processes that train together."""
+        return ranks_of(type(self).__name__, self.ranks)
 
     def _targets(self, task: Task, rows: Examples) -> tuple[Array, Array | None]:
         """Return encoded targets and weights."""

@@ -5,6 +5,7 @@ its best epoch: so every row trains, and of every row some network says what it 
 By these predictions out of the folds probabilities are calibrated, and several bags get weights
 (`chosen_weights`). Networks are trained side by side, each on a thread of its own, which uses
 processors better than threads that share a step. They come out the same, however many there are.
+Several ranks (`steepest.ranks`) divide the networks among them.
 
 Where rows have a time, each network trains on the past of its fold; the folds are then the later
 half of the rows, so that each has a past that is long enough.
@@ -31,6 +32,7 @@ from ..layers import Identity
 from ..lowering.predict import Predictor
 from ..metrics import GREATER_IS_BETTER
 from ..network import Network, prepare
+from ..ranks.together import ALONE
 from ..system.cores import most_threads
 from ..training.progress import of_one
 from .monitor import LOSS, make_monitor
@@ -99,8 +101,15 @@ def train_all(
         for bag in range(recipe.ensemble)
         for k, fold in enumerate(data.folds)
     ]
+    ranks = options.ranks
     work = _SideBySide(recipe, task, encoder, data, options)
-    ended = work.run(jobs)
+    ended: BaseException | None = None
+    with ranks.together("start the program again"), ranks.alike(math.inf):
+        ended = work.run(jobs[ranks.rank :: ranks.size])
+    every = ranks.gather(([(job.found, job.outputs) for job in jobs], ended))
+    for k, job in enumerate(jobs):  # each has been trained by one rank
+        job.found, job.outputs = every[k % ranks.size][0][k]
+    ended = next((end for _, end in every if end is not None), None)
     return _joined(recipe, task, data, [job for job in jobs if job.found is not None], ended)
 
 
@@ -136,7 +145,8 @@ class _SideBySide:
 
     def run(self, jobs: list[_Job]) -> BaseException | None:
         """Train all that there is time for; return what ended it early, if anything did."""
-        self._threads = min(len(jobs), self.recipe.threads or most_threads())
+        most = self.recipe.threads or min(most_threads(), self.options.ranks.cores)
+        self._threads = max(1, min(len(jobs), most))
         self._waiting = len(jobs)
         self._deadline = time.perf_counter() + (self.options.time_limit or math.inf)
         ended: BaseException | None = None
@@ -171,6 +181,7 @@ class _SideBySide:
         seconds = max((self._deadline - time.perf_counter()) / rounds, _LEAST)
         options = replace(
             self.options,
+            ranks=ALONE,
             time_limit=seconds if self.options.time_limit else None,
             callbacks=lambda trainer: self._callbacks(trainer, job.number),
         )

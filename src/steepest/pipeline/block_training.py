@@ -90,8 +90,7 @@ class BlockTraining:
             weights = class_weighted(held_out[1], None, plan.class_weights)
             weights = np.ones(len(held_out[1])) if weights is None else weights / weights.mean()
             judged = *held_out, weights.astype(self.network.dtype)
-            n, rank, count = len(weights), ranks.rank, ranks.size
-            own = slice(n * rank // count, n * (rank + 1) // count)
+            own = ranks.part(np.arange(len(weights)))
             self.validation = Validation(
                 self.network,
                 trainer.loss,

@@ -40,6 +40,11 @@ class Sample:
     size : int
         The most rows that are kept.
 
+    It is a sketch: samples of parts of a table `merge` to that of the whole table. A share of all
+    rows that is found in n rows drawn at random is off by more than √(ln(200)/2n) with a
+    probability of 1 % at most, at all places of a column at once (Dvoretzky, Kiefer & Wolfowitz
+    1956, with the constant of Massart 1990): by 0.5 points of a hundred for n = 100,000.
+
     Attributes
     ----------
     bound : float
@@ -48,20 +53,29 @@ class Sample:
 
     def __init__(self, size: int) -> None:
         self.size, self.bound, self.seen = size, np.inf, 0
-        self._parts: list[tuple[pa.Table, Array]] = []
+        self._parts: list[tuple[pa.Table, Array, Array]] = []
         self._rows = 0
 
-    def add(self, table: pa.Table, draw: Array) -> None:
-        """Show it rows."""
+    def add(self, table: pa.Table, draw: Array, place: Array) -> None:
+        """Show it rows, their draws, and which rows of the table they are."""
         import pyarrow as pa
 
         self.seen += len(draw)
         keep = draw < self.bound
         if keep.any():
-            self._parts.append((table.filter(pa.array(keep)), draw[keep]))
+            self._parts.append((table.filter(pa.array(keep)), draw[keep], place[keep]))
             self._rows += int(keep.sum())
         if self._rows > 2 * self.size:
             self._trim()
+
+    def merge(self, other: Sample) -> None:
+        """Take in the sample of other rows."""
+        self.size = min(self.size, other.size)
+        self.bound = min(self.bound, other.bound)
+        self.seen += other.seen
+        self._parts += other._parts
+        self._rows += other._rows
+        self._trim()
 
     def settle(self) -> None:
         """Have `bound` hold: no more rows will come."""
@@ -75,16 +89,22 @@ class Sample:
             return None
         import pyarrow as pa
 
-        return pa.concat_tables([table for table, _ in self._parts])
+        rows = pa.concat_tables([table for table, _, _ in self._parts])
+        place = np.concatenate([part for _, _, part in self._parts])
+        return rows if (np.diff(place) > 0).all() else rows.take(pa.array(np.argsort(place)))
 
     def _trim(self) -> None:
         import pyarrow as pa
 
-        draw = np.concatenate([part for _, part in self._parts])
-        self.bound = float(np.partition(draw, self.size)[self.size])
+        if not self._parts:
+            return
+        draw, place = (np.concatenate([part[k] for part in self._parts]) for k in (1, 2))
+        if self._rows > self.size:
+            self.bound = min(self.bound, float(np.partition(draw, self.size)[self.size]))
         keep = draw < self.bound
-        rows = pa.concat_tables([table for table, _ in self._parts]).filter(pa.array(keep))
-        self._parts, self._rows = [(rows.combine_chunks(), draw[keep])], int(keep.sum())
+        rows = pa.concat_tables([table for table, _, _ in self._parts]).filter(pa.array(keep))
+        self._parts = [(rows.combine_chunks(), draw[keep], place[keep])]
+        self._rows = int(keep.sum())
 
 
 class Scratch:

@@ -1,14 +1,18 @@
 """Training on a table that is larger than memory.
 
-The file is read twice. The first pass counts, and keeps three samples: of the rows to train on,
-from which task and encoder are fitted, of those to validate, and of those to test. The second
-encodes the other rows and puts each in a block on disk, drawn at random
+The file is read twice, by several ranks each a share of it. The first pass counts, and keeps three
+samples: of the rows to train on, from which the encoder is fitted, of those to validate, and of
+those to test. What is counted, the classes, and the mean and the range of a number to predict are
+those of all rows; medians, quantiles and frequent categories are those of the sample, which is the
+same however many ranks there are (`Sample` says how far off they are). The second encodes the
+other rows and puts each in a block on disk, drawn at random
 (`steepest.pipeline.shuffled_blocks`); a block fits in memory. An epoch goes through the blocks in
 an order drawn anew, and through the rows of each in an order drawn anew.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -177,15 +181,26 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
 def _first_pass(
     path: Path, request: Request, memory: int, notes: Notes
 ) -> tuple[Source, Survey, _Plan]:
-    """Read the file, and decide by what it holds; several ranks hear it from the first one."""
-    source = Source(path, request, int(request.settings.get("seed", 0)))
+    """Read the file, and decide by what it holds.
+
+    Each of several ranks reads a share, and the first one decides by what all of them have found.
+    """
+    source, ranks = (
+        Source(path, request, int(request.settings.get("seed", 0))),
+        request.options.ranks,
+    )
+    source.divide(ranks)
+    own: Survey | None = None
+    with ranks.alike(math.inf):
+        own = source.survey(memory)
+    every = ranks.gather_at_first((own, source.named, source.inputs))
 
     def found() -> tuple[Survey, _Plan, dict[str, Any]]:
-        survey = source.survey(memory)
+        survey = source.joined(every)
         plan = _plan(source, survey, request, notes)
         return survey, plan, {"named": source.named, "validates": source.validates}
 
-    survey, plan, known = request.options.ranks.first_does(found)
+    survey, plan, known = ranks.first_does(found)
     source.named, source.validates = known["named"], known["validates"]
     return source, survey, plan
 
@@ -194,9 +209,9 @@ def _fill(
     scratch: Scratch, source: Source, survey: Survey, plan: _Plan, notes: Notes, ranks: Ranks
 ) -> None:
     """Encode what is not held out, or this rank's share of it, and shuffle it on disk."""
-    odd, share = Counts(), (ranks.rank, ranks.size)
-    with ranks.alike():
-        dropped = source.fill(scratch, survey, (plan.encoder, plan.task), odd, share)
+    odd = Counts()
+    with ranks.alike(math.inf):
+        dropped = source.fill(scratch, survey, (plan.encoder, plan.task), odd)
     notes.dropped_rows(int(ranks.total(dropped)))
     for other in ranks.gather(odd)[1:]:
         odd.update(other)

@@ -268,7 +268,7 @@ def fit_networks(
     for k in range(recipe.ensemble):
         seed = recipe.seed + k
         rows = np.random.default_rng(seed).permutation(data.training)[:SAMPLE]
-        trainer = make_trainer(recipe, task, encoder, data.X[rows], seed)
+        trainer = make_trainer(recipe, task, encoder, data.X[rows], seed, ranks=options.ranks)
         left = (deadline - time.perf_counter()) / (recipe.ensemble - k)
         try:
             _fit(trainer, recipe, data, options, monitor, left, k)
@@ -402,8 +402,13 @@ def _fit(
     seconds: float,
     member: int,
 ) -> None:
-    """Train one member."""
+    """Train one member; several ranks each on its part of the rows, which all of them have."""
     assert recipe.epochs is not None
+    ranks = options.ranks
+    rows, held_out = data.rows, data.validation
+    if ranks.size > 1:
+        rows = ranks.part(data.training)
+        held_out = None if held_out is None else tuple(map(ranks.part, held_out))
     callbacks = options.callbacks(trainer) if options.callbacks else ()
     if recipe.ensemble > 1:
         callbacks = [of_one(callback, member, recipe.ensemble) for callback in callbacks]
@@ -411,9 +416,9 @@ def _fit(
         data.X,
         data.y,
         weights=data.training_weights,
-        rows=data.rows,
+        rows=rows,
         epochs=recipe.epochs,
-        validation=data.validation,
+        validation=held_out,
         metrics=monitor.metrics,
         monitor=monitor.name,
         patience=(recipe.patience or recipe.epochs) if data.held_out else None,

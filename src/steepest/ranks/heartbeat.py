@@ -37,6 +37,7 @@ class Note(NamedTuple):
 
     rank: int
     text: str
+    is_lost: bool
 
 
 class Heartbeat:
@@ -131,12 +132,12 @@ class Heartbeat:
             f"It is stopped, or its machine is gone; {self.resume or 'start the program again'}"
         )
         self._tell(_LOST, text, about=rank)
-        self._end(Note(rank, text), lost=True)
+        self._end(Note(rank, text, is_lost=True))
 
-    def _end(self, note: Note, *, lost: bool) -> None:
+    def _end(self, note: Note) -> None:
         if self.end is None:
             self.end = note
-        if lost and not self._ended:
+        if note.is_lost and not self._ended:
             self._ended = time.perf_counter()
 
     def _read(self) -> None:
@@ -145,7 +146,7 @@ class Heartbeat:
             if rank == (self.rank + 1) % self.size:
                 self._silent = 0.0
             if kind in (_FAILED, _LOST):
-                self._end(Note(about, text), lost=kind == _LOST)
+                self._end(Note(about, text, is_lost=kind == _LOST))
             elif kind == _WHO and self.waits:
                 self._tell(_WAITS, to=rank)
             elif kind == _WAITS:

@@ -119,6 +119,12 @@ class Ranks:
         self._here = sum(host[0] == own[0] for host in hosts)
         self._spins = _SPINS if self._here <= (os.cpu_count() or 1) else 0.0
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Ranks:
+        return self  # the processes can't be copied, as scikit-learn's clone would
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Ranks, (None, self.every)  # who reads it in another program is alone
+
     def __repr__(self) -> str:
         return f"Ranks(rank {self.rank} of {self.size})"
 
@@ -163,6 +169,11 @@ class Ranks:
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found later
             own = np.add.reduce(parts, axis=0)
         self._wait(self._comm.Iallgather(own, vector))
+
+    def part(self, rows: Any) -> Any:
+        """Return this rank's part of rows that all of them have."""
+        n = rows.shape[0]
+        return rows[n * self.rank // self.size : n * (self.rank + 1) // self.size]
 
     def padded(self, size: int) -> int:
         """Return the smallest multiple of the number of ranks that is not below ``size``."""
@@ -225,8 +236,13 @@ class Ranks:
         return cast("T", self.first(found))
 
     @contextmanager
-    def alike(self) -> Iterator[None]:
+    def alike(self, patience: float | None = None) -> Iterator[None]:
         """Meet after what each rank does by itself; raise on all of them if it failed on one.
+
+        Parameters
+        ----------
+        patience : float, optional
+            Seconds to wait for the others, if what they do may take longer than usual.
 
         Yields
         ------
@@ -250,7 +266,11 @@ class Ranks:
             if isinstance(raised, RankError) or raised is self._agreed:
                 raise
             error = raised
-        said = self.gather(None if error is None else (_said(error), _interrupts(error)))
+        usual, self.patience = self.patience, patience or self.patience
+        try:
+            said = self.gather(None if error is None else (_said(error), _interrupts(error)))
+        finally:
+            self.patience = usual
         if error is not None:
             raise self.agreed(error)
         for rank, found in enumerate(said):
@@ -348,7 +368,7 @@ class Ranks:
                 note = beat.hear()
                 if note is not None:
                     self._part()
-                    raise RankError(note.text, note.rank)
+                    raise RankError(note.text, note.rank, note.is_lost)
                 if waited > _ANSWERS and beat.leaving:
                     self._left(now)
                 if waited > self.patience and not asked:

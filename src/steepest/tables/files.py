@@ -16,7 +16,7 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -33,8 +33,18 @@ from .formats.text import MISSING, Text
 from .limits import room, too_large
 from .options import TableOptions
 from .places import files_of
+from .ranges import Look, share_of
 
-__all__ = ["MISSING", "SUFFIXES", "TableWriter", "read_table", "stream_share", "stream_table"]
+__all__ = [
+    "MISSING",
+    "SUFFIXES",
+    "TableWriter",
+    "contents_of",
+    "look_at_share",
+    "read_table",
+    "stream_share",
+    "stream_table",
+]
 
 SUFFIXES = tuple(FORMATS)
 """The suffixes of the files that can be read and written."""
@@ -121,14 +131,46 @@ def stream_table(
     return _blocks(stack, opened, schema or {}, rows)
 
 
+def contents_of(path: Path_) -> str:
+    """Return a line that tells a table from others: the sizes of its files."""
+    with files_of(path) as files:
+        sizes = [_open(place, name, None)[0].stat().st_size for place, name in files]
+    shown = ", ".join(f"{size:,}" for size in sizes[:8]) + ", …" * (len(sizes) > 8)
+    return f"{len(sizes)} file{'s' * (len(sizes) != 1)} of {shown} bytes, {sum(sizes):,} in all"
+
+
+def look_at_share(
+    path: Path_, share: tuple[int, int], options: TableOptions | None = None
+) -> Look | None:
+    """Look at one of several ranges of bytes of a CSV file; None where there is no need or no use.
+
+    Parameters
+    ----------
+    path, share, options
+        As of `stream_share`, which wants to know what all looks have found.
+    """
+    with files_of(path) as files:
+        place, name = files[0]
+        file, form = _open(place, name, options)
+        if not isinstance(form, Text) or share[1] == 1:
+            return None
+        with _explain(name, file, form):
+            return form.look(file, share)
+
+
 def stream_share(
-    path: Path_, share: tuple[int, int], options: TableOptions | None = None, rows: int = 65536
+    path: Path_,
+    share: tuple[int, int],
+    options: TableOptions | None = None,
+    rows: int = 65536,
+    looks: Sequence[Look | None] = (),
 ) -> Iterator[tuple[int, pa.Table]]:
     """Read one of several shares of a table in blocks: together they are all of it, each row once.
 
-    Of Parquet files a share is some of the row groups, and nothing else is read. Other files, and
-    those with fewer row groups than there are shares, are read whole, and a share is a part
-    of each block.
+    Of Parquet files a share is some of the row groups, of CSV files a range of bytes, and nothing
+    else is read. Other files, those with fewer row groups than there are shares, and CSV files
+    that are compressed, not in UTF-8, or have quotes within values, are read whole, and a share is
+    a part of each block.
 
     Parameters
     ----------
@@ -136,6 +178,8 @@ def stream_share(
         As of `stream_table`.
     share : (int, int)
         Which one, from 0, of how many.
+    looks : sequence of Look or None
+        What `look_at_share` says of each share, for CSV files.
 
     Returns
     -------
@@ -154,6 +198,14 @@ def stream_share(
                     yield start, _alike(table, first, part[0])
                     start += table.num_rows
             return
+        _, file, form = opened[0]
+        found = [look for look in looks if look is not None]
+        if isinstance(form, Text) and len(found) == shares > 1:
+            size = file.stat().st_size
+            span = share_of(found, own, size, form.options.header)
+            if span is not None:
+                yield from _blocks_of_span(opened[0], span, rows)
+                return
     start = 0
     for block in stream_table(path, rows=rows, options=options):
         n = block.num_rows
@@ -179,6 +231,22 @@ def _blocks_of_part(part: tuple[str, Path, Format, int, int], rows: int) -> Iter
     name, file, form, number, _ = part
     with _explain(name, file, form):
         yield from _gathered(form.stream(file, {}, rows, [number]), rows)
+
+
+def _blocks_of_span(
+    opened: tuple[str, Path, Format], span: tuple[int, int, int], rows: int
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield the blocks between two bytes, and how many rows come before each."""
+    (name, file, form), (begin, end, start) = opened, span
+    assert isinstance(form, Text)
+    if begin == end:
+        return
+    with _explain(name, file, form):
+        for table in _gathered(form.stream_span(file, {}, (begin, end)), rows):
+            for first in range(0, table.num_rows, rows):
+                block = table.slice(first, rows)
+                yield start, block
+                start += block.num_rows
 
 
 def _shared_out(parts: list[Any], own: int, shares: int) -> Iterator[tuple[int, Any]]:

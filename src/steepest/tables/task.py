@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -101,6 +101,11 @@ class Task:
     def width(self, loss: CountsOutputs) -> int:
         """Return how many numbers a network must return for this loss: more for quantiles."""
         return loss.outputs(np.zeros((1, self.outputs)))
+
+    def scaled(self, mean: float, deviation: float, low: float, high: float) -> Self:
+        """Return the task for targets of this mean, this deviation, and in this range."""
+        low, high = _outwards(low, high)
+        return replace(self, mean=mean, deviation=deviation, low=low, high=high)
 
     def describe(self) -> str:
         """Say in one line what is to be predicted and why."""
@@ -416,8 +421,7 @@ def _regression(targets: Any, name: str, reason: str, pattern: str) -> Task:
             f"target {name!r}: values from {low:g} to {high:g} can't be scaled; "
             "give it in other units"
         )
-    low, high = _outwards(low, high)
-    return Task(name, "regression", reason, (), mean, deviation, low, high, pattern)
+    return Task(name, "regression", reason, pattern=pattern).scaled(mean, deviation, low, high)
 
 
 def _outwards(low: float, high: float) -> tuple[float, float]:

@@ -272,6 +272,12 @@ def averages():
     local.main()
 
 
+def estimators():
+    import estimators
+
+    estimators.main()
+
+
 try:
     for part in sys.argv[1:]:
         globals()[part]()

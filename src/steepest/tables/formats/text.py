@@ -26,6 +26,7 @@ from ..layouts import printable
 from ..limits import bounded, unpack
 from ..options import NOTHING_SAID, TableOptions
 from ..parsing import MISSING as WORDS
+from ..ranges import Look, look_at
 from ._format import BLOCK_BYTES, BLOCK_CELLS, UNREADABLE, Format, Writer, check_names, line_of
 
 __all__ = ["FORMATS", "MISSING", "Text"]
@@ -35,6 +36,8 @@ MISSING = tuple(space + word for word in WORDS for space in ("", " "))
 ROWS = 50
 """The first lines of a text, from which the delimiter is found out."""
 _RECODED = "table.utf8"
+_ASCII = ("utf-8", "utf-8-sig", "ascii")
+"""Encodings that Arrow reads as they are, and whose delimiters and quotes are single bytes."""
 STREAM_BYTES = 1 << 20
 """Streamed text is parsed in blocks of so many bytes, as long as its rows allow: Arrow reads 32
 blocks ahead."""
@@ -68,14 +71,28 @@ class Text:
         rows: int,
         parts: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
+        yield from self.stream_span(file, schema)
+
+    def look(self, file: Path, share: tuple[int, int]) -> Look | None:
+        """Look at one of several ranges of a file; None if its bytes can't be cut."""
+        if self.gz or codecs.lookup(self.options.encoding).name not in _ASCII:
+            return None
+        return look_at(file, share, self._header(file)[1])
+
+    def stream_span(
+        self,
+        file: Path,
+        schema: Mapping[str, pa.DataType],
+        span: tuple[int, int] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Read a file in batches, or the records from one byte to before another."""
         names, delimiter = self._header(file)
         types = {name: schema.get(name, pa.string()) for name in names}
         done = 0
         for size in (STREAM_BYTES, BLOCK_BYTES):
+            options = self._options(names, delimiter, size, types, headed=not (span and span[0]))
             try:
-                for batch in self._batches(
-                    file, self._options(names, delimiter, size, types), done
-                ):
+                for batch in self._batches(file, options, done, span):
                     done += batch.num_rows
                     yield batch
                 return
@@ -83,9 +100,11 @@ class Text:
                 if size == BLOCK_BYTES or "straddl" not in str(error):
                     raise
 
-    def _batches(self, file: Path, options: dict[str, Any], skip: int) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, file: Path, options: dict[str, Any], skip: int, span: tuple[int, int] | None
+    ) -> Iterator[pa.RecordBatch]:
         """Yield the batches that come after so many rows."""
-        with self._bytes(file) as source:
+        with self._bytes(file, span) as source:
             for batch in bounded(pacsv.open_csv(source, **options), file):
                 old = min(skip, batch.num_rows)
                 skip -= old
@@ -127,12 +146,18 @@ class Text:
         return names, delimiter
 
     def _options(
-        self, names: list[str], delimiter: str, block: int, types: dict[str, pa.DataType]
+        self,
+        names: list[str],
+        delimiter: str,
+        block: int,
+        types: dict[str, pa.DataType],
+        *,
+        headed: bool = True,
     ) -> dict[str, Any]:
         return {
             "read_options": pacsv.ReadOptions(
                 block_size=block,
-                column_names=None if self.options.header else names,
+                column_names=None if headed and self.options.header else names,
             ),
             "parse_options": pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             "convert_options": pacsv.ConvertOptions(
@@ -141,7 +166,7 @@ class Text:
         }
 
     @contextlib.contextmanager
-    def _bytes(self, file: Path) -> Iterator[Any]:
+    def _bytes(self, file: Path, span: tuple[int, int] | None = None) -> Iterator[Any]:
         # Arrow reads ahead in threads of its own. After an error they may still be at it while
         # Python ends; if they had to call it, for a file or an encoding, pyarrow < 24 would hang.
         with contextlib.ExitStack() as stack:
@@ -149,6 +174,10 @@ class Text:
             if codecs.lookup(self.options.encoding).name != "utf-8":
                 folder = PartFolder(Path(tempfile.gettempdir()), [_RECODED])
                 file, gz = self._recoded(file, stack.enter_context(folder).path), False
+            if span is not None:
+                whole = stack.enter_context(pa.OSFile(str(file)))
+                yield stack.enter_context(whole.get_stream(span[0], span[1] - span[0]))
+                return
             yield stack.enter_context(
                 pa.input_stream(str(file), compression="gzip" if gz else None)
             )
