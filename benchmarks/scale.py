@@ -1,10 +1,15 @@
 """Training by several ranks: measured on this machine, simulated for many.
 
-    python benchmarks/scale.py                 # one process, and two ranks; PyTorch's DDP beside
-    python benchmarks/scale.py simulate        # 1 to 1,000 ranks, from what was measured here
+    python benchmarks/scale.py scale.json      # one process, two ranks; PyTorch's DDP beside
+    python benchmarks/scale.py simulate scale.json      # 1 to 1,000 ranks, from what was measured
 
 Efficiency is the time of a step of one process on one thread, over that of a step in which each of
 the ranks, on one thread each, has as many examples. Needs mpi4py and mpiexec; PyTorch if there is.
+
+The simulation adds what a sum takes on a network (`collective`) to the time of a step without sums,
+which is measured: two ranks that take all steps of a mode but don't send (`MuteRanks`). It is
+checked by ranks whose sums take as long as on a network (`SlowRanks`), on this machine. There ranks
+share cores, if they are more than these, and a step takes so much longer.
 """
 
 from __future__ import annotations
@@ -35,9 +40,12 @@ SHAPES = {
 EVERY = (1, 2, 4, 8, 16)
 SIZES = (1, 256, 5_000, 26_000, 102_000, 668_000, 4_000_000)
 NETWORKS = {  # latency of a message in seconds, bytes a second
+    "1 Gb/s": (50e-6, 0.11e9),
     "10 Gb/s": (30e-6, 1.1e9),
     "100 Gb/s": (3e-6, 11e9),
 }
+RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
+CHECKED = ((2, "10 Gb/s"), (2, "1 Gb/s"), (3, "1 Gb/s"), (4, "1 Gb/s"))
 SECONDS, TRIES = 0.4, 5
 
 
@@ -85,21 +93,32 @@ def median_time(work: Callable[[], Any], ranks: Ranks) -> float:
     return float(np.median(found))
 
 
-class SlowRanks(Ranks):
-    """Ranks whose sums take as long as on a network, at least."""
-
-    latency, bandwidth = NETWORKS["10 Gb/s"]
+class MuteRanks(Ranks):
+    """Ranks that take all steps, but send no sums."""
 
     def sum(self, vector: Any, room: Any = None) -> None:
-        if vector.dtype == np.float64:  # losses, once a chunk
-            return super().sum(vector, room)
-        until = time.perf_counter() + collective(
-            self.size, vector.nbytes, self.latency, self.bandwidth
-        )
-        super().sum(vector, room)
+        """Leave a vector alone, but for losses."""
+        if vector.dtype == np.float64:
+            super().sum(vector, room)
+
+
+class SlowRanks(Ranks):
+    """Ranks whose sums take as long as on a network."""
+
+    network = "10 Gb/s"
+
+    def sum(self, vector: Any, room: Any = None) -> None:
+        """Sum up, and wait; losses, once a chunk, need no wait."""
+        if vector.dtype == np.float64:
+            super().sum(vector, room)
+            return
+        seconds = collective(self.size, vector.nbytes, *NETWORKS[self.network])
+        super().sum(vector, room)  # all have come; this one takes the time of the sum, too
+        until = time.perf_counter() + seconds
+        if seconds > 0.002:
+            time.sleep(seconds - 0.001)  # leaves the core to others
         while time.perf_counter() < until:
             pass
-        return None
 
 
 def collective(ranks: int, nbytes: float, latency: float, bandwidth: float) -> float:
@@ -113,11 +132,11 @@ def collective(ranks: int, nbytes: float, latency: float, bandwidth: float) -> f
 
 
 def on_ranks() -> None:
-    """Measure as one of several ranks; the first one prints."""
+    """Measure as one of two ranks; the first one prints."""
     from mpi4py import MPI
 
     comm = MPI.COMM_WORLD
-    found: dict[str, Any] = {"ranks": comm.size}
+    found: dict[str, Any] = {"sums": {}, "steps": {}, "mute": {}}
     base = Ranks(comm)
     for size in SIZES:
         vector = np.ones(base.padded(size), np.float32)
@@ -131,14 +150,26 @@ def on_ranks() -> None:
             comm.Allreduce(MPI.IN_PLACE, vector)
             np.multiply(vector, 1 / base.size, out=vector)
 
-        found[f"sum {size}"] = [median_time(ours, base), median_time(plain, base)]
-    for name, (widths, batch) in SHAPES.items():
+        found["sums"][size] = [median_time(ours, base), median_time(plain, base)]
+    for name, shape in SHAPES.items():
+        steps, mute = {}, {}
         for every in EVERY:
-            found[f"{name} every {every}"] = step_time(widths, batch, Ranks(comm, every), 1)
-    name = next(iter(SHAPES))
-    for every in (4, 16):
-        slow = step_time(*SHAPES[name], SlowRanks(comm, every), 1)
-        found[f"{name} 10 Gb/s every {every}"] = slow
+            steps[every] = step_time(*shape, Ranks(comm, every), 1)
+            mute[every] = step_time(*shape, MuteRanks(comm, every), 1)
+        found["steps"][name], found["mute"][name] = steps, mute
+    if comm.rank == 0:
+        print(json.dumps(found))
+
+
+def on_slow_ranks(network: str) -> None:
+    """Measure the first shape as one of some ranks on a network; the first one prints."""
+    from mpi4py import MPI
+
+    comm = MPI.COMM_WORLD
+    SlowRanks.network = network
+    shape, found = next(iter(SHAPES.values())), {}
+    for every in (1, 4, 16):
+        found[every] = step_time(*shape, SlowRanks(comm, every), 1)
     if comm.rank == 0:
         print(json.dumps(found))
 
@@ -185,60 +216,104 @@ def run_torch(ranks: int) -> dict[str, float]:
     return json.loads(out[0].splitlines()[-1]) if out[0].strip() else {}
 
 
-def measure(place: Path) -> None:
-    alone = {n: step_time(*shape, None, 1) for n, shape in SHAPES.items()}
-    threads = {n: step_time(w, 2 * b, None, 2) for n, (w, b) in SHAPES.items()}
-    command = started_as(2, [sys.executable, __file__, "rank"])
+def run_ranks(count: int, *words: str) -> dict[str, Any]:
+    command = started_as(count, [sys.executable, __file__, *words])
     done = subprocess.run(command, env=surroundings(), capture_output=True, text=True, check=True)
-    ranks = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure(place: Path) -> None:
+    """Measure all there is, write it to a file, and print it."""
+    found: dict[str, Any] = {
+        "cores": os.cpu_count(),
+        "alone": {n: step_time(*shape, None, 1) for n, shape in SHAPES.items()},
+        "threads": {n: step_time(w, 2 * b, None, 2) for n, (w, b) in SHAPES.items()},
+        **run_ranks(2, "rank"),
+    }
+    found["slow"] = [[n, net, run_ranks(n, "slow", net)] for n, net in CHECKED]
     try:
-        ddp = run_torch(2)
+        found["torch"] = run_torch(2)
     except (ImportError, json.JSONDecodeError):
-        ddp = {}
+        found["torch"] = {}
+    place.write_text(json.dumps(found, indent=1) + "\n")
+    show(json.loads(place.read_text()))
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print what was measured."""
     print(f"{'floats':>10} {'ours, µs':>10} {'Allreduce':>10}")
-    for size in SIZES:
-        ours, plain = ranks[f"sum {size}"]
-        print(f"{size:>10,} {1e6 * ours:>10.1f} {1e6 * plain:>10.1f}")
-    for name in SHAPES:
-        print(f"\n{name}: one process, one thread {1e6 * alone[name]:.1f} µs a step")
-        print(f"  one process, two threads, twice the batch {1e6 * threads[name]:.1f} µs")
-        for every in EVERY:
-            took = ranks[f"{name} every {every}"]
-            print(f"  two ranks, every {every:>2}: {1e6 * took:.1f} µs, {alone[name] / took:.2f}")
-        if name in ddp:
-            print(f"  PyTorch DDP, gloo, two processes: {1e6 * ddp[name]:.1f} µs")
+    for size, (ours, plain) in found["sums"].items():
+        print(f"{int(size):>10,} {1e6 * ours:>10.1f} {1e6 * plain:>10.1f}")
+    for name, alone in found["alone"].items():
+        print(f"\n{name}: one process, one thread {1e6 * alone:.1f} µs a step")
+        twice = found["threads"][name]
+        print(f"  one process, two threads: {1e6 * twice:.1f} µs, {alone / twice:.2f}")
+        for every, took in found["steps"][name].items():
+            mute = found["mute"][name][every]
+            print(
+                f"  two ranks, every {every:>2}: {1e6 * took:.1f} µs, {alone / took:.2f}"
+                f" (without sums {1e6 * mute:.1f} µs)"
+            )
+        if name in found["torch"]:
+            print(f"  PyTorch DDP, gloo, two processes: {1e6 * found['torch'][name]:.1f} µs")
     name, (widths, _) = next(iter(SHAPES.items()))
-    nbytes = 4 * parameters(widths)
-    for every in (4, 16):
-        slow = ranks[f"{name} 10 Gb/s every {every}"]
-        comm = collective(2, nbytes, *NETWORKS["10 Gb/s"])
-        model = alone[name] + comm / every
-        print(f"{name}, 10 Gb/s, every {every}: {1e3 * slow:.2f} ms, model {1e3 * model:.2f} ms")
-    place.write_text(json.dumps({"alone": alone, "ranks": ranks}))
+    print(f"\n{name}, with the latency and bandwidth of a network: measured, simulated")
+    for ranks, network, times in found["slow"]:
+        comm = collective(ranks, 4 * parameters(widths), *NETWORKS[network])
+        shared = max(1.0, ranks / found["cores"])
+        for every, took in times.items():
+            model = shared * without_sums(found, name, int(every)) + comm / int(every)
+            print(
+                f"  {ranks} ranks, {network}, every {every:>2}: {1e3 * took:.2f} ms, "
+                f"{1e3 * model:.2f} ms"
+            )
 
 
-def simulate(place: Path) -> None:
-    alone = json.loads(place.read_text())["alone"]
-    for name, (widths, _) in SHAPES.items():
-        nbytes = 4 * parameters(widths)
-        for network, (latency, bandwidth) in NETWORKS.items():
-            cells = []
-            for ranks in (1, 2, 4, 8, 16, 64, 256, 1000):
-                comm = collective(ranks, nbytes, latency, bandwidth)
-                every = steps_between(alone[name], comm, 10_000)
-                share = every * alone[name] / (every * alone[name] + comm)
-                cells.append(f"{ranks}: {share:.2f} (k {every})")
+def without_sums(found: dict[str, Any], name: str, every: int) -> float:
+    """Return the time of a step of a mode without its sums, for any k: a + c/k from 2 on."""
+    mute = {int(k): took for k, took in found["mute"][name].items()}
+    if every == 1:
+        return mute[1]
+    c = max(0.0, (mute[2] - mute[16]) / (1 / 2 - 1 / 16))
+    return mute[16] - c / 16 + c / every
+
+
+def simulated(found: dict[str, Any], name: str, network: str, ranks: int) -> tuple[float, int]:
+    """Return the efficiency, and after how many steps ranks average, as they would choose it."""
+    alone, nbytes = found["alone"][name], 4 * parameters(SHAPES[name][0])
+    if ranks == 1:
+        return 1.0, 1
+    comm = collective(ranks, nbytes, *NETWORKS[network])
+    together, far = without_sums(found, name, 1) + comm, without_sums(found, name, 1 << 20)
+    if far >= 0.9 * together:
+        return alone / together, 1
+    average = without_sums(found, name, 2) * 2 - 2 * far + comm
+    every = steps_between(far, average, 10_000)
+    return alone / (far + average / every), every
+
+
+def simulate(found: dict[str, Any]) -> None:
+    """Print what many ranks would come to."""
+    for name in SHAPES:
+        for network in ("10 Gb/s", "100 Gb/s"):
+            cells = (
+                f"{n}: {e:.2f} (k {k})"
+                for n in RANKS
+                for e, k in [simulated(found, name, network, n)]
+            )
             print(f"{name}, {network}: {', '.join(cells)}")
 
 
 if __name__ == "__main__":
-    kept = Path(os.environ.get("TMPDIR", "/tmp"), "steepest-scale.json")
-    mode, *words = sys.argv[1:] or ["measure"]
+    mode, *words = sys.argv[1:] or ["scale.json"]
     if mode == "rank":
         on_ranks()
+    elif mode == "slow":
+        on_slow_ranks(*words)
     elif mode == "torch":
         torch_ddp(*map(int, words))
-    elif mode == "simulate":
-        simulate(kept)
+    elif mode in ("simulate", "show"):
+        {"simulate": simulate, "show": show}[mode](json.loads(Path(words[0]).read_text()))
     else:
-        measure(kept)
+        measure(Path(mode))
