@@ -149,3 +149,10 @@ def test_lines_with_labels_on_the_command_line(tmp_path):
     assert found.output.split()[-2:] == ["yes", "no"]
     found = run.invoke(app, ["explain", place, file, "--rows", "1"])
     assert found.exit_code == 0, found.output
+
+
+def test_the_same_few_texts_again_and_again_are_learned():
+    model = TextClassifier().fit(["warm sun", "cold rain"] * 20, ["yes", "no"] * 20)
+    assert model.predict(["warm sun", "cold rain"]).tolist() == ["yes", "no"]
+    with pytest.raises(TableError, match="no two texts have a word in common"):
+        TextClassifier().fit(["warm sun", "cold rain"], ["yes", "no"])

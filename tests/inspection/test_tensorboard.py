@@ -50,3 +50,23 @@ def test_what_it_needs_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(InputError, match=r"pip install steepest\[tensorboard\]"):
         TensorBoard(tmp_path)
+
+
+def test_nothing_that_lies_in_the_folder_is_written_to(tmp_path, monkeypatch):
+    """The name of a file of tensorboardX can be guessed: it is made of the second and the host."""
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    monkeypatch.setattr("socket.gethostname", lambda: "host")
+    victim = tmp_path / "victim"
+    victim.write_text("years")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "events.out.tfevents.1000000000.host").symlink_to(victim)
+    with TensorBoard(tmp_path / "runs") as callback:
+        trained(callback)
+    assert victim.read_text() == "years"
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+    with pytest.raises(InputError, match="is no folder; give the name of one"):
+        TensorBoard(victim)
+    (tmp_path / "late").write_text("x")
+    callback = TensorBoard(tmp_path / "late" / "runs")
+    with pytest.raises(InputError, match="can't write in .*late/runs: Not a directory"):
+        trained(callback)

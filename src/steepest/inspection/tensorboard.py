@@ -61,7 +61,9 @@ class TensorBoard:
                 "TensorBoard: tensorboardX is not installed; pip install steepest[tensorboard]"
             ) from error
         self.path, self.watch, self.histograms = Path(path), watch, histograms
-        self._begun: Any = lambda: SummaryWriter(str(self.path))
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"TensorBoard: {self.path} is no folder; give the name of one")
+        self._kind: Any = SummaryWriter
         self._writer: Any = None
         self._seen = 0
 
@@ -83,6 +85,15 @@ class TensorBoard:
             for name, array in progress.network.parameters.items():
                 self._writer.add_histogram(f"parameters/{name}", array, step)
         self._writer.flush()
+
+    def _begun(self) -> Any:
+        """Return what writes a new file, of a name that nobody can have given to anything."""
+        try:
+            return self._kind(str(self.path), filename_suffix=f".{os.urandom(16).hex()}")
+        except OSError as error:
+            raise InputError(
+                f"TensorBoard: can't write in {self.path}: {error.strerror or error}"
+            ) from error
 
     def _write_watch(self, watch: Watch, step: int) -> None:
         for row in watch.rows[self._seen :]:

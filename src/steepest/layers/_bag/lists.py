@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from ...arrays import as_numbers
 from ...errors import InputError
 from ...printing import shown
+from ...validate import iterated
 
 __all__ = ["matrix_of"]
 
+_LARGEST = 2**53
 _NONE = np.zeros(0, np.int64)
 _WHERE = "EmbeddingBag.matrix"
 
@@ -40,12 +42,12 @@ def matrix_of(tokens: Any, offsets: Any, weights: Any, codes: int) -> Any:
     from scipy.sparse import csr_matrix
 
     if offsets is None:
-        lengths = [len(_list(row, k)) for k, row in enumerate(tokens)]
-        starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-        flat = _whole(_joined(tokens), "tokens")
+        lists = _lists(tokens, "tokens")
+        starts = np.concatenate([[0], np.cumsum([*map(len, lists)], dtype=np.int64)])
+        flat = _whole(_joined(lists), "tokens")
         if weights is not None:
-            unlike = [k for k, n in enumerate(lengths) if len(_list(weights[k], k)) != n]
-            if len(weights) != len(lengths) or unlike:
+            weights = _lists(weights, "weights")
+            if [*map(len, weights)] != [*map(len, lists)]:
                 raise InputError(
                     f"{_WHERE}: weights must be lists like tokens, one number for each token"
                 )
@@ -73,16 +75,20 @@ def _joined(lists: Any) -> NDArray[Any]:
     return np.concatenate([np.asarray(row).reshape(-1) for row in lists if len(row)] or [_NONE])
 
 
-def _list(row: Any, k: int) -> Sequence[Any]:
-    if isinstance(row, str | bytes) or not hasattr(row, "__len__"):
-        raise InputError(f"{_WHERE}: list {k} must be a list of codes, got {shown(row)}")
-    found: Sequence[Any] = row
+def _lists(values: Any, name: str) -> list[Sequence[Any]]:
+    found = iterated(values)
+    if found is None:
+        raise InputError(f"{_WHERE}: {name} must be a list of lists, got {shown(values)}")
+    for k, row in enumerate(found):
+        if isinstance(row, str | bytes) or not hasattr(row, "__len__"):
+            raise InputError(f"{_WHERE}: list {k} of {name} must be a list, got {shown(row)}")
     return found
 
 
 def _whole(values: Any, name: str) -> NDArray[np.int64]:
     array = as_numbers(values, name, _WHERE)
-    if array.ndim != 1 or not (array.dtype.kind in "iu" or (array == np.floor(array)).all()):
+    whole = array.dtype.kind in "iu" or (array == np.floor(array)).all()
+    if array.ndim != 1 or not whole or not (np.abs(array) <= _LARGEST).all():
         raise InputError(f"{_WHERE}: {name} must be whole numbers in one row")
     return array.astype(np.int64)
 

@@ -91,7 +91,8 @@ class Text:
         short = sum(map(len, texts)) < SHORT * len(texts)
         characters = CHARACTERS if short else 0
         found = source.ngrams(WORDS, characters)
-        known = int((_counts(found.hashes, BUCKETS) >= LEAST).sum())
+        many = np.repeat(rows, np.diff(found.starts))
+        known = int((np.bincount(found.hashes & np.uint32(BUCKETS - 1), many) >= LEAST).sum())
         if not known:
             raise UnusableColumn("no two texts have a word in common")
         buckets = min(BUCKETS, max(FEWEST, 1 << (4 * known - 1).bit_length()))
@@ -221,9 +222,3 @@ def _some(source: Source) -> tuple[list[str], NDArray[np.int64]]:
     """Return the distinct texts that are there, and how many rows have each."""
     there = source.there()
     return source.texts()[0].take(there).to_pylist(), source.rows()[there]
-
-
-def _counts(hashes: NDArray[np.uint32], buckets: int) -> NDArray[np.int64]:
-    """Return how many of the hashes fall into each bucket."""
-    counts: NDArray[np.int64] = np.bincount(hashes & np.uint32(buckets - 1), minlength=buckets)
-    return counts
