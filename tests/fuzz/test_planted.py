@@ -11,8 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from targets import FIXTURES, train
+from typer.testing import CliRunner
 
 from steepest import CheckpointError, Dense, Network, SteepestError, export_onnx
+from steepest.cli import app
 from steepest.compiler.store import _write
 from steepest.pipeline.model import Model
 from steepest.saved.folder import _FILES
@@ -35,12 +37,21 @@ def go_on(place):
     train(place, epochs=2, resume=True)
 
 
+def by_command(*words):
+    done = CliRunner().invoke(app, list(map(str, words)))
+    if isinstance(done.exception, OSError):  # which `steepest.cli.run` tells in a line
+        raise SteepestError(str(done.exception))
+    assert not done.exit_code, done.output
+
+
 WRITERS = {
     "m": lambda place: MODEL.save(place),
     "run": go_on,
     "t.csv": write_table,
     "n.onnx": lambda place: export_onnx(NETWORK, place),
     "k.o": lambda place: _write(place, b"code"),
+    "r.html": lambda place: by_command("report", FIXTURES / "model_schema_1", "-o", place),
+    "p.html": lambda place: by_command("play", "-o", place),
 }
 """What is written, and by whom."""
 
@@ -104,4 +115,4 @@ def test_what_lies_in_a_folder_stays(tmp_path):
         folder = Path(tmp_path / str(number))
         folder.mkdir()
         told.add(planted(folder, draw))
-    assert told == {"written", "ModelError", "CheckpointError", "TableError"}
+    assert told == {"written", "ModelError", "CheckpointError", "TableError", "SteepestError"}

@@ -68,5 +68,5 @@ def test_nothing_that_lies_in_the_folder_is_written_to(tmp_path, monkeypatch):
         TensorBoard(victim)
     (tmp_path / "late").write_text("x")
     callback = TensorBoard(tmp_path / "late" / "runs")
-    with pytest.raises(InputError, match="can't write in .*late/runs: Not a directory"):
+    with pytest.raises(InputError, match=r"can't write in .*late/runs: Not a directory"):
         trained(callback)
