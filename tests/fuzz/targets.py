@@ -1,6 +1,7 @@
 """What is fuzzed: a loader, files that it reads, and how to change them."""
 
 import contextlib
+import functools
 import gzip
 import io
 import json
@@ -29,6 +30,7 @@ from steepest import (  # fmt: skip
     Concat,
     Dense,
     Identity,
+    ImageClassifier,
     LayerNorm,
     LeakyReLU,
     Mish,
@@ -40,12 +42,16 @@ from steepest import (  # fmt: skip
     Softmax,
     SoftmaxCrossEntropy,
     Softplus,
+    TabularClassifier,
+    TabularRegressor,
     Tanh,
+    TextClassifier,
     Trainer,
     export_onnx,
     import_onnx,
 )
 from steepest.errors import SteepestError
+from steepest.images.encoder import ImageEncoder
 from steepest.interchange.onnx_import import known
 from steepest.pipeline import folders
 from steepest.pipeline.model import Model
@@ -116,6 +122,31 @@ def model_seeds():
     return seeds
 
 
+@functools.cache
+def trained_seeds():
+    """Return what trainings of every other kind leave: texts, bags, intervals, images."""
+    n, rng, small = 60, np.random.default_rng(0), {"epochs": 1, "layers": (3,)}
+    texts = [" ".join([*rng.choice(list("abcdefgh"), 5), str(k)]) for k in range(n)]
+    table = {"x": rng.normal(size=n), "color": rng.choice(["red", "blue"], n), "text": texts}
+    classes = np.where(table["x"] > 0, "p", "q")
+    interval = {"settings": small, "quantiles": [0.1, 0.9], "calibration_fraction": 0.2}
+    models = [
+        TextClassifier(settings={"epochs": 1}, n_threads=1).fit(texts, classes),
+        TabularClassifier(settings={**small, "folds": 2}, n_threads=1).fit(table, classes),
+        TabularRegressor(**interval, monotonic={"x": 1}, n_threads=1).fit(table, table["x"]),
+        ImageClassifier(settings={"epochs": 1}, n_threads=1).fit(
+            rng.integers(0, 256, (n, 6, 6, 1), np.uint8), classes
+        ),
+    ]
+    seeds = []
+    with tempfile.TemporaryDirectory() as folder:
+        for k, model in enumerate(models):
+            model.model_.save(Path(folder, str(k)))
+            files = {path.name: path.read_bytes() for path in Path(folder, str(k)).iterdir()}
+            seeds.append(join(files))
+    return seeds
+
+
 def mutate_model(data, draw):
     files = split(data)
     name = draw.choice((RECORD, RECORD, RECORD, THETA, *(n for n in (STATE, ENCODER) if files[n])))
@@ -162,6 +193,9 @@ def use_model(model):
         with contextlib.redirect_stdout(io.StringIO()):
             print(model, model.program(1))
         model.predict(np.zeros((2, model.inputs)), threads=1)
+        return
+    if isinstance(model.encoder, ImageEncoder):
+        model.predict_proba(np.zeros((2, *model.network.input_shape), np.uint8))
         return
     with contextlib.redirect_stdout(io.StringIO()):
         print(model.task.describe(), model.encoder.describe(), model.encoder.names)
@@ -357,6 +391,7 @@ def run_onnx(data, folder):
 ROWS_4 = np.random.default_rng(0).standard_normal((7, 4))
 TARGETS = {
     "model": Target(model_seeds, mutate_model, run_model),
+    "trained": Target(trained_seeds, mutate_model, run_model),
     "checkpoint": Target(checkpoint_seeds, mutate_checkpoint, run_checkpoint),
     "onnx": Target(onnx_seeds, mutate_onnx, run_onnx),
 }
