@@ -166,3 +166,28 @@ def test_a_model_that_nobody_can_write_leaves_nothing(people, tmp_path, monkeypa
     with pytest.raises(ModelError, match=r"model: Input/output error$"):
         train(people, tmp_path, monkeypatch)
     assert [path.name for path in tmp_path.iterdir()] == ["private"]
+
+
+@pytest.fixture(scope="module")
+def reports():
+    """Texts of which five hold a word, and classes."""
+    draw = np.random.default_rng(0)
+    texts = [" ".join(draw.choice(list("abcdefgh"), 6)) + f" n{k}" for k in range(ROWS)]
+    texts = [text + " syphilis" * (k % (ROWS // 5) == 0) for k, text in enumerate(texts)]
+    return pa.table({"report": texts, "target": draw.choice(["p", "q"], ROWS)})
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_what_is_told_of_texts_and_of_single_rows(private, reports, tmp_path, monkeypatch):
+    options = ("--test", "0", *["--private"] * private)
+    files = train(reports, tmp_path, monkeypatch, *options)
+    model = Model.load(tmp_path / "model")
+    x = model.encoder.transform(pa.table({"report": ["syphilis"]}))[0]
+    told = model.encoder.columns["report"].told("syphilis", x)
+    assert any("syphilis" in name for name in told) != private
+    scores = model.calibration.scores
+    line = f"calibrated by: {len(scores)} numbers, in order"
+    assert (bool(scores), line in files["README.md"].decode()) == (not private, not private)
+    if private:
+        with pytest.raises(ModelError, match=r"no sets of classes: .* a model that is not private"):
+            model.predict_set(reports)

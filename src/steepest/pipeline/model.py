@@ -319,7 +319,8 @@ class Model(Printed):
         self._check_probabilities()
         if not self.calibration.rows:
             raise ModelError(
-                "this model has no sets of classes: they need rows to validate on in the training"
+                "this model has no sets of classes: they need rows to validate on in the training, "
+                "and a model that is not private"
             )
 
     def _warn(self, method: str, odd: Counts, rows: int) -> None:

@@ -176,8 +176,8 @@ class Request:
         Setting(
             "",
             "Write a model that tells less of the rows: without the command, the history, the "
-            "settings and the names of unused columns, and without texts that fewer than 10 rows "
-            "have.",
+            "settings and the names of unused columns, without texts and n-grams that fewer than "
+            "10 rows have, and without what predict --sets needs.",
         ),
     ] = False
     class_weight: Annotated[

@@ -109,6 +109,11 @@ def _tells(parts: Parts) -> Iterator[str]:
         yield "- Of the target: the mean, the deviation and the rounded range."
     else:
         yield "- Of the target: its classes, word for word."
+    if many := len(parts.calibration.scores):
+        yield (
+            f"- Of the rows that probabilities were calibrated by: {many:,} numbers, in order, "
+            "each of which says how right the model was about one of them."
+        )
     yield (
         "- How it was trained"
         + ", how many rows there were, and the scores" * bool(parts.about.get("rows"))

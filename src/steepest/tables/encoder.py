@@ -174,6 +174,7 @@ class Encoder:
         inputs = list(dict.fromkeys(inputs))
         _check_present(table, inputs)
         _check_present(table.select(inputs), monotonic)
+        least = rare or 1
         if rare is None:
             rare = min(10, max(2, table.num_rows // 200))
         counts = Counts() if counts is None else counts
@@ -186,7 +187,7 @@ class Encoder:
         for name in inputs:
             mine = Counts()
             try:
-                source = Source(name, check_column(table, name), mine, missing)
+                source = Source(name, check_column(table, name), mine, missing, least)
                 kind, said = column_of(source, options)
                 notes += [f"column {name!r}: {note}" for note in said]
                 columns[name] = _fitted(kind, source, rare, monotonic.get(name, 0))
@@ -359,8 +360,9 @@ class Encoder:
                 columns,
             ]
         free = (
-            "Of free text: about how many training texts have n-grams of each hash, from two on. "
-            "The n-grams themselves are not there, but whoever guesses one can look it up."
+            "Of free text: about how many training texts have n-grams of each hash, from two on, "
+            "or from ten in a private model. The n-grams themselves are not there, but whoever "
+            "guesses one can look it up."
         )
         return [
             f"Of numbers and dates: a rounded middle and spread, and at most {KNOTS} quantiles, "

@@ -85,12 +85,19 @@ class Source:
     counts : Counter
     missing : sequence of str
         Texts that mean a missing value.
+    least : int
+        Of what fewer rows have nothing may be told.
     """
 
     def __init__(
-        self, name: str, column: Any, counts: Counts, missing: Sequence[str] = WORDS
+        self,
+        name: str,
+        column: Any,
+        counts: Counts,
+        missing: Sequence[str] = WORDS,
+        least: int = 1,
     ) -> None:
-        self.name = name
+        self.name, self.least = name, least
         self.column = lay_out(name, column)
         self.counts = counts
         self.missing = missing

@@ -31,7 +31,7 @@ BUCKETS = 1 << 20
 """So many hashes are told apart at most."""
 FEWEST = 1 << 14
 LEAST = 2
-"""An n-gram that fewer texts have in training is not known."""
+"""An n-gram that fewer rows have in training is not known."""
 
 _PROSE, _SAMPLE = 3.0, 500
 _FINE = 16  # steps of a weight
@@ -45,8 +45,8 @@ class Text:
     Codes of ``most`` n-grams (`steepest.tables.ngrams`), and behind them their weights: 1 + log of
     how often an n-gram is there, times 1 + log (n + 1)/(d + 1), where d of n texts in training have
     it; divided by the root of their sum of squares over the text. Code 0 of weight 0 fills up. What
-    fewer than `LEAST` texts had in training has no weight; a missing text, or an empty one, has no
-    n-grams.
+    fewer than `LEAST` rows had in training, or 10 of a private model, has no weight; a missing
+    text, or an empty one, has no n-grams.
 
     Attributes
     ----------
@@ -92,15 +92,16 @@ class Text:
         characters = CHARACTERS if short else 0
         found = source.ngrams(WORDS, characters)
         many = np.repeat(rows, np.diff(found.starts))
-        known = int((np.bincount(found.hashes & np.uint32(BUCKETS - 1), many) >= LEAST).sum())
+        least = max(LEAST, source.least)
+        known = int((np.bincount(found.hashes & np.uint32(BUCKETS - 1), many) >= least).sum())
         if not known:
-            raise UnusableColumn("no two texts have a word in common")
+            raise UnusableColumn(f"no word is in {least} rows or more")
         buckets = min(BUCKETS, max(FEWEST, 1 << (4 * known - 1).bit_length()))
         lists = np.repeat(np.arange(len(texts)), np.diff(found.starts))
         once = distinct(lists * buckets + (found.hashes & np.uint32(buckets - 1)))
         having = np.bincount(once % buckets, rows[once // buckets], buckets)
         levels = np.zeros(buckets, np.uint8)
-        seen = having >= LEAST
+        seen = having >= least
         seen[0] = False  # fills up
         rarity = np.log((rows.sum() + 1) / (having[seen] + 1))
         levels[seen] = 1 + np.clip(np.round(_FINE * rarity), 0, 254)
