@@ -75,6 +75,7 @@ def test_wrong_arguments_are_told_by_our_errors_alone(kind):
         (lambda: Adam(lr=Cosine), r"Adam: lr is the class Cosine: make one, like Cosine\(…\)"),
         (lambda: Adam(lr=10**400), "Adam: lr must be"),
         (lambda: Adam(factors=[1]), "Adam: factors must be numbers by the names"),
+        (lambda: Adam(factors={0: 1.0}), "Adam: factors must be numbers by the names"),
         (lambda: Adam(epsilon_hat="yes"), "epsilon_hat must be True or False, got 'yes'"),
         (lambda: Adam(penalty_over_batch=1), "penalty_over_batch must be True or False"),
         (lambda: Dropout(Cosine), "rate is the class Cosine"),
@@ -148,6 +149,7 @@ class Wanting:
         (lambda n: steepest.check(ReLU(), seed=None), "check: seed must be"),
         (lambda n: steepest.conformal_margin("a", Y, Y), "conformal_margin: y"),
         (lambda n: steepest.History([1]), "rows must be mappings"),
+        (lambda n: steepest.History([{0: 1.0}]), "rows must be mappings"),
         (lambda n: Trainer(n, "squared"), "Trainer: loss must be a loss"),
         (lambda n: Trainer(n, Squared(), "adam"), "Trainer: rule must be a rule .* got 'adam'"),
         (lambda n: Trainer(n, Squared(), Adam), "the class Adam: make one, like Adam"),
@@ -158,6 +160,10 @@ class Wanting:
         (
             lambda n: Trainer(n, Squared()).evaluate(X, Y, metrics={"a": lambda y, p: "x"}),
             "metrics: a must return a number, got 'x'",
+        ),
+        (
+            lambda n: Trainer(n, Squared()).fit(X, Y, metrics={0: max}),
+            "a name must be a text, got 0",
         ),
         (
             lambda n: steepest.importance(n, Squared(), X, Y, metric=lambda y, p: None),

@@ -237,6 +237,8 @@ def metrics_named(
     """
     if isinstance(wanted, Mapping):
         for name, metric in wanted.items():
+            if not isinstance(name, str):
+                raise InputError(f"metrics: a name must be a text, got {shown(name)}")
             function("metrics", repr(name), metric, "y", "prediction")
         return dict(wanted)
     if isinstance(wanted, str) or callable(wanted):

@@ -156,7 +156,8 @@ class Rule(Shown):
             flag(name, what, getattr(self, what))
         if self.ema is not None:
             number_or_function(name, "ema", self.ema, least=0, below=1)
-        if not isinstance(self.factors, Mapping):
+        named = isinstance(self.factors, Mapping)
+        if not named or not all(isinstance(pattern, str) for pattern in self.factors):
             raise InputError(
                 f"{name}: factors must be numbers by the names of parameters, like "
                 f"{{'*.b': 0.1}}, got {shown(self.factors)}"

@@ -52,7 +52,8 @@ class History(Printed, Sequence[dict[str, float]]):
 
     def __init__(self, rows: Sequence[dict[str, float]] = ()) -> None:
         sequence("History", "rows", rows)
-        if not all(isinstance(row, Mapping) for row in rows):
+        maps = all(isinstance(row, Mapping) for row in rows)
+        if not maps or not all(isinstance(name, str) for row in rows for name in row):
             raise InputError(
                 f"History: rows must be mappings, like {{'epoch': 1, 'loss': 0.5}}, "
                 f"got {shown(rows)}"
