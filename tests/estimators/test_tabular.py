@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, TimeSeriesSplit
 
@@ -415,3 +416,14 @@ def test_a_split_by_what_is_not_there(parameter):
         regressor(**{parameter: "day"}).fit(X, y, **{parameter: X["day"]})
     with pytest.raises(InputError, match=f"200 rows of X, 3 of {parameter}"):
         regressor().fit(X, y, **{parameter: X["day"][:3]})
+
+
+@pytest.mark.parametrize("parameter", ["time", "groups"])
+def test_a_column_is_named_by_a_text(parameter):
+    """Also where scikit-learn is told to check no parameters, as by searches."""
+    odd = pl.Series([1, 2])  # whose comparison with a text raises
+    with (
+        config_context(skip_parameter_validation=True),
+        pytest.raises(InputError, match=f"X has no column .*, which {parameter} names"),
+    ):
+        TabularRegressor(**{parameter: odd}, n_threads=1).fit(np.ones((9, 2)), np.arange(9.0))

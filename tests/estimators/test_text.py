@@ -71,8 +71,9 @@ def test_it_says_which_n_grams_spoke(model):
     against = dict(model.explain("good film", label="no"))
     assert min(against.values()) < 0
     assert model.explain("") == []
-    with pytest.raises(InputError, match="no class 'maybe'"):
-        model.explain("good", label="maybe")
+    for label, said in (("maybe", "'maybe'"), (pd.Series([1, 2]), "Series"), (["no"], r"\['no'\]")):
+        with pytest.raises(InputError, match=f"no class {said}.*; there are 'no', 'yes'"):
+            model.explain("good", label=label)
     assert "good" in str(model.row_paths(["good film"])[0])
 
 

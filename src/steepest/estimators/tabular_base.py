@@ -21,6 +21,7 @@ from ..pipeline.monotone import read_monotonic
 from ..pipeline.recipe import Recipe
 from ..pipeline.row_trace import RowPath, row_paths
 from ..pipeline.train import TrainingData
+from ..printing import shown
 from ..tables.door import check_column
 from ..tables.encoder import Counts, Encoder, fit_notes, not_read
 from ..tables.hints import time_hints
@@ -190,11 +191,11 @@ class BaseTabular(BaseTrained):
             return column
         if name is None:
             return None
-        if name in data.column_names:
+        if isinstance(name, str) and name in data.column_names:
             return check_column(data, name)
-        if parameter == "time" and name == ROW_ORDER:
+        if parameter == "time" and isinstance(name, str) and name == ROW_ORDER:
             return pa.array(np.arange(len(data)))
-        raise InputError(f"{where}: X has no column {name!r}, which {parameter} names")
+        raise InputError(f"{where}: X has no column {shown(name)}, which {parameter} names")
 
     def _encode(
         self, task: Task, recipe: Recipe, rows: Examples, held: Examples | None

@@ -15,12 +15,12 @@ from ..arrays import Array
 from ..errors import InputError, TableError
 from ..pipeline.recipe import Recipe
 from ..pipeline.train import TrainingData
-from ..printing import shown
+from ..printing import shortened_text, shown
 from ..tables.columns import Counts, Source, Text, UnusableColumn
 from ..tables.encoder import Encoder
 from ..tables.files import read_table
 from ..tables.task import Task
-from ..validate import iterated, positive_count
+from ..validate import iterated, plain, positive_count
 from .docstrings import with_lists_of
 from .tabular import TabularClassifier
 from .trained import BaseTrained, Examples
@@ -189,10 +189,14 @@ class TextClassifier(TabularClassifier):
         if label is None:
             which = int(odds[-1].argmax())
         else:
-            found = np.flatnonzero(self.classes_ == label)
-            if not found.size:
-                raise InputError(f"TextClassifier.explain: there is no class {shown(label)}")
-            which = int(found[0])
+            known = {own: k for k, own in enumerate(self.classes_.tolist())}
+            try:
+                which = known[plain(label)]
+            except (KeyError, TypeError) as error:  # no class, or nothing that could be one
+                raise InputError(
+                    f"TextClassifier.explain: there is no class {shown(label)}; there are "
+                    f"{shortened_text(', '.join(map(repr, known)), 200)}"
+                ) from error
         effects, names = odds[-1, which] - odds[:-1, which], column.named(text)
         order = np.argsort(-np.abs(effects), kind="stable")[:most]
         return [(" / ".join(names[int(codes[k])]), float(effects[k])) for k in order]
