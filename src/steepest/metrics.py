@@ -255,8 +255,8 @@ def metrics_named(
             found[metric] = METRICS[metric]
         else:
             raise InputError(
-                f"metrics: there are {', '.join(METRICS)}; or give a function (y, prediction); "
-                f"got {shown(metric)}"
+                f"metrics: expected a name or a function (y, prediction), got {shown(metric)}; the "
+                f"names are {', '.join(METRICS)}"
             )
     return found
 

@@ -115,7 +115,7 @@ def test_what_can_not_be_learned_from(images, labels, message):
 
 
 def test_settings_are_checked():
-    with pytest.raises(InputError, match="for images there are"):
+    with pytest.raises(InputError, match="for images; there are"):
         ImageClassifier(settings={"layers": 3}).fit(X, Y)
     with pytest.raises(InputError, match="augment or 'shift', not both"):
         ImageClassifier(settings={"shift": 3}, augment=None).fit(X, Y)

@@ -120,7 +120,7 @@ def test_more_rows_mean_larger_batches_and_fewer_epochs():
         ({"lr": np.array(0.1)}, "lr must be a number above 0, got array"),
         ({"rule": rules.Adam}, "rule must be one of"),
         ({"rule": rules.Adam()}, "rule must be one of"),
-        ({3: 1}, "settings: there are quality, .*; got 3"),
+        ({3: 1}, "settings: no 3; there are quality, "),
         ([8], r"settings must be a mapping, like .*, got \[8\]"),
     ],
 )

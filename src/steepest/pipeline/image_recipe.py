@@ -163,7 +163,7 @@ class ImageRecipe:
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
         if unknown:
             raise InputError(
-                f"settings: for images there are {', '.join(cls.names())}; got {unknown[0]!r}"
+                f"settings: no {unknown[0]!r} for images; there are {', '.join(cls.names())}"
             )
         recipe, (n, *sides, _) = cls(**wanted), images.shape
         rows = n if rows is None else rows

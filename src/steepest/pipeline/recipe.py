@@ -69,7 +69,7 @@ class Recipe(RecipeSettings):
         wanted = renamed_keys(WHERE, {} if settings is None else settings)
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
         if unknown:
-            raise InputError(f"settings: there are {', '.join(cls.names())}; got {unknown[0]!r}")
+            raise InputError(f"settings: no {unknown[0]!r}; there are {', '.join(cls.names())}")
         step = cls(quality=wanted.get("quality", cls.quality)).quality
         waves = by_rows(FREQUENCIES, rows, cls.frequency) if columns <= WAVED else 0.0
         recipe = cls(frequency=waves)
