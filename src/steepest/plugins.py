@@ -149,8 +149,8 @@ def _import_file(file: Path) -> ModuleType:
     if not file.is_file():
         raise PluginError(f"the plugin {file} does not exist")
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise PluginError(f"the plugin {file} is no Python: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:

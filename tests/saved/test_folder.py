@@ -110,7 +110,7 @@ def test_links_and_other_files_are_refused(saved, name):
         Model.load(saved)
     (saved / name).unlink()
     (saved / name).mkdir()
-    with pytest.raises(ModelError, match="not a plain file"):
+    with pytest.raises(ModelError, match="is a folder; expected a file"):
         Model.load(saved)
 
 

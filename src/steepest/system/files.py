@@ -389,8 +389,9 @@ def _is_at(source: Path, found: os.stat_result) -> bool:
 def _check_plain(path: Path, found: os.stat_result) -> None:
     if stat.S_ISREG(found.st_mode):
         return
+    name = path.name or path
     if stat.S_ISLNK(found.st_mode):
-        raise OSError(
-            errno.ELOOP, f"{path.name or path} is a link; expected a plain file", str(path)
-        )
-    raise OSError(errno.EINVAL, f"{path.name or path} is not a plain file", str(path))
+        raise OSError(errno.ELOOP, f"{name} is a link; expected a plain file", str(path))
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, f"{name} is a folder; expected a file", str(path))
+    raise OSError(errno.EINVAL, f"{name} is not a plain file", str(path))

@@ -169,7 +169,11 @@ class SplitBy:
         """Say which rows belong to groups drawn at random, about so many rows."""
         names, groups = np.unique(self.groups[rows], return_inverse=True)  # type: ignore[index]
         if len(names) < 2:
-            raise TableError("all rows are of one group, so they can't be split by groups")
+            raise TableError(
+                f"the {len(rows):,} rows to split are of one group: what trains, what chooses the "
+                "epoch and what tests need a group each; give more groups, or set the share for "
+                "validation or test to 0"
+            )
         sizes, labels = np.bincount(groups), self.labels[rows]
         shares = np.bincount(labels) / len(rows)
         best, least = np.zeros(len(rows), np.bool_), np.inf
