@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -25,6 +27,7 @@ from steepest import (
     Trainer,
     Watch,
 )
+from steepest.compiler.ahead import Ahead
 from steepest.inspection.watch import noise_scale, verdict
 
 
@@ -180,6 +183,22 @@ def test_looks_keep_to_their_share():
     watch = Watch(share=1e-9)
     fit(watch, SGD(lr=0.1))
     assert sum(row["looks"] for row in watch.noise) <= 2  # the first, and one that cost nothing yet
+
+
+def test_a_strict_first_look_waits_until_it_is_paid_for(monkeypatch):
+    watch = Watch(share=1e-9, strict=True)
+    fit(watch, SGD(lr=0.1))
+    assert watch.noise == watch.rows == []
+    assert watch.waits == pytest.approx(1e8)
+
+    monkeypatch.setattr("steepest.inspection.watch._FIRST", 0.0)
+    left = [math.inf, math.inf, 0, 0]
+    monkeypatch.setattr(Ahead, "lacking", lambda self: left.pop(0))
+    watch = Watch(share=1.0, strict=True, examples=16)
+    watched, alone = fit(watch, SGD(lr=0.1)), fit(None, SGD(lr=0.1))
+    assert len(left) == 1  # asked until nothing lacked
+    assert watch.noise
+    np.testing.assert_array_equal(watched.theta, alone.theta)
 
 
 @pytest.mark.parametrize(

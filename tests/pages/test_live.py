@@ -50,7 +50,11 @@ def test_the_page_follows_a_training_and_stops_it(chromium, table):
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.goto(address)
             page.wait_for_selector("#training figure .plot canvas", timeout=120_000)
-            page.wait_for_selector("#gradients figure", timeout=120_000)
+            until(page, "document.querySelector('#gradients .note').textContent !== ''")
+            assert page.inner_text("#gradients .note") == (
+                "They are shown after 13 s of training at the earliest: looking at them takes at "
+                "most 0.75 % of the time."
+            )
             assert re.match(
                 r"Epoch [\d,]+ of at most 1,000,000, loss", page.inner_text(".headline")
             )
@@ -79,6 +83,22 @@ def test_who_looks_makes_no_difference_to_what_is_computed():
     plain, expected = fit()
     np.testing.assert_array_equal(theta, expected)
     np.testing.assert_array_equal(shown["loss"], plain["loss"])
+
+
+def test_the_page_shows_what_was_seen_of_the_gradients(chromium):
+    watch = Watch(examples=16)
+    with Live("t", watch=watch) as live:
+        page = chromium.new_page()
+        page.goto(live.address)
+        fit(watch, live)
+        live.end("Done.")
+        until(page, "document.querySelector('#gradients figure') !== null")
+        drawn = page.evaluate(
+            "[...document.querySelectorAll('#gradients figure')].map(one => one.figure)"
+        )
+        page.close()
+    seen = {tuple(line["values"]) for figure in drawn for line in figure["lines"]}
+    assert tuple(row["dtheta"] for row in watch.rows) in seen
 
 
 def test_long_histories_are_thinned_with_their_last_epoch():

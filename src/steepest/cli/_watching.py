@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Watching"]
 
-_SHARE, _LIVE_SHARE = 0.05, 0.005
+_SHARE, _LIVE_SHARE, _LIVE_EXAMPLES = 0.05, 0.0075, 256
 """Of the time of a training that looks at gradients may take; the smaller one for a page alone."""
 
 
@@ -70,8 +70,11 @@ class Watching:
         often = self._aloud or self._report is not None
 
         def callbacks(trainer: Trainer) -> tuple[Callable[[Progress], object], ...]:
-            share = _SHARE if often else _LIVE_SHARE
-            watch = Watch(say=print if self._aloud else None, share=share)
+            watch = (
+                Watch(say=print if self._aloud else None, share=_SHARE)
+                if often
+                else Watch(examples=_LIVE_EXAMPLES, share=_LIVE_SHARE, strict=True)
+            )
             self._watches.append(watch)
             found: list[Callable[[Progress], object]] = [*(others(trainer) if others else ())]
             found.append(watch)

@@ -23,7 +23,7 @@ from ..compiler.store import Kernel, count_lacking, kernel_addresses
 from ..printing import Cells, Printed
 from .operands import Buffer, Constant, Handle, Operand
 
-__all__ = ["Instruction", "Program", "assemble", "count_to_compile"]
+__all__ = ["Instruction", "Program", "assemble", "count_to_compile", "kernels_of"]
 
 
 @dataclass
@@ -143,16 +143,17 @@ class Program(Printed):
 
 def count_to_compile(programs: Sequence[Program]) -> int:
     """Return how many kernels of the programs no process has compiled before."""
-    return count_lacking(_kernels(programs))
+    return count_lacking(kernels_of(*programs))
 
 
 def assemble(programs: Sequence[Program]) -> None:
     """Make the rows of several programs; compile together what no process did before."""
-    addresses = iter(kernel_addresses(_kernels(programs)))
+    addresses = iter(kernel_addresses(kernels_of(*programs)))
     for program in programs:
         rows = [step.row(next(addresses)) for step in program.instructions]
         program.rows = np.array([word for row in rows for word in row], np.int64)
 
 
-def _kernels(programs: Sequence[Program]) -> list[Kernel]:
+def kernels_of(*programs: Program) -> list[Kernel]:
+    """Return the kernel of each instruction, in order."""
     return [step.kernel(program.dtype) for program in programs for step in program.instructions]

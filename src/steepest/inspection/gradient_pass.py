@@ -111,11 +111,25 @@ class GradientPass:
 
     def program(self, n: int) -> Program:
         """Return the program of a whole block, for data of ``n`` rows."""
+        return self._program(*self._whole(n))
+
+    def lowered(self, n: int) -> Program:
+        """Return the same program, perhaps not compiled yet."""
+        return self._lowered(*self._whole(n))
+
+    def _whole(self, n: int) -> tuple[int, int]:
+        """Return the rows of a whole block, and the threads that share it."""
         batch, built = min(self._batch, n), self._network.built
         flops = batch * 3 * built.layer.flops_at(built.input_shape)
-        return self._program(batch, threads_for(batch, flops, self._threads))
+        return batch, threads_for(batch, flops, self._threads)
 
     def _program(self, n: int, threads: int) -> Program:
+        program = self._lowered(n, threads)
+        if not program.rows.size:
+            program.assemble()
+        return program
+
+    def _lowered(self, n: int, threads: int) -> Program:
         if (n, threads) in self._programs:
             return self._programs[n, threads]
         if len(self._programs) > _KEPT:
@@ -143,6 +157,5 @@ class GradientPass:
         low.emit(advance, {"t": self._step.as_vector()})
         low.barrier()
         arena.allocate()
-        program.assemble()
         self._programs[n, threads] = program
         return program

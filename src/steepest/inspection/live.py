@@ -69,13 +69,20 @@ class Live:
         self._server.send({**self._curves(), "ended": text})
 
     def _curves(self) -> dict[str, Any]:
-        """Return the sections of the page, with curves of so many points at most."""
+        """Return what the sections of the page show, with curves of so many points at most."""
         thinned = History(_thinned(self._history.rows))
         found = {
             "training": training_section(thinned.to_dict()),
             "gradients": gradients_section(self.watch),
+            "awaited": self._awaited(),
         }
         return {name: section for name, section in found.items() if section is not None}
+
+    def _awaited(self) -> dict[str, float] | None:
+        """Return from when on gradients are looked at, and what share of the time that takes."""
+        if self.watch is None:
+            return None
+        return {"seconds": self.watch.waits, "share": self.watch.share}
 
 
 def _thinned(rows: list[Any]) -> list[Any]:

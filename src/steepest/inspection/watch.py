@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import Array, rows_of
+from ..compiler.ahead import Ahead
+from ..engine.program import kernels_of
 from ..errors import InputError
 from ..network import Network
 from ..parameters import walk
 from ..printing import Cells, Printed
-from ..validate import function, number, positive_count
+from ..validate import flag, function, number, positive_count
 from ..validate import seed as checked_seed
 from .gradient_pass import GradientPass
 from .observers import Flow, Norms, Slopes, arrays_for
@@ -31,6 +33,9 @@ __all__ = ["Watch", "noise_scale", "verdict"]
 
 _FLAT = 0.1  # of the steepest slope: below it a unit passes little of the gradient on
 _MOSTLY = 0.95  # of the examples
+_BLOCK = 32
+"""Examples at once: of one with a gradient of its own each instruction is lowered for itself."""
+_FIRST, _COMPILED = 0.1, 0.2  # seconds: of lowering and a first look, and for each kernel it lacks
 
 
 class Watch(Printed):
@@ -46,6 +51,10 @@ class Watch(Printed):
         Of the examples drawn.
     say : callable, optional
         Gets the table at the end of every epoch; ``print``, for example.
+    strict : bool
+        Whether the first look, too, keeps to the share. Then it comes only after as much training
+        as makes up for it, and what has to be compiled for it is compiled by another process at the
+        lowest priority. Otherwise it comes at once.
 
     Attributes
     ----------
@@ -70,8 +79,8 @@ class Watch(Printed):
     Cost: a look takes its examples forwards and backwards, one step of training, and copies of θ
     and of what the rule remembers; measured at 784-128-10 and batch 64, as long as 20 to 45 steps
     (``benchmarks/gradients.py``). However long it takes, looks take at most ``share`` of the time:
-    5 % more than a training that nobody watches. Only the first one, which lowers the programs, is
-    not counted in. Nothing else changes: the parameters are the same to the last bit.
+    5 % more than a training that nobody watches. Only a ``strict`` first one, which lowers the
+    programs, is counted in. Nothing else changes: the parameters are the same to the last bit.
 
     Source of the noise scale: McCandlish, Kaplan, Amodei & OpenAI Dota Team, "An empirical model of
     large-batch training", 2018, arXiv:1812.06162: equation 2.9, and appendix A.1 for unbiased
@@ -96,13 +105,16 @@ class Watch(Printed):
         share: float = 0.05,
         seed: int = 0,
         say: Callable[[str], object] | None = None,
+        strict: bool = False,
     ) -> None:
         positive_count("Watch", "examples", examples)
         number("Watch", "examples", examples, least=2, whole=True)  # one has no variance
         number("Watch", "share", share, above=0, most=1)
         if say is not None:
             function("Watch", "say", say)
+        flag("Watch", "strict", strict)
         self.examples, self.share, self.say = examples, float(share), say
+        self.strict = bool(strict)
         self.rows: list[dict[str, Any]] = []
         self.noise: list[dict[str, Any]] = []
         self._rng = np.random.default_rng(checked_seed("Watch", seed))
@@ -117,16 +129,36 @@ class Watch(Printed):
             raise InputError("Watch: this callback must be called by a Trainer")
         now = time.perf_counter()
         if self._glass is None or self._glass.run is not run:
-            self._glass = _Glass(run, self.examples)
+            self._glass, self._began, self._spent = _Glass(run, self.examples), now, 0.0
+        if self._may_look(self._glass, now):
+            first = not self._glass.ready
             self._looks.append(self._glass.look(self._rng, progress.lr))
-            self._began, self._spent = time.perf_counter(), 0.0
-        elif self._spent <= self.share * (now - self._began):
-            self._looks.append(self._glass.look(self._rng, progress.lr))
-            self._spent += time.perf_counter() - now
+            if first and not self.strict:
+                self._began = time.perf_counter()
+            else:
+                self._spent += time.perf_counter() - now
         if progress.epoch_ended and self._looks:
             self._add_up(progress, run)
             if self.say is not None:
                 self.say(str(self))
+
+    @property
+    def waits(self) -> float:
+        """Seconds of training after which the first look is had at the earliest."""
+        return _FIRST / self.share if self.strict else 0.0
+
+    def _may_look(self, glass: _Glass, now: float) -> bool:
+        """Say whether a look keeps to the share; begin what a strict first one needs."""
+        left = self.share * (now - self._began) - self._spent
+        if glass.ready:
+            return left >= 0
+        if not self.strict:
+            return True
+        if left < _FIRST:
+            return False
+        lacking = glass.lacking()
+        self._spent += time.perf_counter() - now
+        return left >= _FIRST + _COMPILED * lacking
 
     def _add_up(self, progress: Progress, run: TrainingRun) -> None:
         when = {"epoch": progress.epoch, "step": run.step}
@@ -194,20 +226,37 @@ class _Glass:
             (X, y),
             (self._flow, self._norms, self._slopes),
             gradient=True,
-            batch=examples,
+            batch=min(examples, _BLOCK),
             threads=run.threads,
         )
-        self._sweep.program(examples)
-        dtype = run.network.dtype
+        self.ready = False
+        self._ahead: Ahead | None = None
+
+    def lacking(self) -> float:
+        """Return how many kernels a look would have to compile.
+
+        The first question starts a process that compiles them; while it runs they are infinite.
+        """
+        if self._ahead is None:
+            self._ahead = Ahead(kernels_of(self._sweep.lowered(self._n)))
+        return self._ahead.lacking()
+
+    def _prepare(self) -> None:
+        """Compile, and make the arrays that are written to."""
+        self._sweep.program(self._n)
+        examples, dtype = self._n, self.run.network.dtype
         shapes = {path: (examples, *shape) for path, shape in self._flow.shapes.items()}
         arrays_for(self._flow.y, shapes, dtype)
         self._dy = arrays_for(self._flow.dy, shapes, dtype)
         self._slope = arrays_for(self._slopes.slopes, shapes, dtype)
         lengths = dict.fromkeys(self._norms.handles, (examples,))
         self._squares = arrays_for(self._norms.handles, lengths, dtype)
+        self.ready = True
 
     def look(self, rng: np.random.Generator, rate: float) -> _Look:
         """Draw examples, sweep over them, and try a step."""
+        if not self.ready:
+            self._prepare()
         X, y, w = self.run.data
         rows = rng.integers(0, X.shape[0], self._n)
         weights = np.ones(self._n, self.run.network.dtype) if w is None else w[rows]

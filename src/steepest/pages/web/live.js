@@ -88,6 +88,12 @@ function hear(news) {
   if (news.gradients) {
     noise.textContent = `${news.gradients.verdict}.`;
     show(gradients, gradientFigures(news.gradients));
+  } else if (news.awaited) {
+    const { seconds, share } = news.awaited;
+    const when = seconds > 0 ? `after ${duration(seconds)} of training at the earliest` : "soon";
+    noise.textContent =
+      `They are shown ${when}: looking at them takes at most ${number(100 * share)} % of ` +
+      "the time.";
   }
   if (news.ended) end(news.ended);
 }
