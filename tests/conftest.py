@@ -1,7 +1,8 @@
-"""Lets the tests in the folders below import `helpers`, and hear Ctrl-C."""
+"""Lets the tests in the folders below import `helpers`, and hear Ctrl-C; says what was left out."""
 
 import signal
 import sys
+from collections import Counter
 
 from hypothesis import HealthCheck, settings
 
@@ -22,3 +23,13 @@ if sys.platform == "win32":  # these make what it lacks: FIFOs, modes, forks, si
 # How fast examples are drawn depends on what else the machine does.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in one line which tests of pages were left out, and why."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    pages = [one for one in skipped if one.nodeid.startswith("tests/pages/")]
+    why = Counter(str(one.longrepr[2]).removeprefix("Skipped: ") for one in pages)
+    if why:
+        said = "; ".join(f"{count} because {reason}" for reason, count in why.items())
+        terminalreporter.write_line(f"tests of pages left out: {said}")

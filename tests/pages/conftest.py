@@ -1,4 +1,4 @@
-"""Opens pages in a real browser; without one, says in one line what was left out."""
+"""Opens pages in a real browser; ``tests/conftest.py`` says what was left out without one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from browser import PROGRAM, browser
 @pytest.fixture(scope="session")
 def chromium():
     if PROGRAM is None:
-        pytest.skip("no Chromium on this machine")
-    pytest.importorskip("playwright")
+        pytest.skip("there is no Chromium on this machine")
+    pytest.importorskip("playwright", reason="the extra test is not installed: no Playwright")
     with browser() as found:
         yield found
 
@@ -28,20 +28,8 @@ def show(chromium, tmp_path):
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda r: r.url == place.as_uri() or faults.append(r.url))
         page.goto(place.as_uri())
-        page.wait_for_selector("section")
+        page.wait_for_selector("main[data-drawn]")
         return page
 
     yield open_page
     assert not faults
-
-
-def pytest_terminal_summary(terminalreporter):
-    left = [
-        report
-        for report in terminalreporter.stats.get("skipped", [])
-        if "no Chromium on this machine" in str(report.longrepr)
-    ]
-    if left:
-        terminalreporter.write_line(
-            f"{len(left)} tests of pages were left out: there is no Chromium on this machine"
-        )

@@ -54,6 +54,7 @@ SIMPLE = (
     *(layers.SiLU(), layers.Mish(), layers.ELU(1.5), layers.SELU(), layers.GELU()),
     *(layers.GELU("tanh"), layers.Hardtanh(-0.5, 0.7), layers.Hardsigmoid(), layers.Hardswish()),
     *(layers.Scale(), layers.Affine(), layers.RootScale(), layers.PReLU(), layers.Identity()),
+    layers.Flatten(),
     *(layers.Dropout(0.0), layers.Parametric(layers.SELU()), layers.Softmax()),
     *(layers.LogSoftmax(), layers.LayerNorm(), layers.RMSNorm(0.1)),
 )

@@ -17,19 +17,22 @@ import pytest
 from steepest import Gradients, Model, Network, load
 from steepest.cli.play import play as command
 from steepest.errors import InputError, SteepestError, TableError
-from steepest.layers import LSTM, Dense, Tanh
+from steepest.layers import Concat, Dense, Tanh
 from steepest.losses import Hinge, Logistic, Poisson
 from steepest.pages.server import PageServer
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.playground import (
     MODULE,
+    Remote,
     keep,
     play_model,
     play_page,
+    play_pictures,
     play_table,
     play_toys,
 )
-from steepest.pipeline.playground.play import check_playable
+from steepest.pipeline.playground.play import check_loss
+from steepest.pipeline.playground.remote import local
 from steepest.pipeline.request import Request
 from steepest.saved.config import from_config
 
@@ -46,6 +49,7 @@ STATE = """() => {
     rows: [...training.rows], next: training.next, steps: training.steps,
     epochs: training.epochs, history: session.history, running: playground.running,
     X: [...rows.X], y: [...rows.y], inputs: rows.inputs, train: rows.train,
+    shape: rows.record.shape,
     held: [...surface.base], says: [...session.says(surface.base, 1)],
     scatter: scatter.found, landscape: landscape.found,
   };
@@ -85,9 +89,10 @@ class Found:
         self.state = state = shown.evaluate(STATE)
         self.X = np.array(state["X"]).reshape(-1, state["inputs"])
         self.y = np.array(state["y"])
-        layers = [from_config(one, "layer") for one in state["layers"]]
+        layers = [from_config(local(one), "layer") for one in state["layers"]]
         self.loss = from_config(state["loss"], "loss")
-        self.network = Network(*layers, inputs=state["inputs"], dtype="float64")
+        self.network = Network(*layers, inputs=tuple(state["shape"]), dtype="float64")
+        self.X = self.X.reshape(-1, *state["shape"])
         for name, view in self.network.parameters.items():
             view[...] = np.reshape(state["theta"][name], view.shape)
 
@@ -216,7 +221,7 @@ def test_layers_and_settings_can_be_changed(toys, show):
     shown.get_by_label("function of layer 4").select_option("GELU")
     shown.get_by_label("remove layer 2, Tanh").click()
     shown.select_option("#added", "LayerNorm")
-    click(shown, "Add before the last")
+    click(shown, "Add before")
     state = shown.evaluate(STATE)
     types = [one["type"] for one in state["layers"]]
     assert types == ["Dense", "Dense", "GELU", "LayerNorm", "Dense"]
@@ -433,14 +438,161 @@ def test_a_network_of_toys_is_kept(tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_what_is_not_computed_is_refused_with_what_to_do():
-    with pytest.raises(InputError, match=r"layer 1 is LSTM, which .* --layers"):
-        check_playable((Dense(2), LSTM(3)), Logistic())
+@pytest.fixture
+def digits(tmp_path):
+    """Pictures of digits in a file."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits(n_class=3)
+    X = (15 * found.images[:160, :, :, None]).astype(np.uint8)
+    np.savez(tmp_path / "digits.npz", X=X, y=found.target[:160])
+    return tmp_path / "digits.npz"
+
+
+@pytest.fixture
+def served(chromium):
+    """Serve a playground; what its page logs or throws is a fault, as is a foreign request."""
+    opened, faults = [], []
+
+    def serve(play, folder=None):
+        remote = Remote()
+        answers = {"place": remote.place, "start": remote.start, "compute": remote.compute}
+        if folder is not None:
+            answers["keep"] = lambda sent: keep(play, sent, folder)
+        told = None if folder is None else str(folder)
+        server = PageServer(play.document(told, served=True), MODULE, answers)
+        page = chromium.new_page()
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda r: r.url.startswith(server.address[:20]) or faults.append(r.url))
+        page.goto(server.address)
+        opened.append((server, page))
+        return page, server
+
+    yield serve
+    for server, page in opened:
+        page.close()
+        server.close()
+    assert not faults
+
+
+def test_pictures_are_told_apart(digits, show):
+    play = play_pictures(digits)
+    shown = show(play_page(play))
+    click(shown, "One epoch")
+    found = Found(shown)
+    rows = found.state["rows"] or list(range(8))
+    assert found.X.shape[1:] == (8, 8, 1)
+    images = np.load(digits)["X"][play.sets[0].record["numbers"]].astype(float)
+    train = images[: found.state["train"]]
+    np.testing.assert_allclose(found.X, (images - train.mean()) / train.std(), **TOLERANCE)
+    assert found.state["history"][-1]["loss"] == pytest.approx(
+        found.gradient(slice(0, found.state["train"])).loss, rel=1e-9
+    )
+    click(shown, *["One epoch"] * 15)
+    until(shown, "playground.surface.found.right >= 36")
+    label = shown.get_attribute(".workbench canvas.plane", "aria-label")
+    z = Found(shown).network.predict(found.X[found.state["train"] :])
+    right = int((z.argmax(axis=1) == found.y[found.state["train"] :]).sum())
+    assert label == f"40 pictures held out. The network tells {right} of them right."
+    assert rows
+    shown.click(".workbench canvas.plane", position={"x": 60, "y": 10})
+    assert shown.evaluate("playground.surface.row") == found.state["train"] + 1
+
+
+def test_python_computes_what_the_page_can_not(digits, served, tmp_path):
+    page, _ = served(play_pictures(digits), tmp_path / "model")
+    page.select_option("#added", "Conv2D")
+    page.select_option("#before", "0")
+    click(page, "Add before")
+    page.select_option("#added", "BatchNorm")
+    page.select_option("#before", "1")
+    click(page, "Add before", "One epoch", *["One instruction"] * 9)
+    found = Found(page)
+    kinds = [type(layer).__name__ for layer in found.network.layers]
+    assert kinds == ["Conv2D", "BatchNorm", "Flatten", "Dense", "Tanh", "Dense"]
+    gradient = found.gradient(found.state["rows"])
+    assert page.inner_text("#step .detail h3") == "Φ of 5 Tanh: ∇x"
+    click(page, *["One instruction"] * 5)
+    assert page.inner_text("#step .detail h3") == "Φ of 1 Conv2D: ∇θ"
+    assert "Python computes it. Conv2D: y = b + Σ x A" in page.inner_text("#step .detail")
+    for name, values in page.evaluate(STATE)["gradient"].items():
+        np.testing.assert_allclose(values, gradient.theta[name].ravel(), rtol=1e-4, atol=1e-5)
+    click(page, "This page as one file")
+    assert "Python computes Conv2D, BatchNorm, so" in page.inner_text("#take [role=status]")
+    page.locator("#descent button", has_text="Compute this figure").click()
+    assert page.evaluate("playground.landscape.found.grid.length") == 11 * 11
+    click(page, f"Write the model to {tmp_path / 'model'}")
+    until(page, "document.querySelector('#take [role=status]').textContent.startsWith('Written')")
+    row = page.evaluate("playground.surface.row")
+    number = page.evaluate("playground.rows.record.numbers")[row]
+    p = Model.load(tmp_path / "model").predict_proba(np.load(digits)["X"][[number]])
+    np.testing.assert_allclose(p.ravel(), page.evaluate(STATE)["says"], rtol=1e-4, atol=1e-5)
+
+
+def test_who_loses_python_is_told(digits, chromium):
+    remote = Remote()
+    answers = {"place": remote.place, "start": remote.start, "compute": remote.compute}
+    page = chromium.new_page()
+    with PageServer(play_pictures(digits).document(served=True), MODULE, answers) as server:
+        page.goto(server.address)
+        page.select_option("#added", "MaxPool")
+        page.select_option("#before", "0")
+        click(page, "Add before", "One step")
+        page.select_option("#added", "Conv2D")
+        page.select_option("#before", "2")
+        click(page, "Add before")
+        assert "Conv2D" in page.inner_text(".layers + .fields + .note")
+    click(page, "One step")
+    assert page.inner_text(".state").startswith("Python can't be reached any more")
+    page.close()
+
+
+def test_a_model_of_other_layers_is_played_with_and_refused_as_a_file(served):
+    layers = (Dense(4), Concat(Dense(3), Tanh()), Dense(1))
+    encoded = play_table(people(), "rich", ignore=("kind", "score")).sets[0]
+    network = Network(*layers, inputs=encoded.encoder.width)
+    model = Model(network, Logistic(), encoded.encoder, encoded.task, {})
+    play = play_model(model, people())
+    with pytest.raises(InputError, match=r"only Python computes Concat, so .* leave out --output"):
+        play_page(play)
+    page, _ = served(play)
+    found = Found(page)
+    np.testing.assert_array_equal(found.network.theta, network.theta)
+    click(page, "One instruction")
+    gradient = Found(page).gradient(page.evaluate(STATE)["rows"])
+    click(page, *["One instruction"] * 8)
+    state = page.evaluate(STATE)
+    for name, values in state["gradient"].items():
+        np.testing.assert_allclose(values, gradient.theta[name].ravel(), rtol=1e-4, atol=1e-5)
+    click(page, "Start again")
+    again = page.evaluate(STATE)["theta"]
+    assert again["1.0.A"] != state["theta"]["1.0.A"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        {"layer": {"type": "Dense", "units": 2}},
+        {"layer": {"type": "Dense", "units": 2}, "shape": [-1], "theta": {}, "state": {}},
+        {"layer": {"type": "os.system"}, "shape": [2], "theta": {}, "state": {}},
+        {"layer": {"type": "Tanh"}, "shape": [2], "theta": {}, "state": {}, "x": "AAAA"},
+        {"layer": {"type": "Tanh"}, "shape": [2], "theta": {}, "state": {}, "x": 3},
+    ],
+)
+def test_questions_that_make_no_sense_are_refused(wrong):
+    for answer in (Remote().compute, Remote().start, Remote().place):
+        with pytest.raises(SteepestError):
+            answer(wrong)
+
+
+def test_losses_that_are_not_computed_are_refused():
     with pytest.raises(InputError, match="the loss is Poisson"):
-        check_playable((Tanh(),), Poisson())
+        check_loss(Poisson())
     with pytest.raises(InputError, match="Logistic with pos_weight"):
-        check_playable((Tanh(),), Logistic(pos_weight=2.0))
-    check_playable((Tanh(),), Hinge())
+        check_loss(Logistic(pos_weight=2.0))
+    check_loss(Hinge())
     with pytest.raises(TableError, match="no column 'poor'; it has age"):
         play_table(people(), "poor")
 

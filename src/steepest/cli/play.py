@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["options", "play"]
 
+_PICTURES = ("classes", "arrays")
 _Rows = Annotated[
     Path | None,
     typer.Argument(
-        help="With a model: a table of rows whose target is known.",
-        metavar="TABLE",
+        help="With a model: a table of rows whose target is known, or a folder of pictures.",
+        metavar="TABLE|FOLDER",
         show_default="none",
     ),
 ]
@@ -63,8 +64,9 @@ def play(
     place: Annotated[
         Path | None,
         typer.Argument(
-            help=table_help("Rows to learn from") + " Or the folder of a model.",
-            metavar="TABLE|MODEL",
+            help=table_help("Rows to learn from")
+            + " Or the folder of a model; or a folder with a folder of pictures for each class.",
+            metavar="TABLE|MODEL|FOLDER",
             show_default="toy data",
         ),
     ] = None,
@@ -90,7 +92,7 @@ def play(
     Example: steepest play data/census_income.parquet --target income
     """
     from ..pages.server import PageServer
-    from ..pipeline.playground import MODULE, play_page
+    from ..pipeline.playground import MODULE, Remote, play_page, remote_in
     from ..pipeline.playground import keep as keep_network
     from ..saved.folder import check_place
     from ..system.files import check_replaceable, write_durably
@@ -107,8 +109,14 @@ def play(
         say(f"playground written to {output}")
         return
     told = None if keep is None else str(keep)
-    answers = {} if keep is None else {"keep": lambda sent: keep_network(found, sent, keep)}
-    with PageServer(found.document(told), MODULE, answers) as server:
+    remote = Remote()
+    for one in found.sets:
+        if remote_in(one.record["layers"]):
+            remote.prepare(one.record["layers"], tuple(one.record["shape"]))
+    answers = {"place": remote.place, "start": remote.start, "compute": remote.compute}
+    if keep is not None:
+        answers["keep"] = lambda sent: keep_network(found, sent, keep)
+    with PageServer(found.document(told, served=True), MODULE, answers) as server:
         say(f"playing at {server.address} (Ctrl-C ends it)", error=True)
         while True:
             time.sleep(3600)
@@ -124,7 +132,7 @@ def _found(
     """Return what the page is made of."""
     from ..pipeline.holdings import holds
     from ..pipeline.model import Model
-    from ..pipeline.playground import play_model, play_table, play_toys
+    from ..pipeline.playground import play_model, play_pictures, play_table, play_toys
     from ..tables.files import read_table
     from ..tables.options import TableOptions
 
@@ -142,12 +150,18 @@ def _found(
             )
         if target is not None or ignore:
             raise InputError("a model knows its target and its columns; leave out --target")
-        return play_model(Model.load(place), read_table(rows, read), name=rows.name, seed=seed)
-    if kind != "table":
+        model = Model.load(place)
+        if holds(rows) in _PICTURES:
+            return play_pictures(rows, model, seed=seed)
+        return play_model(model, read_table(rows, read), name=rows.name, seed=seed)
+    if kind == "pictures":
         raise InputError(
-            f"{place} holds pictures, and the playground is for tables; `steepest train {place}` "
-            "trains on them"
+            f"{place} holds pictures without classes; give a folder with a folder for each class"
         )
+    if kind in _PICTURES:
+        if target is not None or ignore:
+            raise InputError("--target and --ignore are for a table, and these are pictures")
+        return play_pictures(place, seed=seed)
     if rows is not None:
         raise InputError(f"{place} is a table; a second one goes with a model")
     table = read_table(place, read)

@@ -26,7 +26,7 @@ from .model import Model
 from .request import Request
 from .train import TrainingData, train_recipe
 
-__all__ = ["ImageFiles", "ImageSource", "fit_images", "read_images"]
+__all__ = ["ImageFiles", "ImageSource", "fit_images", "label_column", "read_images"]
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def fit_images(source: ImageSource, request: Request) -> Fit:
         notes.append(text)
         request.say(text)
 
-    task = infer_task(_column(source.y), request.target, "classification")
+    task = infer_task(label_column(source.y), request.target, "classification")
     note(task.describe())
-    codes, seed = task.encode(_column(source.y)), _seed(request)
+    codes, seed = task.encode(label_column(source.y)), _seed(request)
     train, tested, by = np.arange(len(codes)), np.arange(0), SplitBy(codes)
     if source.test is None:
         train, tested = by.hold_out(train, request.test, seed)
@@ -122,7 +122,7 @@ def fit_images(source: ImageSource, request: Request) -> Fit:
         train, checked = by.hold_out(train, request.validation, seed)
         held_out = (source.X[checked], codes[checked]) if len(checked) else None
     else:
-        held_out = source.validation[0], task.encode(_column(source.validation[1]))
+        held_out = source.validation[0], task.encode(label_column(source.validation[1]))
     validated = 0 if held_out is None else len(held_out[0])
     recipe = ImageRecipe.for_images(source.X, request.settings, len(train))
     encoder = ImageEncoder.fit(source.X, source.scaled)
@@ -155,7 +155,7 @@ def _test(fit: Fit, source: ImageSource, rows: tuple[Array, Array], known: Array
     X, y = source.X[tested], codes[tested]
     try:
         if source.test is not None:
-            X, y = source.test[0], fit.model.task.encode(_column(source.test[1]))
+            X, y = source.test[0], fit.model.task.encode(label_column(source.test[1]))
         if len(X):
             score_fit(fit, X, y, known)
     except BaseException as error:  # whatever it is, the model is there to be saved
@@ -166,7 +166,7 @@ def _seed(request: Request) -> int:
     return int(request.settings.get("seed", 0))
 
 
-def _column(labels: Array) -> Any:
+def label_column(labels: Array) -> Any:
     """Return labels as a column; texts are classes, whatever they look like."""
     column = column_of_values("class", labels)
     return column.dictionary_encode() if pa.types.is_string(column.type) else column

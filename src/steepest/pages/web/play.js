@@ -1,6 +1,7 @@
 // The playground: rows, a network, and every number of its training.
 
 import { lines } from "./charts/lines.js";
+import { remoteIn } from "./engine/layers/remote.js";
 import { h, note } from "./dom.js";
 import { count, number, percent } from "./format.js";
 import { Rows } from "./play/data.js";
@@ -8,6 +9,7 @@ import { Diagram } from "./play/diagram.js";
 import { Editor, settings } from "./play/editor.js";
 import { takeAlong } from "./play/exports.js";
 import { Landscape } from "./play/landscape.js";
+import { Pictures } from "./play/pictures.js";
 import { Scatter } from "./play/scatter.js";
 import { Session } from "./play/session.js";
 import { Steps } from "./play/steps.js";
@@ -28,12 +30,12 @@ export class App {
   constructor(told, place) {
     this.told = told;
     this.chosen = told.chosen ?? 0;
-    this.rows = new Rows(told.sets[this.chosen]);
+    this.rows = new Rows(told.sets[this.chosen], told.served);
     this.session = new Session(this.rows);
     this.running = false;
     /** @type {{before: Float64Array, gradient: Float64Array} | null} */
     this.stepped = null;
-    this.surface = new Surface(this);
+    this.surface = this.rows.record.pixels ? new Pictures(this) : new Surface(this);
     this.diagram = new Diagram();
     this.editor = new Editor(this);
     this.steps = new Steps(this);
@@ -44,8 +46,15 @@ export class App {
     this.said = h("p", { class: "prediction", role: "status" });
     this.state = h("p", { class: "state", role: "status" });
     this.curves = lines(this.figure());
+    /** @type {[Part, HTMLElement][]} figures that take long where Python computes a layer */
+    this.remote = [];
     /** @type {Set<Part>} what is drawn when it comes into sight */
     this.stale = new Set();
+    // A layer that Python computes may get no answer.
+    addEventListener("error", (event) => {
+      this.pause();
+      this.state.textContent = event.message.replace("Uncaught Error: ", "");
+    });
     place.classList.add("wide");
     place.replaceChildren(...this.page());
     this.begin();
@@ -54,6 +63,7 @@ export class App {
       setTimeout(() => {
         this.draw();
         this.watch();
+        place.setAttribute("data-drawn", "");
       }),
     );
   }
@@ -118,6 +128,7 @@ export class App {
             "A step on all rows goes along the mean of the gradients of single rows. A step on one row, or on B of them, " +
               "goes along another arrow, which is that mean in expectation.",
           ),
+          this.asked(this.scatter),
           this.scatter.element,
         ),
         section(
@@ -127,11 +138,34 @@ export class App {
             "The objective is a landscape over θ. Here two directions of it are drawn, and descents that may move along " +
               "these two alone, so that they lie on the picture.",
           ),
+          this.asked(this.landscape),
           this.landscape.element,
         ),
       ),
       section("take", "To take along", takeAlong(this)),
     ];
+  }
+
+  /**
+   * Return a button that computes a figure, for networks that Python computes a part of: it takes
+   * seconds.
+   * @param {Part} part
+   * @returns {HTMLElement}
+   */
+  asked(part) {
+    const button = h(
+      "button",
+      {
+        type: "button",
+        click: () => {
+          part.element.hidden = false;
+          part.draw();
+        },
+      },
+      "Compute this figure",
+    );
+    this.remote.push([part, button]);
+    return button;
   }
 
   /** @returns {HTMLElement} */
@@ -176,13 +210,15 @@ export class App {
     return h(
       "div",
       { class: "what-if" },
-      h("h3", {}, "What if"),
+      h("h3", {}, this.rows.record.pixels ? "One picture" : "What if"),
       h(
         "div",
         { class: "fields" },
         h("label", { for: "row" }, "row of this page"),
         row,
-        h("button", { type: "button", click: () => this.hold(this.surface.row) }, "As it was"),
+        this.rows.record.pixels
+          ? null
+          : h("button", { type: "button", click: () => this.hold(this.surface.row) }, "As it was"),
       ),
       this.said,
       this.sliders,
@@ -200,7 +236,7 @@ export class App {
     this.surface.reset();
     if (this.rowInput) {
       this.rowInput.max = String(this.rows.count - 1);
-      this.rowInput.value = "0";
+      this.rowInput.value = String(this.surface.row);
     }
     this.sliders.replaceChildren(...this.surface.sliders());
     this.renew();
@@ -213,7 +249,7 @@ export class App {
   open(chosen) {
     this.pause();
     this.chosen = chosen;
-    this.rows = new Rows(this.told.sets[chosen]);
+    this.rows = new Rows(this.told.sets[chosen], this.told.served);
     this.session = new Session(this.rows);
     this.begin();
     this.draw();
@@ -228,6 +264,11 @@ export class App {
   /** Write the network and the settings anew. */
   renew() {
     this.stepped = null;
+    const remote = remoteIn(this.session.layers).length > 0;
+    for (const [part, button] of this.remote) {
+      button.hidden = !remote;
+      part.element.hidden = remote;
+    }
     const at = document.activeElement?.id;
     this.settings.replaceChildren(settings(this));
     if (at) document.getElementById(at)?.focus();
@@ -256,7 +297,7 @@ export class App {
    * @param {Part} part
    */
   fresh(part) {
-    if (this.running || !this.stale.delete(part)) return;
+    if (this.running || part.element.hidden || !this.stale.delete(part)) return;
     part.draw();
   }
 

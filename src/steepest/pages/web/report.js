@@ -29,26 +29,51 @@ const SECTIONS = {
 };
 
 const report = JSON.parse(document.getElementById("document")?.textContent ?? "{}");
-const place = document.getElementById("page");
-place?.replaceChildren(
-  h("header", {}, h("h1", {}, report.title), h("p", { class: "says" }, report.says)),
+const AT_ONCE = 1; // sections that are drawn before the first paint
+
+/** @type {[HTMLElement, any][]} */
+const sections = report.sections.map((/** @type {any} */ section) => [
   h(
-    "nav",
-    { "aria-label": "Sections" },
+    "section",
+    { id: section.name, "aria-labelledby": `${section.name}-title` },
+    h("h2", { id: `${section.name}-title` }, SECTIONS[section.name].title),
+  ),
+  section,
+]);
+
+/** Draw the next section that is still empty, and the others one by one. */
+function draw() {
+  const next = sections.shift();
+  if (next === undefined) {
+    document.getElementById("page")?.setAttribute("data-drawn", "");
+    document.getElementById(location.hash.slice(1))?.scrollIntoView();
+    return;
+  }
+  const [element, section] = next;
+  element.append(...SECTIONS[section.name].draw(section).filter((one) => one !== null));
+}
+
+document
+  .getElementById("page")
+  ?.replaceChildren(
+    h("header", {}, h("h1", {}, report.title), h("p", { class: "says" }, report.says)),
     h(
-      "ul",
-      {},
-      ...report.sections.map((/** @type {any} */ section) =>
-        h("li", {}, h("a", { href: `#${section.name}` }, SECTIONS[section.name].title)),
+      "nav",
+      { "aria-label": "Sections" },
+      h(
+        "ul",
+        {},
+        ...report.sections.map((/** @type {any} */ section) =>
+          h("li", {}, h("a", { href: `#${section.name}` }, SECTIONS[section.name].title)),
+        ),
       ),
     ),
-  ),
-  ...report.sections.map((/** @type {any} */ section) =>
-    h(
-      "section",
-      { id: section.name, "aria-labelledby": `${section.name}-title` },
-      h("h2", { id: `${section.name}-title` }, SECTIONS[section.name].title),
-      ...SECTIONS[section.name].draw(section),
-    ),
-  ),
+    ...sections.map(([element]) => element),
+  );
+for (let k = 0; k < AT_ONCE; k++) draw();
+requestAnimationFrame(() =>
+  setTimeout(() => {
+    while (sections.length) draw();
+    draw();
+  }),
 );

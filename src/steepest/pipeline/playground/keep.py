@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Array
 from ...errors import InputError
+from ...layers import Standardise
 from ...network import Network
 from ...saved.config import from_config
 from ..folders import save
 from ..model import Model
-from .play import Play, check_playable
+from .play import Play, check_loss
+from .remote import local, states
 
 __all__ = ["keep"]
 
@@ -51,19 +54,36 @@ def keep(play: Play, record: Any, folder: Path) -> str:
     if not isinstance(layers, list) or not layers or not isinstance(theta, Mapping):
         raise InputError("the page sent a network without layers or parameters")
     chosen = play.sets[number]
-    made = tuple(from_config(layer, "layer") for layer in layers)
+    made = tuple(from_config(local(layer), "layer") for layer in layers)
     loss = from_config(record["loss"], "loss")
-    check_playable(made, loss)
+    check_loss(loss)
     if sum(len(values) for values in theta.values() if isinstance(values, list)) > _MOST:
         raise InputError(f"the page sent more than {_MOST:,} parameters")
-    network = Network(*made, inputs=len(chosen.record["inputs"]))
+    shape = tuple(chosen.record["shape"])
+    network = Network(*made, inputs=shape)
+    for name, value in states(layers).items():
+        network.state[name][...] = value.reshape(network.state[name].shape)
     for name, view in network.parameters.items():
         values = np.asarray(theta.get(name, ()), np.float64)
         if values.shape != (view.size,) or not np.isfinite(values).all():
             raise InputError(f"the page sent no {view.size:,} finite numbers for {name}")
         view[...] = values.reshape(view.shape)
+    if chosen.front is not None:
+        network = _standardised(network, *chosen.front)
     if chosen.encoder is None or chosen.task is None:
         save(network, folder)
         return "network"
     save(Model(network, loss, chosen.encoder, chosen.task, {"origin": "playground"}), folder)
     return "model"
+
+
+def _standardised(network: Network, mean: Array, scale: Array) -> Network:
+    """Return a network that takes pictures as they are, and standardises them first."""
+    shape = network.input_shape
+    found = Network(Standardise(), *network.layers, inputs=shape)
+    found.state["0.mean"][...], found.state["0.scale"][...] = mean, scale
+    found.theta[...] = network.theta
+    for name, value in network.state.items():
+        at, _, own = name.partition(".")
+        found.state[f"{int(at) + 1}.{own}"][...] = value
+    return found

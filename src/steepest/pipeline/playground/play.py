@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +11,29 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import InputError
-from ...layer import Layer
-from ...layers import Average, Concat, Sequential
 from ...loss import Loss
 from ...pages import page
-from ...saved.config import to_config
 
 if TYPE_CHECKING:
+    from ...images.encoder import ImageEncoder
     from ...tables.encoder import Encoder
     from ...tables.task import Task
 
 __all__ = [
+    "ANY_SHAPE",
+    "HELD",
     "LAYERS",
     "LOSSES",
     "MODULE",
+    "REMOTE",
     "ROWS",
+    "VALUES",
     "Play",
     "PlaySet",
-    "check_playable",
+    "check_loss",
     "packed",
     "play_page",
+    "remote_in",
 ]
 
 MODULE = "play.js"
@@ -38,12 +41,24 @@ ROWS, VALUES = 2_000, 40_000
 """The most rows of a page, and the most numbers in them: pages that can be mailed are small."""
 LAYERS = frozenset(
     (
-        *("Affine", "Dense", "Dropout", "ELU", "Embedding", "GELU", "Hardsigmoid", "Hardswish"),
-        *("Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "LogSoftmax", "Mish", "PReLU"),
-        *("Parallel", "Parametric", "Periodic", "RMSNorm", "ReLU", "Residual", "RootScale", "SELU"),
-        *("Scale", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"),
+        *("Affine", "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GELU", "Hardsigmoid"),
+        *("Hardswish", "Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "LogSoftmax", "Mish"),
+        *("PReLU", "Parallel", "Parametric", "Periodic", "RMSNorm", "ReLU", "Residual"),
+        *("RootScale", "SELU", "Scale", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus"),
+        "Tanh",
     )
 )
+ANY_SHAPE = frozenset(
+    (
+        *("Dropout", "ELU", "Flatten", "GELU", "Hardsigmoid", "Hardswish", "Hardtanh", "Identity"),
+        *("LeakyReLU", "Mish", "ReLU", "SELU", "SiLU", "Sigmoid", "Softplus", "Tanh"),
+    )
+)
+"""Those of them that take every number by itself, or leave all as they are."""
+REMOTE = "Remote"
+"""The type of a layer that Python computes for the page."""
+HELD = 0.25
+"""The share of the rows of a page that are held out."""
 LOSSES = frozenset(("Absolute", "Hinge", "Huber", "Logistic", "SoftmaxCrossEntropy", "Squared"))
 """What ``pages/web/engine`` computes."""
 
@@ -58,11 +73,15 @@ class PlaySet:
         What the page reads, in plain JSON types.
     encoder, task : optional
         What a model folder needs beside the network.
+    front : tuple of ndarray, optional
+        Mean and scale of each channel of pictures: the page's network gets them standardised, one
+        in a folder does that itself.
     """
 
     record: Mapping[str, Any]
-    encoder: Encoder | None = None
+    encoder: Encoder | ImageEncoder | None = None
     task: Task | None = None
+    front: tuple[Array, Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,41 +98,43 @@ class Play:
     title: str
     sets: tuple[PlaySet, ...]
 
-    def document(self, place: str | None = None) -> dict[str, Any]:
-        """Return what the page reads; ``place`` is where its network may be kept, in words."""
+    def document(self, place: str | None = None, *, served: bool = False) -> dict[str, Any]:
+        """Return what the page reads.
+
+        Parameters
+        ----------
+        place : str, optional
+            Where its network may be kept, in words.
+        served : bool
+            Whether it can ask `Remote`.
+        """
         return {
             "title": self.title,
             "sets": [dict(one.record) for one in self.sets],
             "place": place,
+            "served": served,
         }
 
 
 def play_page(play: Play) -> bytes:
-    """Return the page as one file of HTML that needs neither Python nor a network."""
+    """Return the page as one file of HTML that needs neither Python nor a network.
+
+    Raises
+    ------
+    InputError
+        If a network has layers that only Python computes.
+    """
+    remote = remote_in([layer for one in play.sets for layer in one.record["layers"]])
+    if remote:
+        raise InputError(
+            f"only Python computes {', '.join(remote)}, so this page can't be a file without it; "
+            "serve it: leave out --output"
+        )
     return page(play.document(), MODULE)
 
 
-def check_playable(layers: tuple[Layer, ...], loss: Loss) -> None:
-    """Raise `InputError` for what the page does not compute."""
-
-    def check(layer: Layer, path: str) -> None:
-        name = type(layer).__name__
-        if name not in LAYERS:
-            several = isinstance(layer, Concat | Average)
-            hint = (
-                "it averages several networks; train one, without --ensemble"
-                if several
-                else "`steepest report` and `steepest explain` take any model; to play, train one "
-                "of layers that it has, such as --layers 16,16"
-            )
-            raise InputError(
-                f"layer {path} is {name}, which the playground does not compute; {hint}"
-            )
-        for k, inner in enumerate(getattr(layer, "layers", ())):
-            check(inner, f"{path}.{k}")
-
-    for k, layer in enumerate(layers):
-        check(layer, str(k))
+def check_loss(loss: Loss) -> None:
+    """Raise `InputError` for a loss that the page does not compute."""
     unlike = [n for n in ("pos_weight", "weight") if getattr(loss, n, None) is not None]
     if type(loss).__name__ not in LOSSES or unlike:
         what = f"with {unlike[0]}" if unlike else ""
@@ -123,14 +144,17 @@ def check_playable(layers: tuple[Layer, ...], loss: Loss) -> None:
         )
 
 
+def remote_in(records: Sequence[Any]) -> list[str]:
+    """Return the names of remote layers among records, each once."""
+    found: dict[str, None] = {}
+    for record in records:
+        if record["type"] == REMOTE:
+            found[record["layer"]["type"]] = None
+        else:
+            found |= dict.fromkeys(remote_in(record.get("layers", ())))
+    return list(found)
+
+
 def packed(values: Array) -> str:
     """Return numbers as the page unpacks them: float32, little-endian, in base 64."""
     return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
-
-
-def network_record(layers: tuple[Layer, ...], loss: Loss) -> dict[str, Any]:
-    """Return layers and a loss as the page takes them; a `Sequential` in front is opened."""
-    flat = layers
-    while len(flat) == 1 and isinstance(flat[0], Sequential):
-        flat = flat[0].layers
-    return {"layers": [to_config(layer) for layer in flat], "loss": to_config(loss)}

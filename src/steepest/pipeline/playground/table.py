@@ -14,20 +14,21 @@ from ...errors import InputError, TableError
 from ...layer import Layer
 from ...layers import Dense, Embedding, Identity, Parallel, Tanh
 from ...losses import Logistic, SoftmaxCrossEntropy, Squared
+from ...network import Network
 from ...tables.door import check_column, index_columns, lay_out_table
 from ...tables.encoder import Encoder
 from ...tables.options import NOTHING_SAID, TableOptions
 from ...tables.parsing import plain, read_numbers, read_texts
 from ...tables.split import SPLIT_COLUMN, read_parts
 from ...tables.task import Task, infer_task
-from .play import ROWS, VALUES, Play, PlaySet, check_playable, network_record, packed
+from .play import HELD, ROWS, VALUES, Play, PlaySet, check_loss, packed
+from .remote import start_of
 
 if TYPE_CHECKING:
     from ..model import Model
 
 __all__ = ["play_model", "play_table"]
 
-_HELD = 0.25
 _COLUMNS, _POINTS, _TEXTS = 40, 25, 16
 _MISSING = "missing"
 _LOSSES = {"binary": Logistic(), "multiclass": SoftmaxCrossEntropy(), "regression": Squared()}
@@ -84,11 +85,9 @@ def play_table(
         first = [Parallel(*(branch for branch in branches if branch[0]))]
     outputs = task.width(_LOSSES[task.kind])
     layers = (*first, Dense(8), Tanh(), Dense(6), Tanh(), Dense(outputs))
-    start = {
-        **network_record(layers, _LOSSES[task.kind]),
-        "rule": {"type": "SGD", "lr": 0.1},
-        "batch": 32,
-    }
+    start = start_of(Network(*layers, inputs=encoder.width), _LOSSES[task.kind])
+    del start["theta"]  # the page draws its own
+    start["rule"] = {"type": "SGD", "lr": 0.1}
     return Play(f"Playground: {name}", (_set(drawn, encoder, task, start, name),))
 
 
@@ -98,23 +97,18 @@ def play_model(model: Model, table: pa.Table, *, name: str = "table", seed: int 
     Raises
     ------
     InputError
-        If the model has a layer or a loss that the page does not compute, or takes images.
+        If the model has a loss that the page does not compute, or takes images.
     TableError
         If the table lacks a column, or no row has a known target.
     """
     encoder, task, network = model.encoder, model.task, model.network
     if not isinstance(encoder, Encoder):
-        raise InputError("the playground is for tables, and this model takes images")
-    check_playable(network.layers, model.loss)
+        raise InputError(f"the model takes images, and {name} is a table")
+    check_loss(model.loss)
     table = lay_out_table(table)
     if task.name not in table.column_names:
         raise TableError(f"the table lacks the column {task.name!r}, which the model predicts")
-    start = {
-        **network_record(network.layers, model.loss),
-        "theta": {key: packed(value) for key, value in network.parameters.items()},
-        "rule": {"type": "SGD", "lr": 0.01},
-        "batch": 32,
-    }
+    start = {**start_of(network, model.loss), "rule": {"type": "SGD", "lr": 0.01}}
     drawn = _Drawn.of(table, task, seed)
     return Play(f"Playground: {name}", (_set(drawn, encoder, task, start, name),))
 
@@ -142,14 +136,14 @@ class _Drawn:
                 f"{len(known)} rows have a known target {task.name!r}; a playground takes 4 or more"
             )
         drawn = np.random.default_rng(seed).permutation(known)[:ROWS]
-        train = len(drawn) - max(1, round(_HELD * len(drawn)))
+        train = len(drawn) - max(1, round(HELD * len(drawn)))
         return cls(table.take(pa.array(drawn)), drawn, train, len(known))
 
     def first(self, rows: int) -> _Drawn:
         """Return it with so many rows at most, as many of them held out in proportion."""
         if rows >= len(self.numbers):
             return self
-        train = rows - max(1, round(_HELD * rows))
+        train = rows - max(1, round(HELD * rows))
         held = np.arange(self.train, self.train + rows - train)
         chosen = np.concatenate([np.arange(train), held])
         return _Drawn(self.table.take(pa.array(chosen)), self.numbers[chosen], train, self.known)
@@ -175,6 +169,7 @@ def _set(drawn: _Drawn, encoder: Encoder, task: Task, start: dict[str, Any], nam
             "deviation": task.deviation,
         },
         "inputs": encoder.names,
+        "shape": [encoder.width],
         "rows": count,
         "train": used.train,
         "numbers": used.numbers.tolist(),

@@ -11,7 +11,9 @@ from ...arrays import Array
 from ...layer import Layer
 from ...layers import Dense, Tanh
 from ...losses import Logistic, Squared
-from .play import Play, PlaySet, network_record, packed
+from ...network import Network
+from .play import Play, PlaySet, packed
+from .remote import start_of
 
 __all__ = ["play_toys"]
 
@@ -67,6 +69,9 @@ def _record(name: str, X: Array, y: Array) -> dict[str, Any]:
     classes = y.dtype.kind == "i"
     names = ("x₁", "x₂")[: X.shape[1]] if classes else ("x",)
     hidden: tuple[Layer, ...] = (Dense(6), Tanh(), Dense(4), Tanh(), Dense(1))
+    network = Network(*hidden, inputs=len(names))
+    start = {**start_of(network, Logistic() if classes else Squared()), "batch": 16}
+    del start["theta"]  # the page draws its own
     low, high = np.floor(X.min(axis=0) * 2) / 2 - 0.5, np.ceil(X.max(axis=0) * 2) / 2 + 0.5
     return {
         "name": name,
@@ -79,6 +84,7 @@ def _record(name: str, X: Array, y: Array) -> dict[str, Any]:
             "deviation": 1.0,
         },
         "inputs": list(names),
+        "shape": [len(names)],
         "rows": _ROWS,
         "train": _ROWS - _HELD,
         "X": packed(X),
@@ -95,7 +101,6 @@ def _record(name: str, X: Array, y: Array) -> dict[str, Any]:
             for k, each in enumerate(names)
         ],
         "toy": True,
-        "batch": 16,
         "rule": {"type": "SGD", "lr": 0.1},
-        **network_record(hidden, Logistic() if classes else Squared()),
+        **start,
     }

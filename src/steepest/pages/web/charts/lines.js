@@ -115,7 +115,7 @@ function options(figure, width) {
       {
         ...axis,
         ...(figure.at.every(Number.isInteger) ? { incrs: WHOLE } : {}),
-        label: figure.x,
+        label: clipped(figure.x, 60),
         labelFont: axis.font,
         ...(labels
           ? {
@@ -138,7 +138,7 @@ function options(figure, width) {
     ],
     series: [
       {
-        label: "at",
+        label: clipped(figure.x, 20),
         value: (/** @type {any} */ _, /** @type {number | null} */ at) =>
           at !== null && labels ? labels[at] : shown(_, at),
       },

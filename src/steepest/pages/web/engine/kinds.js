@@ -17,6 +17,7 @@ import {
 } from "./layers/activations.js";
 import {
   Dropout,
+  Flatten,
   Identity,
   Parallel,
   Parametric,
@@ -44,6 +45,7 @@ import { LogSoftmax, Softmax } from "./layers/softmax.js";
  * @typedef {object} Kind
  * @property {Record<string, any>} settings  what the fields are by default
  * @property {string} [name]  of a part of a layer
+ * @property {boolean} [remote]  whether Python computes it
  * @property {(s: any, p: number, low: import("./program.js").Widths) => number} [outputs]
  * @property {(s: any, p: number) => Record<string, number[]>} [parameters]  their shapes
  * @property {(s: any, p: number) => Record<string, number>} [memory]  numbers a row, by name
@@ -64,6 +66,7 @@ export const KINDS = {
   Dropout,
   ELU,
   Embedding,
+  Flatten,
   GELU,
   Hardsigmoid,
   Hardswish,

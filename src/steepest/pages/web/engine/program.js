@@ -2,6 +2,7 @@
 // layer, ℓ and ∇ℓ, then backwards, Φ by Φ. An instruction says what it reads, writes and means.
 
 import { KINDS } from "./kinds.js";
+import { Remote, Whole, remoteIn } from "./layers/remote.js";
 import { LOSSES } from "./losses.js";
 import { Random } from "./random.js";
 
@@ -23,6 +24,7 @@ import { Random } from "./random.js";
  * @property {[string, Buffer][]} writes
  * @property {Parameter[]} parameters  those of the layer
  * @property {Record<string, any>} settings
+ * @property {boolean} [remote]  whether Python computes it
  * @property {(n: number) => void} run
  *
  * y, and what emits the instructions of Φ: it gets dy and whether dx is wanted, and returns dx.
@@ -37,7 +39,7 @@ import { Random } from "./random.js";
  * @returns {import("./kinds.js").Kind}
  */
 function kindOf(record) {
-  const kind = KINDS[record.type];
+  const kind = record.type === "Remote" ? Remote : KINDS[record.type];
   if (kind === undefined) {
     throw new Error(
       `${record.type}: this page does not compute this layer; it has ${Object.keys(KINDS).join(", ")}`,
@@ -95,9 +97,11 @@ export class Network {
   /**
    * @param {any[]} layers
    * @param {number} inputs
+   * @param {number[]} [shape]  of an example
    */
-  constructor(layers, inputs) {
+  constructor(layers, inputs, shape = [inputs]) {
     this.layers = layers;
+    this.shape = shape;
     this.inputs = inputs;
     this.record = { type: "Sequential", layers };
     this.outputs = WIDTHS.outputs(this.record, inputs);
@@ -222,6 +226,7 @@ export class Lowering {
       writes: buffers(writes),
       parameters: this.network.parameters.filter((parameter) => parameter.path === path),
       settings: call,
+      remote: kind.remote,
       run: (n) => kernel({ ...bound, n }),
     });
   }
@@ -310,6 +315,8 @@ export class Program {
     });
     backward(this.dz, false);
     this.instructions = low.instructions;
+    const remote = remoteIn(network.layers).length > 0;
+    this.whole = remote ? new Whole(network, network.shape) : null;
   }
 
   /**
@@ -331,7 +338,8 @@ export class Program {
    * @param {number} n
    */
   forward(n) {
-    for (let k = 0; k < this.forwardCount; k++) this.instructions[k].run(n);
+    if (this.whole) this.z.values.set(this.whole.forward(this.rowsOf(this.x, n)));
+    else for (let k = 0; k < this.forwardCount; k++) this.instructions[k].run(n);
   }
 
   /**
@@ -341,8 +349,21 @@ export class Program {
    */
   descent(n) {
     this.gradient.fill(0);
-    for (const instruction of this.instructions) instruction.run(n);
+    if (this.whole) {
+      this.forward(n);
+      this.instructions[this.forwardCount].run(n);
+      this.whole.backward(this.rowsOf(this.x, n), this.rowsOf(this.dz, n), this.gradient);
+    } else for (const instruction of this.instructions) instruction.run(n);
     return this.mean(n);
+  }
+
+  /**
+   * @param {Buffer} buffer
+   * @param {number} n
+   * @returns {Float64Array}
+   */
+  rowsOf(buffer, n) {
+    return buffer.values.subarray(0, n * buffer.width);
   }
 
   /**

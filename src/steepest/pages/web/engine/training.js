@@ -115,7 +115,10 @@ export class Training {
   step() {
     if (!this.begun) this.draw();
     const n = this.rows.length;
-    while (this.begun) this.instruction();
+    if (this.next === 0) {
+      this.program.descent(n);
+      this.update();
+    } else while (this.begun) this.instruction();
     return this.program.mean(n);
   }
 }

@@ -17,22 +17,47 @@
  * @returns {Float32Array}
  */
 export function unpack(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const [view, found] = [new DataView(bytes.buffer), new Float32Array(bytes.length / 4)];
+  const packed = bytes(text);
+  const [view, found] = [new DataView(packed.buffer), new Float32Array(packed.length / 4)];
   for (let k = 0; k < found.length; k++) found[k] = view.getFloat32(4 * k, true);
   return found;
 }
 
+/**
+ * @param {string} text
+ * @returns {Uint8Array}
+ */
+function bytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+/**
+ * Return pixels as the network takes them: less the mean of their channel, times its scale.
+ * @param {Uint8Array} pixels
+ * @param {{mean: number[], scale: number[]}} record
+ * @returns {Float64Array}
+ */
+function scaled(pixels, { mean, scale }) {
+  const count = mean.length;
+  return Float64Array.from(pixels, (value, k) => (value - mean[k % count]) * scale[k % count]);
+}
+
 /** Rows with their columns and their task. */
 export class Rows {
-  /** @param {any} record */
-  constructor(record) {
+  /**
+   * @param {any} record
+   * @param {boolean} [served]  whether Python can be asked
+   */
+  constructor(record, served = false) {
     this.record = record;
+    this.served = served;
     this.task = record.task;
     this.inputs = record.inputs.length;
     this.count = record.rows;
     this.train = record.train;
-    this.X = Float64Array.from(unpack(record.X));
+    /** Of pictures, row by row: what is drawn of them. */
+    this.pixels = record.pixels ? bytes(record.pixels) : new Uint8Array(0);
+    this.X = record.pixels ? scaled(this.pixels, record) : Float64Array.from(unpack(record.X));
     this.y = Float64Array.from(unpack(record.y));
     /** @type {Column[]} */
     this.columns = record.columns.map((/** @type {any} */ one) => ({

@@ -1,6 +1,7 @@
 // The network as a drawing: a column of units for each layer, lines for the weights between them.
 
 import { h, svg } from "../dom.js";
+import { typeOf } from "./session.js";
 
 const UNITS = 10;
 const GAP = 22;
@@ -26,7 +27,7 @@ export function stations(program, layers) {
   layers.forEach((layer, k) => {
     const y = last("forward", k)?.writes[0][1] ?? found[k].y;
     found.push({
-      label: layer.type,
+      label: typeOf(layer),
       width: y?.width ?? found[k].width,
       y,
       dy: last("backwardX", k + 1)?.writes[0][1] ?? null,
@@ -61,7 +62,9 @@ export class Diagram {
     const drawn = [];
     columns.slice(1).forEach((to, k) => {
       const from = columns[k];
-      const weights = network.parameters.find((one) => one.name === `${k}.A`);
+      const weights = network.parameters.find(
+        (one) => one.name === `${k}.A` && one.size === from.width * to.width,
+      );
       drawn.push(
         ...lines(from, to, weights ? network.view(weights) : null, (one, j) => [
           across(one === from ? k : k + 1),

@@ -4,11 +4,20 @@ import { h } from "../dom.js";
 import { KINDS } from "../engine/kinds.js";
 import { WIDTHS, complete } from "../engine/program.js";
 import { RULES } from "../engine/rules.js";
+import { typeOf } from "./session.js";
 
 const ADDED = [
   ["Dense", "ReLU", "Tanh", "Sigmoid", "GELU", "SiLU", "SELU", "LeakyReLU", "Softplus", "Mish"],
   ["LayerNorm", "RMSNorm", "Scale", "Affine", "PReLU", "Softmax"],
 ].flat();
+/** What Python computes, of pictures, as it is added. */
+const OF_PICTURES = {
+  Conv2D: { filters: 4, kernel_size: 3 },
+  MaxPool: { size: 2 },
+  BatchNorm: {},
+  GlobalAveragePool: {},
+  Flatten: {},
+};
 const ACTIVATIONS = Object.keys(KINDS).filter((name) => KINDS[name].slope);
 const LOSSES = {
   binary: ["Logistic", "Hinge", "Squared"],
@@ -25,12 +34,17 @@ export class Editor {
     this.app = app;
     this.list = h("ol", { class: "layers" });
     this.said = h("p", { class: "note", role: "status" });
+    const { record, served } = app.rows;
+    const names = served && record.pixels ? [...Object.keys(OF_PICTURES), ...ADDED] : ADDED;
     this.added = /** @type {HTMLSelectElement} */ (
       h(
         "select",
         { id: "added", "aria-label": "layer to add" },
-        ...ADDED.map((name) => h("option", {}, name)),
+        ...names.map((name) => h("option", {}, name)),
       )
+    );
+    this.before = /** @type {HTMLSelectElement} */ (
+      h("select", { id: "before", "aria-label": "before which layer" })
     );
     this.element = h(
       "div",
@@ -40,7 +54,8 @@ export class Editor {
         "div",
         { class: "fields" },
         this.added,
-        h("button", { type: "button", click: () => this.add() }, "Add before the last"),
+        h("button", { type: "button", click: () => this.add() }, "Add before"),
+        this.before,
       ),
       this.said,
     );
@@ -51,6 +66,13 @@ export class Editor {
     const { session, rows } = this.app;
     const last = session.layers.length - 1;
     let p = rows.inputs;
+    const chosen = this.before.selectedIndex;
+    this.before.replaceChildren(
+      ...session.layers.map((/** @type {any} */ layer, /** @type {number} */ k) =>
+        h("option", { value: k }, `layer ${k + 1}, ${typeOf(layer)}`),
+      ),
+    );
+    this.before.selectedIndex = chosen >= 0 && chosen < last ? chosen : last;
     this.list.replaceChildren(
       ...session.layers.map((/** @type {any} */ layer, /** @type {number} */ k) => {
         const s = complete(layer);
@@ -93,7 +115,7 @@ export class Editor {
           ...ACTIVATIONS.map((one) => h("option", { selected: one === s.type }, one)),
         ),
       );
-    } else found.push(h("b", {}, s.type));
+    } else found.push(h("b", { title: s.spelled ?? s.type }, typeOf(s)));
     if (s.type === "Dense" && !last) {
       const units = (/** @type {number} */ count) =>
         change({ ...s, units: Math.min(MOST_UNITS, Math.max(1, count)) });
@@ -111,7 +133,7 @@ export class Editor {
       );
     }
     const fixed = last || s.type === "Parallel" || s.type === "Embedding";
-    if (!fixed) found.push(button("×", `remove ${name}, ${s.type}`, () => this.change(k, null)));
+    if (!fixed) found.push(button("×", `remove ${name}, ${typeOf(s)}`, () => this.change(k, null)));
     return found;
   }
 
@@ -129,7 +151,8 @@ export class Editor {
   add() {
     const layers = [...this.app.session.layers];
     const type = this.added.value;
-    layers.splice(layers.length - 1, 0, type === "Dense" ? { type, units: 4 } : { type });
+    const own = type === "Dense" ? { units: 4 } : Object(OF_PICTURES)[type];
+    layers.splice(this.before.selectedIndex, 0, { type, ...own });
     this.try(layers);
   }
 

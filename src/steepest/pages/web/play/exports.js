@@ -1,6 +1,7 @@
 // What can be taken along: Python code, one file of HTML, a model folder.
 
 import { h } from "../dom.js";
+import { remoteIn } from "../engine/layers/remote.js";
 import { literal, spelled } from "./session.js";
 
 const QUERY = location.search;
@@ -25,13 +26,18 @@ export function python(app) {
   const lines = [
     `"""A network from the playground of ${comment(rows.record.name)}."""`,
     "",
-    ...(rows.record.toy ? ["import base64", "", "import numpy as np", ""] : []),
+    ...(rows.record.toy ? ["import base64", ""] : []),
+    ...(rows.record.toy || rows.record.pixels ? ["import numpy as np", ""] : []),
     `from steepest import ${[...names].sort().join(", ")}`,
-    ...(rows.record.toy ? toy(rows.record) : table(rows.record)),
+    ...(rows.record.toy
+      ? toy(rows.record)
+      : rows.record.pixels
+        ? pictures(rows.record)
+        : table(rows.record)),
     "",
     "network = Network(",
     ...made.map((text) => `    ${text},`),
-    "    inputs=X.shape[1],",
+    `    inputs=${rows.record.pixels ? "X.shape[1:]" : "X.shape[1]"},`,
     ")",
     `trainer = Trainer(network, ${loss}, ${rule}, batch=${session.batch})`,
     "history = trainer.fit(X, y, epochs=20)",
@@ -58,6 +64,38 @@ function toy(record) {
     "",
     `X = np.frombuffer(base64.b64decode("${record.X}"), "<f4").reshape(${record.rows}, -1)`,
     `y = np.frombuffer(base64.b64decode("${record.y}"), "<f4")`,
+  ];
+}
+
+/**
+ * @param {any} record
+ * @returns {string[]}
+ */
+function pictures(record) {
+  const [high, wide] = record.shape;
+  const read = record.archive
+    ? [
+        `images, labels, *_ = read_archive(Path(${JSON.stringify(record.name)}))`,
+        "images = as_images(images, 'X')",
+      ]
+    : [
+        `read = read_folder(${JSON.stringify(record.name)}, size=(${high}, ${wide}))`,
+        "images, labels = read.images, read.labels",
+      ];
+  const from = record.archive
+    ? [
+        "from pathlib import Path",
+        "",
+        "from steepest.images.archives import read_archive",
+        "from steepest.images.arrays import as_images",
+      ]
+    : ["from steepest.images.files import read_folder"];
+  return [
+    ...from,
+    "",
+    ...read,
+    `X = (images - np.array(${literal(record.mean)})) * np.array(${literal(record.scale)})`,
+    "y = np.unique(labels, return_inverse=True)[1]",
   ];
 }
 
@@ -116,7 +154,7 @@ export function wholePage(app) {
       network.parameters.map((/** @type {any} */ one) => [one.name, pack(network.view(one))]),
     ),
   };
-  const json = JSON.stringify({ ...told, sets, place: null, chosen }).replace(
+  const json = JSON.stringify({ ...told, sets, place: null, served: false, chosen }).replace(
     /[<>&\u2028\u2029]/g,
     (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
@@ -205,9 +243,13 @@ export function takeAlong(app) {
       "div",
       { class: "fields" },
       button("Python code", () => download(python(app), "network.py", "text/x-python")),
-      button("This page as one file", () =>
-        download(wholePage(app), "playground.html", "text/html"),
-      ),
+      button("This page as one file", () => {
+        const remote = remoteIn(app.session.layers);
+        said.textContent = remote.length
+          ? `Python computes ${remote.join(", ")}, so this network can't be in a file without it. Remove these layers first.`
+          : "";
+        if (!remote.length) download(wholePage(app), "playground.html", "text/html");
+      }),
       app.told.place ? button(`Write the model to ${app.told.place}`, kept) : null,
     ),
     said,

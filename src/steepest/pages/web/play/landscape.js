@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { number } from "../format.js";
+import { remoteIn } from "../engine/layers/remote.js";
 import { Program } from "../engine/program.js";
 import { Random } from "../engine/random.js";
 import { Plane, mixed, rgb } from "./canvas.js";
@@ -9,6 +10,7 @@ import { dot, unit } from "./scatter.js";
 import { spokenName } from "./steps.js";
 
 const SIZE = 41;
+const COARSE = 11; // points of a side where Python computes a layer: each costs some milliseconds
 const WORK = 1.2e8; // products for a picture
 const STEPS = 60;
 const LEVELS = 12;
@@ -31,6 +33,7 @@ export class Landscape {
   constructor(app) {
     this.app = app;
     this.span = 4;
+    this.size = SIZE;
     this.start = 0;
     this.compare = "rows";
     /** @type {[string, string]} */
@@ -171,8 +174,12 @@ export class Landscape {
     const { session, rows } = this.app;
     const { network } = session;
     const data = rows.part(session.loss.type, false);
-    const cost = network.theta.length * SIZE * SIZE;
-    const count = Math.max(8, Math.min(rows.train, 240, Math.floor(WORK / cost)));
+    const remote = remoteIn(session.layers).length > 0;
+    this.size = remote ? COARSE : SIZE;
+    const size = this.size;
+    const most = remote ? 32 : 240;
+    const cost = network.theta.length * size * size;
+    const count = Math.max(8, Math.min(rows.train, most, Math.floor(WORK / cost)));
     const every = Math.max(1, Math.floor(rows.train / count));
     const chosen = Array.from({ length: count }, (_, k) => (k * every) % rows.train);
     const program = new Program(network, session.loss, 1, count);
@@ -190,12 +197,11 @@ export class Landscape {
       program.instructions[program.forwardCount].run(count);
       return program.mean(count);
     };
-    const grid = new Float64Array(SIZE * SIZE);
-    for (let i = 0; i < SIZE; i++) {
-      for (let k = 0; k < SIZE; k++) grid[i * SIZE + k] = value(this.at(k), this.at(i));
+    const grid = new Float64Array(size * size);
+    for (let i = 0; i < size; i++) {
+      for (let k = 0; k < size; k++) grid[i * size + k] = value(this.at(k), this.at(i));
     }
-    const steepness = this.curvature(grid);
-    const descend = (/** @type {number} */ size, /** @type {number} */ eta) => {
+    const descend = (/** @type {number} */ batch, /** @type {number} */ eta) => {
       const random = new Random(3);
       /** @type {[number, number][]} */
       const points = [
@@ -204,9 +210,9 @@ export class Landscape {
       for (let step = 0; step < STEPS; step++) {
         const [a, b] = points[step];
         const some =
-          size >= count
+          batch >= count
             ? chosen
-            : Array.from({ length: size }, () => chosen[Math.floor(random.uniform() * count)]);
+            : Array.from({ length: batch }, () => chosen[Math.floor(random.uniform() * count)]);
         move(a, b);
         take(some);
         program.descent(some.length);
@@ -247,7 +253,7 @@ export class Landscape {
    * @returns {number}
    */
   at(k) {
-    return this.span * ((2 * k) / (SIZE - 1) - 1);
+    return this.span * ((2 * k) / (this.size - 1) - 1);
   }
 
   /**
@@ -257,11 +263,12 @@ export class Landscape {
    */
   curvature(grid) {
     const space = this.at(1) - this.at(0);
+    const size = this.size;
     let most = 1e-6;
-    for (let i = 1; i < SIZE - 1; i++) {
-      for (let k = 1; k < SIZE - 1; k++) {
+    for (let i = 1; i < size - 1; i++) {
+      for (let k = 1; k < size - 1; k++) {
         const g = (/** @type {number} */ up, /** @type {number} */ right) =>
-          grid[(i + up) * SIZE + k + right];
+          grid[(i + up) * size + k + right];
         const xx = (g(0, 1) - 2 * g(0, 0) + g(0, -1)) / space ** 2;
         const yy = (g(1, 0) - 2 * g(0, 0) + g(-1, 0)) / space ** 2;
         const xy = (g(1, 1) - g(1, -1) - g(-1, 1) + g(-1, -1)) / (4 * space ** 2);
@@ -316,12 +323,13 @@ export class Landscape {
       }
       return low / ordered.length;
     };
-    const image = new ImageData(SIZE, SIZE);
+    const size = this.size;
+    const image = new ImageData(size, size);
     const [paper, deep] = [rgb("--paper"), rgb("--series-7")];
-    for (let i = 0; i < SIZE; i++) {
-      for (let k = 0; k < SIZE; k++) {
-        const share = 0.5 * (1 - rank(grid[i * SIZE + k]));
-        image.data.set([...mixed(paper, deep, share), 255], 4 * ((SIZE - 1 - i) * SIZE + k));
+    for (let i = 0; i < size; i++) {
+      for (let k = 0; k < size; k++) {
+        const share = 0.5 * (1 - rank(grid[i * size + k]));
+        image.data.set([...mixed(paper, deep, share), 255], 4 * ((size - 1 - i) * size + k));
       }
     }
     plane.fill(image);
@@ -353,14 +361,15 @@ export class Landscape {
     c.strokeStyle = getComputedStyle(this.canvas).getPropertyValue("--mark");
     c.lineWidth = 0.8;
     c.beginPath();
-    for (let i = 0; i < SIZE - 1; i++) {
-      for (let k = 0; k < SIZE - 1; k++) {
+    const size = this.size;
+    for (let i = 0; i < size - 1; i++) {
+      for (let k = 0; k < size - 1; k++) {
         const corners = [
           [k, i],
           [k + 1, i],
           [k + 1, i + 1],
           [k, i + 1],
-        ].map(([x, y]) => [x, y, grid[y * SIZE + x]]);
+        ].map(([x, y]) => [x, y, grid[y * size + x]]);
         /** @type {[number, number][]} */
         const crossed = [];
         corners.forEach(([x, y, value], e) => {

@@ -3,6 +3,7 @@
 import { LOSSES } from "../engine/losses.js";
 import { softmaxRow } from "../engine/layers/softmax.js";
 import { sigmoid } from "../engine/functions.js";
+import { ask } from "../engine/layers/remote.js";
 import { Network, Program, complete } from "../engine/program.js";
 import { Training } from "../engine/training.js";
 import { unpack } from "./data.js";
@@ -23,7 +24,7 @@ export class Session {
     this.seed = 1;
     /** @type {{step: number, loss: number, held: number}[]} */
     this.history = [];
-    this.network = new Network(this.layers, rows.inputs);
+    this.network = new Network(this.layers, rows.inputs, record.shape);
     this.network.init(this.seed);
     this.training = this.trainingOf();
     this.other = new Program(this.network, this.loss, 1, BLOCK);
@@ -38,7 +39,7 @@ export class Session {
 
   /** Make the network anew, from other starting values. */
   build() {
-    this.network = new Network(this.layers, this.rows.inputs);
+    this.network = new Network(this.layers, this.rows.inputs, this.rows.record.shape);
     this.network.init(this.seed);
     this.begin();
   }
@@ -63,7 +64,10 @@ export class Session {
    */
   setLayers(layers) {
     const before = this.network;
-    new Network(layers, this.rows.inputs); // raises for what it does not compute
+    if (this.rows.served) {
+      layers = ask("place", { layers, shape: this.rows.record.shape });
+    }
+    new Network(layers, this.rows.inputs, this.rows.record.shape); // raises for what it does not compute
     const [old, kept] = [this.layers, layers];
     let same = 0;
     while (
@@ -72,7 +76,7 @@ export class Session {
     )
       same++;
     this.layers = layers;
-    this.network = new Network(layers, this.rows.inputs);
+    this.network = new Network(layers, this.rows.inputs, this.rows.record.shape);
     this.network.init(this.seed);
     for (const one of this.network.parameters) {
       const other = before.parameters.find((each) => each.name === one.name);
@@ -165,12 +169,22 @@ export class Session {
 }
 
 /**
+ * Return the name of a layer.
+ * @param {any} record
+ * @returns {string}
+ */
+export function typeOf(record) {
+  return record.type === "Remote" ? record.layer.type : record.type;
+}
+
+/**
  * Return a layer's settings in words, as Python writes the layer.
  * @param {any} record
  * @returns {string}
  */
 export function spelled(record) {
   const s = complete(record);
+  if (s.spelled) return s.spelled;
   if (s.widths) {
     const parts = s.layers.map(
       (/** @type {any} */ one, /** @type {number} */ k) => `(${s.widths[k]}, ${spelled(one)})`,

@@ -105,7 +105,7 @@ export class Steps {
       matrix(readable(name, names), buffer.values, n, buffer.width);
     const theta = (/** @type {Float64Array | undefined} */ vector) =>
       one.parameters.map((parameter) => {
-        const [q, p] = parameter.shape.length === 2 ? parameter.shape : [1, parameter.shape[0]];
+        const [q, p] = flat(parameter.shape);
         const name = readable(parameter.own, names);
         return matrix(vector ? `∇ℓ for ${name}` : name, network.view(parameter, vector), q, p);
       });
@@ -113,7 +113,12 @@ export class Steps {
     const text = worked(one, n, session);
     return [
       h("h3", {}, named(one)),
-      h("p", {}, KINDS[one.type] || one.phase === "loss" ? SENTENCES[one.phase] : PARTS),
+      h(
+        "p",
+        {},
+        KINDS[one.type] || one.remote || one.phase === "loss" ? SENTENCES[one.phase] : PARTS,
+      ),
+      ...(one.remote ? [h("p", {}, `Python computes it. ${one.type}: ${one.settings.says}`)] : []),
       formula(one.formulas, names),
       ...(text ? [h("p", { class: "worked" }, text)] : []),
       note(this.rowsInWords()),
@@ -143,7 +148,7 @@ export class Steps {
     const { parameters } = network;
     const chosen =
       parameters.find((/** @type {any} */ one) => one.name === this.parameter) ?? parameters[0];
-    const [q, p] = chosen.shape.length === 2 ? chosen.shape : [1, chosen.shape[0]];
+    const [q, p] = flat(chosen.shape);
     const plain = session.rule.type === "SGD" && !session.rule.momentum;
     const [from, slope, to] = [before, gradient, network.theta].map(
       (vector) => vector[chosen.offset],
@@ -188,6 +193,16 @@ export class Steps {
       ),
     ];
   }
+}
+
+/**
+ * Return rows and columns of a table for an array: its last axis goes to the right.
+ * @param {number[]} shape
+ * @returns {[number, number]}
+ */
+function flat(shape) {
+  const last = shape[shape.length - 1];
+  return [shape.reduce((a, b) => a * b, 1) / last, last];
 }
 
 /**

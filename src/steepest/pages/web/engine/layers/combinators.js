@@ -15,6 +15,9 @@ export const Identity = {
 /** @type {Kind} */
 export const Dropout = { ...Identity, settings: { rate: 0.5 } };
 
+/** Numbers lie here as they do in Python, the last axis fastest. */
+export const Flatten = Identity;
+
 /** @type {Kind} */
 export const Sequential = {
   settings: {},

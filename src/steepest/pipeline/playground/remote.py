@@ -1,0 +1,256 @@
+"""Layers that a page has computed by Python, one call for each of their instructions.
+
+The page holds θ and all numbers between layers. Such a layer is a record of type ``Remote`` there,
+with all that the page has to know of it: how many numbers go in and come out, its parameters, and
+the layer itself, which it sends back with every question. So nothing is kept here but programs.
+"""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...errors import InputError
+from ...inspection.gradients import Gradients
+from ...layer import Layer
+from ...layers import Parallel, Residual, Sequential
+from ...loss import Loss
+from ...losses import Squared
+from ...network import Network
+from ...saved.config import from_config, to_config
+from ...shape import Shape
+from .play import ANY_SHAPE, LAYERS, REMOTE, packed
+
+__all__ = ["Remote", "local", "placed", "start_of", "states"]
+
+_KEPT = 64  # networks, for as many layers
+_ROWS = 256, 32  # that pages ask for at once: to measure, and for a step
+
+
+def placed(
+    layers: tuple[Layer, ...], shape: Shape, parts: Mapping[str, Array] | None = None
+) -> list[dict[str, Any]]:
+    """Return records of layers for a page; those that it does not compute are `REMOTE`.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+        One after the other.
+    shape : tuple of int
+        Of an example that goes into the first.
+    parts : mapping of str to ndarray, optional
+        State of the network by name, ``0.mean`` for example; by default as at the beginning.
+
+    Raises
+    ------
+    InputError
+        If a layer does not take what comes out of the one before.
+    """
+    return _placed(layers, shape, parts or {}, "")[0]
+
+
+def _placed(
+    layers: tuple[Layer, ...], shape: Shape, parts: Mapping[str, Array], path: str
+) -> tuple[list[dict[str, Any]], Shape]:
+    found = []
+    for k, layer in enumerate(layers):
+        record, shape = _one(layer, shape, parts, f"{path}{k}")
+        found.append(record)
+    return found, shape
+
+
+def _one(
+    layer: Layer, shape: Shape, parts: Mapping[str, Array], path: str
+) -> tuple[dict[str, Any], Shape]:
+    """Return the record of a layer, and the shape of what comes out."""
+    name = type(layer).__name__
+    after = Network(layer, inputs=shape).output_shape
+    if isinstance(layer, Sequential | Residual):
+        return {"type": name, "layers": _placed(layer.layers, shape, parts, f"{path}.")[0]}, after
+    if isinstance(layer, Parallel) and len(shape) == 1:
+        inner = [
+            _one(one, (width,), parts, f"{path}.{k}")[0]
+            for k, (width, one) in enumerate(zip(layer.widths, layer.layers, strict=True))
+        ]
+        return {"type": name, "widths": list(layer.widths), "layers": inner}, after
+    inside = getattr(layer, "layers", ())
+    alone = len(shape) == 1 and all(type(one).__name__ in LAYERS for one in inside)
+    if name in ANY_SHAPE or (name in LAYERS and alone):
+        return to_config(layer), after
+    return _remote(layer, shape, parts, path), after
+
+
+def _remote(layer: Layer, shape: Shape, parts: Mapping[str, Array], path: str) -> dict[str, Any]:
+    network = Network(layer, inputs=shape)
+    state = {}
+    for name, value in network.state.items():
+        own = _own(name)
+        state[own] = _packed(parts.get(f"{path}.{own}", value))
+    says = inspect.getdoc(sys.modules[type(layer).__module__]) or ""
+    return {
+        "type": REMOTE,
+        "layer": to_config(layer),
+        "shape": list(shape),
+        "inputs": math.prod(shape),
+        "outputs": math.prod(network.output_shape),
+        "output_shape": list(network.output_shape),
+        "parameters": {_own(name): list(view.shape) for name, view in network.parameters.items()},
+        "state": state,
+        "spelled": repr(layer),
+        "says": says.split("\n")[0].partition(": ")[2],
+    }
+
+
+def _own(name: str) -> str:
+    """Return the name of an array within the only layer of a network."""
+    return name.removeprefix("0.")
+
+
+def local(record: Any) -> Any:
+    """Return a record as Python writes it, without what a page has to know of remote layers."""
+    if not isinstance(record, Mapping):
+        return record
+    if record.get("type") == REMOTE:
+        return record.get("layer")
+    inner = record.get("layers")
+    if not isinstance(inner, list):
+        return record
+    return {**record, "layers": [local(one) for one in inner]}
+
+
+def states(records: Any, path: str = "") -> dict[str, Array]:
+    """Return the state that records of remote layers hold, by its names in the network."""
+    found = {}
+    for k, record in enumerate(records):
+        if record.get("type") == REMOTE:
+            for own, text in _field(record, "state", dict).items():
+                found[f"{path}{k}.{own}"] = _numbers(text, (-1,))
+        elif isinstance(record.get("layers"), list):
+            found |= states(record["layers"], f"{path}{k}.")
+    return found
+
+
+def start_of(network: Network, loss: Loss) -> dict[str, Any]:
+    """Return layers and a loss as the page takes them; a `Sequential` in front is opened."""
+    layers, opened = network.layers, ""
+    while len(layers) == 1 and isinstance(layers[0], Sequential):
+        layers, opened = layers[0].layers, f"{opened}0."
+    state = {name.removeprefix(opened): value for name, value in network.state.items()}
+    assert network.input_shape is not None
+    return {
+        "layers": placed(layers, network.input_shape, state),
+        "loss": to_config(loss),
+        "theta": {
+            name.removeprefix(opened): packed(value) for name, value in network.parameters.items()
+        },
+        "batch": 32,
+    }
+
+
+@dataclass
+class Remote:
+    """Answers the questions of a page."""
+
+    _made: dict[str, tuple[Network, Gradients]] = field(default_factory=dict)
+    _lock: Any = field(default_factory=Lock)
+
+    def prepare(self, records: Sequence[Any], shape: Shape) -> None:
+        """Compile what a page will ask for, so that it need not wait."""
+        layer = {"type": "Sequential", "layers": [local(one) for one in records]}
+        network, gradients = self._network({"layer": layer}, shape)
+        for name, value in states(records).items():
+            view = network.state[f"0.{name}"]
+            view[...] = value.reshape(view.shape)
+        for rows in _ROWS:
+            x = np.zeros((rows, *shape), np.float32)
+            gradients.mean(x, network.predict(x))
+
+    def place(self, sent: Any) -> str:
+        """Return records for the layers of a page.
+
+        ``layers`` are records of the page, ``shape`` is that of an example.
+        """
+        layers, shape = _field(sent, "layers", list), _shape(sent)
+        made = tuple(from_config(local(one), "layer") for one in layers)
+        return json.dumps(placed(made, shape, states(layers)))
+
+    def start(self, sent: Any) -> str:
+        """Return θ of a layer, drawn from the number ``seed``."""
+        layer = from_config(_field(sent, "layer", dict), "layer")
+        network = Network(layer, inputs=_shape(sent), seed=_field(sent, "seed", int))
+        found = {_own(name): _packed(view) for name, view in network.parameters.items()}
+        return json.dumps(found)
+
+    def compute(self, sent: Any) -> str:
+        """Return y of a layer; or, where ``dy`` is sent, ∇x and ∇θ.
+
+        ``x`` and ``dy`` are numbers, an example in a row; ``theta`` and ``state`` are numbers by
+        name.
+        """
+        shape = _shape(sent)
+        with self._lock:
+            network, gradients = self._network(sent, shape)
+            for views, name in ((network.parameters, "theta"), (network.state, "state")):
+                values = _field(sent, name, dict)
+                for full, view in views.items():
+                    view[...] = _numbers(values.get(_own(full)), view.shape)
+            x = _numbers(sent.get("x"), (-1, *shape))
+            y = network.predict(x)
+            if sent.get("dy") is None:
+                return json.dumps({"y": _packed(y)})
+            dy = _numbers(sent["dy"], y.shape)
+            # ∇ of ½ Σ (z − target)² is dy where the target is y − dy; it is averaged over rows.
+            found = gradients.mean(x, y - dy)
+            rows = math.prod(y.shape[:-1])
+            theta = {_own(name): _packed(rows * part) for name, part in found.theta.items()}
+            dx = found.dx if found.dx is None else _packed(rows * found.dx)
+            return json.dumps({"dx": dx, "theta": theta})
+
+    def _network(self, sent: Mapping[str, Any], shape: Shape) -> tuple[Network, Gradients]:
+        record = _field(sent, "layer", dict)
+        key = json.dumps([record, shape])
+        if key not in self._made:
+            if len(self._made) >= _KEPT:
+                self._made.clear()
+            network = Network(from_config(record, "layer"), inputs=shape)
+            self._made[key] = network, Gradients(network, Squared())
+        return self._made[key]
+
+
+def _field(sent: Any, name: str, kind: type) -> Any:
+    found = sent.get(name) if isinstance(sent, Mapping) else None
+    if not isinstance(found, kind):
+        raise InputError(f"the page sent no {name}")
+    return found
+
+
+def _shape(sent: Any) -> Shape:
+    sides = _field(sent, "shape", list)
+    if not sides or not all(type(side) is int and side > 0 for side in sides):
+        raise InputError("the page sent no shape of an example")
+    return tuple(sides)
+
+
+def _packed(values: Array) -> str:
+    """Return numbers as the page unpacks them: float32, little-endian, in base 64."""
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
+
+
+def _numbers(text: Any, shape: tuple[int, ...]) -> Array:
+    """Return what `_packed` packed."""
+    if not isinstance(text, str):
+        raise InputError("the page sent no numbers")
+    try:
+        return np.frombuffer(base64.b64decode(text), "<f4").reshape(shape)
+    except ValueError:
+        raise InputError(f"the page sent numbers that make no array of shape {shape}") from None
