@@ -43,6 +43,47 @@ def fit(first, most, paces, lack=0.0):
     return Fit(TeamSize(first, most), lambda n, second: paces[n], lambda n, second: lack * (n > 1))
 
 
+def test_nothing_is_tried_that_could_not_pay():
+    team = TeamSize(1, 2)
+    team.expect(25_000)  # 2.5 s
+    tried_at = []
+    for k in range(1000):
+        if team.is_trying:
+            tried_at.append(k)
+        team.took(25, 25e-4)
+    assert tried_at
+    assert max(tried_at) < 990
+    late = TeamSize(1, 2)
+    late.expect(10_200)
+    for _ in range(408):
+        late.took(25, 25e-4)
+        assert not late.is_trying
+
+
+def test_fits_at_once_leave_one_another_cores():
+    team = TeamSize(2, 2)
+    found = Fit(team, lambda n, second: QUIET[n])
+    found.last(0.5)
+    assert team.threads == 2
+    team.allow(1)
+    assert team.threads == 1
+    found.last(10)
+    assert set(found.sizes[-100:]) == {1}
+    team.allow(2)
+    found.last(0.1)
+    assert team.threads == 2
+
+
+def test_a_try_ends_where_its_threads_are_allowed_no_more():
+    team = TeamSize(1, 2)
+    while not team.is_trying:
+        team.took(100, 0.01)
+    team.allow(1)
+    assert (team.threads, team.is_trying) == (1, False)
+    team.allow(0.5)  # the least are always allowed
+    assert team.threads == 1
+
+
 def test_a_short_fit_tries_nothing():
     quiet = fit(2, 2, QUIET, 0.02)
     quiet.last(0.9)

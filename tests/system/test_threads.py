@@ -1,5 +1,6 @@
 """Threads that run together: all of them, or an error and none."""
 
+import math
 import threading
 import time
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from steepest import SGD, Dense, Network, Squared, SteepestError, ThreadError, Trainer
-from steepest.system.threads import Team
+from steepest.system import threads as module
+from steepest.system.threads import Team, room_for_threads
 
 X = np.random.default_rng(0).standard_normal((64, 3))
 
@@ -55,6 +57,29 @@ def test_a_team_has_all_its_threads():
         with Team(5) as team:
             assert team.run(part, met.abort) == 0
     assert len(names) == 5
+
+
+def test_who_works_at_once_shares_the_cores(monkeypatch):
+    monkeypatch.setattr(module, "core_count", lambda: 8)
+    found, all_there, seen = [], threading.Barrier(3, timeout=30), threading.Barrier(3, timeout=30)
+
+    def work():
+        with Team(1), Team(1):  # a fit that evaluates
+            all_there.wait()
+            found.append(room_for_threads())
+            seen.wait()
+
+    others = [threading.Thread(target=work) for _ in range(2)]
+    assert room_for_threads() == math.inf
+    for other in others:
+        other.start()
+    all_there.wait()
+    assert room_for_threads() == 2  # beside two
+    seen.wait()
+    for other in others:
+        other.join()
+    assert found == [4, 4]
+    assert room_for_threads() == math.inf
 
 
 def test_a_team_changes_its_size_between_runs():

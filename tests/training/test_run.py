@@ -129,6 +129,16 @@ def test_where_blas_multiplies_the_number_stays(monkeypatch):
     assert run.threads == 2
 
 
+def test_a_run_leaves_cores_to_another(monkeypatch):
+    monkeypatch.setattr(module, "room_for_threads", lambda: 1)
+    network = Network(Dense(4), inputs=20)
+    descent = Descent(Squared(), SGD(0.01), SAMPLERS["shuffled"], 32)
+    run = TrainingRun(network, descent, (X, Y, None), slots={}, step=0, threads=2)
+    with run.engine:
+        run.run(np.full(4, 0.01, "f4"))
+    assert run.engine.threads == 1
+
+
 def test_a_trainer_remembers_what_its_fits_have_found_out():
     trainer = Trainer(Network(Dense(4), inputs=20), Squared(), threads=2)
     trainer.fit(X, Y, epochs=1)

@@ -12,11 +12,12 @@ It is spent on the time that tries lose, and on making the programs of a number 
 After each try in vain it comes half as fast, down to a thirty-second. So a fit of a handful of
 steps tries nothing; one whose cores are taken away tries fewer threads after about 0.1 s;
 and one that has the right number spends 1 % of its time on tries at first, and soon a tenth of
-that. Nothing here looks at a clock.
+that. Nothing is tried for work that would end before it has paid. Nothing here looks at a clock.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from statistics import median
 
@@ -53,6 +54,8 @@ class TeamSize:
     def __init__(self, first: int, most: int, least: int = 1) -> None:
         self.first, self.most, self.least = first, most, least
         self.threads = self._present = first
+        self._room = most
+        self._left = math.inf  # steps to come
         self._paces: dict[int, deque[float]] = {}  # seconds a step in the last windows
         self._steps, self._seconds = 0, 0.0  # of the window so far
         self._tried: list[float] = []  # paces of the try that is under way
@@ -85,6 +88,17 @@ class TeamSize:
             return 1 if self.is_trying else _FIRST
         return max(1, min(4 * self._steps, int(_WINDOW * self._steps / self._seconds)))
 
+    def expect(self, steps: float) -> None:
+        """Take note that no more than so many steps are to come."""
+        self._left = steps
+
+    def allow(self, threads: float) -> None:
+        """Have no more than so many, or the least, until more are allowed: others need cores."""
+        self._room = max(self.least, int(min(self.most, threads)))
+        if self.threads > self._room:
+            self._present = min(self._present, self._room)
+            self._go_on()
+
     def took(self, steps: int, seconds: float, lacked: float = 0.0) -> None:
         """Take note of a piece.
 
@@ -97,6 +111,7 @@ class TeamSize:
         lacked : float
             How long the thread that had least of a core had none.
         """
+        self._left -= steps
         self._steps += steps
         self._seconds += max(seconds, 1e-9)
         if not self.is_trying:
@@ -119,6 +134,7 @@ class TeamSize:
     def refuse(self) -> None:
         """End a try that has not begun; never again try as many threads, or more."""
         self.most = self.threads - 1
+        self._room = min(self._room, self.most)
         self._end()
 
     # ------------------------------------------------------------------ its parts
@@ -149,8 +165,8 @@ class TeamSize:
 
     def _neighbours(self) -> list[int]:
         """Return which numbers could be tried: one more or less, twice as many or half."""
-        n = self._present
-        return [k for k in (n - 1, n + 1, n // 2, 2 * n) if k != n and self.least <= k <= self.most]
+        n, near = self._present, range(self.least, self._room + 1)
+        return [k for k in (n - 1, n + 1, n // 2, 2 * n) if k != n and k in near]
 
     def _consider(self) -> None:
         """Begin a try if there is credit for it."""
@@ -164,8 +180,12 @@ class TeamSize:
         if not numbers:
             return
         threads = min(numbers, key=lambda n: self._order.get(n, -1))  # tried last, or never
-        if self._credit >= self._cost(threads):
+        if min(self._credit, self._most_saved()) >= self._cost(threads):
             self.threads = threads
+
+    def _most_saved(self) -> float:
+        """Return how many seconds another number could save of the work to come."""
+        return self._left * self._pace(self._present) / 2
 
     def _cost(self, threads: int) -> float:
         """Return the seconds that a try is expected to lose."""
@@ -189,9 +209,13 @@ class TeamSize:
         self._end()
 
     def _end(self) -> None:
-        """Go on with the present number."""
+        """End a try."""
         self._count += 1
         self._order[self.threads] = self._order[self._present] = self._count
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Go on with the present number."""
         self.threads = self._present
         self._tried, self._steps, self._seconds = [], 0, 0.0
         self._credit, self._starved = min(self._credit, 0.0), 0.0

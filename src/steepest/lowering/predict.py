@@ -25,6 +25,7 @@ from ..kernels.moves import average, copy_columns, following_rows
 from ..loss import Loss
 from ..parameters import Parameters
 from ..system.cores import threads_for, worth_threads
+from ..system.threads import room_for_threads
 from ..validate import positive_count
 from .batches import InputRows, form_of, weights_of_rows
 from .lowering import Lowering
@@ -91,6 +92,7 @@ class Predictor:
         else:
             arrays["X"] = X
         team = self._teams.setdefault(threads, TeamSize(threads, threads))
+        team.allow(room_for_threads())
         workers = [
             self._worker(thread, int(batch), int(rows[-1]), arrays)
             for thread in range(team.threads)

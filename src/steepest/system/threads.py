@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -9,10 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from ..errors import ThreadError
-from .cores import keep_to, other_cores
+from .cores import core_count, keep_to, other_cores
 from .forks import call_in_forked
 
-__all__ = ["Team"]
+__all__ = ["Team", "room_for_threads"]
 
 
 class _Helpers:
@@ -53,6 +54,19 @@ def _started(threads: int) -> ThreadPoolExecutor:
 
 _helpers = _Helpers()
 
+_callers: dict[int, int] = {}  # how many teams each Python thread holds
+call_in_forked(_callers.clear)
+
+
+def room_for_threads() -> float:
+    """Return how many threads may work for the calling one beside those of other callers.
+
+    Fits and predictions of several Python threads at once would each take all cores otherwise. For
+    a single one there is no bound.
+    """
+    others = len(_callers) - (threading.get_ident() in _callers)
+    return core_count() // (1 + others) if others else math.inf
+
 
 class Team:
     """So many threads. A context manager: it holds them.
@@ -84,10 +98,16 @@ class Team:
     def __enter__(self) -> Team:
         self._hold(self.threads)
         self._held = True
+        caller = threading.get_ident()
+        _callers[caller] = _callers.get(caller, 0) + 1
         return self
 
     def __exit__(self, *exception: Any) -> None:
         self._held = False
+        caller = threading.get_ident()
+        _callers[caller] = _callers.get(caller, 1) - 1
+        if not _callers[caller]:
+            del _callers[caller]
         self._release()
 
     def resize(self, threads: int) -> None:

@@ -6,6 +6,7 @@ former state when asked to, and finds the instruction by which numbers stopped b
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from ..lowering.lowering import Lowering, TrainingSettings
 from ..network import Network
 from ..system.blas import is_blas
 from ..system.cores import threads_for, threads_to_try
+from ..system.threads import room_for_threads
 from .board import Board
 from .descent import Descent
 from .slots import ShownTheta, fill_slots
@@ -216,11 +218,12 @@ class TrainingRun:
         self._board.step.array[()] = number
 
     def stretch(self, total: int | None) -> None:
-        """Have schedules that don't say over how many steps they stretch, stretch over these.
+        """Go no further than to this step: schedules that don't say how far they go, go so far.
 
-        None if nobody knows how many there are.
+        None if nobody knows.
         """
         self._board.scheduled.total = total
+        self.team.expect(math.inf if total is None else total - self.step)
 
     @property
     def epoch_sizes(self) -> Array:
@@ -259,6 +262,7 @@ class TrainingRun:
 
     def _piece(self, first: int, most: int) -> int:
         """Run ``most`` steps or fewer, as the team's size wants it; return how many."""
+        self.team.allow(room_for_threads())
         self._gather()
         began = time.perf_counter()
         done = self.engine.run(first, min(most, self.team.most_steps))
