@@ -43,7 +43,10 @@ def add_encoder(graph: Graph, encoder: Encoder | ImageEncoder) -> str:
     for name, kind in encoder.columns.items():
         form = FORMS.get(type(kind))
         if form is None:
-            raise ModelError(f"column {name!r}, a {kind.label}, has no ONNX form")
+            raise ModelError(
+                f"column {name!r}, a {kind.label}, has no ONNX form; export the network by itself: "
+                "model.network takes what model.encoder.transform(table) makes"
+            )
         if getattr(getattr(kind, "number", kind), "origin", ""):
             raise ModelError(
                 f"column {name!r} has whole numbers beyond 2**53, which the float64 of an ONNX "
