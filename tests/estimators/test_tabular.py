@@ -427,3 +427,12 @@ def test_a_column_is_named_by_a_text(parameter):
         pytest.raises(InputError, match=f"X has no column .*, which {parameter} names"),
     ):
         TabularRegressor(**{parameter: odd}, n_threads=1).fit(np.ones((9, 2)), np.arange(9.0))
+
+
+@pytest.mark.parametrize("model", [MLPClassifier(), TabularClassifier(n_threads=1)])
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT], ids=["None", "nan", "NA", "NaT"])
+def test_a_label_that_is_missing_is_named(model, missing):
+    y = np.array(["a", "b", missing] * 8, dtype=object)
+    told = f"{type(model).__name__}: y is missing in row 2; leave out rows without a label"
+    with pytest.raises(InputError, match=told):
+        model.fit(np.arange(24.0)[:, None], y)

@@ -20,6 +20,7 @@ from ..losses import Hinge, Logistic, SoftmaxCrossEntropy
 from ..onnx_form import OnnxModel
 from .base import FRACTION, BaseMLP, is_stochastic, with_callbacks
 from .docstrings import with_lists_of
+from .frames import as_labels
 from .refusals import checked
 
 __all__ = ["MLPClassifier"]
@@ -202,6 +203,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array, Array]:
         with checked(type(self).__name__):
+            as_labels(y, type(self).__name__)  # none of which may be missing
             X, y = validate_data(
                 self,
                 X,

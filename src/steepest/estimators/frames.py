@@ -109,13 +109,12 @@ def as_labels(y: Any, where: str) -> Any:
     array = np.asarray(y)
     if array.ndim != 1 or array.dtype.kind not in "OS":
         return y
-    if array.dtype.kind == "O" and set(map(type, array.tolist())) <= _LABELS:
-        return y
     column = decoded(column_of_values("y", array))
     gone = np.flatnonzero(column.is_null().to_numpy())
     if len(gone):
         raise InputError(f"{where}: y is missing in row {gone[0]}; leave out rows without a label")
-    return column.to_numpy()
+    plain = array.dtype.kind == "O" and set(map(type, array.tolist())) <= _LABELS
+    return y if plain else column.to_numpy()
 
 
 def target_column(y: Any) -> Any:
