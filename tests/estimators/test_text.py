@@ -159,3 +159,11 @@ def test_the_same_few_texts_again_and_again_are_learned():
     assert model.predict(["warm sun", "cold rain"]).tolist() == ["yes", "no"]
     with pytest.raises(TableError, match="no word is in 2 rows or more"):
         TextClassifier().fit(["warm sun", "cold rain"], ["yes", "no"])
+
+
+def test_one_text_after_the_other(model):
+    say = model.compiled()
+    assert [say([text]) for text in NEW[:20]] == model.predict(NEW[:20]).tolist()
+    np.testing.assert_allclose(say.proba({"text": NEW[0]}), model.predict_proba(NEW[:1])[0])
+    with pytest.raises(InputError, match="a sequence of 1 values, got 'good'"):
+        say("good")

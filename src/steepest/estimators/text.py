@@ -213,6 +213,8 @@ class TextClassifier(TabularClassifier):
                 raise InputError(f"{where}: text {k} must be a str, got {shown(item)}")
         if reset and not items:
             raise InputError(f"{where}: there are no texts")
+        if reset:
+            self._columns = [COLUMN]
         texts = [text.encode("utf-8", "replace").decode() for text in items]
         return pa.table({COLUMN: pa.array(texts, pa.large_string())})
 
