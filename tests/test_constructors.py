@@ -74,8 +74,8 @@ def test_wrong_arguments_are_told_by_our_errors_alone(kind):
     [
         (lambda: Adam(lr=Cosine), r"Adam: lr is the class Cosine: make one, like Cosine\(…\)"),
         (lambda: Adam(lr=10**400), "Adam: lr must be"),
-        (lambda: Adam(factors=[1]), "Adam: factors must give names of parameters numbers"),
-        (lambda: Adam(factors={0: 1.0}), "Adam: factors must give names of parameters numbers"),
+        (lambda: Adam(factors=[1]), "Adam: factors must be numbers in a mapping by name"),
+        (lambda: Adam(factors={0: 1.0}), "Adam: factors must be numbers in a mapping by name"),
         (lambda: Adam(epsilon_hat="yes"), "epsilon_hat must be True or False, got 'yes'"),
         (lambda: Adam(penalty_over_batch=1), "penalty_over_batch must be True or False"),
         (lambda: Dropout(Cosine), "rate is the class Cosine"),

@@ -159,7 +159,7 @@ class Rule(Shown):
         named = isinstance(self.factors, Mapping)
         if not named or not all(isinstance(pattern, str) for pattern in self.factors):
             raise InputError(
-                f"{name}: factors must give names of parameters numbers, like "
+                f"{name}: factors must be numbers in a mapping by name, like "
                 f"{{'*.b': 0.1}}, got {shown(self.factors)}"
             )
         for pattern, factor in self.factors.items():

@@ -135,6 +135,8 @@ def test_a_folder_needs_two_classes(tmp_path, classes, found):
 
 
 def test_pictures_for_a_model(tmp_path):
+    with pytest.raises(ImageError, match="nowhere does not exist; expected a picture or a folder"):
+        read_files(tmp_path / "nowhere", (2, 2, 1))
     folder(tmp_path, a=[grey()], b=[grey(9)])
     grey(3).save(tmp_path / "one.png")
     read = read_files(tmp_path, (6, 5, 3))

@@ -198,6 +198,8 @@ def read_files(
         If there is none, or one can't be read or is of another size.
     """
     path = Path(place)
+    if not path.exists():
+        raise ImageError(f"{path} does not exist; expected a picture or a folder of pictures")
     if path.is_dir():
         files = [(file, "") for file in pictures_in(path)]
         files += [(file, each.name) for each in class_folders(path) for file in pictures_in(each)]

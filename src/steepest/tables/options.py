@@ -93,7 +93,7 @@ class TableOptions:
         ):
             raise InputError(f"delimiter must be one ASCII character, got {shown(self.delimiter)}")
         if self.decimal not in (None, *_DECIMALS):
-            raise InputError(f"decimal must be . or , – got {shown(self.decimal)}")
+            raise InputError(f"decimal must be '.' or ',', got {shown(self.decimal)}")
         if self.thousands not in (None, *_THOUSANDS):
             raise InputError(
                 f"thousands must be one of , . ' _ or a space, got {shown(self.thousands)}"
