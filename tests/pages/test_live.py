@@ -52,8 +52,8 @@ def test_the_page_follows_a_training_and_stops_it(chromium, table):
             page.wait_for_selector("#training figure .plot canvas", timeout=120_000)
             until(page, "document.querySelector('#gradients .note').textContent !== ''")
             assert page.inner_text("#gradients .note") == (
-                "They are shown after 13 s of training at the earliest: looking at them takes at "
-                "most 0.75 % of the time."
+                "They are shown after 20 s of training at the earliest: looking at them takes at "
+                "most 0.5 % of the time."
             )
             assert re.match(
                 r"Epoch [\d,]+ of at most 1,000,000, loss", page.inner_text(".headline")

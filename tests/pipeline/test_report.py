@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 
 from steepest.cli import app
 from steepest.errors import ModelError, TableError
+from steepest.pipeline.fit import fit_table
 from steepest.pipeline.model import Model
 from steepest.pipeline.report import Known, document
 from steepest.pipeline.report.subject import subject
 from steepest.pipeline.report.values import groups
+from steepest.pipeline.request import Request
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,26 @@ def test_effects_are_predictions_with_the_column_replaced(trained):
         for value, mean in zip(values, effect["mean"]["yes"], strict=True):
             moved = part.to_pandas().assign(**{effect["name"]: value})
             assert model.predict_proba(moved)[:, 1].mean() == pytest.approx(mean, abs=1e-6)
+
+
+def test_words_are_what_the_log_odds_lose_without_them():
+    rng = np.random.default_rng(0)
+    plain = ["the", "of", "<b>and</b>", "to", "in", "it", "was", "for"]
+    rows = [[*rng.choice(plain, 6), *(["Cheap!"] if k % 2 else ["lunch"])] for k in range(240)]
+    texts = [" ".join(row) + f" {k}" for k, row in enumerate(rows)]
+    table = pa.table({"text": texts, "kind": np.where(np.arange(240) % 2, "spam", "ham")})
+    fit = fit_table(table, Request("kind", {"layers": (8,), "epochs": 5}))
+    (effect,) = sections(fit.model, table=table)["effects"]["effects"]
+    found = effect["words"]["spam"]
+    assert (found[0]["word"], found[-1]["word"]) == ("cheap", "lunch")
+    assert found[0]["texts"] == 120
+    has = table.filter(pa.array(["Cheap" in text for text in texts]))
+    without = has.set_column(0, "text", pa.array([t.replace("Cheap", " ") for t in texts[1::2]]))
+    p, q = (fit.model.predict_proba(one)[:, 1] for one in (has, without))
+    lost = np.log(p / (1 - p)) - np.log(q / (1 - q))
+    assert found[0]["effect"] == pytest.approx(lost.mean(), rel=1e-4)
+    hardest = sections(fit.model, table=table)["hardest"]["hardest"]
+    assert {row["values"][0] for row in hardest} <= set(texts)
 
 
 def test_groups_hold_every_row_once(trained):

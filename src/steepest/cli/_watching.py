@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Watching"]
 
-_SHARE, _LIVE_SHARE, _LIVE_EXAMPLES = 0.05, 0.0075, 256
+_SHARE, _LIVE_SHARE = 0.05, 0.005
 """Of the time of a training that looks at gradients may take; the smaller one for a page alone."""
+_EXAMPLES = 256  # of a look: many small ones follow a short training better than few large ones
 
 
 class Watching:
@@ -70,11 +71,8 @@ class Watching:
         often = self._aloud or self._report is not None
 
         def callbacks(trainer: Trainer) -> tuple[Callable[[Progress], object], ...]:
-            watch = (
-                Watch(say=print if self._aloud else None, share=_SHARE)
-                if often
-                else Watch(examples=_LIVE_EXAMPLES, share=_LIVE_SHARE, strict=True)
-            )
+            say, share = print if self._aloud else None, _SHARE if often else _LIVE_SHARE
+            watch = Watch(examples=_EXAMPLES, share=share, say=say, strict=not often)
             self._watches.append(watch)
             found: list[Callable[[Progress], object]] = [*(others(trainer) if others else ())]
             found.append(watch)

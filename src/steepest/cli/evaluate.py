@@ -35,7 +35,8 @@ _By = Annotated[
 _Bins = Annotated[
     int,
     typer.Option(
-        help="How many groups of rows of like probability to show, at most.",
+        help="Into how many groups of similar probability to put the rows, at most, for the table "
+        "of calibration.",
         min=1,
         metavar="<int>",
     ),

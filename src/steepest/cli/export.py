@@ -23,7 +23,7 @@ def export(
 ) -> None:
     """Write a model as an ONNX file, which other programs can run without Steepest.
 
-    The file takes the plain columns of the table, one input each. Numbers, truth values and times
+    The file takes the plain columns of the table, one input each. Numbers, booleans and times
     (seconds since 1970 in UTC) are given as float64, NaN if missing; categories as text, empty if
     missing. A network that Python saved has one input instead, x.
 

@@ -42,8 +42,8 @@ _Keep = Annotated[
 _Sets = Annotated[
     float | None,
     typer.Option(
-        help="Add a column set: for each row the classes that hold the right one in this share of "
-        "rows like those in training, like 0.9.",
+        help="Add a column called set: for each row, the likeliest classes, so many that the right "
+        "one is among them for this share of rows, like 0.9.",
         metavar="SHARE",
         show_default="no sets",
     ),

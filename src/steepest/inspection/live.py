@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Live"]
 
 _EVERY = 0.5  # seconds between two pieces of news
+_SHARE = 0.002  # of the time that they may take
 _POINTS = 400  # of a curve
 
 
@@ -43,7 +44,7 @@ class Live:
         self.watch = watch
         self._server = PageServer({"title": title, "says": says}, "live.js")
         self.address = self._server.address
-        self._history, self._told = History(), 0.0
+        self._history, self._next = History(), 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -59,9 +60,10 @@ class Live:
         if progress.epoch_ended:
             self._history.append(**progress.row)
         now = time.perf_counter()
-        if self._server.watched and now - self._told >= _EVERY:
-            self._told = now
+        if self._server.watched and now >= self._next:
             self._server.send({**self._curves(), "progress": _progress(progress)})
+            told = time.perf_counter()
+            self._next = told + max(_EVERY, (told - now) / _SHARE)
         return self._server.pressed("stop")
 
     def end(self, text: str) -> None:

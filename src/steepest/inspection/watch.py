@@ -328,7 +328,8 @@ def verdict(batch: int, scale: float, seen: int) -> str:
         if batch < seen:
             return head + f"The batch of {batch:,} is small beside it: a step is mostly noise"
         return head + f"Draw more than the {batch:,} of a batch, to judge the batch by it"
-    head = f"noise scale: about {scale:,.3g} examples. The batch of {batch:,} is "
+    about = f"{scale:,.0f}" if scale >= 100 else f"{scale:.3g}"
+    head = f"noise scale: about {about} examples. The batch of {batch:,} is "
     if batch < scale / 4:
         return head + (
             f"small: a step is mostly noise. Of the steps, {1 + scale / batch:,.0f} times the "

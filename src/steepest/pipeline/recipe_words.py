@@ -12,7 +12,7 @@ __all__ = ["batches", "by_quality", "by_task", "either", "losses", "steps"]
 
 _KINDS = {
     "binary": "with two classes",
-    "multiclass": "with more classes",
+    "multiclass": "with more than two classes",
     "regression": "with a number to predict",
 }
 

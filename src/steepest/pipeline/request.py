@@ -156,8 +156,8 @@ class Request:
         float,
         Setting(
             _ROWS,
-            "The share of the other rows that are kept to choose the best epoch (pass through the "
-            "rows) by.",
+            "The share of the other rows that are kept to decide which epoch (pass through the "
+            "rows) was best.",
         ),
     ] = 0.1
     cv: Annotated[

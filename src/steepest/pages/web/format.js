@@ -9,7 +9,8 @@ export function number(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return count(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return minus(value.toExponential(3));
+  if (size !== 0 && (size < 1e-4 || size >= 1e7))
+    return minus(value.toExponential(3).replace(/\.?0+e/, "e"));
   if (size >= 1e3) return minus(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
   return minus(String(Number(value.toPrecision(4))));
 }

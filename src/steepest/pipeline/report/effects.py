@@ -9,6 +9,7 @@ import numpy as np
 from ...arrays import Array
 from .subject import Rows, Subject
 from .values import grid
+from .words import TEXTS, words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +24,8 @@ _CLASSES = 4
 def section(subject: Subject) -> dict[str, Any] | None:
     """Return the mean prediction, and those of single rows, over values of the columns.
 
+    Of a column of texts, return the words that move it.
+
     Partial dependence (Friedman, "Greedy function approximation", Annals of Statistics 29, 2001,
     section 8.2) and the curves of single rows (Goldstein et al., "Peeking inside the black box",
     2015, arXiv:1309.6392): the value of one column is replaced in every row, whether or not such
@@ -34,8 +37,12 @@ def section(subject: Subject) -> dict[str, Any] | None:
     drawn = np.sort(subject.rng().permutation(len(rows))[:_ROWS])
     sample = _take(rows.table, drawn)
     lines = _lines(subject, rows)
-    found = []
+    single = np.linspace(0, len(drawn) - 1, min(_SINGLE, len(drawn))).astype(np.int64)
+    found: list[dict[str, Any]] = []
     for name in subject.ranked[:_COLUMNS]:
+        if model.encoder.columns[name].label == "text":
+            found.append({"name": name, "words": words(subject, rows, name, lines)})
+            continue
         values = grid(subject, name, _POINTS)
         if len(values) < 2:
             continue
@@ -54,13 +61,15 @@ def section(subject: Subject) -> dict[str, Any] | None:
                 "labels": [value.label if value.at is None else "" for value in values],
                 "at": [value.at for value in values] if values[0].at is not None else None,
                 "mean": {label: mean[:, k].tolist() for k, label in enumerate(lines.values())},
-                "single": curves[:, :_SINGLE, 0].T.tolist() if one else [],
+                "single": curves[:, single, 0].T.tolist() if one else [],
             }
         )
     return {
         "rows": f"{len(drawn):,} of {rows.which}",
         "effects": found,
         "what": f"predicted {model.task.name}" if model.task.is_regression else "probability",
+        "falls": f"{model.task.name} falls" if model.task.is_regression else "the log-odds fall",
+        "texts": min(TEXTS, len(rows)),
     }
 
 

@@ -13,7 +13,7 @@ from .subject import Subject
 
 __all__ = ["section"]
 
-_ROWS, _COLUMNS, _LONGEST = 15, 8, 60
+_ROWS, _COLUMNS, _LONGEST, _TEXT = 15, 8, 60, 160
 
 
 def section(subject: Subject) -> dict[str, Any] | None:
@@ -24,6 +24,8 @@ def section(subject: Subject) -> dict[str, Any] | None:
     task = model.task
     ranking = hardest_examples(model.network, tested_loss(model), rows.X, rows.y, top=_ROWS)
     names = subject.ranked[:_COLUMNS]
+    columns = model.encoder.columns
+    longest = {name: _TEXT if columns[name].label == "text" else _LONGEST for name in names}
     said = model.task.decode(rows.outputs[ranking.rows])
     truth = rows.table.column(task.name)
     found = []
@@ -38,14 +40,17 @@ def section(subject: Subject) -> dict[str, Any] | None:
                 "sure": sure,
                 "loss": float(ranking.losses[k]),
                 "norm": float(ranking.norms[k]),
-                "values": [_text(rows.table.column(name)[row].as_py()) for name in names],
+                "values": [
+                    _text(rows.table.column(name)[row].as_py(), most)
+                    for name, most in longest.items()
+                ],
             }
         )
     return {"rows": rows.which, "columns": names, "hardest": found, "target": task.name}
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, most: int = _LONGEST) -> str:
     if value is None:
         return ""
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return shortened_text(text, _LONGEST)
+    return shortened_text(text, most)

@@ -73,10 +73,13 @@ def groups(subject: Subject, name: str, ranges: int, most: int) -> list[Group]:
 def grid(subject: Subject, name: str, points: int) -> list[Group]:
     """Return values to put into a column: each as the rows that have it, the first of them enough.
 
-    Of numbers, values at equal shares of the rows, in order; of others, the most frequent ones.
+    Of numbers, values at equal shares of the rows, in order; of others, the most frequent ones,
+    dates in their order.
     """
-    found = [group for group in groups(subject, name, points, points) if group.label != OTHERS]
-    return [group for group in found if group.label != _MISSING]
+    every = groups(subject, name, points, points)
+    found = [group for group in every if group.label not in (OTHERS, _MISSING)]
+    dated = subject.model.encoder.columns[name].label == "moment"
+    return sorted(found, key=lambda group: group.label) if dated else found
 
 
 def _ranges(values: Any, ranges: int) -> list[Group]:

@@ -110,6 +110,7 @@ function options(figure, width) {
         ...(figure.range ? { range: figure.range } : {}),
       },
     },
+    ...(labels ? { padding: [null, 44, null, null] } : {}), // the last label is turned to the right
     cursor: { drag: { x: true, y: false } },
     axes: [
       {
@@ -131,7 +132,8 @@ function options(figure, width) {
         ...axis,
         label: figure.y,
         labelFont: axis.font,
-        size: 64,
+        size: (/** @type {any} */ _, /** @type {string[] | null} */ texts) =>
+          Math.max(64, 16 + 7 * Math.max(0, ...(texts ?? []).map((text) => text.length))),
         values: (/** @type {any} */ _, /** @type {(number | null)[]} */ at) =>
           at.map((value) => (value === null ? "" : number(value))),
       },

@@ -9,6 +9,7 @@ const LEFT = 64;
 const BOTTOM = 40;
 const TOP = 8;
 const RIGHT = 12;
+const NEAR = 30; // the edge: there a number stands to the left of its line
 
 /**
  * Return a figure of points over two axes of the same range, with the line where both are equal.
@@ -108,7 +109,15 @@ function axes(names, across, up) {
         y1: TOP,
         y2: HEIGHT - BOTTOM,
       }),
-      svg("text", { x: x(at), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, number(at)),
+      svg(
+        "text",
+        {
+          x: x(at),
+          y: HEIGHT - BOTTOM + 16,
+          "text-anchor": x(at) > WIDTH - NEAR ? "end" : "middle",
+        },
+        number(at),
+      ),
     );
   }
   for (const at of ticks(up)) {

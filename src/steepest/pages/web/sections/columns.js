@@ -4,6 +4,9 @@ import { bar } from "../charts/bars.js";
 import { h, note, table } from "../dom.js";
 import { number, percent } from "../format.js";
 
+const SHOWN = 20;
+const FEW = 5; // are shown all the same
+
 /**
  * @param {any} section
  * @returns {(HTMLElement | null)[]}
@@ -32,8 +35,17 @@ export function columns(section) {
   const caption = measured
     ? `Importance on ${section.rows} rows, where ${section.metric} is ${number(section.score)}`
     : "What each column turns into";
+  const more = rows.length - SHOWN;
   return [
-    table(head, rows, caption),
+    table(head, more > FEW ? rows.slice(0, SHOWN) : rows, caption),
+    more > FEW
+      ? h(
+          "details",
+          {},
+          h("summary", {}, `${more} more columns, which matter less`),
+          table(head, rows.slice(SHOWN), "The other columns"),
+        )
+      : null,
     measured
       ? note(
           `Shuffled: how much worse ${section.metric} gets when the values of the column go to ` +

@@ -12,6 +12,9 @@ const SEEN = [
   ["saturated", "Share of saturated units: hardly any slope for most examples", false],
 ];
 
+/** @type {{range: [number, number]}} */
+const SHARE = { range: [0, 1] };
+
 /**
  * @param {any} section
  * @returns {(HTMLElement | null)[]}
@@ -32,6 +35,7 @@ export function gradients(section) {
  * @returns {import("../charts/lines.js").Figure[]}
  */
 export function gradientFigures(section) {
+  const points = section.epoch.length < 3;
   return SEEN.flatMap(([name, title, log]) => {
     const seen = section.layers.filter((/** @type {any} */ layer) => layer[name] !== undefined);
     if (!seen.length) return [];
@@ -39,7 +43,9 @@ export function gradientFigures(section) {
       label: `${layer.path} ${layer.kind.replace(/\(.*$/, "")}`,
       values: log ? layer[name].map(positive) : layer[name],
     }));
-    return [{ title, x: "epoch", at: section.epoch, log, lines: drawn }];
+    return [
+      { title, x: "epoch", at: section.epoch, log, lines: drawn, points, ...(log ? {} : SHARE) },
+    ];
   });
 }
 
