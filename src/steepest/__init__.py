@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from .pipeline.folders import save as save
     from .pipeline.model import Model as Model
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # A network is saved by what is built upon networks, and so can't import it.
 Network.folders = staticmethod(lambda: _import_module(".pipeline.folders", __name__))
