@@ -41,3 +41,12 @@ export function percent(share) {
 function minus(text) {
   return text.replaceAll("-", "−");
 }
+
+/**
+ * Return words as a sentence.
+ * @param {string} words
+ * @returns {string}
+ */
+export function sentence(words) {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+}

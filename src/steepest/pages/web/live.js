@@ -2,7 +2,7 @@
 
 import { lines } from "./charts/lines.js";
 import { h } from "./dom.js";
-import { count, number } from "./format.js";
+import { count, number, sentence } from "./format.js";
 import { gradientFigures } from "./sections/gradients.js";
 import { trainingFigures } from "./sections/training.js";
 
@@ -30,6 +30,7 @@ const stop = /** @type {HTMLButtonElement} */ (
     "Stop, and keep the best network",
   )
 );
+const begun = h("p", { class: "note" }, "The curves begin with the end of the first epoch.");
 const training = h("div", { class: "figures" });
 const gradients = h("div", { class: "figures" });
 
@@ -40,7 +41,7 @@ document
     state,
     h("p", {}, bar, " ", stop),
     said,
-    h("section", { id: "training" }, h("h2", {}, "How the training goes"), training),
+    h("section", { id: "training" }, h("h2", {}, "How the training goes"), begun, training),
     h("section", { id: "gradients" }, h("h2", {}, "Its gradients"), noise, gradients),
   );
 
@@ -84,9 +85,10 @@ function hear(news) {
       `loss ${number(loss)}; ${count(Math.round(rate))} rows/s, at most ${duration(left)} left`;
     bar.setAttribute("value", String(steps ? step / steps : 0));
   }
+  if (news.training) begun.remove();
   if (news.training) show(training, trainingFigures(news.training));
   if (news.gradients) {
-    noise.textContent = `${news.gradients.verdict}.`;
+    noise.textContent = sentence(news.gradients.verdict);
     show(gradients, gradientFigures(news.gradients));
   } else if (news.awaited) {
     const { seconds, share } = news.awaited;

@@ -2,6 +2,7 @@
 
 import { lines } from "../charts/lines.js";
 import { h, note } from "../dom.js";
+import { sentence } from "../format.js";
 
 /** @type {[string, string, boolean][]} */
 const SEEN = [
@@ -21,7 +22,7 @@ const SHARE = { range: [0, 1] };
  */
 export function gradients(section) {
   return [
-    h("p", {}, section.verdict, "."),
+    h("p", {}, sentence(section.verdict)),
     h("div", { class: "figures" }, ...gradientFigures(section).map(lines)),
     note(
       "Measured on examples drawn from the training rows now and then, and averaged over an epoch.",
