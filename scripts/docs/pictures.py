@@ -1,4 +1,4 @@
-"""Draw the pictures of the course and of the start page: `python scripts/docs/pictures.py`.
+"""Draw the pictures of the course: `python scripts/docs/pictures.py`.
 
 They are small SVG files that lie beside the pages. Every curve is computed, by Steepest where it
 trains.
@@ -20,11 +20,9 @@ from steepest import (
     Network,
     ReLU,
     Residual,
-    SoftmaxCrossEntropy,
     Squared,
     Tanh,
     Trainer,
-    Watch,
     gradient,
     per_example_gradients,
 )
@@ -205,30 +203,6 @@ def backwards() -> Figure:
     return figure
 
 
-def training() -> Figure:
-    """Draw losses and gradients of a training, for the start page."""
-    from sklearn.datasets import load_digits
-
-    X, y = load_digits(return_X_y=True)
-    network = Network(Dense(64), ReLU(), Dense(32), ReLU(), Dense(10))
-    trainer = Trainer(network, SoftmaxCrossEntropy(), Adam(lr=0.002), batch=32)
-    watch = Watch(share=0.9)
-    history = trainer.fit(X / 16, y, epochs=25, validation=0.25, callbacks=[watch])
-    figure, (left, right) = _panels(2, 2.8)
-    epochs = np.arange(1, 26)
-    left.semilogy(epochs, history["loss"], color=BLUE, label="training")
-    left.semilogy(epochs, history["validation_loss"], color=ORANGE, label="validation")
-    left.set(xlabel="epoch", title="loss")
-    left.legend(frameon=False)
-    for name, colour in {"0": BLUE, "2": GREEN, "4": ORANGE}.items():
-        norms = [row["dtheta"] for row in watch.rows if row["layer"] == name]
-        right.semilogy(range(1, len(norms) + 1), norms, color=colour, label=f"layer {name}")
-    right.set(xlabel="epoch", title="length of each layer's gradient")
-    right.legend(frameon=False)
-    figure.set_size_inches(8, 2.8)
-    return figure
-
-
 COURSE = (objective, descent, stochastic_step, expectation, layer, chain_rule, phi, backwards)
 
 
@@ -236,7 +210,7 @@ def main() -> None:
     """Draw all of them."""
     mpl.rcParams.update(STYLE)
     targets = {DOCS / "course" / f"{draw.__name__}.svg": draw for draw in COURSE}
-    for path, draw in {**targets, DOCS / "pictures" / "training.svg": training}.items():
+    for path, draw in targets.items():
         draw().savefig(path, metadata={"Date": None})
         text = path.read_text("utf-8")
         path.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n", "utf-8")
