@@ -500,6 +500,18 @@ def test_pictures_are_told_apart(digits, show):
     assert shown.evaluate("playground.surface.row") == found.state["train"] + 1
 
 
+def test_classes_of_strangers_are_texts(tmp_path, show):
+    X = np.random.default_rng(0).integers(0, 255, (60, 4, 4, 1), np.uint8)
+    y = np.where(np.arange(60) % 2, HOSTILE, "</script><b>x</b>")
+    np.savez(tmp_path / "<img src=x>.npz", X=X, y=y)
+    shown = show(play_page(play_pictures(tmp_path / "<img src=x>.npz")), 390)
+    click(shown, "One epoch", *["One instruction"] * 3)
+    shown.locator("#take summary").click()
+    assert shown.locator("img").count() == shown.locator("main b:not(li b, caption b)").count() == 0
+    assert "<img src=x>.npz" in shown.inner_text("header")
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_python_computes_what_the_page_can_not(digits, served, tmp_path):
     page, _ = served(play_pictures(digits), tmp_path / "model")
     page.select_option("#added", "Conv2D")

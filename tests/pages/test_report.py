@@ -154,6 +154,23 @@ def test_texts_of_strangers_are_texts(documents, show):
     assert shown.locator(f"text={HOSTILE[:28]}").count() > 0
 
 
+def test_words_of_strangers_are_texts(show):
+    rng = np.random.default_rng(0)
+    ends = rng.choice(["win", "pay"], 120)
+    texts = [f"{HOSTILE} {k} <script>alert(1)</script> {end}" for k, end in enumerate(ends)]
+    kind = np.where(ends == "win", "</script><b>", "&amp;")
+    table = pa.table({HOSTILE: texts, "kind": kind})
+    fit = fit_table(table, Request("kind", {"layers": (6,), "epochs": 2}))
+    found = document(fit.model, Known(table, "rows"))
+    (effect,) = section(found, "effects")["effects"]
+    (words,) = effect["words"].values()
+    shown = show(page(found), 390)
+    assert shown.locator("img, b, section script").count() == 0
+    assert [row[0] for row in cells(shown, "effects")] == [one["word"] for one in words]
+    assert {"script", "alert"} <= {one["word"] for one in words}
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_nobody_who_uses_a_reader_or_a_keyboard_is_left_out(documents, show):
     axe = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
     if not axe.is_file():
