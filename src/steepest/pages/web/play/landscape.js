@@ -38,7 +38,13 @@ export class Landscape {
     this.compare = "rows";
     /** @type {[string, string]} */
     this.directions = ["", ""];
-    this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas", { role: "img", class: "plane" }));
+    this.canvas = /** @type {HTMLCanvasElement} */ (
+      h("canvas", {
+        role: "img",
+        class: "plane",
+        "aria-label": "The objective over two directions",
+      })
+    );
     this.choices = h("div", { class: "fields" });
     this.key = h("p", { class: "legend" });
     this.said = h("p", { class: "says", role: "status" });

@@ -17,7 +17,13 @@ export class Scatter {
   constructor(app) {
     this.app = app;
     this.size = 16;
-    this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas", { role: "img", class: "plane" }));
+    this.canvas = /** @type {HTMLCanvasElement} */ (
+      h("canvas", {
+        role: "img",
+        class: "plane",
+        "aria-label": "Gradients of single rows, and means of B of them",
+      })
+    );
     this.said = h("p", { class: "says", role: "status" });
     this.element = h(
       "figure",
