@@ -50,7 +50,7 @@ def add_encoder(graph: Graph, encoder: Encoder | ImageEncoder) -> str:
         if getattr(getattr(kind, "number", kind), "origin", ""):
             raise ModelError(
                 f"column {name!r} has whole numbers beyond 2**53, which the float64 of an ONNX "
-                "graph can't hold; train without it, or give it less a constant"
+                "graph can't hold; train without it, or subtract a constant from it first"
             )
         text = isinstance(kind, Category)
         inputs.append((form, kind, graph.input(name, np.str_ if text else np.float64, 1)))

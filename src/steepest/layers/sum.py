@@ -33,7 +33,7 @@ class Sum(Combinator):
     Parameters
     ----------
     *layers : Layer
-        The branches, which must have as many outputs as one another. With ``Identity()`` among two
+        The branches, which must all have the same number of outputs. With ``Identity()`` among two
         it is a `Residual`; with a ``Dense(q)`` instead the width may change.
     """
 
@@ -41,9 +41,7 @@ class Sum(Combinator):
         shapes = [output_shape(*each) for each in self.children_at(shape)]
         if len(set(shapes)) > 1:
             shown = [each[0] if len(each) == 1 else each for each in shapes]
-            raise InputError(
-                f"Sum: the branches must have as many outputs as one another, got {shown}"
-            )
+            raise InputError(f"Sum: all branches must have the same number of outputs, got {shown}")
         return shapes[0]
 
     def joins(self, order: tuple[int, ...] | None) -> bool:

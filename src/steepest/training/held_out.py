@@ -89,7 +89,10 @@ def hold_out(
     out, kept = numbers[np.sort(order[:held])], numbers[np.sort(order[held:])]
     wv = np.ones(held, network.dtype) if w is None else w[out]
     if w is not None and not (wv.any() and w[kept].any()):
-        raise InputError(f"{_VALIDATION}: all weights on one side of the split are 0; give a tuple")
+        raise InputError(
+            f"{_VALIDATION}: all weights on one side of the split are 0; give the rows to validate "
+            "on as a tuple"
+        )
     return kept, (X[out], y[out], wv)
 
 

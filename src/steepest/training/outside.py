@@ -64,7 +64,7 @@ class NoLoss(Loss):
     def targets(self, y: Array, q: int, dtype: str) -> Array:
         raise InputError(
             "Trainer: this trainer has no loss, so that it takes gradients from outside alone, by "
-            "`descend`; to fit or evaluate give one, as in Trainer(network, Squared())"
+            "`descend`; to fit or evaluate, give it one, as in Trainer(network, Squared())"
         )
 
 
