@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from steepest import InputError, layers, losses, rules, schedules
-from steepest.pipeline.defaults import BY_KIND, LADDER
+from steepest.pipeline.defaults import BY_KIND, LADDER, LEAST_EPOCHS, TEXT_EPOCHS, TEXT_STEPS
 from steepest.pipeline.fit import plain_recipe
 from steepest.pipeline.names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
 from steepest.pipeline.recipe import Recipe
@@ -71,7 +71,7 @@ def test_settings_replace_the_defaults():
     recipe = Recipe.for_task(wanted, settings, 120)
     inside = kinds(recipe.network(wanted, encoder).layer, encoder.width)
     assert inside.count(layers.LayerNorm) == 2
-    assert not {layers.Dropout, layers.Periodic} & set(inside)
+    assert not {layers.Dropout, layers.Periodic, layers.PiecewiseLinear} & set(inside)
     assert (recipe.epochs, recipe.batch, recipe.sizes) == (3, 11, (7, 5))
     assert isinstance(recipe.make_loss(wanted), losses.Hinge)
     assert recipe.make_rule().momentum == 0.9
@@ -209,7 +209,7 @@ def test_what_is_no_activation_or_needs_more_than_a_rate_is_not_offered():
 def test_few_rows_get_longer_waves_and_smaller_batches():
     wanted = task("regression")
     recipes = [Recipe.for_task(wanted, rows=rows) for rows in (1000, 10_000, 100_000, 10**6)]
-    assert [recipe.frequency for recipe in recipes] == [0.3, 1.0, 4.0, 4.0]
+    assert [recipe.frequency for recipe in recipes] == [0.3, 0.3, 4.0, 4.0]
     assert [recipe.batch for recipe in recipes] == [64, 256, 512, 1024]
     assert Recipe.for_task(wanted, {"frequency": 2.0}, rows=1000).frequency == 2.0
 
@@ -228,8 +228,18 @@ def test_networks_predict_with_an_average_over_a_share_of_the_steps():
     assert own.make_rule().ema is None
 
 
+def test_texts_mean_few_epochs():
+    def epochs(rows, texts, **settings):
+        return Recipe.for_task(task("binary"), settings, rows, texts=texts).epochs
+
+    assert epochs(4000, True) == TEXT_EPOCHS < epochs(4000, False)
+    assert TEXT_EPOCHS < epochs(300, True) == round(TEXT_STEPS / 5) < epochs(300, False)
+    assert epochs(10**6, True) == epochs(10**6, False) == LEAST_EPOCHS
+    assert epochs(4000, True, epochs=40) == 40
+
+
 def test_many_columns_leave_the_waves_out_unless_they_are_asked_for():
-    few, many = (Recipe.for_task(task("binary"), {}, 96, columns) for columns in (10, 12_000))
+    few, many = (Recipe.for_task(task("regression"), {}, 5000, n) for n in (10, 12_000))
     assert few.frequency > 0
     assert many.frequency == 0
     assert Recipe.for_task(task("binary"), {"frequency": 1.0}, 96, 12_000).frequency == 1

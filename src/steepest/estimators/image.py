@@ -195,7 +195,9 @@ class ImageClassifier(TrainedClassifier):
         augment = Augment(shift=0) if self.augment is None else self.augment
         return {name: getattr(augment, name) for name in _CHANGES}
 
-    def _recipe(self, task: Task, settings: dict[str, Any], rows: Any) -> ImageRecipe:
+    def _recipe(
+        self, task: Task, settings: dict[str, Any], rows: Any, encoder: Any = None
+    ) -> ImageRecipe:
         return ImageRecipe.for_images(rows.data, settings, len(rows.y))
 
     def _encode(

@@ -146,8 +146,11 @@ class BaseTabular(BaseTrained):
     def _read(self, X: Any, reset: bool) -> pa.Table:
         return read_inputs(self, X, reset=reset)
 
-    def _recipe(self, task: Task, settings: dict[str, Any], rows: Examples) -> Recipe:
-        return Recipe.for_task(task, settings, len(rows.y), rows.data.num_columns)
+    def _recipe(
+        self, task: Task, settings: dict[str, Any], rows: Examples, encoder: Any = None
+    ) -> Recipe:
+        texts = encoder is not None and bool(encoder.texts)
+        return Recipe.for_task(task, settings, len(rows.y), rows.data.num_columns, texts)
 
     def _foretell(
         self,

@@ -223,7 +223,9 @@ class TextClassifier(TabularClassifier):
     ) -> tuple[Array | None, Array | None]:
         return None, None
 
-    def _recipe(self, task: Task, settings: dict[str, Any], rows: Examples) -> Recipe:
+    def _recipe(
+        self, task: Task, settings: dict[str, Any], rows: Examples, encoder: Any = None
+    ) -> Recipe:
         steps = -(-len(rows.y) // SETTINGS["batch"])
         own = {**SETTINGS, "epochs": max(EPOCHS, -(-STEPS // steps))}
         return Recipe.for_task(task, {**own, **settings}, len(rows.y))

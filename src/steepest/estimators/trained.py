@@ -156,8 +156,12 @@ class BaseTrained(NestedParameters, BaseEstimator):
         """Return targets (n,); raise `InputError` if they can't be used."""
 
     @abstractmethod
-    def _recipe(self, task: Task, settings: dict[str, Any], rows: Examples) -> Any:
-        """Return what is trained on these examples."""
+    def _recipe(
+        self, task: Task, settings: dict[str, Any], rows: Examples, encoder: Any = None
+    ) -> Any:
+        """Return what is trained on these examples, as far as it is known before they are encoded
+        or, with the encoder, all of it.
+        """
 
     @abstractmethod
     def _encode(
@@ -239,6 +243,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
         ranks = self._together()
         recipe = self._recipe(task, settings, rows)
         encoder, data = self._encode(task, recipe, rows, held)
+        recipe = self._recipe(task, settings, rows, encoder)
         data = replace(data, class_weights=self._class_weights(data.y[data.training], task))
         if recipe.folds:
             by = rows.split_by(task)

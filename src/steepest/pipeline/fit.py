@@ -108,7 +108,8 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     else:  # before the training, since it may be no table for this
         tested = _usable(request.test_table, encoder, task, notes)
         known = task.encode(tested.column(request.target))
-    recipe = Recipe.for_task(task, request.settings, len(split.train), len(encoder.columns))
+    rows, columns = len(split.train), len(encoder.columns)
+    recipe = Recipe.for_task(task, request.settings, rows, columns, bool(encoder.texts))
     notes.rows(len(split.train), len(split.validation), encoder, folds=recipe.folds)
     notes.add(_describe(recipe, task, encoder))
     trained = _train(recipe, task, encoder, data, request, notes)

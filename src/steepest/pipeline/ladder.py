@@ -56,7 +56,8 @@ class Ladder:
     def step(self, quality: int) -> Recipe:
         """Return the recipe of a step."""
         settings = {**self.settings, "quality": quality}
-        return type(self.recipe).for_task(self.task, settings, self.rows, len(self.encoder.columns))
+        columns, texts = len(self.encoder.columns), bool(self.encoder.texts)
+        return type(self.recipe).for_task(self.task, settings, self.rows, columns, texts)
 
     def work(self, recipe: Recipe) -> float:
         """Return the work of all trainings of a recipe, to the last epoch.

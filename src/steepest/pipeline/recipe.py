@@ -29,8 +29,12 @@ from .defaults import (
     FACTORS,
     FREQUENCIES,
     LADDER,
+    LEAST_EPOCHS,
     MOST_BATCH,
+    MOST_EPOCHS,
     STEPS,
+    TEXT_EPOCHS,
+    TEXT_STEPS,
     WAVED,
     by_rows,
 )
@@ -64,8 +68,20 @@ class Recipe(RecipeSettings):
         settings: Mapping[str, Any] | None = None,
         rows: int = 10_000,
         columns: int = 1,
+        texts: bool = False,
     ) -> Self:
-        """Return the default recipe for a task and so many training rows, with some changed."""
+        """Return the default recipe for a task and so many training rows, with some changed.
+
+        Parameters
+        ----------
+        task : Task
+        settings : mapping, optional
+            What is not to be as by default.
+        rows, columns : int
+            To train on; columns of the table.
+        texts : bool
+            Whether one of the columns holds free text.
+        """
         wanted = renamed_keys(WHERE, {} if settings is None else settings)
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
         if unknown:
@@ -78,8 +94,11 @@ class Recipe(RecipeSettings):
         check_monitor(recipe.monitor, task, loss)
         check_decision(recipe.threshold, recipe.cost, task, loss)
         batch = recipe.batch or by_rows(BATCHES, rows, MOST_BATCH)
-        epochs = recipe.epochs or min(256, max(8, round(STEPS[task.kind] / -(-rows // batch))))
-        return replace(recipe, batch=batch, epochs=epochs)
+        a_pass = -(-rows // batch)
+        epochs = min(MOST_EPOCHS, max(LEAST_EPOCHS, round(STEPS[task.kind] / a_pass)))
+        if texts:
+            epochs = min(epochs, max(TEXT_EPOCHS, round(TEXT_STEPS / a_pass)))
+        return replace(recipe, batch=batch, epochs=recipe.epochs or epochs)
 
     @property
     def fits(self) -> int:

@@ -44,9 +44,9 @@ class RecipeSettings:
     numbers, embeddings of categories, a learnable scale, the NTK parametrisation, initial values
     from the data, parametric activations, coslog4 learning rates, dropout and weight decay that
     fall to 0, label smoothing, and the best epoch by validation. What differs: the ranks of numbers
-    beside the numbers (`steepest.tables.columns`); but for several classes, waves of a higher
-    frequency, more dropout and weight decay; for numbers, another learning rate; and, for time,
-    half the units and fewer epochs.
+    beside the numbers, and codes of frequent ones (`steepest.tables.columns`); but for several
+    classes, waves of a higher frequency, more dropout and weight decay; for numbers, another
+    learning rate; an average of the weights; and, for time, half the units and fewer epochs.
 
     Attributes
     ----------
@@ -269,7 +269,7 @@ class RecipeSettings:
         int | None,
         _training(
             "How many times the training goes through all of its rows, at most.",
-            f"as many as these steps take: {words.steps()}; from 8 to 256",
+            f"as many as these steps take: {words.steps()}; {words.epochs()}",
         ),
     ] = None
     patience: Annotated[

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .defaults import BATCHES, BY_KIND, FREQUENCIES, LADDER, MOST_BATCH, STEPS, WAVED
+from .defaults import (
+    BATCHES,
+    BY_KIND,
+    FREQUENCIES,
+    LADDER,
+    LEAST_EPOCHS,
+    MOST_BATCH,
+    MOST_EPOCHS,
+    STEPS,
+    TEXT_EPOCHS,
+    TEXT_STEPS,
+    WAVED,
+)
 from .names import LOSSES
 
-__all__ = ["batches", "by_quality", "by_task", "either", "losses", "steps"]
+__all__ = ["batches", "by_quality", "by_task", "either", "epochs", "losses", "steps"]
 
 _KINDS = {
     "binary": "with two classes",
@@ -36,6 +48,12 @@ def batches() -> str:
 def steps() -> str:
     """Return how many steps a training takes by default."""
     return ", ".join(f"{value:,} {_KINDS[kind]}" for kind, value in STEPS.items())
+
+
+def epochs() -> str:
+    """Return how many epochs these steps are at least and at most."""
+    texts = f"with columns of text at most {TEXT_EPOCHS} if they are {TEXT_STEPS} steps"
+    return f"from {LEAST_EPOCHS} to {MOST_EPOCHS}; {texts}"
 
 
 def by_quality(name: str, otherwise: int) -> str:
