@@ -23,6 +23,7 @@ __all__ = ["bundle", "finite", "page"]
 _WEB = files(__package__).joinpath("web")
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"]+)";\n', re.MULTILINE)
 _TYPES = re.compile(r"/\*\*.*?\*/", re.DOTALL)  # for who checks the modules, not for browsers
+_UNREAD = re.compile(r"^\s+|^//.*\n", re.MULTILINE)  # indents and comments, for who reads them
 _EXPORT = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MULTILINE)
 
 _SHELL = """\
@@ -118,7 +119,7 @@ def bundle(main: str) -> str:
             def imported(match: re.Match[str]) -> str:
                 return f"const {{{match[1]}}} = module{add(_resolved(folder, match[2]))};\n"
 
-            text = _IMPORT.sub(imported, _TYPES.sub("", text))
+            text = _IMPORT.sub(imported, _UNREAD.sub("", _TYPES.sub("", text)))
             exports = ", ".join(_EXPORT.findall(text))
             body = _EXPORT.sub(lambda match: match[0].removeprefix("export "), text)
             numbers[name] = len(numbers)
