@@ -26,7 +26,9 @@ def census():
     table = read_table(TABLE)
     task = infer_task(table.column("income"), "income")
     inputs = [name for name in table.column_names if name not in ("income", "split")]
-    X = Encoder.fit(table, inputs).transform(table, dtype=np.float64)
+    encoder = Encoder.fit(table, inputs)
+    X = encoder.transform(table, dtype=np.float64)
+    X = X[:, : encoder.width - len(encoder.codes)]  # codes are for embeddings
     return X, task.encode(table.column("income"))
 
 
