@@ -31,7 +31,7 @@ from .settings import described, spelled_out
 from .system.versions import versions
 from .training.bar import showing
 from .training.batched_run import BatchedRun, Source, check_source
-from .training.checkpoint import Checkpoint, State
+from .training.checkpoint import Checkpoint, State, how_to_resume
 from .training.chunked_run import ChunkedRun
 from .training.descent import Descent
 from .training.early_stopping import check_monitor, stopping_by
@@ -312,10 +312,7 @@ class Trainer:
         where, ranks = "Trainer.fit", self.ranks
         if resume and kept is None:
             raise InputError(f"{where}: give the folder of the checkpoints to resume from")
-        hint = "no checkpoint was kept, so start again"
-        if kept is not None:
-            hint = f"go on from the last checkpoint in {kept.folder} by resume=True"
-        with ranks.together(f"{hint}, with any number of ranks"):
+        with ranks.together(how_to_resume(kept)):
             if ranks is not ALONE:
                 ranks.check(self._facts(asked, kept, data[4]))
             own = self.network, self.loss, data, self.seed, ranks

@@ -25,6 +25,7 @@ from ..loss import Loss
 from ..ranks.together import Ranks
 from ..tables.encoder import Counts, Encoder
 from ..tables.task import Task
+from ..training.checkpoint import how_to_resume
 from ..training.history import History
 from .block_training import BlockPlan, BlockTraining
 from .first_pass import Source, Survey
@@ -261,8 +262,9 @@ def _train(
     )
     ended: BaseException | None = None
     try:
-        training.begin(options.resume)
-        training.run()
+        with ranks.together(how_to_resume(options.checkpoint)):
+            training.begin(options.resume)
+            training.run()
     except (KeyboardInterrupt, CheckpointError) as error:
         if not trainer.step:
             raise

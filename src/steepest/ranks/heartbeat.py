@@ -200,5 +200,6 @@ def _leave_all() -> None:
 
     if MPI.Is_finalized() or MPI.Query_thread() != MPI.THREAD_MULTIPLE:
         return
-    for beat, request in [(beat, beat.begin_to_leave()) for beat in _all]:
+    whole = [beat for beat in _all if not beat.raised]  # the others have meetings that are open
+    for beat, request in [(beat, beat.begin_to_leave()) for beat in whole]:
         beat.leave(request)

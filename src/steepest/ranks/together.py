@@ -322,7 +322,7 @@ class Ranks:
         RankError
             If another rank has failed, or does not come to a meeting.
         """
-        if self.size == 1:
+        if self.size == 1 or self._beat.resume:  # alone, or within such a thing
             yield
             return
         if self._beat.raised:
@@ -419,10 +419,12 @@ def _interrupts(error: BaseException) -> bool:
 
 def _abort(world: Any) -> None:
     """End all processes: MPI can't be left in order while a meeting is open."""
-    time.sleep(_GOODBYE)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    world.Abort(1)
+    try:
+        time.sleep(_GOODBYE)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:  # also if somebody ends this process meanwhile
+        world.Abort(1)
 
 
 ALONE = Ranks()

@@ -48,7 +48,7 @@ from ..validate import folder as check_folder
 from ..validate import function, one_of
 from .changes import BEST, Base, changed_since, with_changes
 
-__all__ = ["BEST", "Checkpoint", "State", "check_arrays", "fingerprint"]
+__all__ = ["BEST", "Checkpoint", "State", "check_arrays", "fingerprint", "how_to_resume"]
 
 SCHEMA = 4
 """The version of a file's layout; a reader refuses later ones."""
@@ -343,6 +343,15 @@ def _under_new_array_names(arrays: dict[str, Array], schema: int) -> dict[str, A
         return arrays
     known = {"theta": "theta", "pending": "pending", "best": f"{BEST}theta"}
     return {known.get(name, f"{_RULE}{name}"): array for name, array in arrays.items()}
+
+
+def how_to_resume(kept: Checkpoint | None) -> str:
+    """Return what to do when one of several processes has ended a training."""
+    if kept is None:
+        return "no checkpoint was kept, so start again, with any number of ranks"
+    return (
+        f"go on from the last checkpoint in {kept.folder} by resume=True, with any number of ranks"
+    )
 
 
 def fingerprint(*arrays: Any) -> str:
