@@ -97,9 +97,11 @@ class MuteRanks(Ranks):
     """Ranks that take all steps, but send no sums."""
 
     def sum(self, vector: Any, room: Any = None) -> None:
-        """Leave a vector alone, but for losses."""
+        """Take the others' vectors for the same, but for losses."""
         if vector.dtype == np.float64:
             super().sum(vector, room)
+        else:
+            vector *= self.size
 
 
 class SlowRanks(Ranks):
@@ -219,7 +221,8 @@ def run_torch(ranks: int) -> dict[str, float]:
 def run_ranks(count: int, *words: str) -> dict[str, Any]:
     command = started_as(count, [sys.executable, __file__, *words])
     done = subprocess.run(command, env=surroundings(), capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    out = done.stdout  # mpiexec may add to it
+    found: dict[str, Any] = json.loads(out[out.index("{") : out.rindex("}") + 1])
     return found
 
 
