@@ -3,6 +3,7 @@
     python benchmarks/scale.py scale.json      # one process, two ranks; PyTorch's DDP beside
     python benchmarks/scale.py simulate scale.json      # 1 to 1,000 ranks, from what was measured
 
+A time is what a tenth of the chunks of a training stays below, of 50 ms each.
 Efficiency is the time of a step of one process on one thread, over that of a step in which each of
 the ranks, on one thread each, has as many examples. Needs mpi4py and mpiexec; PyTorch if there is.
 
@@ -21,7 +22,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,9 @@ import numpy as np
 from steepest import SGD, Dense, Network, ReLU, SoftmaxCrossEntropy, Trainer
 from steepest.ranks.launch import started_as, surroundings
 from steepest.ranks.together import Ranks
+from steepest.training.local_run import LocalRun
 from steepest.training.ranked_run import steps_between
+from steepest.training.run import TrainingRun
 
 SHAPES = {
     "784-512-512-10, 128 a rank": ((784, 512, 512, 10), 128),
@@ -46,7 +50,7 @@ NETWORKS = {  # latency of a message in seconds, bytes a second
 }
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 CHECKED = ((2, "10 Gb/s"), (2, "1 Gb/s"), (3, "1 Gb/s"), (4, "1 Gb/s"))
-SECONDS, TRIES = 0.4, 5
+SECONDS, TRIES = 1.5, 40
 
 
 def parameters(widths: tuple[int, ...]) -> int:
@@ -60,7 +64,7 @@ def data_for(widths: tuple[int, ...], rows: int) -> tuple[Any, Any]:
 
 
 def step_time(widths: tuple[int, ...], batch: int, ranks: Ranks | None, threads: int) -> float:
-    """Return seconds a step: the median of several fits, of the slowest rank."""
+    """Return seconds a step, of the slowest rank: what the quickest tenth of chunks stay below."""
     size = 1 if ranks is None else ranks.size
     X, y = data_for(widths, 64 * batch)
     layers = [layer for width in widths[1:-1] for layer in (Dense(width), ReLU())]
@@ -68,29 +72,50 @@ def step_time(widths: tuple[int, ...], batch: int, ranks: Ranks | None, threads:
     settings = {"batch": batch * size, "threads": threads, "sampling": "sequential"}
     trainer = Trainer(network, SoftmaxCrossEntropy(), SGD(lr=1e-4), ranks=ranks, **settings)
     trainer.fit(X, y, epochs=1)
-    found: list[float] = []
-    epochs = 1
-    while len(found) < TRIES:
-        began = time.perf_counter()
-        trainer.fit(X, y, epochs=epochs)
-        took = time.perf_counter() - began
-        took = took if ranks is None else max(ranks.gather(took))
-        if took < SECONDS:
-            epochs = math.ceil(epochs * min(8, 1.2 * SECONDS / took))
-        else:
-            found.append(took / (64 * epochs))
-    return float(np.median(found))
+    with chunk_times() as times:
+        trainer.fit(X, y, epochs=10**6, time_limit=SECONDS)
+    own = quick(times[2:])
+    return own if ranks is None else max(ranks.gather(own))
 
 
-def median_time(work: Callable[[], Any], ranks: Ranks) -> float:
+@contextmanager
+def chunk_times() -> Iterator[list[float]]:
+    """Collect how long the steps of each chunk of a training take."""
+    times: list[float] = []
+    kinds = {kind: kind.run for kind in (TrainingRun, LocalRun)}
+
+    def timed(run: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(self: Any, rates: Any) -> Any:
+            began = time.perf_counter()
+            losses = run(self, rates)
+            times.append((time.perf_counter() - began) / max(1, len(losses)))
+            return losses
+
+        return wrapped
+
+    for kind, run in kinds.items():
+        kind.run = timed(run)  # type: ignore[method-assign]
+    try:
+        yield times
+    finally:
+        for kind, run in kinds.items():
+            kind.run = run  # type: ignore[method-assign]
+
+
+def quick(times: list[float]) -> float:
+    """Return what a tenth of some times stays below: others use this machine, too."""
+    return float(np.quantile(times, 0.1))
+
+
+def call_time(work: Callable[[], Any], ranks: Ranks) -> float:
     work()
     found = []
     for _ in range(TRIES):
-        began, count = time.perf_counter(), 20
+        began, count = time.perf_counter(), 10
         for _ in range(count):
             work()
         found.append(max(ranks.gather((time.perf_counter() - began) / count)))
-    return float(np.median(found))
+    return quick(found)
 
 
 class MuteRanks(Ranks):
@@ -152,7 +177,7 @@ def on_ranks() -> None:
             comm.Allreduce(MPI.IN_PLACE, vector)
             np.multiply(vector, 1 / base.size, out=vector)
 
-        found["sums"][size] = [median_time(ours, base), median_time(plain, base)]
+        found["sums"][size] = [call_time(ours, base), call_time(plain, base)]
     for name, shape in SHAPES.items():
         steps, mute = {}, {}
         for every in EVERY:
@@ -194,12 +219,12 @@ def torch_ddp(rank: int, ranks: int) -> None:
         times = []
         for _ in range(TRIES):
             began = time.perf_counter()
-            for _ in range(100):
+            for _ in range(10):
                 rule.zero_grad()
                 loss(model(X), y).backward()
                 rule.step()
-            times.append((time.perf_counter() - began) / 100)
-        found[name] = float(np.median(times))
+            times.append((time.perf_counter() - began) / 10)
+        found[name] = quick(times)
     if rank == 0:
         print(json.dumps(found))
     dist.destroy_process_group()
