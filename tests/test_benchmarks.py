@@ -90,7 +90,7 @@ def test_mnist_on_images_made_up(tmp_path):
         ("own_layer.py", ["--quick"], "own ÷ Dense"),
         ("together.py", ["--rounds", 1, "--seconds", 0.1], "rows/s"),
         ("stream.py", ["--size", "1MB", "--memory", "1MB", "--layers", "8"], "peak memory"),
-        ("ladder.py", ["--rows", 300, "--columns", 3, "--classes", 2], "| 300 | 3 | 2 | 1 s |"),
+        ("ladder.py", ["--rows", 300, "--columns", 3, "--classes", 2], "| 300 | 3 | 2 | "),
         ("profile_program.py", ["20,32,2", 4], "y0 = x A0ᵀ + b0"),
     ],
 )
