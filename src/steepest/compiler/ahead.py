@@ -78,9 +78,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def serve() -> None:
     """Compile what the standard input holds, in the other process."""
-    if hasattr(os, "nice"):
+    if sys.platform != "win32":
         os.nice(19)
-    if hasattr(os, "SCHED_IDLE"):
+    if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     for pickled in pickle.load(sys.stdin.buffer):
