@@ -178,8 +178,19 @@ def test_times_as_people_say_them():
     told = [told_seconds(s) for s in (0.1, 7.4, 34, 130, 7200)]
     assert told == ["1 s", "7 s", "30 s", "2 min", "2.0 h"]
     assert ladder_line(2, {1: 3, 2: 40}) == "quality 2 takes about 40 s (1: 3 s)"
-    assert next_line(1, {1: 3, 2: 40}, "--quality {}") == "--quality 2 would take about 40 s"
-    assert next_line(2, {1: 3, 2: 40}, "--quality {}") is None
+    line = next_line(1, {1: 3, 2: 40}, "--quality {}", 9_000)
+    assert line == "--quality 2 would take about 40 s"
+    assert next_line(2, {1: 3, 2: 40}, "--quality {}", 9_000) is None
+
+
+def test_a_bag_is_recommended_for_few_rows():
+    seconds = {1: 1, 2: 8, 3: 9, 4: 30}
+    few = next_line(1, seconds, "--quality {}", 200)
+    assert few == (
+        "--quality 3 would take about 9 s, and is much better most of the time on so few rows (200)"
+    )
+    assert next_line(2, seconds, "--quality {}", 200) == few
+    assert next_line(3, seconds, "--quality {}", 200) == "--quality 4 would take about 30 s"
 
 
 def test_the_command_line_says_what_steps_cost_before_and_after():

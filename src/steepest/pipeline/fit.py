@@ -240,7 +240,7 @@ def _train(
     best = ", ".join(map(str, trained.best)) if data.held_out or data.folds else ""
     notes.add(f"{epochs} epochs in {seconds:.1f} s" + f", best epoch {best}" * bool(best))
     costs = ladder.seconds(ladder.pace_after(trained, seconds))
-    higher = next_line(recipe.quality, costs, "--quality {}")
+    higher = next_line(recipe.quality, costs, "--quality {}", len(data.y))
     if higher is not None and trained.ended is None:
         notes.add(higher)
     return trained
