@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import pickle
 import subprocess
 import sys
 import weakref
 from collections.abc import Sequence
 
+from ..system.priority import IDLE, be_idle
 from .store import Kernel, count_lacking, kernel_addresses
 
 __all__ = ["Ahead"]
-
-_IDLE = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)  # Windows
 
 
 class Ahead:
@@ -62,7 +60,7 @@ class Ahead:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                creationflags=_IDLE,
+                creationflags=IDLE,
             )
             self._lacking = None
             weakref.finalize(self, _end, self._process)
@@ -78,11 +76,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def serve() -> None:
     """Compile what the standard input holds, in the other process."""
-    if sys.platform != "win32":
-        os.nice(19)
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    be_idle()
     for pickled in pickle.load(sys.stdin.buffer):
         with contextlib.suppress(Exception):
             kernel_addresses([pickle.loads(pickled)])
