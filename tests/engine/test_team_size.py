@@ -43,6 +43,16 @@ def fit(first, most, paces, lack=0.0):
     return Fit(TeamSize(first, most), lambda n, second: paces[n], lambda n, second: lack * (n > 1))
 
 
+def test_a_slow_first_step_says_nothing_against_threads():
+    team = TeamSize(2, 2)
+    team.took(3, 1.02, 0.45)  # 0.34 s a step, for want of memory and of a core
+    assert team.threads == 2
+    for _ in range(100):
+        team.took(1, 0.12 if team.threads == 2 else 0.22, 0.001)
+        assert team.threads == 2 or team.is_trying
+    assert team._present == 2
+
+
 def test_nothing_is_tried_that_could_not_pay():
     team = TeamSize(1, 2)
     team.expect(25_000)  # 2.5 s

@@ -169,7 +169,12 @@ class TeamSize:
         return [k for k in (n - 1, n + 1, n // 2, 2 * n) if k != n and k in near]
 
     def _consider(self) -> None:
-        """Begin a try if there is credit for it."""
+        """Begin a try if there is credit for it, and enough to compare it with.
+
+        (The first steps touch memory for the first time, so that a single window tells little.)
+        """
+        if len(self._paces[self._present]) < _WINDOWS:
+            return
         numbers = self._neighbours()
         if self._starved > self._credit / 2:
             numbers = [n for n in numbers if n < self._present]
