@@ -436,3 +436,15 @@ def test_a_label_that_is_missing_is_named(model, missing):
     told = f"{type(model).__name__}: y is missing in row 2; leave out rows without a label"
     with pytest.raises(InputError, match=told):
         model.fit(np.arange(24.0)[:, None], y)
+
+
+@pytest.mark.parametrize("monotonic", [pl.Series([1, 2]), np.eye(2), 3])
+def test_monotone_columns_that_are_none_are_refused(monotonic):
+    model, x = TabularRegressor(monotonic=monotonic), np.arange(40.0)
+    with pytest.raises(ValueError, match="The 'monotonic' parameter of TabularRegressor must be"):
+        model.fit({"a": x}, x)
+    with (
+        config_context(skip_parameter_validation=True),
+        pytest.raises(InputError, match=r"monotonic must name columns with \+1 or -1"),
+    ):
+        model.fit({"a": x}, x)

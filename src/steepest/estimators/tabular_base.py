@@ -204,7 +204,7 @@ class BaseTabular(BaseTrained):
         self, task: Task, recipe: Recipe, rows: Examples, held: Examples | None
     ) -> tuple[Encoder, TrainingData]:
         odd, names = Counts(), [n for n in rows.data.column_names if n != self.groups]
-        signs = read_monotonic(type(self).__name__, self.monotonic or {})
+        signs = read_monotonic(type(self).__name__, self.monotonic)
         encoder, X = Encoder.fit_transform(
             rows.data, names, counts=odd, dtype=recipe.dtype, monotonic=signs
         )
