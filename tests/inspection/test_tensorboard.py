@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -54,16 +55,17 @@ def test_what_it_needs_is_said(tmp_path, monkeypatch):
 
 def test_nothing_that_lies_in_the_folder_is_written_to(tmp_path, monkeypatch):
     """The name of a file of tensorboardX can be guessed: it is made of the second and the host."""
-    monkeypatch.setattr("time.time", lambda: 1e9)
     monkeypatch.setattr("socket.gethostname", lambda: "host")
     victim = tmp_path / "victim"
     victim.write_text("years")
     (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "events.out.tfevents.1000000000.host").symlink_to(victim)
+    guesses = range(int(time.time()), int(time.time()) + 1000)
+    for second in guesses:
+        (tmp_path / "runs" / f"events.out.tfevents.{second}.host").symlink_to(victim)
     with TensorBoard(tmp_path / "runs") as callback:
         trained(callback)
     assert victim.read_text() == "years"
-    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert len(list((tmp_path / "runs").iterdir())) == len(guesses) + 1
     with pytest.raises(InputError, match="is no folder; give the name of one"):
         TensorBoard(victim)
     (tmp_path / "late").write_text("x")
