@@ -19,7 +19,8 @@ from steepest.engine.driver import Control, barrier
 from steepest.engine.operands import DTYPES, Block, Buffer, Constant, Handle
 from steepest.engine.program import Instruction, Program
 from steepest.kernels.atomics import call
-from steepest.lowering.lowering import Accumulator, Lowering, TrainingSettings
+from steepest.lowering.lowering import Accumulator, Lowering
+from steepest.lowering.training_settings import TrainingSettings
 
 PAD = 32  # entries before and after: two vectors at least
 SENTINEL = 77

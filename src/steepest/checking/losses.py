@@ -14,7 +14,8 @@ from ..engine.program import Program
 from ..errors import SteepestError
 from ..layers.identity import Identity
 from ..loss import Loss
-from ..lowering.lowering import Lowering, TrainingSettings
+from ..lowering.lowering import Lowering
+from ..lowering.training_settings import TrainingSettings
 from ..network import Network
 from ..settings import described
 from . import draw

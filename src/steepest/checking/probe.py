@@ -13,8 +13,9 @@ from ..engine.driver import Control, Engine
 from ..engine.operands import Buffer, Constant
 from ..engine.program import Program
 from ..layer import Layer
-from ..lowering.lowering import Accumulator, Lowering, TrainingSettings
+from ..lowering.lowering import Accumulator, Lowering
 from ..lowering.scheduled import ScheduledValues
+from ..lowering.training_settings import TrainingSettings
 from ..network import Network
 from ..shape import Shape
 from .plain import run_plain

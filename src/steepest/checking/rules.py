@@ -16,8 +16,9 @@ from ..errors import SteepestError
 from ..layer import Layer
 from ..layers.dense import Dense
 from ..layers.sequential import Sequential
-from ..lowering.lowering import Lowering, TrainingSettings
+from ..lowering.lowering import Lowering
 from ..lowering.scheduled import ScheduledValues
+from ..lowering.training_settings import TrainingSettings
 from ..parameters import Parameters
 from ..rule import Rule
 from ..settings import described

@@ -38,7 +38,8 @@ from ..engine.operands import Buffer
 from ..engine.program import Instruction, Program, assemble
 from ..errors import DivergenceError, InputError
 from ..loss import Loss
-from ..lowering.lowering import Lowering, TrainingSettings
+from ..lowering.lowering import Lowering
+from ..lowering.training_settings import TrainingSettings
 from ..network import Network
 from ..schedules import ReduceOnPlateau
 from ..shape import Shape

@@ -22,7 +22,8 @@ from ..engine.program import Program, assemble, count_to_compile
 from ..engine.team_size import TeamSize
 from ..errors import ThreadError
 from ..lowering.batches import Batches, form_of
-from ..lowering.lowering import Lowering, TrainingSettings
+from ..lowering.lowering import Lowering
+from ..lowering.training_settings import TrainingSettings
 from ..network import Network
 from ..system.blas import is_blas
 from ..system.cores import threads_for, threads_to_try

@@ -35,7 +35,8 @@ from ..engine.team_size import TeamSize
 from ..errors import InputError
 from ..kernels.moves import advance
 from ..kernels.random import key_of
-from ..lowering.lowering import Lowering, RowsBefore, SharedBatch, TrainingSettings
+from ..lowering.lowering import Lowering
+from ..lowering.training_settings import RowsBefore, SharedBatch, TrainingSettings
 from ..network import Network
 from ..parameters import walk
 from ..ranks.shares import shares_of
