@@ -29,6 +29,7 @@ from .rules.sgd import SGD
 from .sampling import Among, Augment, FullBatch, Sampler, sampler_named
 from .settings import described, spelled_out
 from .system.versions import versions
+from .training.alone import Alone
 from .training.bar import showing
 from .training.batched_run import BatchedRun, Source, check_source
 from .training.checkpoint import Checkpoint, State, how_to_resume
@@ -49,27 +50,6 @@ from .validate import flag, instance, number, one_of, positive_count, renamed
 from .validate import seed as checked_seed
 
 __all__ = ["Trainer"]
-
-
-_fitted_now: dict[int, object] = {}  # by id: a copy that is made meanwhile is not fitted
-
-
-class _Alone:
-    """Refuses whoever would change this trainer's network meanwhile; a context manager."""
-
-    def __init__(self, trainer: Trainer, where: str) -> None:
-        self._id, self._where = id(trainer), where
-
-    def __enter__(self) -> None:
-        if _fitted_now.setdefault(self._id, self) is not self:
-            raise InputError(
-                f"{self._where}: this trainer is being fitted already, by another Python thread or "
-                "by the fit whose callback this is; wait for that fit's end, or make another "
-                "Trainer"
-            )
-
-    def __exit__(self, *exception: object) -> None:
-        del _fitted_now[self._id]
 
 
 @dataclass(frozen=True)
@@ -285,7 +265,7 @@ class Trainer:
         flag(where, "verbose", bool(verbose) if type(verbose) is int else verbose)  # 1 will do
         flag(where, "resume", resume)
         named, told = metrics_named(metrics), checked_callbacks(where, callbacks)
-        with _Alone(self, where), showing(verbose and self.ranks.speaks) as bars:
+        with Alone(self, where), showing(verbose and self.ranks.speaks) as bars:
             if self._outside is not None:
                 self._outside.close()
             asked = _Asked(epochs or 10, named, monitor, patience, (*told, *bars), time_limit)
@@ -450,7 +430,7 @@ class Trainer:
         DivergenceError
             If the outputs are not finite.
         """
-        with _Alone(self, "Trainer.forward"):
+        with Alone(self, "Trainer.forward"):
             return self._forward(X)
 
     def backward(self, dy: Any, *, weights: Any = None, wants_dx: bool = False) -> Array | None:
@@ -478,7 +458,7 @@ class Trainer:
             finite. Nothing is changed then, and a right one may follow.
         """
         flag("Trainer.backward", "wants_dx", wants_dx)
-        with _Alone(self, "Trainer.backward"):
+        with Alone(self, "Trainer.backward"):
             return self._backward(dy, weights, wants_dx)
 
     def descend(self, X: Any, dy: Any, *, weights: Any = None) -> Array:
@@ -515,7 +495,7 @@ class Trainer:
         >>> bool(np.allclose(y, 3 * X, atol=1e-3))
         True
         """
-        with _Alone(self, "Trainer.descend"):
+        with Alone(self, "Trainer.descend"):
             y = self._forward(X)
             is_function = callable(dy) and not isinstance(dy, type)
             self._backward(dy(y) if is_function else dy, weights, wants_dx=False)
