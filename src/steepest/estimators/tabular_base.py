@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, ClassVar
@@ -168,9 +169,9 @@ class BaseTabular(BaseTrained):
         if self.verbose:
             print(ladder_line(recipe.quality, self.costs_))
 
+    @abstractmethod
     def _predicted(self, outputs: Array) -> Array:
         """Return the predictions that outputs of the model stand for."""
-        raise NotImplementedError
 
     def _split_by(
         self, data: pa.Table, time: Any, groups: Any
