@@ -14,10 +14,13 @@ import sys
 import weakref
 from collections.abc import Sequence
 
+from ..errors import KernelError
 from ..system.priority import IDLE, be_idle
 from .store import Kernel, count_lacking, kernel_addresses
 
 __all__ = ["Ahead"]
+
+_UNKNOWN = AttributeError, ImportError, OSError, pickle.UnpicklingError, KernelError
 
 
 class Ahead:
@@ -78,5 +81,5 @@ def serve() -> None:
     """Compile what the standard input holds, in the other process."""
     be_idle()
     for pickled in pickle.load(sys.stdin.buffer):
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(*_UNKNOWN):  # is compiled where it is needed, or told there
             kernel_addresses([pickle.loads(pickled)])
