@@ -1,11 +1,14 @@
 """A step of training of convolutional networks, beside PyTorch and JAX.
 
 For each network all contestants begin with the same parameters, take the same steps of plain
-gradient descent, and must come to the same loss. Then they are timed in turns, and the medians and
-their ratios are printed, with the part of the machine's product rate that a step reaches. With
-``--least`` it is the shortest times, of shorter and more turns: for a machine that others use too.
+gradient descent, and must come to the same loss. Then they are timed, and the medians and their
+ratios are printed, with the part of the machine's product rate that a step reaches. Each has two
+turns, in processes of their own: threads that wait by spinning, as PyTorch's do, would take a core
+from whoever comes next. With ``--least`` it is the shortest times, of shorter and more rounds: for
+a machine that others use too.
 
     python benchmarks/images.py [--rounds 5] [--threads 2] [--least] [--only lenet-32 …]
+        [--peers pytorch …]
 
 JAX takes all processors that the process may use: for one thread, begin with ``taskset -c 0``.
 """
@@ -16,7 +19,9 @@ import argparse
 import functools
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -43,6 +48,7 @@ from steepest.training.run import TrainingRun
 SECONDS = 0.4  # of one timing
 SHORT = 0.02  # of one of those of which the shortest counts
 CHECKED = 3  # steps
+TURNS = 2
 LR = 0.01
 BATCHES = 4  # that the data hold
 
@@ -328,35 +334,48 @@ def _timed(call) -> float:
     return time.perf_counter() - began
 
 
-def measure(cell: Cell, threads: int, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Return the milliseconds a step of each contestant, round by round."""
-    contestants = [Steepest(cell, threads)]
-    for kind in (InPairs, PyTorch, CompiledPyTorch, Jax):
-        try:
-            contestants.append(kind(cell, threads))
-        except ImportError:
-            print(f"  {kind.name} is not installed")
-    known, counts = None, {}
-    for contestant in list(contestants):
-        try:
-            loss = contestant.run(CHECKED)
-        except Exception as error:  # a compiler that is not there
-            print(f"  {contestant.name} can't run: {type(error).__name__}")
-            contestants.remove(contestant)
-            continue
-        known = loss if known is None else known
-        apart = 1e-2 if isinstance(contestant, InPairs) else 1e-3
-        assert abs(loss - known) < apart * abs(known), (contestant.name, loss, known)
-        took = _timed(lambda contestant=contestant: contestant.run(CHECKED)) / CHECKED
-        counts[contestant.name] = max(1, round(seconds / took))
-        contestant.run(counts[contestant.name])  # compiles, where that depends on the number
-    found: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
-    for _ in range(rounds):
-        for contestant in contestants:
-            count = counts[contestant.name]
-            took = _timed(lambda contestant=contestant, count=count: contestant.run(count))
-            found[contestant.name].append(1e3 * took / count)
+def measure(
+    cell: Cell, names: list[str], threads: int, rounds: int, seconds: float
+) -> dict[str, list[float]]:
+    """Return the milliseconds a step of each contestant, of all turns and rounds."""
+    found: dict[str, list[float]] = {}
+    known = None
+    for turn in range(TURNS):
+        for name in names:
+            if turn and name not in found:
+                continue
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+                work = process.submit(alone, name, cell.name, threads, rounds, seconds)
+            try:
+                loss, times = work.result()
+            except ImportError:
+                print(f"  {name} is not installed")
+                continue
+            except Exception as error:  # a compiler that is not there
+                print(f"  {name} can't run: {type(error).__name__}")
+                continue
+            known = loss if known is None else known
+            apart = 1e-2 if name == InPairs.name else 1e-3
+            assert abs(loss - known) < apart * abs(known), (name, loss, known)
+            found.setdefault(name, []).extend(times)
     return found
+
+
+def alone(
+    name: str, cell_name: str, threads: int, rounds: int, seconds: float
+) -> tuple[float, list[float]]:
+    """Return a contestant's loss after some steps, and its milliseconds a step, round by round."""
+    cell = next(cell for cell in CELLS if cell.name == cell_name)
+    contestant = CONTESTANTS[name](cell, threads)
+    loss = contestant.run(CHECKED)
+    took = _timed(lambda: contestant.run(CHECKED)) / CHECKED
+    count = max(1, round(seconds / took))
+    contestant.run(count)  # compiles, where that depends on the number
+    times = [1e3 * _timed(lambda: contestant.run(count)) / count for _ in range(rounds)]
+    return loss, times
+
+
+CONTESTANTS = {kind.name: kind for kind in (Steepest, InPairs, PyTorch, CompiledPyTorch, Jax)}
 
 
 def main() -> None:
@@ -365,6 +384,7 @@ def main() -> None:
     parser.add_argument("--least", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[cell.name for cell in CELLS])
+    parser.add_argument("--peers", nargs="*", default=list(CONTESTANTS)[1:], metavar="NAME")
     asked = parser.parse_args()
     typical, seconds, rounds = statistics.median, SECONDS, asked.rounds
     if asked.least:
@@ -374,7 +394,7 @@ def main() -> None:
     for cell in CELLS:
         if cell.name not in asked.only:
             continue
-        found = measure(cell, asked.threads, rounds, seconds)
+        found = measure(cell, [Steepest.name, *asked.peers], asked.threads, rounds, seconds)
         ours = typical(found["steepest"])
         reached = flops(cell.network()) * cell.batch / (1e-3 * ours) / rate
         print(f"{cell.name}: {ours:.3f} ms a step, {reached:.0%} of the product")
