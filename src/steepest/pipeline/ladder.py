@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Ladder", "ladder_line", "next_line", "told_seconds"]
 
 _BATCHES = 8
-FEW, BAG = 2_000, 3
+FEW, BAG = 1_000, 3
 """Up to so many rows to train, this quality is recommended."""
 # Log loss on others of adult and credit default, means of 3 draws, quality 1 and 3: 200 rows 0.529
 # and 0.412, 0.598 and 0.495; 1,000 rows 0.360 and 0.329, 0.503 and 0.470. LogisticRegressionCV has
