@@ -53,6 +53,17 @@ def test_a_slow_first_step_says_nothing_against_threads():
     assert team._present == 2
 
 
+def test_it_begins_with_the_cores_that_are_idle_and_soon_asks_whether_that_was_right():
+    busy = Fit(TeamSize(2, 2, idle=1), lambda n, second: BUSY[n])
+    assert busy.team.threads == 1
+    assert busy.last(0.3) < 1.1
+    assert busy.team.threads == 1
+    quiet = Fit(TeamSize(2, 2, idle=1), lambda n, second: QUIET[n])
+    quiet.last(0.2)
+    assert quiet.team.threads == 2
+    assert TeamSize(2, 2, least=2, idle=1).threads == 2
+
+
 def test_nothing_is_tried_that_could_not_pay():
     team = TeamSize(1, 2)
     team.expect(25_000)  # 2.5 s

@@ -1,6 +1,9 @@
 """How many threads there are, and which cores they run on: seen in their affinity."""
 
+import contextlib
+import math
 import os
+import subprocess
 import sys
 import threading
 
@@ -11,6 +14,7 @@ from steepest import SGD, Dense, Network, Squared, Trainer
 from steepest.system import cores
 from steepest.system.cores import (
     core_count,
+    idle_cores,
     keep_to,
     other_cores,
     spins_for,
@@ -70,6 +74,35 @@ def test_the_quota_of_a_container_counts(tmp_path, files, cores):
 
 
 @linux
+@pytest.mark.parametrize(
+    ("text", "idle"),
+    [
+        ("0.10 0.20 0.30 1/200 4711", 8),
+        ("0.10 0.20 0.30 4/200 4711", 5),
+        ("9.00 9.00 9.00 30/200 4711", 1),
+        ("something else", math.inf),
+    ],
+)
+def test_cores_on_which_others_run_are_not_idle(tmp_path, monkeypatch, text, idle):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("steepest.system.cores.core_count", lambda: 8)
+    (tmp_path / "loadavg").write_text(text)
+    assert idle_cores(tmp_path / "loadavg") == idle
+    assert idle_cores(tmp_path / "nothing") == math.inf
+
+
+@linux
+@pytest.mark.skipif(os.cpu_count() == 1, reason="the last core counts as idle")
+def test_busy_processes_take_cores():
+    words = [sys.executable, "-c", "print(flush=True)\nwhile True: pass"]
+    with contextlib.ExitStack() as stack:
+        for _ in range(os.cpu_count()):
+            program = stack.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE))
+            stack.callback(program.kill)
+            program.stdout.readline()
+        assert idle_cores() < os.cpu_count()
+
+
 def test_all_cores_but_one_are_other_cores():
     allowed = os.sched_getaffinity(0)
     others = other_cores()

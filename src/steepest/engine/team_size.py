@@ -12,7 +12,9 @@ It is spent on the time that tries lose, and on making the programs of a number 
 After each try in vain it comes half as fast, down to a thirty-second. So a fit of a handful of
 steps tries nothing; one whose cores are taken away tries fewer threads after about 0.1 s;
 and one that has the right number spends 1 % of its time on tries at first, and soon a tenth of
-that. Nothing is tried for work that would end before it has paid. Nothing here looks at a clock.
+that. One that begins with few threads, since other programs seemed to run, tries more as soon as it
+knows its own pace. Nothing is tried for work that would end before it has paid. Nothing here looks
+at a clock.
 """
 
 from __future__ import annotations
@@ -41,9 +43,11 @@ class TeamSize:
     Parameters
     ----------
     first : int
-        With which to begin.
+        The number that is expected to be best.
     most, least : int
         It stays between them.
+    idle : float
+        How many cores seemed to have nothing to do: it begins with no more.
 
     Attributes
     ----------
@@ -51,18 +55,20 @@ class TeamSize:
         How many the next piece is to have.
     """
 
-    def __init__(self, first: int, most: int, least: int = 1) -> None:
+    def __init__(self, first: int, most: int, least: int = 1, idle: float = math.inf) -> None:
         self.first, self.most, self.least = first, most, least
-        self.threads = self._present = first
+        self.threads = self._present = max(least, int(min(first, idle)))
         self._room = most
         self._left = math.inf  # steps to come
         self._paces: dict[int, deque[float]] = {}  # seconds a step in the last windows
         self._steps, self._seconds = 0, 0.0  # of the window so far
         self._tried: list[float] = []  # paces of the try that is under way
         self._credit = self._starved = 0.0  # and how much of it came of cores that lacked
+        if self.threads < first:
+            self._credit = _WINDOW / 2 + _PROGRAMS  # to see soon whether that was right
         self._patience = 1.0
         self._costs: dict[int, float] = {}
-        self._order: dict[int, int] = {first: 0}  # which try was the last of each number
+        self._order: dict[int, int] = {self.threads: 0}  # which try was the last of each number
         self._count = 0
 
     @property

@@ -26,7 +26,7 @@ from ..lowering.lowering import Lowering
 from ..lowering.training_settings import TrainingSettings
 from ..network import Network
 from ..system.blas import is_blas
-from ..system.cores import threads_for, threads_to_try
+from ..system.cores import idle_cores, threads_for, threads_to_try
 from ..system.threads import room_for_threads
 from .board import Board
 from .descent import Descent
@@ -160,14 +160,19 @@ class TrainingRun:
         flops = batch * 3 * sum(layer.flops_at(shape) for _, layer, shape in layers)
         first, most = threads_for(batch, flops, threads), threads_to_try(batch, flops, threads)
         same = team is not None and (team.first, team.most) == (first, most)
-        self.team = team if team is not None and same else TeamSize(first, most)
+        if team is not None and same:
+            self.team = team
+        else:
+            idle = idle_cores() if threads is None and first > 1 else math.inf
+            self.team = TeamSize(first, most, idle=idle)
         self._arena.most_threads = self.team.most
         lowered = self._lower(self.team.threads)
+        if is_blas(lowered.whole.products):  # its bits depend on the number of threads
+            self.team = TeamSize(first, first, least=first)
+            lowered = self._lower(first)
         self._lowered = {self.team.threads: lowered}
         self._board.epoch.array[0] = self._first
         self.whole, self.short = lowered.whole, lowered.short
-        if is_blas(self.whole.products):  # its bits depend on the number of threads
-            self.team = TeamSize(first, first, least=first)
         self.engine = Engine(*lowered[:2], self.per_epoch, self._control, lowered.pipelined)
         assemble(lowered.programs)
 
