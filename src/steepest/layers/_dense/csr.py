@@ -6,6 +6,8 @@ The batch is the rows ``i`` of a matrix with ``values``, their ``columns``, and 
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...layer import Array
 
 
@@ -80,10 +82,12 @@ def forward_rows(
     """y = X[i] Aᵀ + b"""
     for r in rows:
         row = i[r]
+        # Without a sign: Numba looks whether a signed index counts from the end, at each entry.
+        begin, end = np.uint64(starts[row]), np.uint64(starts[row + 1])
         for j in range(y.shape[1]):
             total = b[j]
-            for e in range(starts[row], starts[row + 1]):
-                total += values[e] * A[j, columns[e]]
+            for e in range(begin, end):
+                total += values[e] * A[j, np.uint64(columns[e])]
             y[r, j] = total
 
 
@@ -100,8 +104,9 @@ def backward_theta_rows(
     """dA += alpha dyᵀ X[i], db += alpha Σ_n dy"""
     for r in range(i.shape[0]):
         row = i[r]
+        begin, end = np.uint64(starts[row]), np.uint64(starts[row + 1])
         for j in range(dy.shape[1]):
             step = alpha * dy[r, j]
-            for e in range(starts[row], starts[row + 1]):
-                dA[j, columns[e]] += step * values[e]
+            for e in range(begin, end):
+                dA[j, np.uint64(columns[e])] += step * values[e]
             db[j] += step
