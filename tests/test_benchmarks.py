@@ -89,7 +89,11 @@ def test_mnist_on_images_made_up(tmp_path):
         ("flipped_labels.py", ["--epochs", 2], "have a flipped label"),
         ("own_layer.py", ["--quick"], "own ÷ Dense"),
         ("together.py", ["--rounds", 1, "--seconds", 0.1], "rows/s"),
-        ("stream.py", ["--size", "1MB", "--memory", "1MB", "--layers", "8"], "peak memory"),
+        (
+            "stream.py",
+            ["--size", "1MB", "--memory", "1MB", "--layers", "8", "--format", "csv"],
+            "peak memory",
+        ),
         ("ladder.py", ["--rows", 300, "--columns", 3, "--classes", 2], "| 300 | 3 | 2 | "),
         ("profile_program.py", ["20,32,2", 4], "y0 = x A0ᵀ + b0"),
     ],

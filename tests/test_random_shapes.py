@@ -1,4 +1,7 @@
-"""Every kernel against a naive reference, on shapes that fill vectors and shapes that don't."""
+"""Every kernel against a naive reference, on shapes that fill vectors and shapes that don't.
+
+ORACLES=1 draws twice as many examples.
+"""
 
 import math
 import re
@@ -31,13 +34,15 @@ from steepest.rules.clip import block_norms, clip_norm, clip_value
 from steepest.rules.penalise import decay, penalise
 from steepest.training.slots import ShownTheta, fill_slots
 from steepest.training.update import Update
+from thorough import THOROUGH
 
 sizes = st.one_of(st.sampled_from((1, 2, 15, 16, 17, 31, 32, 33, 64)), st.integers(1, 70))
 threads = st.integers(1, 3)
 dtypes = st.sampled_from(("float32", "float64"))
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=40, derandomize=True, deadline=None, database=None)
-many = settings(few, max_examples=120)
+few = settings(max_examples=40 if THOROUGH else 20, derandomize=True, deadline=None, database=None)
+many = settings(few, max_examples=120 if THOROUGH else 60)
+some = settings(few, max_examples=16 if THOROUGH else 8)
 
 
 def close(found, expected, dtype, slack=1.0):
@@ -277,7 +282,7 @@ def test_dense_one_example_at_a_time(p, q, dtype, threads, fused, seed):
 
 
 @pytest.mark.parametrize("name", [name for name in LAYERS if not name.startswith("Dense")])
-@settings(few, max_examples=12)
+@some
 @given(sizes, sizes, sizes, threads, seeds)
 def test_layer(name, n, p, q, threads, seed):
     check_layer(name, n, p, q, "float32", threads, False, seed)
@@ -377,7 +382,7 @@ LOSSES = formulas.with_targets(catalogue.LOSSES)
 
 
 @pytest.mark.parametrize(("loss", "kind"), LOSSES, ids=[f"{a!r} of {b}" for a, b in LOSSES])
-@settings(few, max_examples=12)
+@some
 @given(sizes, sizes, threads, seeds)
 def test_loss(loss, kind, n, half, threads, seed):
     rng, k = np.random.default_rng(seed), formulas.columns(loss, kind, 2 * half)
@@ -424,7 +429,7 @@ def naive_dz(loss, z, y):
 
 
 @pytest.mark.parametrize("rule", catalogue.RULES, ids=repr)
-@settings(few, max_examples=12)
+@some
 @given(st.integers(1, 40), st.integers(1, 9), dtypes, threads, seeds)
 def test_rule(rule, units, inputs, dtype, threads, seed):
     rng, rule = np.random.default_rng(seed), replace(rule, weight_decay=0.1)

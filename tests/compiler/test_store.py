@@ -1,6 +1,7 @@
 """The store of compiled kernels: keys, damage, and folders that can't be used."""
 
 import hashlib
+import itertools
 import math
 import os
 import stat
@@ -192,22 +193,45 @@ def names_in(folder):
     return {path.name for path in folder.iterdir()}
 
 
-def test_what_nobody_has_used_for_a_month_goes_and_what_is_not_the_stores_stays(tmp_path):
+@pytest.fixture
+def new_process(monkeypatch):
+    """Call it to have the next kernel be the first that this process writes."""
+    return lambda: monkeypatch.setattr(module_store, "_writes", itertools.count())
+
+
+def test_what_nobody_has_used_for_a_month_goes_and_what_is_not_the_stores_stays(
+    tmp_path, new_process
+):
     gone = ["steepest_old.o"]
     kept = ["steepest_used.o", "steepest_young.o", "thesis.o", "steepest_notes.txt"]
     days = dict.fromkeys([*gone, *kept], 40) | {"steepest_young.o": 20}
     store_unused_for(tmp_path, days)
     assert module_store._read(tmp_path / "steepest_used.o") == b"machine code"
+    new_process()
     module_store._write(tmp_path / "steepest_new.o", b"machine code")
     assert names_in(tmp_path) == {*kept, "steepest_new.o"}
 
 
-def test_beyond_the_limit_those_go_that_were_not_used_for_longest(tmp_path, monkeypatch):
+def test_beyond_the_limit_those_go_that_were_not_used_for_longest(
+    tmp_path, monkeypatch, new_process
+):
     store_unused_for(tmp_path, {"steepest_0.o": 10, "steepest_1.o": 9, "steepest_2.o": 8})
     assert module_store._read(tmp_path / "steepest_0.o") == b"machine code"
     monkeypatch.setattr(module_store, "_LIMIT", 3 * (tmp_path / "steepest_0.o").stat().st_size)
+    new_process()
     module_store._write(tmp_path / "steepest_new.o", b"machine code")
     assert names_in(tmp_path) == {"steepest_0.o", "steepest_2.o", "steepest_new.o"}
+
+
+def test_a_process_that_writes_many_kernels_looks_for_what_goes_now_and_then(
+    tmp_path, monkeypatch, new_process
+):
+    looks = []
+    monkeypatch.setattr(module_store, "_clear", looks.append)
+    new_process()
+    for k in range(module_store._LOOKS + 1):
+        module_store._write(tmp_path / f"steepest_{k}.o", b"machine code")
+    assert looks == [tmp_path, tmp_path]
 
 
 def test_a_folder_that_can_not_be_made_costs_a_compilation_and_nothing_else(tmp_path, monkeypatch):

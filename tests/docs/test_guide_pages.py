@@ -4,7 +4,6 @@ Fenced ones stand by themselves. Indented ones need a model, rows or a package o
 and the tests have these ready. What needs Optuna, Dask's scheduler, MPI or a browser is not run.
 """
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from typer.testing import CliRunner
 
 from steepest import Adam, Dense, Network, ReLU, SoftmaxCrossEntropy, TabularClassifier, Trainer
 from steepest.cli import app
+from thorough import THOROUGH
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 PAGES = ("deploy", "frameworks", "larger_than_memory", "tune")
@@ -61,7 +61,7 @@ def prepared(name, table):
     network = Network(Dense(4), ReLU(), Dense(2))
     found["trainer"] = Trainer(network, SoftmaxCrossEntropy(), Adam(lr=0.01))
     if name == "frameworks":
-        if not os.environ.get("ORACLES"):
+        if not THOROUGH:
             pytest.skip("PyTorch takes seconds to import; ORACLES=1 runs this")
         torch = pytest.importorskip("torch")
         layers = torch.nn.Linear(20, 64), torch.nn.ReLU(), torch.nn.Linear(64, 2)

@@ -19,11 +19,13 @@ def chromium():
 def show(chromium, tmp_path):
     """Show the bytes of a page; whatever it logs, throws or asks a network for is a fault."""
     faults: list[str] = []
+    pages = []
 
     def open_page(content: bytes, width: int = 1200, scheme: str = "light"):
         place = tmp_path / "page.html"
         place.write_bytes(content)
         page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        pages.append(page)
         page.on("console", lambda message: faults.append(message.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda r: r.url == place.as_uri() or faults.append(r.url))
@@ -32,4 +34,6 @@ def show(chromium, tmp_path):
         return page
 
     yield open_page
+    for page in pages:  # what none looks at any more would go on drawing
+        page.close()
     assert not faults

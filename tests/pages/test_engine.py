@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ import steepest.pages
 from steepest import Gradients, Network, Trainer, layers, losses, rules
 from steepest.pipeline.playground.play import LAYERS, LOSSES
 from steepest.saved.config import from_config, known, to_config
+from thorough import THOROUGH
 
 WEB = Path(steepest.pages.__file__).parent / "web"
 PLACE = "http://engine.test/"
 TOLERANCE = 1e-5
-MANY = 200 if os.environ.get("ORACLES") else 24
+MANY = 200 if THOROUGH else 24
 ROWS, BATCH, STEPS = 24, 7, 12  # three epochs
 
 COMPUTE = """async (problems) => {

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import os
 import stat
 import sys
@@ -61,11 +62,16 @@ _LARGEST = 2**26
 _UNUSED = 30 * 86400.0
 """The seconds after which a file that nobody has used goes, such as one of an older version."""
 
+_LOOKS = 32
+"""At each so many kernels that a process writes, it looks for what goes: in a full store that takes
+as long as a quarter of a compilation."""
+
 _DAY = 86400.0
 _PREFIX = "steepest_"
 
 _lock = lock_held_at_fork()  # LLVM has locks of its own within
 _addresses: dict[Any, int] = {}
+_writes = itertools.count()
 
 
 def kernel_addresses(kernels: Sequence[Kernel]) -> list[int]:
@@ -293,7 +299,8 @@ def _write(path: Path, code: bytes) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         if _trusted(folder):
             write_durably(path, _checksum(path.name, code) + code, sync=False, private=True)
-            _clear(folder)
+            if next(_writes) % _LOOKS == 0:
+                _clear(folder)
 
 
 def _clear(folder: Path) -> None:

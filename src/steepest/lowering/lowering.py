@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -413,7 +414,7 @@ class Lowering:
         if fault:
             raise self._error(fault)
         operands: dict[str, Any] = {}
-        wanted = inspect.signature(function).parameters
+        wanted = _arguments(function)
         if "rows" in wanted and "units" in wanted:
             names = {**names, **self._rectangle(names, backward="dy" in wanted)}
         for name in wanted:
@@ -533,6 +534,11 @@ class _Scope:
 
     def __exit__(self, *exception: Any) -> None:
         self._low._path, self._low._layer, self._low._rows = self._old
+
+
+@functools.lru_cache(1024)
+def _arguments(kernel: Callable[..., None]) -> tuple[str, ...]:
+    return tuple(inspect.signature(kernel).parameters)
 
 
 def _shape(at: int | Shape) -> Shape:
