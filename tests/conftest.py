@@ -3,7 +3,9 @@
 import signal
 import sys
 from collections import Counter
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from steepest.system import cores
@@ -23,6 +25,17 @@ if sys.platform == "win32":  # these make what it lacks: FIFOs, modes, forks, si
 # How fast examples are drawn depends on what else the machine does.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")
+
+
+@pytest.fixture(scope="session")
+def few_people(tmp_path_factory):
+    """Return a file of one row in ten of the census, for commands that need no more."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(Path(__file__).parents[1] / "data" / "census_income.parquet")
+    place = tmp_path_factory.mktemp("people") / "census_income.parquet"
+    pq.write_table(table.take(list(range(0, table.num_rows, 10))), place)
+    return place
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -3,13 +3,18 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from steepest import InputError, warmup
 from steepest.checking import catalogue
+from steepest.compiler.store import cache_folder
+
+TESTS = Path(__file__).parent
 
 WARM_UP = """
+import taken_over
 import numpy as np
 from steepest import SGD, Dense, Sigmoid, Squared, warmup
 
@@ -21,6 +26,7 @@ kernels, seconds = warmup.warm_up(("float32",), threads=(1,))
 print(kernels if seconds > 0 else 0)
 """
 USE = """
+import taken_over
 import numpy as np
 from steepest import SGD, Dense, Gradients, Network, Sigmoid, Squared, Trainer
 
@@ -33,10 +39,12 @@ Gradients(network, Squared()).norms(X, y)
 
 
 WARM_UP_WIDE = """
+import taken_over
 from steepest import warmup
 warmup._fit_wide("float32", 2)
 """
 USE_WIDE = """
+import taken_over
 import numpy as np
 from steepest import SGD, Dense, Network, Squared, Trainer
 
@@ -47,7 +55,11 @@ Trainer(network, Squared(), SGD(lr=1e-3), batch=100, threads=2).fit(X, X[:, 0], 
 
 
 def run(script, store):
-    environment = os.environ | {"STEEPEST_CACHE": str(store)}
+    environment = os.environ | {
+        "STEEPEST_CACHE": str(store),
+        "KERNELS": str(cache_folder()),
+        "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent / "src")]),
+    }
     command = [sys.executable, "-c", script]
     return subprocess.run(
         command, env=environment, check=True, capture_output=True, text=True

@@ -45,8 +45,8 @@ def test_shapes_that_comments_state():
     assert checked == 6
 
 
-def test_commands(tmp_path, monkeypatch):
-    (tmp_path / "data").symlink_to(ROOT / "data")
+def test_commands(few_people, tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(few_people.parent)
     monkeypatch.chdir(tmp_path)
     for line in "".join(blocks("sh")).splitlines():
         words = shlex.split(line)

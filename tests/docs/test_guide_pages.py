@@ -1,11 +1,14 @@
 """The snippets of guide pages that have no tests of their own.
 
 Fenced ones stand by themselves. Indented ones need a model, rows or a package of somebody else,
-and the tests have these ready. What needs Optuna, Dask's scheduler, MPI or a browser is not run.
+and the tests have these ready. JavaScript is run by tests/pages/test_guide.py, and what needs MPI
+or Dask by test_scale_page.py. No test runs `pip`, `tensorboard`, and `steepest train` on a
+large file.
 """
 
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,7 @@ from thorough import THOROUGH
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 PAGES = ("deploy", "frameworks", "larger_than_memory", "tune")
-NOT_RUN = ("pip ", "const ", "import * as ", "steepest train ", "tensorboard ", "import optuna")
+NOT_RUN = ("pip ", "const ", "import * as ", "steepest train ", "tensorboard ")
 
 
 def read(name):
@@ -91,3 +94,22 @@ def test_indented_snippets(name, place, monkeypatch):
         else:
             exec(compile(block, name, "exec"), namespace)
     assert run
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages of others
+def test_a_search_by_optuna():
+    """It is no dependency of the tests; where it is installed, they search with fewer trials."""
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    page = read("tune")
+    (search,) = re.findall(r"(?<=With Optuna:\n\n)(?:    .*\n|\n(?=    ))+", page)
+    rng = np.random.default_rng(0)
+    age = rng.integers(18, 90, 60)
+    known = {
+        "people": pd.DataFrame({"age": age, "town": rng.choice(["Here", "There"], 60)}),
+        "rich": np.where(age > 50, "yes", "no"),
+        "TabularClassifier": TabularClassifier,
+    }
+    fewer = textwrap.dedent(search).replace("n_trials=30", "n_trials=2")
+    assert fewer != textwrap.dedent(search)
+    exec(compile(fewer, "tune", "exec"), known)

@@ -44,10 +44,10 @@ def test_python_snippets(capsys, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder that holds the data under the path that the README names."""
+def folder(tmp_path_factory, few_people):
+    """A folder that holds some of the data under the path that the README names."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "data").symlink_to(ROOT / "data")
+    (folder / "data").symlink_to(few_people.parent)
     return folder
 
 

@@ -24,7 +24,7 @@ def blocks(kind):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, few_people):
     """A folder with the files that the tutorial writes, and the tables that it names."""
     folder = tmp_path_factory.mktemp("tutorial")
     for name, code in re.findall(
@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
     ):
         with (folder / name).open("a", encoding="utf-8") as file:
             file.write(code + "\n")
-    (folder / "census.parquet").symlink_to(ROOT / "data" / "census_income.parquet")
+    (folder / "census.parquet").symlink_to(few_people)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((200, 2))
     houses = pa.table({"a": x[:, 0], "b": x[:, 1], "price": x @ [1.0, -2.0]})
