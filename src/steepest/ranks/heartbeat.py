@@ -6,8 +6,8 @@ taken for lost; and one that is stopped, or whose machine is gone, is missed by 
 which tells all. Whoever waits at a meeting then raises; a process that does not come to one is
 ended with all others.
 
-Silence is counted in the time that the listener itself has lived: a job that is suspended as a
-whole, and goes on later, loses nobody.
+Silence and patience are counted in the time that the one who waits has lived (`Lived`): a job that
+is suspended as a whole, and goes on later, loses nobody.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-__all__ = ["Heartbeat", "Note", "heartbeat_of"]
+__all__ = ["Heartbeat", "Lived", "Note", "heartbeat_of"]
 
 SILENCE = 20.0
 """Seconds without a note after which a rank is lost."""
@@ -30,6 +30,26 @@ _LIVES, _FAILED, _LOST, _WHO, _WAITS, _LEAVES = "lives", "failed", "lost", "who?
 
 _key: Any = None
 _all: list[Heartbeat] = []
+
+
+class Lived:
+    """A clock for somebody who looks at it all the time; it stands while the process is stopped.
+
+    Attributes
+    ----------
+    seconds : float
+        What it showed last.
+    """
+
+    def __init__(self) -> None:
+        self.seconds, self._looked = 0.0, time.perf_counter()
+
+    def look(self) -> float:
+        """Return the seconds lived: where it was not looked at for longer than one, one of them."""
+        now = time.perf_counter()
+        self.seconds += min(now - self._looked, _BEAT)
+        self._looked = now
+        return self.seconds
 
 
 class Note(NamedTuple):
@@ -66,7 +86,9 @@ class Heartbeat:
     waiting : set of int
         Who has said that it waits, since the last `ask`.
     leaving : dict of int to float
-        Who has come to the end of its program, and when this was heard.
+        Who has come to the end of its program, and when this was heard, by ``lived``.
+    lived : Lived
+        The clock of whoever reads the notes.
     raised : bool
         Whether the program has been told of the end.
     """
@@ -83,8 +105,8 @@ class Heartbeat:
         self.leaving: dict[int, float] = {}
         self._sent: list[Any] = []
         self._lock = threading.Lock()
-        self._silent, self._looked, self._beaten = 0.0, time.perf_counter(), 0.0
-        self._ended = 0.0
+        self.lived, self._heard, self._beaten = Lived(), 0.0, -_BEAT
+        self._ended: float | None = None
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         if MPI.Query_thread() == MPI.THREAD_MULTIPLE:
@@ -94,6 +116,7 @@ class Heartbeat:
     def hear(self) -> Note | None:
         """Return why to wait no more, if there is a reason."""
         if self._thread is None:
+            self.lived.look()
             self._read()
         return self.end
 
@@ -110,16 +133,15 @@ class Heartbeat:
 
     def _listen(self) -> None:
         while not self._over.wait(_LOOK):
-            now = time.perf_counter()
-            self._silent += min(now - self._looked, _BEAT)  # no more, if this one was stopped
-            self._looked = now
+            now = self.lived.look()
             if now - self._beaten >= _BEAT:
                 self._beaten = now
                 self._tell(_LIVES, to=(self.rank - 1) % self.size)
             self._read()
-            if self.end is None and self._silent > self.silence:
+            if self.end is None and now - self._heard > self.silence:
                 self._miss((self.rank + 1) % self.size)
-            if self._ended and not self.raised and now - self._ended > _GRACE:
+            late = self._ended is not None and now - self._ended > _GRACE
+            if late and not self.raised:
                 assert self.end is not None
                 sys.stderr.write(f"steepest: rank {self.rank} ends: {self.end.text}\n")
                 sys.stderr.flush()
@@ -137,14 +159,14 @@ class Heartbeat:
     def _end(self, note: Note) -> None:
         if self.end is None:
             self.end = note
-        if note.is_lost and not self._ended:
-            self._ended = time.perf_counter()
+        if note.is_lost and self._ended is None:
+            self._ended = self.lived.seconds
 
     def _read(self) -> None:
         while (message := self._notes.improbe()) is not None:
             kind, rank, text, about = message.recv()
             if rank == (self.rank + 1) % self.size:
-                self._silent = 0.0
+                self._heard = self.lived.seconds
             if kind in (_FAILED, _LOST):
                 self._end(Note(about, text, is_lost=kind == _LOST))
             elif kind == _WHO and self.waits:
@@ -152,7 +174,7 @@ class Heartbeat:
             elif kind == _WAITS:
                 self.waiting.add(rank)
             elif kind == _LEAVES:
-                self.leaving[rank] = time.perf_counter()
+                self.leaving[rank] = self.lived.seconds
 
     def _tell(
         self, kind: str, text: str = "", *, to: int | None = None, about: int | None = None

@@ -6,21 +6,29 @@ remembers are averaged over the ranks, weighted by how many examples each has se
 average (McMahan et al. 2017, arXiv:1602.05629; Stich 2019, arXiv:1805.09767). For k = 1 and plain
 gradient descent that is the average of the gradients.
 
+A rank sees only b of the B examples of a step, so its gradient has √(B/b) times the noise that the
+average has. An adaptive rule, which divides by the length of the gradient, would take steps that
+are so much too short where noise prevails; there η is multiplied by √(B/b), and so the average goes
+as far as one process would, with the noise that it would have (Malladi et al. 2022,
+arXiv:2205.10287, whose square root rule this is). Weight decay remains as it is.
+
 Places of the averages are fixed by the numbers of the steps, so a chunk can be replayed.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, aligned
+from ..arrays import Array
 from ..engine.team_size import TeamSize
 from ..kernels.random import key_of
 from ..network import Network
 from ..ranks.together import Ranks
+from ..schedule import Schedule, for_steps
 from .board import CHUNK
 from .descent import Descent
 from .run import Data, TrainingRun, lasting
@@ -54,7 +62,13 @@ class LocalRun(TrainingRun):
     ) -> None:
         self.ranks, self.every = ranks, min(every, CHUNK // 2)
         self.sizes = sizes_of(counts, descent.batch, epochs=descent.sampler.epochs)
-        own = replace(descent, batch=max(1, int(self.sizes[0, ranks.rank])))
+        batch = max(1, int(self.sizes[0, ranks.rank]))
+        adaptive = descent.rule.adaptive
+        self._stretch = math.sqrt(self.sizes[0].sum() / batch) if adaptive else 1.0
+        rule = replace(
+            descent.rule, weight_decay=_divided(descent.rule.weight_decay, self._stretch)
+        )
+        own = replace(descent, rule=rule, batch=batch)
         if ranks.rank:  # what one rank draws is no concern of the others
             own = replace(own, seed=key_of(descent.seed, ranks.rank))
         super().__init__(network, own, data, **more)
@@ -70,8 +84,7 @@ class LocalRun(TrainingRun):
         kept = lasting(self.network, self.slots)
         self._kept = [array for name, array in kept.items() if name != f"rule.{TRAINED}"]
         count = sum(array.size for array in self._kept)
-        self._summed = aligned(self.ranks.padded(count + 1), self.network.dtype)
-        self._room = np.empty_like(self._summed)
+        self._summed = self.ranks.vector(count + 1, self.network.dtype)
 
     # ------------------------------------------------------------------ what is run
 
@@ -99,7 +112,7 @@ class LocalRun(TrainingRun):
 
         The last one is not finite if training stopped at it; those after it were not run.
         """
-        self._board.write(rates)
+        self._board.write(self._stretch * rates)
         begin, most = self.step - self._first, rates.size
         with self._shown.trained():
             done = self._steps(begin, most)
@@ -152,17 +165,18 @@ class LocalRun(TrainingRun):
         stop = (end - 1) % self.per_epoch + 1
         seen = self.sizes[(stop - 1) // self.every * self.every : stop].sum(axis=0)
         share, at = seen[self.ranks.rank] / seen.sum(), 0
+        summed = self._summed.array
         with np.errstate(over="ignore", invalid="ignore"):
             for array in self._kept:
-                np.multiply(array, share, out=self._summed[at : at + array.size])
+                np.multiply(array, share, out=summed[at : at + array.size])
                 at += array.size
-        self._summed[at] = failed
-        self.ranks.sum(self._summed, self._room)
-        if self._summed[at] > 0:
+        summed[at] = failed
+        self._summed.sum()
+        if summed[at] > 0:
             return True
         at = 0
         for array in self._kept:
-            array[...] = self._summed[at : at + array.size]
+            array[...] = summed[at : at + array.size]
             at += array.size
         return False
 
@@ -184,7 +198,7 @@ class LocalRun(TrainingRun):
     def first_nonfinite(self, rate: float) -> str:
         """Run one step instruction by instruction; return which was the first to go wrong."""
         n = self.sizes[(self.step - self._first) % self.per_epoch, self.ranks.rank]
-        self._board.write(np.array([rate]))
+        self._board.write(np.array([self._stretch * rate]))
         with self._shown.trained():
             program = self.whole if n == self.descent.batch else self.short
             own = None if n == 0 or program is None else self._first_of(program)
@@ -192,6 +206,25 @@ class LocalRun(TrainingRun):
             if found is not None:
                 return f"{found} (on rank {rank})"
         return "loss"
+
+
+@dataclass(frozen=True)
+class _Divided:
+    """A schedule divided by a number."""
+
+    schedule: Schedule
+    by: float
+
+    def __call__(self, steps: Array) -> Array:
+        values: Array = np.asarray(self.schedule(steps)) / self.by
+        return values
+
+    def for_steps(self, total: int) -> Schedule:
+        return replace(self, schedule=for_steps(self.schedule, total))
+
+
+def _divided(value: float | Schedule, by: float) -> float | Schedule:
+    return _Divided(value, by) if callable(value) else value / by
 
 
 def sizes_of(counts: list[int], batch: int, *, epochs: bool) -> Array:

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, aligned
+from ..arrays import Array
 from ..engine.arena import Arena
 from ..engine.driver import Control, Engine, straight
 from ..engine.operands import Buffer
@@ -102,10 +102,10 @@ class SyncedRun(TrainingRun):
     def _new_gradient(self) -> Array:
         """Return memory for ∇ℓ, whatever the rule is: it lies before ℓ in what is summed up."""
         size, dtype = self.network.theta.size, self.network.dtype
-        self._summed = aligned(self.ranks.padded(size + 1), dtype)
-        self._room = np.empty_like(self._summed)
-        self._loss = Buffer.of("ℓ", self._summed[size : size + 1])
-        return self._summed[:size]
+        self._summed = self.ranks.vector(size + 1, dtype)
+        self._loss = Buffer.of("ℓ", self._summed.array[size:])
+        gradient: Array = self._summed.array[:size]
+        return gradient
 
     def _new_touched(self) -> TouchedRows:
         parameters, rule = self.network.built, self.descent.rule
@@ -195,7 +195,7 @@ class SyncedRun(TrainingRun):
             for program, summed in self._prepared(first + k):
                 self._run_once(program)
                 self._add_up(summed)
-            self.ranks.sum(self._summed, self._room)
+            self._summed.sum()
             self._run_once(self._updates[self.rows(self.step)])
             if self._control.stopped:
                 return k + 1
@@ -248,7 +248,7 @@ class SyncedRun(TrainingRun):
             for rank, found in enumerate(self.ranks.gather(own)):
                 if found is not None:
                     return f"{found} (on rank {rank})"
-            self.ranks.sum(self._summed, self._room)
+            self._summed.sum()
             return self._first_of(self._updates[self.rows(self.step)]) or "loss"
 
 

@@ -2,19 +2,22 @@
 
     kept.py FOLDER SAMPLING EPOCHS resume|begin TROUBLE
 
-The trouble is one of none, raise, kill, stop, sleep, busy and interrupt, and that of rank 1, after
-some 25 steps; leave, at once; stop_later, when the training is over; or pids, from outside.
+The trouble is one of none, raise, kill, stop, sleep, busy, frozen and interrupt, and that of rank 1
+(frozen: of all), after some 25 steps; leave, at once; stop_later, when the training is over; or
+pids, from outside.
 Rank 0 writes θ to FOLDER.npy at the end.
 """
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
 import numpy as np
 
 from steepest import Adam, Checkpoint, Dense, Dropout, Network, ReLU, SoftmaxCrossEntropy, Trainer
+from steepest.ranks import together
 from steepest.ranks.together import Ranks
 from steepest.training.synced_run import SyncedRun
 
@@ -54,19 +57,35 @@ def troubled(steps, trouble):
                 time.sleep(10_000)
             if trouble == "busy" and not hasattr(self, "rested"):
                 self.rested = time.sleep(4)
+            if trouble == "frozen" and not hasattr(self, "rested"):
+                self.rested = freeze(PIDS)
         return done
 
     return run
 
 
+def freeze(pids):
+    """Stop all ranks for longer than their patience; this one works a while before and after."""
+    words = " ".join(map(str, pids))
+    subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -STOP {words}; sleep 6; kill -CONT {words}"])
+    for _ in range(10):
+        time.sleep(0.1)
+
+
+PIDS = []
+
+
 def main(folder, sampling, epochs, resume, trouble):
     from mpi4py import MPI
 
-    patience = 1.5 if trouble == "sleep" else 100
-    silence = 2.5 if trouble in ("busy", "stop", "stop_later") else 100
+    patience = {"sleep": 1.5, "frozen": 5}.get(trouble, 100)
+    silence = 2.5 if trouble in ("busy", "stop", "stop_later", "frozen") else 100
     ranks = Ranks(MPI.COMM_WORLD, every=1, patience=patience, silence=silence)
     if trouble == "leave" and ranks.rank == 1:
         return
+    if trouble == "frozen":
+        PIDS[:] = ranks.gather(os.getpid())
+        together._ANSWERS = 0.3
     every = "10 steps"
     if trouble == "pids":  # somebody else makes trouble
         print(f"{ranks.rank} {os.getpid()}\n", end="", flush=True)

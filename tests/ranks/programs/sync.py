@@ -6,8 +6,10 @@ which the ranks have seen them, and compares.
 
 import dataclasses
 import sys
+import tempfile
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,7 +40,9 @@ from steepest import (
 from steepest.checking.catalogue import RULES
 from steepest.engine.operands import Buffer
 from steepest.errors import DivergenceError, InputError, RankError
+from steepest.ranks import vectors
 from steepest.ranks.together import Ranks
+from steepest.ranks.vectors import SentVector, SharedVector, vector_of
 from steepest.sampling import Sampler
 from steepest.schedules import FlatCosine, OneCycle
 from steepest.training import synced_run
@@ -197,6 +201,7 @@ def every_sampler():
     )
     compare("batches as large as the data", classes(rule), X, c, batch=1000)
     compare("fewer examples a step than ranks", classes(rule), X, c, batch=1)
+    compare("a gradient in shared memory", classes(rule, Dense(64), Tanh(), Dense(3)), X, c)
 
 
 def every_input():
@@ -264,6 +269,38 @@ def ends():
         trainer.fit(own(X), own(c), epochs=4)
         twice.append(trainer.network.theta.tobytes())
     assert len({*RANKS.gather(twice[0]), *RANKS.gather(twice[1])}) == 1
+
+
+def vectors_of(kind, size):
+    """Add up a vector, twice; its bits must be those of a sum in the order of the ranks."""
+    vector = vector_of(RANKS, size, np.float64)
+    assert type(vector) is kind
+    assert vector.array.shape == (size,)
+    assert not vector.array.any()
+    for seed in range(2):
+        vector.array[:] = np.random.default_rng((seed, RANK)).normal(size=size)
+        expected = 0.0
+        for one in RANKS.gather(vector.array.copy()):
+            expected = expected + one
+        vector.sum()
+        np.testing.assert_array_equal(vector.array, expected)
+
+
+def sums():
+    shared = SharedVector if vectors._PLACE.is_dir() else SentVector
+    opened, place = vectors._opened, None
+    if RANK == 0 and shared is SharedVector:
+        place = Path(tempfile.mkdtemp(dir=vectors._PLACE))
+    vectors._PLACE = RANKS.first(place) or Path("/nowhere")
+    for kind, size in ((SentVector, 1), (SentVector, 255), (shared, 257), (shared, 300_001)):
+        vectors_of(kind, size)
+    vectors._opened = lambda *given: None if RANK == SIZE - 1 else opened(*given)
+    vectors_of(SentVector, 3001)  # one rank has no room
+    vectors._opened = opened
+    if place is not None:
+        place.rmdir()  # it is empty
+    RANKS.meet()
+    vectors_of(SentVector, 3001)  # there is no such memory
 
 
 def averages():
