@@ -6,17 +6,19 @@ The others' packages are imported when they are asked for.
 
 from __future__ import annotations
 
+from functools import partial
+
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import make_pipeline
 
 __all__ = ["MODELS"]
 
 
-def steepest(regression: bool, seed: int):
+def steepest(regression: bool, seed: int, quality: int = 1):
     from steepest import TabularClassifier, TabularRegressor
 
     kind = TabularRegressor if regression else TabularClassifier
-    return kind(random_state=seed, n_threads=1)
+    return kind(random_state=seed, n_threads=1, quality=quality)
 
 
 def sklearn_mlp(regression: bool, seed: int):
@@ -110,6 +112,7 @@ def realmlp(regression: bool, seed: int):
 
 MODELS = {
     "steepest": steepest,
+    **{f"steepest_{q}": partial(steepest, quality=q) for q in (2, 3, 4)},
     "sklearn_mlp": sklearn_mlp,
     "hgb": hgb,
     "lightgbm": lightgbm,

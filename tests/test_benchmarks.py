@@ -104,15 +104,16 @@ def test_the_others_print_what_they_measure(name, arguments, words):
     assert words in done.stdout
 
 
-def test_tables_and_intervals_on_rows_made_up(tmp_path):
+def test_tables_on_rows_made_up(tmp_path):
     rng = np.random.default_rng(0)
-    x = rng.normal(size=300)
+    x, age = rng.normal(size=(2, 300))
     targets = {
         "wine_quality": "quality", "bike_hour": "cnt", "california_housing": "median_house_value",
     }  # fmt: skip
     for name, target in targets.items():
         letter = pa.array(rng.choice(["a", "b"], 300).tolist()).dictionary_encode()
-        table = pa.table({"x": x, "c": letter, target: 2 * x + 1})
+        inputs = {"median_income": x, "housing_median_age": age, "c": letter}
+        table = pa.table({**inputs, target: 2 * x + 5})
         pa.parquet.write_table(table, tmp_path / f"{name}.parquet")
     arguments = "tables.py", tmp_path, tmp_path / "results.jsonl", "--tables", "wine_quality"
     first = run(*arguments, "--models", "steepest,hgb", "--seeds", 1)
@@ -121,9 +122,14 @@ def test_tables_and_intervals_on_rows_made_up(tmp_path):
     assert "steepest beats hgb by score on 1 of 1; wins/ties/losses 1/0/0" in first.stdout
     again = run(*arguments, "--models", "steepest,hgb", "--seeds", 1)
     assert "wine_quality steepest 0: " not in again.stdout
-    done = run("intervals.py", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "bike_hour" in done.stdout
+    for name, only, words in (
+        ("intervals.py", [], "bike_hour"),
+        ("monotone.py", ["--tables", "california_housing"], " | 0 | "),
+        ("probabilities.py", ["--tables", "wine_quality"], "| wine_quality | "),
+    ):
+        done = run(name, tmp_path, *only)
+        assert done.returncode == 0, done.stderr
+        assert words in done.stdout
 
 
 def test_defaults_are_compared_by_training_rows(tmp_path):
