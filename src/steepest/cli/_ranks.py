@@ -29,8 +29,8 @@ RanksOption = Annotated[
     int | None,
     typer.Option(
         "--ranks",
-        help="Train by so many processes of this machine, each with a share of the rows and of the "
-        "cores. On several machines start them by mpiexec or srun, without this option.",
+        help="Train with this many processes on this machine, each with a share of the rows and of "
+        "the cores. On several machines, start them with mpiexec or srun and leave this out.",
         min=1,
         metavar="<int>",
         rich_help_panel=_PANEL,
@@ -41,8 +41,8 @@ EveryOption = Annotated[
     int | None,
     typer.Option(
         "--average-every",
-        help="After how many steps the processes average. With 1 they average the gradient of "
-        "every step, which comes to what one process would have.",
+        help="After how many steps the processes average what they have learned. With 1 they "
+        "average the gradient of every step; then the result is that of one process.",
         min=1,
         metavar="<int>",
         rich_help_panel=_PANEL,

@@ -26,8 +26,8 @@ _By = Annotated[
     list[str] | None,
     typer.Option(
         "--by",
-        help="A column of TABLE: show the scores of the rows with each of its values too, or of "
-        "each quarter of its numbers. Repeat it for more.",
+        help="Also show the scores for each value of this column of TABLE by itself, or for each "
+        "quarter of its numbers. Repeat it for more.",
         metavar="COLUMN",
         show_default="none",
     ),
@@ -35,8 +35,8 @@ _By = Annotated[
 _Bins = Annotated[
     int,
     typer.Option(
-        help="Into how many groups of similar probability to put the rows, at most, for the table "
-        "of calibration.",
+        help="The table of calibration puts rows of similar probability together: into at most "
+        "this many groups.",
         min=1,
         metavar="<int>",
     ),

@@ -59,7 +59,7 @@ _Rows = Annotated[
 _Hardest = Annotated[
     int | None,
     typer.Option(
-        help="Follow also this many of the rows that the model finds hardest: those with the "
+        help="Also follow this many of the rows that the model finds hardest, those with the "
         "largest gradients.",
         min=1,
         metavar="<int>",
@@ -78,7 +78,9 @@ _Sample = Annotated[
 _Repeats = Annotated[
     int,
     typer.Option(
-        help="How often to shuffle each column for its importance.", min=1, metavar="<int>"
+        help="How many times to shuffle each column to measure its importance.",
+        min=1,
+        metavar="<int>",
     ),
 ]
 _Seed = Annotated[
@@ -106,10 +108,10 @@ def explain(
     First, for each row, the values of every layer, from the columns of the table to the prediction;
     then the gradient of the loss, layer by layer back to the columns: what training would change.
     Second, how important each column is: how much worse a score of the test gets when the values of
-    the column are shuffled, and what share of the loss's slope belongs to it.
+    the column are shuffled, and the column's share of the gradient.
 
-    For a model of images: how often each class was taken for each other one, and the worst
-    mistakes, as many as --hardest says, by the names of their files.
+    For a model of images, it shows how often each class was taken for each other one, and the files
+    of the worst mistakes; --hardest says of how many.
 
     Example: steepest explain model data/census_income.parquet --rows 0,3 --hardest 2
     """

@@ -29,12 +29,12 @@ _Rows = Annotated[
 ]
 _Target = Annotated[
     str | None,
-    typer.Option(help="The column to predict, of a table.", metavar="COLUMN", show_default="none"),
+    typer.Option(help="The column of the table to predict.", metavar="COLUMN", show_default="none"),
 ]
 _Ignore = Annotated[
     list[str] | None,
     typer.Option(
-        help="A column that is no input, of a table. Repeat it for more.",
+        help="A column of the table that the network must not use. Repeat it for more.",
         metavar="COLUMN",
         show_default="none",
     ),
@@ -52,8 +52,8 @@ _Output = Annotated[
 _Keep = Annotated[
     Path | None,
     typer.Option(
-        help="The folder that a button of the page may write the network to, as a model. One that "
-        "is there is replaced.",
+        help="Offer a button on the page that writes the network to this folder, as a model. What "
+        "the folder holds is replaced.",
         metavar="MODEL",
         show_default="none, and no such button",
     ),
@@ -82,10 +82,10 @@ def play(
 ) -> None:
     """Open a playground: your rows, your network, and every number of its training.
 
-    The page trains a small network in the browser: all of it, an epoch, a step, or one instruction
-    at a time, forward layer by layer and backward Φ by Φ. It shows what the network says over two
-    columns, the gradients of single rows around their mean, and the objective from above. Without
-    a table there is toy data. At most 2,000 rows are drawn from a table.
+    The page trains a small network in the browser: without a pause, or an epoch, a step or an
+    instruction at a time, forwards and backwards through each layer. It shows the predictions over
+    two columns, how the gradients of single rows scatter around their mean, and the loss as a
+    landscape. At most 2,000 rows are drawn from a table. Without a table there is toy data.
 
     The page is served to this machine alone, until Ctrl-C.
 

@@ -34,16 +34,16 @@ _Keep = Annotated[
     bool,
     typer.Option(
         "--keep",
-        help="Copy the columns of TABLE to the output as well. If one of them has a name of "
-        "ours, ours gets an underscore at its end.",
+        help="Copy the columns of TABLE to the output as well. If one of them is called as a new "
+        "one, such as prediction, the new one gets an underscore at its end.",
         **FLAG,
     ),
 ]
 _Sets = Annotated[
     float | None,
     typer.Option(
-        help="Add a column called set: for each row, the likeliest classes, so many that the right "
-        "one is among them for this share of rows, like 0.9.",
+        help="Add a column called set with the likeliest classes of each row: as many as are "
+        "needed for the right one to be among them in this share of the rows, like 0.9.",
         metavar="SHARE",
         show_default="no sets",
     ),

@@ -95,7 +95,7 @@ _Report = Annotated[
     typer.Option(
         "--report",
         help="Write a report on the model to this file, one page of HTML: scores, curves, groups "
-        "of rows that it is worse at, what it looks at, and the gradients of the training.",
+        "of rows on which it is worse, which columns matter, and the gradients of the training.",
         metavar="FILE.html",
         show_default="write none",
     ),
@@ -156,9 +156,9 @@ def train(
     """Train a network on a table, test it, and write the model.
 
     The network learns to predict one column, the target, from all others. The values of the target
-    decide whether that is a class or a number. Texts, dates and missing values need no preparation.
-    Some rows are kept for the test, drawn at random; if the table has a column called split with
-    the words train, test and validation, that decides.
+    say whether it is a class or a number. Texts, dates and missing values need no preparation.
+    Some rows are kept for the test. They are drawn at random, unless there is a column called split
+    with the words train, test and validation.
 
     TABLE may also be images: a folder with a folder of pictures for each class, or a file .npz with
     the arrays X and y, or x_train, y_train, x_test and y_test. They need no --target.

@@ -128,16 +128,16 @@ class RecipeSettings:
     folds: Annotated[
         int,
         _network(
-            "Train a bag: divide the rows into so many parts, and train a network on all but each "
-            "of them. 0 trains on one set of rows.",
+            "Train a bag: divide the rows into this many parts, and train as many networks, each "
+            "on all parts but one. 0 trains on one set of rows.",
             words.by_quality("folds", 0),
         ),
     ] = 0
     ensemble: Annotated[
         int,
         _network(
-            "How many networks to train, each from another seed. The model is their average. With "
-            "folds it is how many bags.",
+            "How many networks to train, each from another seed; with folds, how many bags. The "
+            "model is their average.",
             words.by_quality("ensemble", 1),
         ),
     ] = 1
@@ -167,8 +167,8 @@ class RecipeSettings:
     bins: Annotated[
         int,
         _network(
-            "Let each number enter as functions that bend at quantiles of its column, so many bins "
-            "apart, in place of waves. 0 keeps the waves."
+            "In place of waves, let each number enter as a line that may bend at the edges of "
+            "this many bins, which hold equally many rows. 0 keeps the waves."
         ),
     ] = 0
     embedding: Annotated[
@@ -209,8 +209,8 @@ class RecipeSettings:
     label_smoothing: Annotated[
         float,
         _training(
-            "When a class is predicted, the part of each row's target that is spread over all "
-            "classes, so that the network does not become too sure."
+            "The part of each row's target that is spread over all classes, so that the network "
+            "does not become too sure of one."
         ),
     ] = 0.1
     rule: Annotated[
@@ -220,7 +220,7 @@ class RecipeSettings:
         float,
         _training(
             "The learning rate: how far each step goes. If it is too small, training is slow; if "
-            "it is too large, training does not settle.",
+            "it is too large, training does not converge.",
             _default("lr"),
         ),
     ] = 0.04
@@ -283,7 +283,7 @@ class RecipeSettings:
     monitor: Annotated[
         str | None,
         _training(
-            "What the best epoch (pass through the rows) is chosen by, on the validation rows: "
+            "What decides which epoch (pass through the rows) was best, on the validation rows: "
             "validation_loss, the error that the training makes small, or a score such as "
             "log_loss, accuracy, auc, f1, mse, mae or r2.",
             "log_loss for classes, validation_loss for numbers",
@@ -299,9 +299,9 @@ class RecipeSettings:
     threshold: Annotated[
         str | float | None,
         _training(
-            "Of two classes, predict the second from this probability on, like 0.3. Or choose it: "
-            "with the name of a score, such as f1, balanced_accuracy or matthews_corrcoef, it is "
-            "the probability at which that is best on the validation rows.",
+            "Of two classes, predict the second if its probability is at least this, like 0.3. "
+            "With the name of a score, such as f1, balanced_accuracy or matthews_corrcoef, it is "
+            "the probability at which that score is best on the validation rows.",
             "0.5, or what the class weights say",
             "NUMBER|SCORE",
         ),

@@ -109,7 +109,7 @@ class Request:
         str | None,
         Setting(
             _ROWS,
-            "A column that says when each row was, as a date or a number: train on the past, and "
+            "A column with the date, or a number for the time, of each row: train on the past, and "
             f"validate and test on what follows. {ROW_ORDER} means the order of the rows.",
             "rows are drawn at random",
             "COLUMN",
@@ -139,8 +139,8 @@ class Request:
         Sequence[str],
         Setting(
             _ROWS,
-            "A column of numbers with which predictions must rise (age=+1) or fall (age=-1), or "
-            "stay, all else being equal. Repeat it for more.",
+            "How predictions must follow a column of numbers, all else being equal: age=+1 means "
+            "that they never fall as age rises, age=-1 that they never rise. Repeat it for more.",
             "none",
             "COLUMN=+1|-1",
         ),
@@ -164,8 +164,9 @@ class Request:
         int | None,
         Setting(
             _ROWS,
-            "Also train and test so many times, each time on other rows: cross-validation. It says "
-            "the mean and the standard deviation of each score, and takes as many times as long.",
+            "Cross-validate as well: train and test this many times, each time on other rows, and "
+            "print the mean and the standard deviation of each score. It takes that many times as "
+            "long.",
             "train and test once",
             "FOLDS",
         ),
@@ -175,18 +176,18 @@ class Request:
         bool,
         Setting(
             "",
-            "Write a model that tells less of the rows: without the command, the history, the "
-            "settings and the names of unused columns, without texts and n-grams that fewer than "
-            "10 rows have, and without what predict --sets needs.",
+            "Write a model that tells less of the rows. It lacks the command, the history, the "
+            "settings and the names of unused columns, the texts and n-grams that fewer than 10 "
+            "rows have, and what predict --sets needs.",
         ),
     ] = False
     class_weight: Annotated[
         str | None,
         Setting(
             _ROWS,
-            "When a class is predicted, how much each counts, like yes=5,no=1, or balanced: each "
-            "as much as any other, however many rows it has. A class with a greater weight counts "
-            "more in training, and is predicted more often; probabilities stay honest.",
+            "How much each class counts, like yes=5,no=1. With balanced, all classes count alike, "
+            "however many rows they have. A class with a greater weight counts more in training, "
+            "and is predicted more often; the probabilities stay those of the rows as they are.",
             "all rows count alike",
             "LIST",
         ),
