@@ -87,7 +87,7 @@ def test_files_that_cannot_be_used(tmp_path, name, text, words):
     with pytest.raises(PluginError, match="does not exist"):
         plugins.use(tmp_path / "nowhere.py")
     (tmp_path / "t.csv").write_text("a,b")
-    with pytest.raises(PluginError, match="is no Python: its name must end in"):
+    with pytest.raises(PluginError, match="is no Python file: its name must end in"):
         plugins.use(tmp_path / "t.csv")
     with pytest.raises(PluginError, match="can't be imported"):
         plugins.use("no_such_module_anywhere")

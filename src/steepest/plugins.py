@@ -150,7 +150,7 @@ def _import_file(file: Path) -> ModuleType:
         raise PluginError(f"the plugin {file} does not exist")
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise PluginError(f"the plugin {file} is no Python: its name must end in .py")
+        raise PluginError(f"the plugin {file} is no Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:

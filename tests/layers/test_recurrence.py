@@ -160,9 +160,9 @@ def test_the_bend_is_a_tanh():
         ),
         (
             lambda: Network(LSTM(3), inputs=4),
-            r"\(moments, numbers\), got \(4,\); .*Reshape\(\(4, 1\)",
+            r"\(time steps, numbers\), got \(4,\); .*Reshape\(\(4, 1\)",
         ),
-        (lambda: Network(LSTM(3), inputs=(4, 4, 2)), r"\(moments, numbers\), got \(4, 4, 2\)"),
+        (lambda: Network(LSTM(3), inputs=(4, 4, 2)), r"\(time steps, numbers\), got \(4, 4, 2\)"),
     ],
 )
 def test_wrong_settings(make, match):

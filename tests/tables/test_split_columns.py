@@ -56,7 +56,7 @@ def test_what_is_no_time(column):
     [pa.array([1, None, 3]), pa.array([1.5, None, 3]), pa.array(["2024-01-01"] * 9 + [""])],
 )
 def test_a_row_without_a_time(column):
-    with pytest.raises(TableError, match=r"does not say of 1 row when it was, such as row (2|10) "):
+    with pytest.raises(TableError, match=r"gives no time for 1 row, such as row (2|10) "):
         read_moments("when", column)
 
 

@@ -72,13 +72,13 @@ class ImageEncoder:
             if not self.bright:
                 raise InputError(
                     "the model was trained on pixels of at most 1, and these are bytes up to 255; "
-                    "give X / 255, or whatever the images for training were made by"
+                    "give X / 255, or scale X as in training"
                 )
             return images
         if self.bright and images.size > 0 and _dim(images):
             raise InputError(
                 "the model was trained on pixels up to 255, and all of these are fractions of at "
-                "most 1; give X * 255, or whatever the images for training were made by"
+                "most 1; give X * 255, or scale X as in training"
             )
         return images.astype(dtype, copy=False)
 

@@ -158,7 +158,9 @@ class BlockTraining:
             raise CheckpointError(f"{where}: the blocks of its epoch are not those of this table")
         steps = -(-begun // np.minimum(self.trainer.batch, begun))
         if state.step != len(state.rows) * self.per_epoch + steps.sum():
-            raise CheckpointError(f"{where}: its history is not that of {state.step} steps")
+            raise CheckpointError(
+                f"{where} is damaged: the history in it is not that of {state.step} steps"
+            )
 
     def run(self) -> None:
         """Train until the epochs are done or somebody says stop."""

@@ -214,9 +214,13 @@ class Model(Printed):
         if isinstance(X, pa.Table):
             return self._predict_table(X, proba, sets, counts, threads)
         if proba:
-            raise InputError("Model.predict: proba is for Arrow tables; call predict_proba(X)")
+            raise InputError(
+                "Model.predict: proba is for Arrow tables; for other rows call predict_proba(X)"
+            )
         if sets is not None:
-            raise InputError("Model.predict: sets is for Arrow tables; call predict_set(X)")
+            raise InputError(
+                "Model.predict: sets is for Arrow tables; for other rows call predict_set(X)"
+            )
         odd = Counts() if counts is None else counts
         found = self._decoded(self.outputs(X, odd, threads=threads))
         if counts is None:

@@ -124,14 +124,14 @@ def _refuse(request: Request) -> None:
     """Raise `InputError` if something is asked for that needs the table in memory."""
     if request.test_table is not None:
         raise InputError(
-            "a table read in blocks is tested on rows of its own, not on another table; name them "
-            "in a column split"
+            "a table read in blocks is tested on rows of its own, not on another table; mark them "
+            "by the word test in a column called split"
         )
     for option in ("time", "groups"):
         if getattr(request, option) is not None:
             raise InputError(
                 f"a table read in blocks can't be split by {option}; leave out the limit of "
-                "memory, or name each row's part in a column split"
+                "memory, or add a column called split that says what each row is for"
             )
     for option in ("weight", "cv"):
         if getattr(request, option) is not None:

@@ -60,7 +60,7 @@ def read_moments(name: str, column: Any, options: TableOptions = NOTHING_SAID) -
     if gone.any():
         row, count = int(np.flatnonzero(gone)[0]), int(gone.sum())
         raise TableError(
-            f"column {name!r} does not say of {count:,} row{'s' * (count != 1)} when it was, such "
+            f"column {name!r} gives no time for {count:,} row{'s' * (count != 1)}, such "
             f"as row {row + 1} with {column[row].as_py()!r}; leave such rows out, or mend them"
         )
     return moments

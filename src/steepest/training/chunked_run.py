@@ -87,7 +87,9 @@ class ChunkedRun:
         check_arrays(state, wanted, vectors, checkpoint.folder)
         done = state.step - state.first
         if len(state.rows) * self.run.per_epoch + len(state.arrays["pending"]) != done:
-            raise CheckpointError(f"{checkpoint.folder}: its history is not that of {done} steps")
+            raise CheckpointError(
+                f"{checkpoint.folder} is damaged: the history in it is not that of {done} steps"
+            )
         self.run.restore(state.arrays | {"step": np.array(state.step)})
         self.log.losses.add(*state.arrays["pending"].T)
         self.log.go_back(state)

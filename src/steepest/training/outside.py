@@ -263,7 +263,7 @@ class _Step:
         """Return the halves of the step; another time they lie in the same memory."""
         parameters, descent, board = self._parameters, self._descent, self._board
         if wants_dx and descent.augment is not None:
-            raise InputError("Trainer.backward: dx can't be had of images that augment= changes")
+            raise InputError("Trainer.backward: there is no dx for images that augment= changes")
         low = Lowering(
             Program("train", self._n, parameters.dtype, self._threads),
             self._arena,

@@ -76,9 +76,11 @@ class RecurrentLayer(Layer):
             name = type(self).__name__
             hint = "Flatten the axes behind the first one with Reshape"
             if len(shape) == 1:
-                hint = f"put Reshape({(*shape, 1)}) before it, for {shape[0]} moments of one number"
+                hint = (
+                    f"put Reshape({(*shape, 1)}) before it, for {shape[0]} time steps of one number"
+                )
             raise InputError(
-                f"{name}: expected examples of shape (moments, numbers), got {shape}; {hint}"
+                f"{name}: expected examples of shape (time steps, numbers), got {shape}; {hint}"
             )
         return (shape[0], self.units) if self.sequences else (self.units,)
 

@@ -76,8 +76,8 @@ class Text:
             )
         if not 1 <= self.most <= 1 << 16 or self.buckets not in {1 << k for k in range(1, 25)}:
             raise ModelError(
-                f"a text has 1 to 65,536 n-grams of 2 to 2^24 codes, got {self.most} of "
-                f"{self.buckets}"
+                "an encoder keeps 1 to 65,536 n-grams of a text, of 2 to 2^24 codes, got "
+                f"{self.most} of {self.buckets}"
             )
         if len(self.rarity) > _FULL or self._levels is None:
             raise ModelError("the weights of a text's n-grams are damaged")
