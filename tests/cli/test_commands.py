@@ -64,6 +64,26 @@ def test_census_with_no_other_flag_reaches_its_accuracy(model):
     ]
 
 
+def test_it_prints_what_the_readme_shows(model):
+    """Up to its times and the last digits of what the network learned."""
+    page = (ROOT / "README.md").read_text("utf-8")
+    (shown,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    lines, printed = shown.splitlines(), model[1].splitlines()
+    assert printed[:4] == lines[:4]
+    begin = [
+        [word for line in text if not (word := line.split()[0])[0].isdigit()]
+        for text in (printed, lines)
+    ]
+    assert begin[0] == begin[1]
+    for name in ("accuracy", "log_loss", "auc"):
+        found, expected = (
+            next(line.split()[1:] for line in text if line.startswith(name))
+            for text in (printed, lines)
+        )
+        assert float(found[0]) == pytest.approx(float(expected[0]), abs=0.003)
+        assert found[1:] == expected[1:]
+
+
 def test_predict_gives_a_row_for_a_row(model, tmp_path):
     place, _ = model
     table = pa.parquet.read_table(CENSUS).slice(0, 1001)
