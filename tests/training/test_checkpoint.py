@@ -35,6 +35,7 @@ from steepest import (
 from steepest.settings import spelled_out
 from steepest.training import checkpoint
 from steepest.training.checkpoint import _bytes, _checksum, _read
+from thorough import THOROUGH
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -53,16 +54,18 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_fifty_kills_leave_no_mark():
+def test_kills_leave_no_mark():
+    """Where they hit is left to chance: ORACLES=1 kills more often."""
+    wanted, while_writing = (50, 5) if THOROUGH else (30, 1)
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "kills.py"), "--kills", "50"],
+        [sys.executable, str(ROOT / "tests" / "kills.py"), "--kills", str(wanted)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     kills, writing = re.search(r"(\d+) kills survived, (\d+) of them while", done.stdout).groups()
-    assert int(kills) >= 50
-    assert int(writing) >= 5
+    assert int(kills) >= wanted
+    assert int(writing) >= while_writing
     assert done.stdout.count("the same bits") == len(CASES)
 
 
