@@ -14,17 +14,22 @@ from mpi import needs_mpi, run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "scale.md").read_text("utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-DATA = """
+ROWS = """
+import numpy as np
+
+rng = np.random.default_rng(0)
+
+def my_rows(rank, ranks):
+    X = rng.standard_normal((60, 20))
+    return X[rank::ranks], rng.integers(0, 10, 60)[rank::ranks]
+"""
+TABLE = """
 import numpy as np
 from steepest import TabularClassifier
 
 rng = np.random.default_rng(0)
 table = {"age": rng.integers(18, 90, 80), "town": rng.choice(["Here", "There"], 80)}
 y = np.where(table["age"] > 50, "yes", "no")
-
-def my_rows(rank, ranks):
-    X = rng.standard_normal((60, 20))
-    return X[rank::ranks], rng.integers(0, 10, 60)[rank::ranks]
 """
 CLUSTER = """
 from distributed import LocalCluster
@@ -41,7 +46,7 @@ def test_all_snippets_are_known():
 @needs_mpi
 def test_ranks_train_and_the_first_one_saves(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "train.py").write_text("\n".join([DATA, *SNIPPETS[:2]]), "utf-8")
+    (tmp_path / "train.py").write_text("\n".join([ROWS, SNIPPETS[0], TABLE, SNIPPETS[1]]), "utf-8")
     assert "mpiexec -n 4 python train.py" in PAGE
     status, out, errors = run(2, str(tmp_path / "train.py"))
     assert status == 0, out + errors
@@ -56,7 +61,7 @@ def test_a_search_over_dask(tmp_path):
     assert search != SNIPPETS[2]
     program = tmp_path / "search.py"
     said = "    print(search.best_params_)\n"
-    program.write_text(DATA + CLUSTER + textwrap.indent(search, "    ") + said, "utf-8")
+    program.write_text(TABLE + CLUSTER + textwrap.indent(search, "    ") + said, "utf-8")
     done = subprocess.run(
         [sys.executable, program], capture_output=True, text=True, timeout=300, check=False
     )
