@@ -25,10 +25,12 @@ def my_rows(rank, ranks):
 """
 TABLE = """
 import numpy as np
+import pandas as pd
 from steepest import TabularClassifier
 
 rng = np.random.default_rng(0)
-table = {"age": rng.integers(18, 90, 80), "town": rng.choice(["Here", "There"], 80)}
+age, town = rng.integers(18, 90, 80), rng.choice(["Here", "There"], 80)
+table = pd.DataFrame({"age": age, "town": town})
 y = np.where(table["age"] > 50, "yes", "no")
 """
 CLUSTER = """
