@@ -1,5 +1,6 @@
 """Lets the tests in the folders below import `helpers`, and hear Ctrl-C; says what was left out."""
 
+import os
 import signal
 import sys
 from collections import Counter
@@ -12,6 +13,9 @@ from steepest.system import cores
 
 # A shell that runs the tests in the background has them, and what they start, ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Numba colours every message that it may have to show: a twentieth of a compilation.
+os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 
 # Tests are for any number of threads, on any machine.
 cores.most_threads = lambda: 8

@@ -43,7 +43,7 @@ def run(name, *arguments):
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
 
@@ -52,7 +52,7 @@ def test_all_can_be_imported():
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, str(ROOT / "benchmarks")],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True, text=True, timeout=200, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "own_layer" in done.stdout
@@ -63,7 +63,7 @@ def test_speed_compares_and_reports(tmp_path):
         [sys.executable, "-m", "benchmarks.speed", "--quick", "--only", "CSR", "gather",
          "--peers", "scikit-learn", "-o", str(tmp_path)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True, text=True, timeout=200, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "GFLOP/s on one core" in done.stdout
@@ -91,7 +91,7 @@ def test_a_race_is_added_to_the_results(tmp_path):
             [sys.executable, "-m", "benchmarks.speed", "--quick", "--only", *words, *more,
              "--mnist", tmp_path / "images.npz", "--peers", "none", "-o", str(tmp_path)],
             cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-            capture_output=True, text=True, timeout=200, check=False,
+            capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
     assert "steepest: Setting(rule=" in done.stdout

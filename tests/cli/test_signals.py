@@ -49,7 +49,7 @@ def wait_for_step(process, folder, step):
 def end(process, number):
     """Send a signal; return the exit status, and what was said on the standard error."""
     process.send_signal(number)
-    _, error = process.communicate(timeout=20)
+    _, error = process.communicate(timeout=600)
     return process.returncode, error
 
 
@@ -57,7 +57,7 @@ def test_stopped_twice_and_resumed_it_is_the_same_model(table, tmp_path):
     train = ("train", table, "--target", "y", "--layers", "8", "--batch", "16", "--epochs", "4000",
              "--every", "1000 steps", "-o", "model", "--checkpoint")  # fmt: skip
     whole = start(*train, "whole", cwd=tmp_path)
-    _, error = whole.communicate(timeout=120)
+    _, error = whole.communicate(timeout=600)
     assert whole.returncode == 0, error
     (tmp_path / "model").rename(tmp_path / "expected")
     folder, steps = tmp_path / "run", []
@@ -76,7 +76,7 @@ def test_stopped_twice_and_resumed_it_is_the_same_model(table, tmp_path):
     assert steps == sorted(set(steps))
     # What it said would go on does.
     last = start(*shlex.split(command), cwd=tmp_path)
-    output, error = last.communicate(timeout=120)
+    output, error = last.communicate(timeout=600)
     assert last.returncode == 0, error
     assert f"going on from step {steps[-1]:,}" in output
     same, expected = (tmp_path / name for name in ("model", "expected"))

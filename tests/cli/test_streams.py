@@ -17,7 +17,7 @@ def test_a_letter_that_a_stream_does_not_know_stops_nothing(encoding):
     done = subprocess.run(
         [sys.executable, "-m", "steepest", "train", "--help"],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": encoding},
-        capture_output=True, timeout=60, check=False,
+        capture_output=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert b"--target" in done.stdout

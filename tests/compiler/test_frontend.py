@@ -4,8 +4,9 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba.core.codegen import CPUCodeLibrary
+from numba.core.errors import NumbaError
 
-from steepest.compiler.compile import object_code
+from steepest.compiler.compile import _cause, object_code
 
 KINDS = ("f1", "f1", "all")
 
@@ -59,3 +60,9 @@ def test_the_whole_is_optimised_once(monkeypatch):
 def test_what_users_compiled_is_called_by_kernels_and_by_python():
     object_code(triple, KINDS, "float32", "triple")
     assert tripled(np.float32(2)) == 6  # of the type for which the kernel had it compiled
+
+
+def test_what_can_not_be_compiled_is_told_without_colours():
+    """Numba colours what it says where colorama is installed."""
+    said = "\x1b[1mFailed in nopython mode\n\x1b[31mUntyped global name 'x'\x1b[0m\nDuring: so"
+    assert _cause(NumbaError(said)) == "Untyped global name 'x'"

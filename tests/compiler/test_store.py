@@ -1,5 +1,6 @@
 """The store of compiled kernels: keys, damage, and folders that can't be used."""
 
+import gc
 import hashlib
 import itertools
 import math
@@ -18,6 +19,7 @@ from helpers import row_of
 from steepest.compiler import store as module_store
 from steepest.engine.operands import Buffer
 from steepest.engine.program import Instruction
+from steepest.errors import InputError
 from steepest.kernels.atomics import call
 from steepest.system.caches import user_cache
 from steepest.system.files import is_ours
@@ -46,6 +48,24 @@ def run(module):
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path / "store"))
     return tmp_path / "store"
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_no_cycles_are_looked_for_while_a_kernel_is_compiled(store, collects):
+    seen = []
+
+    def compile_it(symbol):
+        seen.append(gc.isenabled())
+        raise InputError("not today")
+
+    try:
+        if not collects:
+            gc.disable()
+        with pytest.raises(InputError, match="not today"):
+            module_store.address_of(helper_of(9).kernel, ("f1", "float64"), compile_it)
+        assert (seen, gc.isenabled()) == ([False], collects)
+    finally:
+        gc.enable()
 
 
 def test_kernels_that_would_have_to_be_compiled_are_counted(store):
@@ -273,7 +293,7 @@ def test_processes_that_compile_at_once_agree(tmp_path):
         )
         for _ in range(2)
     ]  # fmt: skip
-    said = [process.communicate(timeout=240)[0] for process in both]
+    said = [process.communicate(timeout=600)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert said == ["True\n", "True\n"]
     (stored,) = tmp_path.iterdir()

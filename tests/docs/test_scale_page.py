@@ -65,7 +65,7 @@ def test_a_search_over_dask(tmp_path):
     said = "    print(search.best_params_)\n"
     program.write_text(TABLE + CLUSTER + textwrap.indent(search, "    ") + said, "utf-8")
     done = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, program], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "settings__lr" in done.stdout

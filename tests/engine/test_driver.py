@@ -185,7 +185,7 @@ def test_kernels_are_compiled_by_one_process_and_loaded_by_the_next(tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
             env=os.environ | {"STEEPEST_CACHE": str(tmp_path), "PYTHONPATH": str(SOURCE)},
-            capture_output=True, text=True, timeout=120, check=True,
+            capture_output=True, text=True, timeout=600, check=True,
         )  # fmt: skip
         return done.stdout
 

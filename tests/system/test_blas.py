@@ -162,6 +162,6 @@ raise SystemExit(any(statuses))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_process_forked_while_another_thread_sets_the_limit_can_set_it():
     done = subprocess.run(
-        [sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

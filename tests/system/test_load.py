@@ -46,7 +46,7 @@ print(*before, *status())
 def test_two_hundred_models_leave_neither_memory_nor_threads():
     done = subprocess.run(
         [sys.executable, "-c", MANY], env=ENVIRONMENT, capture_output=True, text=True,
-        timeout=300, check=False,
+        timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     memory, threads, memory_after, threads_after = map(int, done.stdout.split())
@@ -100,7 +100,7 @@ def test_eight_threads_predict_with_one_model():
 def test_child_processes_train_and_predict(method):
     done = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "children.py"), method],
-        env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False,
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -46,7 +46,7 @@ def test_threads_that_cannot_be_started_are_an_error_and_nothing_is_changed(only
 
 
 def test_a_team_has_all_its_threads():
-    met, names = threading.Barrier(5, timeout=30), set()
+    met, names = threading.Barrier(5, timeout=600), set()
 
     def part(thread):
         met.wait()
@@ -61,7 +61,11 @@ def test_a_team_has_all_its_threads():
 
 def test_who_works_at_once_shares_the_cores(monkeypatch):
     monkeypatch.setattr(module, "core_count", lambda: 8)
-    found, all_there, seen = [], threading.Barrier(3, timeout=30), threading.Barrier(3, timeout=30)
+    found, all_there, seen = (
+        [],
+        threading.Barrier(3, timeout=600),
+        threading.Barrier(3, timeout=600),
+    )
 
     def work():
         with Team(1), Team(1):  # a fit that evaluates
@@ -93,7 +97,7 @@ def test_a_team_changes_its_size_between_runs():
     with Team(2) as team:
         for threads in (2, 5, 1, 3):
             team.resize(threads)
-            met = threading.Barrier(threads, timeout=30)
+            met = threading.Barrier(threads, timeout=600)
             assert team.run(part, met.abort) == 0
             assert sorted(called) == list(range(threads))
             called.clear()
@@ -104,7 +108,7 @@ def test_a_team_that_cannot_grow_is_as_large_as_before(only_two):
         with pytest.raises(ThreadError):
             team.resize(12)
         assert team.threads == 2
-        met = threading.Barrier(2, timeout=30)
+        met = threading.Barrier(2, timeout=600)
         assert team.run(lambda thread: met.wait() and 0, met.abort) == 0
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import hashlib
 import itertools
 import os
@@ -20,7 +21,7 @@ import stat
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -144,9 +145,25 @@ def address_of(
         if address is not None:
             return address
         symbol = _symbol(function, kind)
-        code = compile_it(symbol)
+        with _no_collection():
+            code = compile_it(symbol)
         _write(cache_folder() / f"{symbol}.o", code)
         return _keep(function, kind, symbol, _load(code, symbol))
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles of objects.
+
+    A compilation makes objects by the hundred thousand, which are nearly all freed without it.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _find(function: Callable[..., Any], kind: tuple[str, ...]) -> int | None:
