@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import inspection, metrics
+from sklearn.base import clone
 from sklearn.calibration import CalibrationDisplay
 from sklearn.datasets import make_classification, make_regression
+from sklearn.model_selection import LearningCurveDisplay
 
-from steepest import MLPClassifier, MLPRegressor, TabularClassifier
+from steepest import MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor
 
 pytest.importorskip("matplotlib").use("Agg")
 
@@ -46,6 +49,38 @@ def test_partial_dependence(classifiers, which):
         models[which], X, [0], kind="both", subsample=20, random_state=0
     )
     assert np.isfinite(shown.pd_results[0]["average"]).all()
+
+
+def test_decision_boundaries(classifiers):
+    X, y, models = classifiers
+    flat = clone(models[1]).fit(X[:, :2], y)
+    shown = inspection.DecisionBoundaryDisplay.from_estimator(flat, X[:, :2], grid_resolution=5)
+    assert shown.response.shape == (5, 5)
+    assert len(np.unique(shown.response)) > 1
+
+
+def test_learning_curves(classifiers):
+    X, y, models = classifiers
+    shown = LearningCurveDisplay.from_estimator(models[1], X, y, train_sizes=[0.4, 1.0], cv=2)
+    assert shown.test_scores.shape == (2, 2)
+
+
+def test_tables_of_texts_and_numbers():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"age": rng.normal(size=200), "town": rng.choice(["a", "b"], 200)})
+    rise = table.age + (table.town == "a")
+    settings = {"epochs": 3, "layers": (4,)}
+    number = TabularRegressor(settings=settings).fit(table, rise)
+    assert metrics.PredictionErrorDisplay.from_estimator(number, table, rise).ax_ is not None
+    shown = inspection.PartialDependenceDisplay.from_estimator(
+        number, table, ["age", "town"], categorical_features=["town"], grid_resolution=5
+    )
+    assert [found["average"].shape for found in shown.pd_results] == [(1, 5), (1, 2)]
+    kind = TabularClassifier(settings=settings).fit(table, np.where(rise > 0, "up", "down"))
+    labels = np.where(rise > 0, "up", "down")
+    shown = metrics.ConfusionMatrixDisplay.from_estimator(kind, table, labels)
+    assert shown.confusion_matrix.sum() == 200
+    assert metrics.RocCurveDisplay.from_estimator(kind, table, labels).roc_auc > 0.5
 
 
 def test_prediction_errors():

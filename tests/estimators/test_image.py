@@ -10,6 +10,7 @@ from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import GridSearchCV
 
 import steepest
@@ -35,6 +36,12 @@ def test_it_learns_digits(model):
     shares = model.predict_proba(X[:50])
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
     assert (model.classes_[shares.argmax(axis=1)] == model.predict(X[:50])).all()
+
+
+def test_displays_take_images(model):
+    pytest.importorskip("matplotlib").use("Agg")
+    shown = ConfusionMatrixDisplay.from_estimator(model, X[1400:], Y[1400:])
+    assert np.trace(shown.confusion_matrix) == (model.predict(X[1400:]) == Y[1400:]).sum()
 
 
 def test_it_is_copied_pickled_and_saved(model, tmp_path):

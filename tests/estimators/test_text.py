@@ -5,7 +5,9 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import metrics
 from sklearn.base import clone
+from sklearn.calibration import CalibrationDisplay
 from sklearn.model_selection import cross_val_score
 from typer.testing import CliRunner
 
@@ -40,6 +42,15 @@ NEW, TRUE = draw(200, RNG)
 @pytest.fixture(scope="module")
 def model():
     return TextClassifier().fit(TEXTS, LABELS)
+
+
+def test_displays_take_texts(model):
+    pytest.importorskip("matplotlib").use("Agg")
+    shown = metrics.ConfusionMatrixDisplay.from_estimator(model, NEW, TRUE)
+    assert np.trace(shown.confusion_matrix) == (model.predict(NEW) == TRUE).sum()
+    curve = metrics.RocCurveDisplay.from_estimator(model, NEW, TRUE)
+    assert curve.roc_auc == metrics.roc_auc_score(TRUE == "yes", model.predict_proba(NEW)[:, 1])
+    assert CalibrationDisplay.from_estimator(model, NEW, TRUE).ax_ is not None
 
 
 def test_it_learns(model):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from steepest.errors import InputError
 from steepest.pages.server import PageServer
 
 
@@ -59,6 +60,21 @@ def test_other_origins_and_names_get_nothing(server):
     assert server.pressed("stop")
 
 
+@pytest.mark.parametrize("sent", [b"{", b"[" * 100_000, b"\xff", b"1"])
+def test_what_makes_no_sense_is_refused_in_words(sent):
+    def refuse(sent):
+        raise InputError("no")
+
+    with PageServer({"title": "t", "says": ""}, "live.js", {"keep": refuse}) as server:
+        split = urlsplit(server.address)
+        connection = http.client.HTTPConnection(split.hostname, split.port, timeout=30)
+        origin = {"Origin": f"http://{place(server)}"}
+        connection.request("POST", f"/ask/keep?{split.query}", body=sent, headers=origin)
+        answer = connection.getresponse()
+        assert answer.status == 400
+        assert answer.read()
+
+
 def test_it_listens_on_this_machine_alone(server):
     assert server._server.server_address[0] == "127.0.0.1"
 
@@ -84,6 +100,7 @@ def test_news_come_as_they_are_sent_and_end(server):
     assert json.loads(answer.readline().removeprefix(b"data: ")) == {"step": 2}
     answer.readline()
     server.close()
+    assert not server.watched  # it waits until pages have heard the last news, and no longer
     assert b"event: end" in answer.read()
     server.close = lambda: None
 

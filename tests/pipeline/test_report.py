@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
@@ -14,9 +16,12 @@ from steepest.errors import ModelError, TableError
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.model import Model
 from steepest.pipeline.report import Known, document
-from steepest.pipeline.report.subject import subject
+from steepest.pipeline.report.classes import _confusions
+from steepest.pipeline.report.linear import _read
+from steepest.pipeline.report.subject import Rows, subject
 from steepest.pipeline.report.values import groups
 from steepest.pipeline.request import Request
+from steepest.tables.encoder import Encoder
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +105,79 @@ def test_words_are_what_the_log_odds_lose_without_them():
     p, q = (fit.model.predict_proba(one)[:, 1] for one in (has, without))
     lost = np.log(p / (1 - p)) - np.log(q / (1 - q))
     assert found[0]["effect"] == pytest.approx(lost.mean(), rel=1e-4)
-    hardest = sections(fit.model, table=table)["hardest"]["hardest"]
+    found = sections(fit.model, table=table, data=fit.data)
+    (score,) = (one for one in found["answer"]["scores"] if one["name"] == "accuracy")
+    assert score["linear"] > 0.99  # it reads words, not the places of their codes
+    hardest = found["hardest"]["hardest"]
     assert {row["values"][0] for row in hardest} <= set(texts)
+
+
+def test_a_linear_model_reads_codes_one_by_one_and_texts_as_weights():
+    rng = np.random.default_rng(0)
+    shops = [f"shop {k}" for k in range(12)]
+    words = ["here", "there", "far", "near", "old", "new", "red", "blue"]
+    texts = [" ".join(rng.choice(words, 6)) for _ in range(60)]
+    table = pa.table(
+        {
+            "age": rng.normal(size=60),
+            "shop": [shops[k % 12] for k in range(60)],
+            "price": rng.integers(1, 50, 60),
+            "text": texts,
+        }
+    )
+    encoder = Encoder.fit(table, table.column_names, monotonic={"price": 1})
+    X = encoder.transform(table)
+    assert encoder.rising
+    assert encoder.codes
+    assert encoder.texts
+    read = _read(encoder, X).toarray()
+    named = dict(zip(encoder.names, X.T, strict=True))
+    plain = np.stack([v for n, v in named.items() if n.split(" (")[0] in ("age", "price")], axis=1)
+    np.testing.assert_array_equal(read[:, : plain.shape[1]], plain)
+    shop = read[:, -sum(encoder.codes) :]
+    np.testing.assert_array_equal(shop.sum(axis=1), 1)
+    same = np.equal.outer(table["shop"].to_pylist(), table["shop"].to_pylist())
+    np.testing.assert_array_equal(shop @ shop.T == 1, same)
+    expected = np.zeros((60, read.shape[1] - plain.shape[1] - shop.shape[1]))
+    for name, codes in named.items():
+        if "n-gram" in name:
+            weights = named[name.replace("n-gram", "its weight")]
+            np.add.at(expected, (np.arange(60), codes.astype(int)), weights)
+    assert expected.any()
+    got = read[:, plain.shape[1] : plain.shape[1] + expected.shape[1]]
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_hardest_rows_have_the_numbers_of_the_readers_table():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    kind = np.where(x > 0, "up", "down").tolist()
+    kind[::7] = [None] * len(kind[::7])
+    table = pa.table({"x": x, "w": np.arange(300) % 5, "kind": kind})
+    request = Request("kind", {"layers": (4,), "epochs": 1}, weight="w")
+    fit = fit_table(table, request)
+    assert table.take(pa.array(fit.tested_rows)).equals(fit.tested.combine_chunks())
+    hardest = sections(fit.model, table=fit.tested, numbers=fit.tested_rows)["hardest"]
+    for row in hardest["hardest"]:
+        assert row["truth"] == kind[row["row"]]
+        assert row["values"][0] == f"{x[row['row']]:.6g}"
+    other = fit_table(table, replace(request, test_table=table.slice(1)))
+    assert table.slice(1).take(pa.array(other.tested_rows)).equals(other.tested.combine_chunks())
+
+
+def test_of_many_classes_it_says_which_are_confused():
+    rng = np.random.default_rng(0)
+    kinds = np.arange(900) % 30
+    said = np.where((kinds == 7) & (rng.random(900) < 0.5), 8, kinds)
+    labels = [f"kind {k}" for k in range(30)]
+    rows = Rows(pa.table({}), np.arange(900), kinds, kinds, kinds, said, "rows")
+    found = _confusions(rows, labels)
+    wrong = int(((kinds == 7) & (said == 8)).sum())
+    assert found["taken"] == [
+        {"true": "kind 7", "said": "kind 8", "count": wrong, "share": wrong / 30}
+    ]
+    assert [one["label"] for one in found["scores"]] == labels
+    assert found["totals"] == [30] * 20
 
 
 def test_groups_hold_every_row_once(trained):

@@ -93,6 +93,8 @@ class Watching:
         known = Known(
             fit.tested if fit.scores else None,
             "test rows",
+            numbers=fit.tested_rows,
+            of_table=fit.tested_rows is not None,
             data=fit.data,
             watch=self._watches[0] if self._watches else None,
             notes=fit.notes,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +25,7 @@ __all__ = ["PageServer"]
 _HOST = "127.0.0.1"
 _MOST = 100_000_000  # bytes that a page may send
 _ALIVE = 10.0  # seconds after which a line goes to a page that nothing happens on
+_FAREWELL = 1.0  # seconds that pages have to hear the last news
 _HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -66,7 +68,7 @@ class PageServer:
         self._watched, self._pressed = 0, set[str]()
         self._server = _Server((_HOST, 0), _Handler)
         self._server.page_server = self
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self.address = f"http://{self._server.place}/?token={self._token}"
 
@@ -92,9 +94,15 @@ class PageServer:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
-        self._server.shutdown()
-        self._server.server_close()
+            self._changed.wait_for(lambda: not self._watched, _FAREWELL)
+        socket.create_connection(self._server.server_address).close()  # ends the wait for a request
         self._thread.join()
+        self._server.server_close()
+
+    def _serve(self) -> None:
+        """Answer requests. It sleeps between them: nothing is polled beside a training."""
+        while not self._ended:
+            self._server.handle_request()
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +128,7 @@ class PageServer:
             return None
         try:
             return 200, self._answers[name](json.loads(sent))
-        except (SteepestError, ValueError) as error:
+        except (SteepestError, ValueError, RecursionError) as error:
             return 400, str(error)
 
     def follow(self, handler: _Handler) -> None:
@@ -146,6 +154,7 @@ class PageServer:
         finally:
             with self._changed:
                 self._watched -= 1
+                self._changed.notify_all()
 
 
 class _Server(ThreadingHTTPServer):

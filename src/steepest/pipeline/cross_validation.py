@@ -48,7 +48,7 @@ def cross_validate(table: pa.Table, request: Request) -> dict[str, list[float]]:
     if request.options.checkpoint is not None:
         raise InputError("checkpoints serve one training, not cross-validation; leave one of them")
     assert request.cv is not None
-    table, task = usable_rows(table, request, Notes(lambda _: None))
+    table, task, _ = usable_rows(table, request, Notes(lambda _: None))
     if SPLIT_COLUMN in table.column_names and task.name != SPLIT_COLUMN:
         table = table.drop_columns(SPLIT_COLUMN)
     by = request.split_by(table, class_labels(task, table.column(task.name)))

@@ -49,6 +49,8 @@ class Fit:
         What ended the training early, or the test after it. There are no scores then.
     tested : pyarrow.Table, optional
         The rows of the test.
+    tested_rows : ndarray, optional
+        Their numbers, from 0, in the table that they come from, if it was read as a whole.
     data : TrainingData, optional
         The encoded rows of the training, if they are in memory.
     """
@@ -59,6 +61,7 @@ class Fit:
     trivial: str = ""
     ended: BaseException | None = None
     tested: pa.Table | None = None
+    tested_rows: NDArray[np.int64] | None = None
     data: TrainingData | None = None
 
 
@@ -74,7 +77,7 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
         If a setting makes no sense.
     """
     notes = Notes(request.say)
-    table, task = usable_rows(table, request, notes)
+    table, task, numbers = usable_rows(table, request, notes)
     column = table.column(request.target)
     notes.task(task, request.task)
     recipe = Recipe.for_task(task, request.settings)
@@ -104,9 +107,9 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     if by.is_random and split.column is None:
         notes.drawn_rows(encoder, task, targets)
     if request.test_table is None:
-        tested, known = _take(table, split.test), targets[split.test]
+        tested, known, numbers = _take(table, split.test), targets[split.test], numbers[split.test]
     else:  # before the training, since it may be no table for this
-        tested = _usable(request.test_table, encoder, task, notes)
+        tested, numbers = _usable(request.test_table, encoder, task, notes)
         known = task.encode(tested.column(request.target))
     rows, columns = len(split.train), len(encoder.columns)
     recipe = Recipe.for_task(task, request.settings, rows, columns, bool(encoder.texts))
@@ -115,7 +118,8 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     trained = _train(recipe, task, encoder, data, request, notes)
     about = _about(recipe, trained, data, len(split.validation))
     model = Model(trained.network, loss, encoder, task, about, trained.calibration)
-    fit = Fit(model, notes.lines, ended=trained.ended, tested=tested, data=data)
+    fit = Fit(model, notes.lines, ended=trained.ended, data=data)
+    fit.tested, fit.tested_rows = tested, numbers
     if fit.ended is not None:  # at once: somebody waits for this process to end
         return fit
     try:
@@ -126,8 +130,11 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     return fit
 
 
-def usable_rows(table: pa.Table, request: Request, notes: Notes) -> tuple[pa.Table, Task]:
-    """Return the rows whose target is known and whose weight is not 0, and what is asked of them.
+def usable_rows(
+    table: pa.Table, request: Request, notes: Notes
+) -> tuple[pa.Table, Task, NDArray[np.int64]]:
+    """Return the rows whose target is known and whose weight is not 0, what is asked of them, and
+    their numbers in the table.
 
     Raises
     ------
@@ -138,7 +145,11 @@ def usable_rows(table: pa.Table, request: Request, notes: Notes) -> tuple[pa.Tab
     request.check_columns(table)
     column = check_column(table, request.target)
     task = infer_task(column, request.target, request.task, request.written)
-    return _counting_rows(_known_rows(table, task, notes), request, notes), task
+    known = task.rows(table.column(task.name))
+    notes.dropped_rows(int((~known).sum()))
+    table = _kept(table, known)
+    counting = _counting(table, request, notes)
+    return _kept(table, counting), task, np.flatnonzero(known)[counting]
 
 
 def _about(recipe: Recipe, trained: Trained, data: TrainingData, validated: int) -> dict[str, Any]:
@@ -154,24 +165,19 @@ def _about(recipe: Recipe, trained: Trained, data: TrainingData, validated: int)
     return about
 
 
-def _known_rows(table: pa.Table, task: Task, notes: Notes) -> pa.Table:
-    """Return the rows whose target is known."""
+def _kept(table: pa.Table, mask: NDArray[np.bool_]) -> pa.Table:
     import pyarrow as pa
 
-    mask = task.rows(table.column(task.name))
-    notes.dropped_rows(int((~mask).sum()))
     return table if mask.all() else table.filter(pa.array(mask))
 
 
-def _counting_rows(table: pa.Table, request: Request, notes: Notes) -> pa.Table:
-    """Return the rows whose weight is above 0."""
-    import pyarrow as pa
-
+def _counting(table: pa.Table, request: Request, notes: Notes) -> NDArray[np.bool_]:
+    """Return which rows have a weight above 0."""
     weights = request.row_weights(table)
     if weights is None or weights.all():
-        return table
+        return np.ones(table.num_rows, np.bool_)
     notes.dropped_rows(int((weights == 0).sum()), why="their weight is 0")
-    return table.filter(pa.array(weights > 0))
+    return np.asarray(weights > 0)
 
 
 def _weighed(data: TrainingData, weights: NDArray[np.float64] | None, split: Split) -> TrainingData:
@@ -246,10 +252,12 @@ def _train(
     return trained
 
 
-def _usable(table: pa.Table, encoder: Encoder, task: Task, notes: Notes) -> pa.Table:
-    """Return the rows of a test table whose target is known, after a look at all of its columns."""
-    import pyarrow as pa
-
+def _usable(
+    table: pa.Table, encoder: Encoder, task: Task, notes: Notes
+) -> tuple[pa.Table, NDArray[np.int64]]:
+    """Return the rows of a test table whose target is known, after a look at all of its columns;
+    and their numbers.
+    """
     table = lay_out_table(table)
     if task.name not in table.column_names:
         raise TableError(f"no column {task.name!r} in the test table")
@@ -260,7 +268,7 @@ def _usable(table: pa.Table, encoder: Encoder, task: Task, notes: Notes) -> pa.T
     why = "missing or not finite" if task.is_regression else "missing or of no class in training"
     why = f"their target is {why}"
     notes.dropped_rows(int((~mask).sum()), "test rows", why)
-    return table if mask.all() else table.filter(pa.array(mask))
+    return _kept(table, mask), np.flatnonzero(mask)
 
 
 def score_fit(fit: Fit, tested: Any, targets: Array, known: Array) -> None:

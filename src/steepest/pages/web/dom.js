@@ -116,3 +116,11 @@ export function note(...children) {
 export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
+
+/**
+ * Go on when what stands on the page is painted.
+ * @param {() => void} next
+ */
+export function painted(next) {
+  requestAnimationFrame(() => setTimeout(next));
+}

@@ -2,7 +2,7 @@
 
 import { lines } from "./charts/lines.js";
 import { remoteIn } from "./engine/layers/remote.js";
-import { h, note } from "./dom.js";
+import { h, note, painted } from "./dom.js";
 import { count, number, percent } from "./format.js";
 import { Rows } from "./play/data.js";
 import { Diagram } from "./play/diagram.js";
@@ -26,9 +26,11 @@ export class App {
   /**
    * @param {any} told
    * @param {HTMLElement} place
+   * @param {HTMLElement} header  what stands in the place already
    */
-  constructor(told, place) {
+  constructor(told, place, header) {
     this.told = told;
+    this.header = header;
     this.chosen = told.chosen ?? 0;
     this.rows = new Rows(told.sets[this.chosen], told.served);
     this.session = new Session(this.rows);
@@ -50,27 +52,26 @@ export class App {
     this.remote = [];
     /** @type {Set<Part>} what is drawn when it comes into sight */
     this.stale = new Set();
+    header.querySelector("#which")?.addEventListener("change", (/** @type {any} */ event) => {
+      this.open(Number(event.target.value));
+    });
     // A layer that Python computes may get no answer.
     addEventListener("error", (event) => {
       this.pause();
       this.state.textContent = event.message.replace("Uncaught Error: ", "");
     });
-    place.classList.add("wide");
-    place.replaceChildren(...this.page());
+    place.append(...this.page());
     this.begin();
     // What is written is painted first, then what is drawn.
-    requestAnimationFrame(() =>
-      setTimeout(() => {
-        this.draw();
-        this.watch();
-        place.setAttribute("data-drawn", "");
-      }),
-    );
+    painted(() => {
+      this.draw();
+      this.watch();
+      place.setAttribute("data-drawn", "");
+    });
   }
 
   /** @returns {Node[]} */
   page() {
-    const { sets, title } = this.told;
     const section = (
       /** @type {string} */ id,
       /** @type {string} */ name,
@@ -82,28 +83,7 @@ export class App {
         h("h2", { id: `${id}-title` }, name),
         ...parts,
       );
-    this.says = h("p", { class: "says" });
     return [
-      h(
-        "header",
-        {},
-        h("h1", {}, title),
-        this.says,
-        sets.length > 1
-          ? h(
-              "label",
-              { class: "which" },
-              "rows ",
-              h(
-                "select",
-                { id: "which", change: (event) => this.open(Number(event.target.value)) },
-                ...sets.map((/** @type {any} */ one, /** @type {number} */ k) =>
-                  option(k, one.name, k === this.chosen),
-                ),
-              ),
-            )
-          : null,
-      ),
       this.bar(),
       section(
         "network",
@@ -227,12 +207,6 @@ export class App {
 
   /** Show rows and a network that are new. */
   begin() {
-    const { record } = this.rows;
-    const more = record.unshown
-      ? ` ${count(record.unshown)} more columns are inputs, but have no slider and no axis.`
-      : "";
-    if (this.says)
-      this.says.textContent = `${record.says}${more} To predict: ${this.rows.task.name}.`;
     this.surface.reset();
     if (this.rowInput) {
       this.rowInput.max = String(this.rows.count - 1);
@@ -251,6 +225,8 @@ export class App {
     this.chosen = chosen;
     this.rows = new Rows(this.told.sets[chosen], this.told.served);
     this.session = new Session(this.rows);
+    const says = this.header.querySelector(".says");
+    if (says) says.textContent = about(this.rows.record);
     this.begin();
     this.draw();
   }
@@ -491,6 +467,45 @@ export class App {
   }
 }
 
+/**
+ * Return what the page says of its rows.
+ * @param {any} record
+ * @returns {string}
+ */
+function about({ says, unshown, task }) {
+  const more = unshown
+    ? ` ${count(unshown)} more columns are inputs, but have no slider and no axis.`
+    : "";
+  return `${says}${more} To predict: ${task.name}.`;
+}
+
+/**
+ * Return what the page begins with.
+ * @param {any} told
+ * @returns {HTMLElement}
+ */
+function headerOf({ title, sets, chosen = 0 }) {
+  const which = h(
+    "select",
+    { id: "which" },
+    ...sets.map((/** @type {any} */ one, /** @type {number} */ k) =>
+      option(k, one.name, k === chosen),
+    ),
+  );
+  return h(
+    "header",
+    {},
+    h("h1", {}, title),
+    h("p", { class: "says" }, about(sets[chosen])),
+    sets.length > 1 ? h("label", { class: "which" }, "rows ", which) : null,
+  );
+}
+
 const place = document.getElementById("page");
 const told = JSON.parse(document.getElementById("document")?.textContent ?? "{}");
-if (place) Object.assign(window, { playground: new App(told, place) });
+if (place) {
+  const header = headerOf(told);
+  place.classList.add("wide");
+  place.replaceChildren(header);
+  painted(() => Object.assign(window, { playground: new App(told, place, header) }));
+}

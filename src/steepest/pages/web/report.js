@@ -1,6 +1,6 @@
 // A report: its sections one below the other, with a list of them in front.
 
-import { h } from "./dom.js";
+import { h, painted } from "./dom.js";
 import { again } from "./sections/again.js";
 import { answer } from "./sections/answer.js";
 import { classes } from "./sections/classes.js";
@@ -71,9 +71,7 @@ document
     ...sections.map(([element]) => element),
   );
 for (let k = 0; k < AT_ONCE; k++) draw();
-requestAnimationFrame(() =>
-  setTimeout(() => {
-    while (sections.length) draw();
-    draw();
-  }),
-);
+painted(() => {
+  while (sections.length) draw();
+  draw();
+});

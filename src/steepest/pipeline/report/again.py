@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...system.versions import versions
 from .subject import Subject
 
 __all__ = ["section"]
@@ -16,7 +17,7 @@ def section(subject: Subject) -> dict[str, Any]:
         "command": about.get("command"),
         "seed": about.get("seed"),
         "rows": about.get("rows", {}),
-        "versions": about.get("versions", {}),
+        "versions": about.get("versions") or versions(),  # a model that was not loaded
         "settings": {name: _plain(value) for name, value in about.get("recipe", {}).items()},
         "notes": list(subject.known.notes),
     }

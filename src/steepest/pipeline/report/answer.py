@@ -43,13 +43,14 @@ def section(subject: Subject) -> dict[str, Any] | None:
         return _as_tested(subject)
     metrics = test_metrics(model, rows.y)
     compared: dict[str, Array] = {}
+    fitted = None
     says = model.about.get("trivial_says", "")
     data = subject.known.data
     if data is not None:
         says, compared["trivial"] = trivial(model, data.y, len(rows))
         linear = linear_outputs(model, data, rows.X, subject.known.seed)
         if linear is not None:
-            compared["linear"] = linear
+            compared["linear"], fitted = linear
     found = []
     for name, metric in metrics.items():
         outputs = as_seen_by(name, model, rows.outputs)
@@ -72,6 +73,7 @@ def section(subject: Subject) -> dict[str, Any] | None:
         "rows": rows.which,
         "scores": found,
         "trivial": says,
+        "fitted": fitted,
         "sure": not model.task.is_regression and not isinstance(model.loss, Hinge),
         "level": _LEVEL,
         "target": model.task.name,

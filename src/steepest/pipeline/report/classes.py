@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...arrays import Array
 from .subject import Rows, Subject
@@ -12,6 +13,7 @@ from .subject import Rows, Subject
 __all__ = ["section"]
 
 _CLASSES, _CURVES = 20, 6  # shown: of the confusions, and as curves
+_TAKEN = 12  # pairs of classes that are taken for each other
 _POINTS = 200
 _BINS = 10
 _THRESHOLDS = np.linspace(0, 1, 101)
@@ -46,16 +48,38 @@ def _confusions(rows: Rows, labels: list[str]) -> dict[str, Any]:
         rows.y, rows.said, labels=numbers, zero_division=np.nan
     )
     shown = np.sort(np.argsort(-table.sum(axis=1), kind="stable")[:_CLASSES])
+    names = ("precision", "recall", "f1", "count")
     return {
         "labels": [labels[k] for k in shown],
         "more": len(labels) - len(shown),
         "confusions": table[np.ix_(shown, shown)].tolist(),
+        "totals": table.sum(axis=1)[shown].tolist(),
+        "taken": _taken(table, labels),
         "scores": [
-            {"label": labels[k], **{name: float(column[k]) for name, column in scored}}
-            for scored in [list(zip(("precision", "recall", "f1", "count"), scores, strict=True))]
-            for k in shown
+            {
+                "label": label,
+                **{name: float(column[k]) for name, column in zip(names, scores, strict=True)},
+            }
+            for k, label in enumerate(labels)
         ],
     }
+
+
+def _taken(table: NDArray[np.int64], labels: list[str]) -> list[dict[str, Any]]:
+    """Return the pairs of classes of which most rows of the first are taken for the second."""
+    wrong = table - np.diag(np.diag(table))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_TAKEN]
+    pairs = [divmod(int(k), len(labels)) for k in order]
+    return [
+        {
+            "true": labels[true],
+            "said": labels[said],
+            "count": int(wrong[true, said]),
+            "share": float(wrong[true, said] / table[true].sum()),
+        }
+        for true, said in pairs
+        if wrong[true, said]
+    ]
 
 
 def _curve(rows: Rows, k: int, label: str) -> dict[str, Any]:

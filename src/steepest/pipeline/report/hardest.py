@@ -46,7 +46,13 @@ def section(subject: Subject) -> dict[str, Any] | None:
                 ],
             }
         )
-    return {"rows": rows.which, "columns": names, "hardest": found, "target": task.name}
+    return {
+        "rows": rows.which,
+        "of_table": subject.known.of_table,
+        "columns": names,
+        "hardest": found,
+        "target": task.name,
+    }
 
 
 def _text(value: Any, most: int = _LONGEST) -> str:

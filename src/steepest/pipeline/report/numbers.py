@@ -38,6 +38,7 @@ def section(subject: Subject) -> dict[str, Any] | None:
         "truth": truth[drawn].tolist(),
         "residuals": {"edges": edges.tolist(), "counts": counts.tolist()},
         "bias": float(residual.mean()),
+        "off": [float(part) for part in np.quantile(np.abs(residual), [0.5, 0.9])],
         "bands": _bands(middle, residual),
     }
     if levels:

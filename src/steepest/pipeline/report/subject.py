@@ -42,6 +42,11 @@ class Known:
         Rows whose target is known. More than 20,000 are drawn from.
     which : str
         Which rows these are, like "test rows".
+    numbers : ndarray, optional
+        Of each row: its number, from 0, in the table that the reader has. By default they are
+        counted as they stand here.
+    of_table : bool
+        Whether the numbers are those of the reader's table, at all.
     data : TrainingData, optional
         The encoded rows of the training: a linear model is fitted to them, to compare with.
     watch : Watch, optional
@@ -54,6 +59,8 @@ class Known:
 
     table: pa.Table | None = None
     which: str = "rows"
+    numbers: NDArray[np.int64] | None = None
+    of_table: bool = True
     data: TrainingData | None = None
     watch: Watch | None = None
     notes: Sequence[str] = ()
@@ -68,7 +75,7 @@ class Rows:
     ----------
     table : pyarrow.Table
     numbers : ndarray, (n,)
-        Their numbers in the table that they were drawn from, from 0.
+        Their numbers in the table that the reader has, from 0.
     X, y : ndarray
         As the network takes them.
     outputs : ndarray, (n, q)
@@ -175,7 +182,7 @@ def _rows(model: FittedModel, known: Known) -> Rows:
     outputs = model.outputs(table)
     return Rows(
         table,
-        drawn.astype(np.int64),
+        (drawn if known.numbers is None else known.numbers[drawn]).astype(np.int64),
         model.encoder.transform(table, dtype=model.network.dtype),
         task.encode(table.column(task.name)),
         model.judge(outputs),

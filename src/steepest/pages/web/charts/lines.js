@@ -53,7 +53,10 @@ export function lines(figure) {
     plot = new uPlot(options(figure, place.clientWidth || 480), data(figure), place);
   };
   const update = (/** @type {Figure} */ next) => {
-    const same = next.lines.length === figure.lines.length && next.mark === figure.mark;
+    const same =
+      next.lines.length === figure.lines.length &&
+      next.mark === figure.mark &&
+      next.log === figure.log;
     figure = next;
     Object.assign(element, { figure });
     place.setAttribute("aria-label", spoken(figure));
@@ -130,7 +133,7 @@ function options(figure, width) {
       },
       {
         ...axis,
-        label: figure.y,
+        label: figure.y === undefined ? undefined : clipped(figure.y, 28),
         labelFont: axis.font,
         size: (/** @type {any} */ _, /** @type {string[] | null} */ texts) =>
           Math.max(64, 16 + 7 * Math.max(0, ...(texts ?? []).map((text) => text.length))),
@@ -144,19 +147,27 @@ function options(figure, width) {
         value: (/** @type {any} */ _, /** @type {number | null} */ at) =>
           at !== null && labels ? labels[at] : shown(_, at),
       },
-      ...figure.lines.map((line) => ({
-        label: line.label,
-        stroke: line.faint
-          ? colour("--faint")
-          : colour(line.colour ?? `--series-${next++ % COLOURS}`),
-        width: line.faint ? 1 : 2,
-        dash: line.dashed ? [6, 4] : undefined,
-        points: { show: figure.points ?? false },
-        value: shown,
-        spanGaps: true,
-      })),
+      ...figure.lines.map((line) => {
+        const place = line.faint || line.colour ? 0 : next++;
+        return {
+          label: line.label,
+          stroke: colour(line.faint ? "--faint" : (line.colour ?? `--series-${place % COLOURS}`)),
+          width: line.faint ? 1 : 2,
+          dash: line.dashed || place >= COLOURS ? [6, 4] : undefined,
+          points: { show: figure.points ?? false },
+          value: shown,
+          spanGaps: true,
+        };
+      }),
     ],
-    legend: { show: true, live: true },
+    legend: {
+      show: true,
+      live: true,
+      markers: {
+        dash: (/** @type {any} */ plot, /** @type {number} */ k) =>
+          plot.series[k].dash ? "dashed" : "solid",
+      },
+    },
     hooks: {
       ready: [
         (/** @type {any} */ plot) => {

@@ -26,15 +26,14 @@ export class Session {
     this.history = [];
     this.network = new Network(this.layers, rows.inputs, record.shape);
     this.network.init(this.seed);
-    this.training = this.trainingOf();
-    this.other = new Program(this.network, this.loss, 1, BLOCK);
-    this.note();
     if (record.theta) {
       for (const one of this.network.parameters) {
         this.network.view(one).set(unpack(record.theta[one.name]));
       }
-      this.begin();
     }
+    this.training = this.trainingOf();
+    this.other = new Program(this.network, this.loss, 1, BLOCK);
+    this.note();
   }
 
   /** Make the network anew, from other starting values. */

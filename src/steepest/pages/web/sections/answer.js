@@ -1,7 +1,7 @@
 // The scores, beside what knows nothing and a linear model.
 
 import { h, note, table } from "../dom.js";
-import { number, percent } from "../format.js";
+import { count, number, percent } from "../format.js";
 
 const SHARES = ["accuracy"];
 
@@ -32,7 +32,11 @@ export function answer(section) {
     intervals
       ? note(
           "An interval says how far other rows of the same kind would move the score: it holds " +
-            "95 % of the scores of 200 samples drawn from these rows, with repetition.",
+            "95 % of the scores of 200 samples drawn from these rows, with repetition." +
+            (section.fitted
+              ? ` The linear model was fitted to ${count(section.fitted)} of the training rows, ` +
+                "encoded as for this model."
+              : ""),
         )
       : null,
   ];

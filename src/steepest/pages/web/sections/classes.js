@@ -4,6 +4,9 @@ import { lines } from "../charts/lines.js";
 import { h, note, table } from "../dom.js";
 import { count, number, percent } from "../format.js";
 
+const MANY = 8; // of more classes, a table of confusions is hard to read
+const SHOWN = 20; // classes
+
 /**
  * @param {any} section
  * @returns {(HTMLElement | null)[]}
@@ -11,18 +14,9 @@ import { count, number, percent } from "../format.js";
 export function classes(section) {
   return [
     note(`On ${section.rows}.`),
+    section.scores.length > MANY && section.taken.length ? taken(section) : null,
     confusions(section),
-    table(
-      [{ left: "class" }, "rows", "precision", "recall", "F1"],
-      section.scores.map((/** @type {any} */ score) => [
-        score.label,
-        count(score.count),
-        percent(score.precision),
-        percent(score.recall),
-        number(score.f1),
-      ]),
-      "Scores of each class",
-    ),
+    ...scores(section),
     note(
       "Precision: of the rows predicted to be of the class, the share that is. Recall: of the " +
         "rows of the class, the share that was found. F1: their harmonic mean.",
@@ -34,13 +28,60 @@ export function classes(section) {
 }
 
 /**
+ * Return the classes that are taken for each other most often.
+ * @param {any} section
+ * @returns {HTMLElement}
+ */
+function taken(section) {
+  return table(
+    [{ left: `true ${section.target}` }, { left: "taken for" }, "rows", "of its class"],
+    section.taken.map((/** @type {any} */ pair) => [
+      pair.true,
+      pair.said,
+      count(pair.count),
+      percent(pair.share),
+    ]),
+    "What it confuses most often",
+  );
+}
+
+/**
+ * Return the scores of each class; of many, those first that are found the least.
+ * @param {any} section
+ * @returns {HTMLElement[]}
+ */
+function scores(section) {
+  const many = section.scores.length > SHOWN;
+  const order = many
+    ? [...section.scores].sort((one, other) => (one.f1 ?? 2) - (other.f1 ?? 2))
+    : section.scores;
+  const rows = order.map((/** @type {any} */ score) => [
+    score.label,
+    count(score.count),
+    percent(score.precision),
+    percent(score.recall),
+    number(score.f1),
+  ]);
+  const head = [{ left: "class" }, "rows", "precision", "recall", "F1"];
+  if (!many) return [table(head, rows, "Scores of each class")];
+  const more = rows.length - SHOWN;
+  return [
+    table(head, rows.slice(0, SHOWN), "Scores of each class, the worst first"),
+    h(
+      "details",
+      {},
+      h("summary", {}, `${count(more)} more classes, with better scores`),
+      table(head, rows.slice(SHOWN), "Scores of the other classes"),
+    ),
+  ];
+}
+
+/**
  * @param {any} section
  * @returns {HTMLElement}
  */
 function confusions(section) {
-  const totals = section.confusions.map((/** @type {number[]} */ row) =>
-    row.reduce((a, b) => a + b, 0),
-  );
+  const { totals } = section;
   const rows = section.confusions.map((/** @type {number[]} */ row, /** @type {number} */ k) => [
     section.labels[k],
     ...row.map((cell, j) => {
@@ -76,7 +117,7 @@ function curves(section) {
     lines({
       title: `ROC of ${curve.label}: area ${number(curve.auc)}`,
       x: "share of the other rows that is taken for it",
-      y: "share of its rows that is found",
+      y: "share of its rows found",
       at: curve.roc[0],
       lines: [
         { label: curve.label, values: curve.roc[1] },

@@ -13,8 +13,16 @@ const FEW = 5; // are shown all the same
  */
 export function columns(section) {
   const measured = section.rows !== undefined;
+  const slopes = section.columns.some((/** @type {any} */ column) => column.slope !== undefined);
   const head = measured
-    ? [{ left: "column" }, "shuffled", "±", { left: "" }, "by gradient", { left: "becomes" }]
+    ? [
+        { left: "column" },
+        "shuffled",
+        "±",
+        { left: "" },
+        ...(slopes ? ["by gradient"] : []),
+        { left: "becomes" },
+      ]
     : [{ left: "column" }, { left: "becomes" }];
   const most = Math.max(
     1e-300,
@@ -27,7 +35,7 @@ export function columns(section) {
           number(column.rise),
           number(column.spread),
           bar(column.rise / most),
-          column.slope === undefined ? "" : percent(column.slope),
+          ...(slopes ? [column.slope === undefined ? "" : percent(column.slope)] : []),
           column.becomes,
         ]
       : [column.name, column.becomes],
@@ -49,9 +57,11 @@ export function columns(section) {
     measured
       ? note(
           `Shuffled: how much worse ${section.metric} gets when the values of the column go to ` +
-            "other rows. Columns that say the same share their importance. By gradient: the " +
-            "column's share of what the loss of a row would change, to first order, with every " +
-            "column at its average.",
+            "other rows. Columns that say the same share their importance." +
+            (slopes
+              ? " By gradient: the column's share of what the loss of a row would change, to first " +
+                "order, with every column at its average."
+              : ""),
         )
       : null,
     section.dropped.length

@@ -67,7 +67,7 @@ function words(effect, section) {
       one.word,
       count(one.texts),
       number(one.effect),
-      bar(Math.abs(one.effect) / most),
+      bar(one.effect / most, true),
     ]);
     const head = [{ left: "word" }, "texts", "effect", { left: "" }];
     return table(head, rows, `${label}: words of ${effect.name}`);

@@ -1,8 +1,8 @@
 // What was seen of gradients and steps, layer by layer.
 
 import { lines } from "../charts/lines.js";
-import { h, note } from "../dom.js";
-import { sentence } from "../format.js";
+import { h, note, table } from "../dom.js";
+import { number, percent, sentence } from "../format.js";
 
 /** @type {[string, string, boolean][]} */
 const SEEN = [
@@ -23,11 +23,39 @@ const SHARE = { range: [0, 1] };
 export function gradients(section) {
   return [
     h("p", {}, sentence(section.verdict)),
-    h("div", { class: "figures" }, ...gradientFigures(section).map(lines)),
+    section.epoch.length === 1
+      ? once(section)
+      : h("div", { class: "figures" }, ...gradientFigures(section).map(lines)),
     note(
       "Measured on examples drawn from the training rows now and then, and averaged over an epoch.",
     ),
   ];
+}
+
+/**
+ * Return what was seen in a single epoch, a row for each layer.
+ * @param {any} section
+ * @returns {HTMLElement}
+ */
+function once(section) {
+  const there = SEEN.filter(([name]) => section.layers.some((/** @type {any} */ one) => one[name]));
+  const rows = section.layers.map((/** @type {any} */ layer) => [
+    nameOf(layer),
+    ...there.map(([name, , log]) => {
+      const value = layer[name]?.[0] ?? null;
+      return value === null ? "" : log ? number(value) : percent(value);
+    }),
+  ]);
+  const head = there.map(([, title]) => title.replace(/:.*$/, ""));
+  return table([{ left: "layer" }, ...head], rows, `In epoch ${section.epoch[0]}`);
+}
+
+/**
+ * @param {any} layer
+ * @returns {string}
+ */
+function nameOf(layer) {
+  return `${layer.path} ${layer.kind.replace(/\(.*$/, "")}`;
 }
 
 /**
@@ -41,7 +69,7 @@ export function gradientFigures(section) {
     const seen = section.layers.filter((/** @type {any} */ layer) => layer[name] !== undefined);
     if (!seen.length) return [];
     const drawn = seen.map((/** @type {any} */ layer) => ({
-      label: `${layer.path} ${layer.kind.replace(/\(.*$/, "")}`,
+      label: nameOf(layer),
       values: log ? layer[name].map(positive) : layer[name],
     }));
     return [

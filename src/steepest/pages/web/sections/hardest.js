@@ -38,8 +38,9 @@ export function hardest(section) {
       `Of ${section.rows}, those that pull hardest at the parameters`,
     ),
     note(
-      "A wrong label, an outlier and a rare case all look like this. Rows are counted from 0, as " +
-        "they stand in the table. The columns are those that matter most.",
+      "A wrong label, an outlier and a rare case all look like this. Rows are counted from 0, " +
+        `${section.of_table ? "as they stand in the table" : "among these rows"}. The columns are ` +
+        "those that matter most.",
     ),
   ];
 }

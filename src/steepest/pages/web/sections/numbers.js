@@ -12,7 +12,16 @@ import { number, percent } from "../format.js";
 export function numbers(section) {
   const bands = section.bands;
   return [
-    note(`On ${section.rows}. A residual is the true value less the predicted one.`),
+    h(
+      "p",
+      {},
+      `Half of the predictions are off by at most ${number(section.off[0])}, nine of ten by at ` +
+        `most ${number(section.off[1])}.`,
+    ),
+    note(
+      `On ${section.rows}. A residual is the true value less the predicted one; the outermost bars ` +
+        "hold all that lies beyond.",
+    ),
     h(
       "div",
       { class: "figures" },

@@ -21,7 +21,7 @@ export function slices(section) {
   const about = section.positive === null ? section.target : `${section.positive}`;
   const worst = Math.max(...section.slices.map((/** @type {any} */ slice) => slice.score));
   const head = [{ left: "column" }, { left: "value" }, "rows", what, { left: "" }, "z"];
-  if (truths) head.push(`says (${about})`, `true (${about})`);
+  if (truths) head.push("mean said", "mean true");
   const rows = section.slices.map((/** @type {any} */ slice) => {
     const shown = section.positive === null ? number : percent;
     const row = [
@@ -36,7 +36,12 @@ export function slices(section) {
     return row;
   });
   return [
-    table(head, rows, `Groups of ${section.rows}; over all rows it is ${show(section.score)}`),
+    table(
+      head,
+      rows,
+      `Groups of ${section.rows}; ${what} over all of them: ${show(section.score)}` +
+        (truths ? `. The last columns are about ${about}` : ""),
+    ),
     note(
       "z: by how many standard errors the rows of the group cost more than all others. Of many " +
         "groups some are above 2 by chance. A group can be hard without the model being at fault: " +

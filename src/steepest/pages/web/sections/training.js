@@ -4,6 +4,8 @@ import { lines } from "../charts/lines.js";
 import { h, note } from "../dom.js";
 import { count, number } from "../format.js";
 
+const WIDE = 30;
+
 /** @type {Record<string, string>} */
 const NAMES = { loss: "training rows", validation_loss: "validation rows" };
 
@@ -29,6 +31,16 @@ export function training(section) {
 }
 
 /**
+ * Say whether values lie so far apart that an axis of powers shows more of them.
+ * @param {(number | null)[]} values
+ * @returns {boolean}
+ */
+function wide(values) {
+  const known = values.filter((value) => value !== null);
+  return Math.min(...known) > 0 && Math.max(...known) > WIDE * Math.min(...known);
+}
+
+/**
  * Return losses, metrics and learning rates over the epochs.
  * @param {any} section
  * @returns {import("../charts/lines.js").Figure[]}
@@ -51,7 +63,7 @@ export function trainingFigures(section) {
     lines: [{ label: "lr", values: section.lr }],
   };
   return [
-    { ...common, title: "Loss", lines: losses },
+    { ...common, title: "Loss", lines: losses, log: wide(losses.flatMap((line) => line.values)) },
     ...metrics,
     ...(section.lr.length ? [rates] : []),
   ];
