@@ -95,7 +95,8 @@ class PageServer:
             self._ended = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._watched, _FAREWELL)
-        socket.create_connection(self._server.server_address).close()  # ends the wait for a request
+        # Ends the wait for a request.
+        socket.create_connection((_HOST, self._server.server_address[1])).close()
         self._thread.join()
         self._server.server_close()
 
