@@ -5,10 +5,11 @@ gradient descent, and must come to the same loss. Then they are timed, and the m
 ratios are printed, with the part of the machine's product rate that a step reaches. Each has two
 turns, in processes of their own: threads that wait by spinning, as PyTorch's do, would take a core
 from whoever comes next. With ``--least`` it is the shortest times, of shorter and more rounds: for
-a machine that others use too.
+a machine that others use too. With ``--passes``, those of a single convolution are timed instead,
+each by itself, on the same arrays again and again: y, dx, and dA with db.
 
-    python benchmarks/images.py [--rounds 5] [--threads 2] [--least] [--only lenet-32 …]
-        [--peers pytorch …]
+    python benchmarks/images.py [--rounds 5] [--threads 2] [--least] [--passes]
+        [--only lenet-32 …] [--peers pytorch …]
 
 JAX takes all processors that the process may use: for one thread, begin with ``taskset -c 0``.
 """
@@ -19,6 +20,7 @@ import argparse
 import functools
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -40,6 +42,8 @@ from steepest import (
     Scale,
     SoftmaxCrossEntropy,
 )
+from steepest.engine.driver import Control, Engine
+from steepest.engine.program import Program
 from steepest.layers import Sequential
 from steepest.sampling import InOrder
 from steepest.training.descent import Descent
@@ -51,6 +55,8 @@ CHECKED = 3  # steps
 TURNS = 2
 LR = 0.01
 BATCHES = 4  # that the data hold
+PASSES = "y", "dx", "dA"
+AT_ONCE = 20  # repetitions of a pass in a program
 
 
 @dataclass
@@ -91,7 +97,7 @@ def residual() -> list[Layer]:
     ]  # fmt: skip
 
 
-def alone(layer: Layer) -> list[Layer]:
+def single(layer: Layer) -> list[Layer]:
     """A layer behind one that learns, so that both halves of Φ are wanted."""
     return [Scale(), layer, GlobalAveragePool(), Dense(10)]
 
@@ -100,8 +106,8 @@ CELLS = [
     Cell("lenet-32", lenet(), (28, 28, 1), 32),
     Cell("lenet-128", lenet(), (28, 28, 1), 128),
     Cell("residual-128", residual(), (32, 32, 3), 128),
-    Cell("conv-3x3", alone(Conv2D(64, 3, padding="same")), (16, 16, 32), 64),
-    Cell("depthwise-3x3", alone(Conv2D(64, 3, padding="same", groups=64)), (16, 16, 64), 64),
+    Cell("conv-3x3", single(Conv2D(64, 3, padding="same")), (16, 16, 32), 64),
+    Cell("depthwise-3x3", single(Conv2D(64, 3, padding="same", groups=64)), (16, 16, 64), 64),
 ]
 
 
@@ -119,6 +125,27 @@ class Steepest:
 
     def run(self, steps: int) -> float:
         return float(self.trained.run(np.full(steps, LR))[-1])
+
+    def passes(self) -> dict[str, Callable[[int], None]]:
+        """Return what repeats each pass of the second layer."""
+        self.run(2)
+        forward, turn, dx, dA = (
+            each for each in self.trained.whole.instructions if each.layer.startswith("1 ")
+        )
+        threads, control = self.trained.threads, Control()
+
+        def repeated(*instructions) -> Callable[[int], None]:
+            program = Program("a pass", 0, "float32", threads, [*instructions] * AT_ONCE)
+            program.assemble()
+
+            def run(times: int) -> None:
+                with Engine(program, None, threads, control) as engine:
+                    engine.run(0, -(-times // AT_ONCE))
+
+            return run
+
+        calls = repeated(forward), repeated(turn, dx), repeated(dA)
+        return dict(zip(PASSES, calls, strict=True))
 
 
 class InPairs(Steepest):
@@ -226,6 +253,36 @@ class PyTorch:
             loss = self.step(self.X[rows], self.y[rows])
             self.rule.step()
         return float(loss.detach())
+
+    def passes(self) -> dict[str, Callable[[int], None]]:
+        """Return what repeats each pass of the second layer."""
+        import torch
+
+        layer = self.module[1]
+        A, b, groups, last = layer.weight, layer.bias, layer.groups, torch.channels_last
+        q, p = A.shape[0], A.shape[1] * groups
+        size = len(self.X) // BATCHES, *self.X.shape[2:]
+        x, dy = (torch.randn(size[0], c, *size[1:]).to(memory_format=last) for c in (p, q))
+        rest = [1, 1], [1, 1], [1, 1], False, [0, 0], groups
+        torch.set_grad_enabled(False)
+
+        def dx():
+            return torch.ops.aten.convolution_backward(dy, x, A, [q], *rest, [True, False, False])
+
+        def dtheta():
+            return torch.ops.aten.convolution_backward(dy, x, A, [q], *rest, [False, True, True])
+
+        calls = lambda: torch.ops.aten.convolution(x, A, b, *rest), dx, dtheta
+        calls = [torch.compile(call) if self.compiled else call for call in calls]
+
+        def repeated(call) -> Callable[[int], None]:
+            def run(times: int) -> None:
+                for _ in range(times):
+                    call()
+
+            return run
+
+        return {name: repeated(call) for name, call in zip(PASSES, calls, strict=True)}
 
 
 class CompiledPyTorch(PyTorch):
@@ -335,19 +392,19 @@ def _timed(call) -> float:
 
 
 def measure(
-    cell: Cell, names: list[str], threads: int, rounds: int, seconds: float
-) -> dict[str, list[float]]:
-    """Return the milliseconds a step of each contestant, of all turns and rounds."""
-    found: dict[str, list[float]] = {}
+    work: Callable, cell: Cell, names: list[str], threads: int, rounds: int, seconds: float
+) -> dict[str, dict[str, list[float]]]:
+    """Return the milliseconds of each contestant by what took them, of all turns and rounds."""
+    found: dict[str, dict[str, list[float]]] = {}
     known = None
     for turn in range(TURNS):
         for name in names:
             if turn and name not in found:
                 continue
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-                work = process.submit(alone, name, cell.name, threads, rounds, seconds)
+                done = process.submit(work, name, cell.name, threads, rounds, seconds)
             try:
-                loss, times = work.result()
+                loss, times = done.result()
             except ImportError:
                 print(f"  {name} is not installed")
                 continue
@@ -357,22 +414,41 @@ def measure(
             known = loss if known is None else known
             apart = 1e-2 if name == InPairs.name else 1e-3
             assert abs(loss - known) < apart * abs(known), (name, loss, known)
-            found.setdefault(name, []).extend(times)
+            for what, each in times.items():
+                found.setdefault(name, {}).setdefault(what, []).extend(each)
     return found
 
 
-def alone(
+def steps(
     name: str, cell_name: str, threads: int, rounds: int, seconds: float
-) -> tuple[float, list[float]]:
+) -> tuple[float, dict[str, list[float]]]:
     """Return a contestant's loss after some steps, and its milliseconds a step, round by round."""
     cell = next(cell for cell in CELLS if cell.name == cell_name)
     contestant = CONTESTANTS[name](cell, threads)
     loss = contestant.run(CHECKED)
-    took = _timed(lambda: contestant.run(CHECKED)) / CHECKED
-    count = max(1, round(seconds / took))
-    contestant.run(count)  # compiles, where that depends on the number
-    times = [1e3 * _timed(lambda: contestant.run(count)) / count for _ in range(rounds)]
-    return loss, times
+    return loss, {"a step": timed(contestant.run, CHECKED, rounds, seconds)}
+
+
+def passes(
+    name: str, cell_name: str, threads: int, rounds: int, seconds: float
+) -> tuple[float, dict[str, list[float]]]:
+    """Return the same of each pass of its second layer."""
+    cell = next(cell for cell in CELLS if cell.name == cell_name)
+    contestant = CONTESTANTS[name](cell, threads)
+    loss = contestant.run(CHECKED)
+    return loss, {
+        what: timed(call, AT_ONCE, rounds, seconds / 4)
+        for what, call in contestant.passes().items()
+    }
+
+
+def timed(call: Callable[[int], object], least: int, rounds: int, seconds: float) -> list[float]:
+    """Return the milliseconds of a repetition, round by round; ``least`` of them at once."""
+    call(least)
+    took = _timed(lambda: call(least))
+    count = least * max(1, round(seconds / took))
+    call(count)  # compiles, where that depends on the number
+    return [1e3 * _timed(lambda: call(count)) / count for _ in range(rounds)]
 
 
 CONTESTANTS = {kind.name: kind for kind in (Steepest, InPairs, PyTorch, CompiledPyTorch, Jax)}
@@ -382,6 +458,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--least", action="store_true")
+    parser.add_argument("--passes", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[cell.name for cell in CELLS])
     parser.add_argument("--peers", nargs="*", default=list(CONTESTANTS)[1:], metavar="NAME")
@@ -391,16 +468,21 @@ def main() -> None:
         typical, seconds, rounds = min, SHORT, round(asked.rounds * SECONDS / SHORT)
     rate = product_rate(asked.threads)
     print(f"product of matrices on {asked.threads} threads: {rate / 1e9:.0f} GFLOP/s")
+    work = passes if asked.passes else steps
     for cell in CELLS:
-        if cell.name not in asked.only:
+        if cell.name not in asked.only or (asked.passes and not isinstance(cell.layers[0], Scale)):
             continue
-        found = measure(cell, [Steepest.name, *asked.peers], asked.threads, rounds, seconds)
-        ours = typical(found["steepest"])
-        reached = flops(cell.network()) * cell.batch / (1e-3 * ours) / rate
-        print(f"{cell.name}: {ours:.3f} ms a step, {reached:.0%} of the product")
-        for name, times in found.items():
-            if name != "steepest":
-                print(f"  {name}: {typical(times):.3f} ms, {typical(times) / ours:.2f} ×")
+        names = [Steepest.name, *(n for n in asked.peers if n != Jax.name or not asked.passes)]
+        found = measure(work, cell, names, asked.threads, rounds, seconds)
+        for what, times in found["steepest"].items():
+            ours = typical(times)
+            reached = flops(cell.network()) * cell.batch / (1e-3 * ours) / rate
+            part = "" if asked.passes else f", {reached:.0%} of the product"
+            print(f"{cell.name}, {what}: {ours:.3f} ms{part}")
+            for name, each in found.items():
+                if name != "steepest":
+                    took = typical(each[what])
+                    print(f"  {name}: {took:.3f} ms, {took / ours:.2f} ×")
 
 
 if __name__ == "__main__":

@@ -27,8 +27,10 @@ def products(draw, most=70):
     if draw(st.booleans()):  # A has columns too, as many as C and more
         of_a = (*(columns * d for d in of_a[:5]), 1)
     a = rng.standard_normal(images * of_a[0]).astype(dtype)
-    of_b = (inner * (columns + between), columns + between)
-    b = rng.standard_normal(outer * of_b[0]).astype(dtype)
+    of_b = (0, inner * (columns + between), columns + between)
+    if draw(st.booleans()):  # each image has its own
+        of_b = (outer * of_b[1], *of_b[1:])
+    b = rng.standard_normal((images if of_b[0] else 1) * outer * of_b[1]).astype(dtype)
     row = columns + between
     of_c = (lines * rows * row, rows * row, row)
     c = rng.standard_normal((images, lines, rows, row)).astype(dtype)
@@ -46,16 +48,16 @@ def products(draw, most=70):
 def expected(p):
     images, lines, rows, outer, inner, columns = p["extents"]
     found = p["c"].astype(np.float64)
-    b = p["b"].reshape(outer, inner, -1)[:, :, :columns].astype(np.float64)
+    b = p["b"].reshape(-1, outer, inner, p["of_b"][2])[..., :columns].astype(np.float64)
     for index in np.ndindex(images, lines, rows):
         begin, start = (np.dot(index, p[name][:3]) for name in ("of_a", "of_s"))
-        total = 0
+        total, own = 0, b[index[0] % len(b)]
         for o in range(outer):
             x = p["a"][begin + o * p["of_a"][3] :].astype(np.float64)
             if p["of_a"][5]:
-                total += np.sum(x[: inner * columns].reshape(inner, columns) * b[o], axis=0)
+                total += np.sum(x[: inner * columns].reshape(inner, columns) * own[o], axis=0)
             else:
-                total += x[:inner] @ b[o]
+                total += x[:inner] @ own[o]
         found[index][:columns] = p["alpha"] * total + p["s"].reshape(-1)[start:][:columns]
     return found
 
@@ -113,7 +115,7 @@ def test_a_product_that_is_not_finite_stays_so(dtype):
     nowhere = (0, 0, 0)
     p = {
         "extents": (1, 1, 1, 1, 4, 1), "alpha": 1.0, "a": a, "of_a": (0, 0, 0, 0, 1, 0), "b": b,
-        "of_b": (0, 1), "s": c, "of_s": nowhere, "c": c, "of_c": nowhere,
+        "of_b": (0, 0, 1), "s": c, "of_s": nowhere, "c": c, "of_c": nowhere,
     }  # fmt: skip
     run(p)
     assert np.isinf(c[0])

@@ -165,7 +165,7 @@ def _multiply_windows(
 ) -> Any:
     """Call the product at ``address``: `steepest.kernels.windows.windows`, with C's convention."""
     real = c.dtype
-    six, of_b, three = (types.UniTuple(types.int64, n) for n in (6, 2, 3))
+    six, three = (types.UniTuple(types.int64, n) for n in (6, 3))
     size = ir.Constant(_WORD, real.bitwidth // 8)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -185,7 +185,7 @@ def _multiply_windows(
         builder.call(builder.inttoptr(address, function), values)
         return context.get_dummy_value()
 
-    signature = types.void(types.int64, six, real, a, six, b, of_b, s, three, c, three)
+    signature = types.void(types.int64, six, real, a, six, b, three, s, three, c, three)
     return signature, codegen
 
 

@@ -29,7 +29,8 @@ MICROTILE_ROWS = 12 if _WIDE else 6  # two sums a row, and room for two of B and
 MICROTILE_VECTORS = 2
 MICROPANEL_ROWS = 4 * MICROTILE_ROWS  # in whole vectors, for either type
 _STRIP_VECTORS = 8
-CHANNEL_TILE_ROWS = 6  # two sums a row
+CHANNEL_TILE_ROWS = 8 if _WIDE else 6  # two sums a row
+CHANNEL_BLOCK = 3
 
 
 class Vectors:
@@ -130,6 +131,7 @@ _constant(plain.lanes, lambda size: VECTOR_BYTES // size)
 _constant(plain.microtile_columns, lambda size: MICROTILE_VECTORS * VECTOR_BYTES // size)
 _constant(plain.microtile_rows, lambda size: MICROTILE_ROWS)
 _constant(plain.channel_tile_rows, lambda size: CHANNEL_TILE_ROWS)
+_constant(plain.channel_block, lambda size: CHANNEL_BLOCK)
 _constant(plain.micropanel_rows, lambda size: MICROPANEL_ROWS)
 _constant(plain.microtile_bytes, lambda size: MICROTILE_ROWS * MICROTILE_VECTORS * VECTOR_BYTES)
 

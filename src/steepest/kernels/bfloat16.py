@@ -95,17 +95,17 @@ def multiply_pairs(
 
 
 def multiply_window_tile_of_pairs(
-    extents: tuple[int, int, int, int],
+    extents: tuple[int, int, int, int, int],
     alpha: Any,
-    of_a: tuple[int, int, int, int],
+    of_a: tuple[int, int, int, int, int],
     of_b: tuple[int, int, int],
-    of_s: tuple[int, int],
-    of_c: tuple[int, int],
+    of_s: tuple[int, int, int],
+    of_c: tuple[int, int, int],
 ) -> None:
     """C = alpha Σ_o Σ_k A B + S, as `kernels.simd.multiply_window_tile`, for A and B of pairs."""
-    rows, columns, outer, inner = extents
-    (a, row_a, outer_a, inner_a), (b, outer_b, inner_b) = of_a, of_b
-    (s, row_s), (c, row_c) = of_s, of_c
+    _, rows, columns, outer, inner = extents
+    (a, _, row_a, outer_a, inner_a), (b, outer_b, inner_b) = of_a, of_b
+    (s, _, row_s), (c, _, row_c) = of_s, of_c
     for i in range(rows):
         total = np.zeros(columns, np.float32)
         for o in range(outer):

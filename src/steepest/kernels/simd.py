@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "channel_block",
     "channel_tile_rows",
     "copy_micropanel_column",
     "copy_row",
@@ -77,8 +78,13 @@ def microtile_rows(like: Any) -> int:
 
 
 def channel_tile_rows(like: Any) -> int:
-    """Rows of the largest tile of `multiply_channel_tile`."""
+    """Rows of the largest tile of `multiply_channel_tile` that has one line."""
     return 6
+
+
+def channel_block(like: Any) -> int:
+    """Lines, and rows of each, of the largest one that has more."""
+    return 3
 
 
 def micropanel_rows(like: Any) -> int:
@@ -187,63 +193,66 @@ def multiply_microtile(
 
 
 def multiply_window_tile(
-    extents: tuple[int, int, int, int],
+    extents: tuple[int, int, int, int, int],
     alpha: Any,
-    of_a: tuple[int, int, int, int],
+    of_a: tuple[int, int, int, int, int],
     of_b: tuple[int, int, int],
-    of_s: tuple[int, int],
-    of_c: tuple[int, int],
+    of_s: tuple[int, int, int],
+    of_c: tuple[int, int, int],
 ) -> None:
     """C = alpha Σ_o Σ_k A B + S, a tile of it.
 
     Parameters
     ----------
     extents : tuple of int
-        Rows (≤ `microtile_rows`), columns (≤ `microtile_columns`), o and k. None of them is 0.
+        Lines (1), rows (≤ `microtile_rows`), columns (≤ `microtile_columns`), o and k. None of them
+        is 0.
     alpha : real
     of_a : tuple of int
-        The address of A, and the bytes from row to row, from o to o, and from k to k.
+        The address of A, and the bytes from line to line, row to row, o to o, and k to k.
     of_b : tuple of int
         The address of B, and the bytes from o to o, and from k to k.
     of_s, of_c : tuple of int
-        The address of S or C, and the bytes from row to row.
+        The address of S or C, and the bytes from line to line, and from row to row.
     """
-    rows, columns, outer, inner = extents
-    (a, row_a, outer_a, inner_a), (b, outer_b, inner_b) = of_a, of_b
-    (s, row_s), (c, row_c) = of_s, of_c
-    for i in range(rows):
-        total = np.zeros(columns, np.asarray(alpha).dtype)
-        for o in range(outer):
-            for k in range(inner):
-                factor = peek(alpha, a + i * row_a + o * outer_a + k * inner_a)
-                total += factor * _at(alpha, b + o * outer_b + k * inner_b, columns)
-        out, start = (_at(alpha, at, columns) for at in (c + i * row_c, s + i * row_s))
-        out[:] = alpha * total + start
+    _multiply_tile(extents, alpha, of_a, of_b, of_s, of_c, 1)
 
 
 def multiply_channel_tile(
-    extents: tuple[int, int, int, int],
+    extents: tuple[int, int, int, int, int],
     alpha: Any,
-    of_a: tuple[int, int, int, int],
+    of_a: tuple[int, int, int, int, int],
     of_b: tuple[int, int, int],
-    of_s: tuple[int, int],
-    of_c: tuple[int, int],
+    of_s: tuple[int, int, int],
+    of_c: tuple[int, int, int],
 ) -> None:
     """C = alpha Σ_o Σ_k A ⊙ B + S: as `multiply_window_tile`, but A has as many columns as B.
 
-    There are at most `channel_tile_rows` rows.
+    There is one line of at most `channel_tile_rows` rows, or at most `channel_block` lines of as
+    many rows.
     """
-    rows, columns, outer, inner = extents
-    (a, row_a, outer_a, inner_a), (b, outer_b, inner_b) = of_a, of_b
-    (s, row_s), (c, row_c) = of_s, of_c
-    for i in range(rows):
+    _multiply_tile(extents, alpha, of_a, of_b, of_s, of_c, extents[2])
+
+
+def _multiply_tile(
+    extents: tuple[int, int, int, int, int],
+    alpha: Any,
+    of_a: tuple[int, int, int, int, int],
+    of_b: tuple[int, int, int],
+    of_s: tuple[int, int, int],
+    of_c: tuple[int, int, int],
+    width: int,
+) -> None:
+    """C = alpha Σ_o Σ_k A ⊙ B + S, where A has ``width`` columns"""
+    lines, rows, columns, outer, inner = extents
+    (a, *far_a), (b, outer_b, inner_b), (s, *far_s), (c, *far_c) = of_a, of_b, of_s, of_c
+    for at in np.ndindex(lines, rows):
         total = np.zeros(columns, np.asarray(alpha).dtype)
-        for o in range(outer):
-            for k in range(inner):
-                factors = _at(alpha, a + i * row_a + o * outer_a + k * inner_a, columns)
-                total += factors * _at(alpha, b + o * outer_b + k * inner_b, columns)
-        out, start = (_at(alpha, at, columns) for at in (c + i * row_c, s + i * row_s))
-        out[:] = alpha * total + start
+        for o, k in np.ndindex(outer, inner):
+            factors = _at(alpha, a + int(np.dot(far_a, (*at, o, k))), width)
+            total += factors * _at(alpha, b + o * outer_b + k * inner_b, columns)
+        out = _at(alpha, c + int(np.dot(far_c, at)), columns)
+        out[:] = alpha * total + _at(alpha, s + int(np.dot(far_s, at)), columns)
 
 
 def multiply_strip(vectors: Any, k: int, like: Any, x: int, of_a: tuple[int, int], y: int) -> None:

@@ -6,11 +6,13 @@ convolution the matrix of all patches is never written.
 
 For every image, every line of it, every row r of a line, and every column j
 
-    C[image, line, r, j] ← α Σ_o Σ_k A[image, line, r, o, k] B[o, k, j] + S[image, line, r, j]
+    C[image, line, r, j]
+        ← α Σ_o Σ_k A[image, line, r, o, k] B[image, o, k, j] + S[image, line, r, j]
 
 where every index has a distance of its own in memory, but for j: entries of a row of B, of C and of
 S lie side by side. A may have columns too; each is then multiplied by the same column of B alone. S
-may be C itself. Lines are taken one after the other, so those of C may overlap, as those of A may.
+may be C itself. Rows of A may overlap, and so may images of C, and, where A has no columns, its
+lines: these are taken one after the other.
 
 =================  =============  =====================  ==================  ===================
 of a convolution   a line         r                      o                   k
@@ -32,6 +34,7 @@ import numpy as np
 
 from .simd import (
     PACKED_BYTES,
+    channel_block,
     channel_tile_rows,
     copy_row,
     item_bytes,
@@ -81,7 +84,7 @@ def multiply_windows(
         Entries from image to image, line to line, row to row, o to o, k to k, and column to column:
         the last is 0 or 1.
     of_b : tuple of int
-        Entries from o to o, and from k to k.
+        Entries from image to image, o to o, and k to k.
     of_s, of_c : tuple of int
         Entries from image to image, line to line, and row to row.
     """
@@ -89,11 +92,11 @@ def multiply_windows(
     size = c.itemsize
     strided = np.lib.stride_tricks.as_strided
     windowed = strided(a, (images, lines, rows, outer, inner, columns), [size * d for d in of_a])
-    factors = strided(b, (outer, inner, columns), [size * d for d in (*of_b, 1)])
+    factors = strided(b, (images, outer, inner, columns), [size * d for d in (*of_b, 1)])
     start = strided(s, (images, lines, rows, columns), [size * d for d in (*of_s, 1)])
     out = strided(c, (images, lines, rows, columns), [size * d for d in (*of_c, 1)])
     for at in np.ndindex(images, lines):
-        out[at] = alpha * np.einsum("rokj,okj->rj", windowed[at], factors) + start[at]
+        out[at] = alpha * np.einsum("rokj,okj->rj", windowed[at], factors[at[0]]) + start[at]
 
 
 def windows(
@@ -112,6 +115,7 @@ def windows(
     a_inner: int,
     a_column: int,
     b: int,
+    b_image: int,
     b_outer: int,
     b_inner: int,
     s: int,
@@ -128,7 +132,7 @@ def windows(
         peek(LIKE, at_alpha),
         (images, lines, rows, outer, inner, columns),
         (a, a_image, a_line, a_row, a_outer, a_inner, a_column),
-        (b, b_outer, b_inner),
+        (b, b_image, b_outer, b_inner),
         (s, s_image, s_line, s_row),
         (c, c_image, c_line, c_row),
         multiply_window_tile,
@@ -139,7 +143,7 @@ def multiply_all(
     alpha: Any,
     extents: tuple[int, int, int, int, int, int],
     of_a: tuple[int, int, int, int, int, int, int],
-    of_b: tuple[int, int, int],
+    of_b: tuple[int, int, int, int],
     of_s: tuple[int, int, int, int],
     of_c: tuple[int, int, int, int],
     multiply: Callable[..., None],
@@ -147,31 +151,37 @@ def multiply_all(
     """C = alpha Σ A B + S, tile by tile, where A has no columns by ``multiply``"""
     images, lines, rows, outer, inner, columns = extents
     a, a_image, a_line, a_row, a_outer, a_inner, a_column = of_a
-    (b, b_outer, b_inner), (s, s_image, s_line, s_row) = of_b, of_s
+    (b, b_image, b_outer, b_inner), (s, s_image, s_line, s_row) = of_b, of_s
     c, c_image, c_line, c_row = of_c
     size, wide = item_bytes(alpha), microtile_columns(alpha)
     panel = scratch(alpha)
-    packs = images * lines * rows > _FEW and outer * inner * wide * size <= PACKED_BYTES
+    fits = outer * inner * wide * size <= PACKED_BYTES
+    packs = images * lines * rows > _FEW and fits and b_image == 0
     for j in range(0, columns, wide):
         width = min(wide, columns - j)
-        part_of_b = b + j * size, b_outer, b_inner
         if packs:
-            copy_panel(alpha, part_of_b, outer, inner, width, panel)
-            part_of_b = panel, inner * wide * size, wide * size
+            copy_panel(alpha, (b + j * size, b_outer, b_inner), outer, inner, width, panel)
         for image in range(images):
+            part_of_b = b + image * b_image + j * size, b_outer, b_inner
+            if packs:
+                part_of_b = panel, inner * wide * size, wide * size
             part_of_a = a + image * a_image + j * a_column, a_line, a_row, a_outer, a_inner
             part_of_s = s + image * s_image + j * size, s_line, s_row
             part_of_c = c + image * c_image + j * size, c_line, c_row
             parts = (lines, rows, outer, inner, width), part_of_a, part_of_b, part_of_s, part_of_c
             if a_column == 0:
-                multiply_image(alpha, microtile_rows(alpha), *parts, multiply)
+                multiply_image(alpha, (1, microtile_rows(alpha)), *parts, multiply)
+            elif lines * rows < outer * inner:  # few entries of C, each of a long sum
+                most = channel_block(alpha), channel_block(alpha)
+                multiply_image(alpha, most, *parts, multiply_channel_tile)
             else:
-                multiply_image(alpha, channel_tile_rows(alpha), *parts, multiply_channel_tile)
+                most = 1, channel_tile_rows(alpha)
+                multiply_image(alpha, most, *parts, multiply_channel_tile)
 
 
 def multiply_image(
     alpha: Any,
-    most: int,
+    most: tuple[int, int],
     extents: tuple[int, int, int, int, int],
     of_a: tuple[int, int, int, int, int],
     of_b: tuple[int, int, int],
@@ -179,23 +189,28 @@ def multiply_image(
     of_c: tuple[int, int, int],
     multiply: Callable[..., None],
 ) -> None:
-    """C = alpha Σ A B + S for the lines of one image, columns of one tile, ``most`` rows a tile."""
+    """C = alpha Σ A B + S for the lines of one image, columns of one tile
+
+    A tile has at most ``most`` lines and rows.
+    """
     lines, rows, outer, inner, width = extents
     a, a_line, a_row, a_outer, a_inner = of_a
     (s, s_line, s_row), (c, c_line, c_row) = of_s, of_c
-    tiles = (rows + most - 1) // most
+    most_lines, most_rows = most
+    tiles = (rows + most_rows - 1) // most_rows
     few, more = rows // tiles, rows % tiles  # so many tiles have one row more
-    for line in range(lines):
+    for line in range(0, lines, most_lines):
+        deep = min(most_lines, lines - line)
         at_a, at_s, at_c = a + line * a_line, s + line * s_line, c + line * c_line
         for tile in range(tiles):
             high = few + 1 if tile < more else few
             multiply(
-                (high, width, outer, inner),
+                (deep, high, width, outer, inner),
                 alpha,
-                (at_a, a_row, a_outer, a_inner),
+                (at_a, a_line, a_row, a_outer, a_inner),
                 of_b,
-                (at_s, s_row),
-                (at_c, c_row),
+                (at_s, s_line, s_row),
+                (at_c, c_line, c_row),
             )
             at_a += high * a_row
             at_s += high * s_row

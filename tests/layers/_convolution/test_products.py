@@ -77,11 +77,14 @@ def test_products_are_those_of_the_definition(conv, seed):
 
     dy = rng.standard_normal(wanted.shape)
     dA, db, of_dy = np.ones(A.shape), np.zeros(conv.q), dy.reshape(IMAGES, -1)
-    products = table(conv.backward_theta())
+    products, ones = table(conv.backward_theta()), np.ones(conv.q)
+    sums = np.full(h.outputs * conv.q, np.nan)
     for weights, channels in shares(conv.weights, conv.q):
-        kernels.backward_theta(
-            -0.5, flat, of_dy, dA, db, np.ones(1), products, 0, weights, channels
-        )
+        given = -0.5, flat, of_dy, dA, db, ones
+        if conv.by_channels:
+            kernels.backward_theta_by_channels(*given, sums, products, 0, channels)
+        else:
+            kernels.backward_theta(*given, products, 0, weights, channels)
     check_theta(conv, dA, db, x, dy)
 
     turned = np.full(A.size, np.nan)

@@ -10,7 +10,15 @@ import numpy as np
 from ...kernels.windows import multiply_windows
 from ...layer import Array
 
-__all__ = ["backward_theta", "backward_theta_widened", "backward_x", "forward", "turn", "widen"]
+__all__ = [
+    "backward_theta",
+    "backward_theta_by_channels",
+    "backward_theta_widened",
+    "backward_x",
+    "forward",
+    "turn",
+    "widen",
+]
 
 _NEAR = np.int64(1 << 15)
 """Numbers of y or dx that are computed at once, so that they stay in the second cache."""
@@ -75,7 +83,7 @@ def go(
                 of_a[p[0] :],
                 (from_a, p[8], p[9], p[10], p[11], p[16]),
                 b[p[1] :],
-                (p[12], p[13]),
+                (none, p[12], p[13]),
                 start[p[17] :] if begins else of_c[p[2] :],
                 (none, none, none) if begins else (from_c, p[14], p[15]),
                 of_c[p[2] :],
@@ -140,12 +148,71 @@ def add_products(
                     x[i][p[0] + skip * p[9] :],
                     (none, none, p[9], p[10], p[11], p[16]),
                     dy[i][p[1] :],
-                    (p[12], p[13]),
+                    (none, p[12], p[13]),
                     out[p[2] + skip * q :],
                     (none, none, p[15]),
                     out[p[2] + skip * q :],
                     (none, none, p[15]),
                 )
+
+
+def backward_theta_by_channels(
+    alpha: float,
+    x: Array,
+    dy: Array,
+    dA: Array,
+    db: Array,
+    ones: Array,
+    sums: Array,
+    products: Array,
+    windows: int,
+    channels: range,
+) -> None:
+    """dA += alpha Σ x ⊙ dy; db += alpha Σ dy"""
+    q, none, single = np.int64(db.shape[0]), np.int64(0), np.int64(1)
+    begin, columns = np.int64(channels.start), np.int64(channels.stop) - np.int64(channels.start)
+    if columns <= 0:
+        return
+    line, of_x, of_dy = np.int64(sums.shape[0]), np.int64(x.shape[1]), np.int64(dy.shape[1])
+    out, to, one = dA.reshape(-1)[begin:], sums[begin:], dy.dtype.type(1)
+    for pixel in range(0, line, q):
+        for j in range(columns):
+            to[pixel + j] = to.dtype.type(0)
+    at_once = max(single, _NEAR // of_dy)
+    for first in range(0, x.shape[0], at_once):
+        images = min(at_once, np.int64(x.shape[0]) - first)
+        a, b = x[first:].reshape(-1), dy[first:].reshape(-1)[begin:]
+        multiply_windows(  # the lines of dy, one upon the other: dy is A, and all of B is 1
+            windows,
+            (images, single, line // q, of_dy // line, single, columns),
+            one,
+            b,
+            (of_dy, none, q, line, none, single),
+            ones,
+            (none, none, none),
+            to,
+            (none, none, q),
+            to,
+            (none, none, q),
+        )
+        for k in range(products.shape[0]):
+            p = products[k]
+            multiply_windows(
+                windows,
+                (images, p[3], p[4], p[5], p[6], columns),
+                alpha,
+                a[p[0] + begin :],
+                (of_x, p[8], p[9], p[10], p[11], single),
+                b[p[1] :],
+                (of_dy, p[12], p[13]),
+                out[p[2] :],
+                (none, p[14], p[15]),
+                out[p[2] :],
+                (none, p[14], p[15]),
+            )
+    for pixel in range(0, line, q):
+        for j in range(columns):
+            db[begin + j] += alpha * to[pixel + j]
 
 
 def widen(
@@ -212,7 +279,7 @@ def backward_theta_widened(
                     x[i][p[0] + skip * p[9] :],
                     (none, none, p[9], p[10], p[11], p[16]),
                     dy[i][p[1] :],
-                    (p[12], p[13]),
+                    (none, p[12], p[13]),
                     flat[p[2] + skip * columns :],
                     (none, none, p[15]),
                     flat[p[2] + skip * columns :],
@@ -256,7 +323,7 @@ def add_to_bias(
             ones,
             (none, none, none, none, none, none),
             dy.reshape(-1)[begin:],
-            (np.int64(dy.shape[1]), q),
+            (none, np.int64(dy.shape[1]), q),
             db[begin:],
             (none, none, none),
             db[begin:],

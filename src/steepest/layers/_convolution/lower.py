@@ -41,7 +41,7 @@ def lower(layer: Layer, conv: Convolution, low: Emitter, x: Buffer) -> tuple[Buf
             names["zeros"] = low.array("zeros", conv.p)
             emits.backward_x({**names, "dx": dx.as_examples()})
         kernel, own = emits.backward_theta()
-        own |= {"channels": low.share(conv.q, _GRAIN), "ones": np.ones(1)}
+        own |= {"channels": low.share(conv.q, _GRAIN), "ones": np.ones(conv.q)}
         low.backward_theta(layer, shape, kernel, names | own, flops)
         return dx
 
@@ -88,10 +88,12 @@ class _Numbers:
         """Return the kernel of the parameter half of Φ, and what it wants beside arrays."""
         conv, low, wide = self.conv, self.low, self.wide
         own: dict[str, Any] = {"products": _operand(wide.backward_theta())}
-        if conv.outputs_at_once == 1:
-            grain = 1 if conv.by_channels else _GRAIN
-            return kernels.backward_theta, own | {"weights": low.share(conv.weights, grain)}
         lines, h = conv.vertical.kernel, conv.horizontal
+        if conv.by_channels:
+            own["sums"] = low.array("sums", h.outputs * conv.q)
+            return kernels.backward_theta_by_channels, own
+        if conv.outputs_at_once == 1:
+            return kernels.backward_theta, own | {"weights": low.share(conv.weights, _GRAIN)}
         rows = wide.weights // lines, conv.outputs_at_once, conv.q
         return kernels.backward_theta_widened, own | {
             "weights": low.share(conv.weights),

@@ -48,16 +48,30 @@ class Product(NamedTuple):
     """From which entry of a vector C begins, where it does not go on from what it is."""
 
     def longer_rows(self) -> Product:
-        """Return the same product with the more of lines and rows as rows: these share B."""
+        """Return the same product with the more of lines and rows as rows: these share B.
+
+        Where A has columns, o and k change places, too: then a row may be the next one's, a step of
+        k before.
+        """
         if self.rows >= self.lines:
             return self
-        return self._replace(
+        turned = self._replace(
             lines=self.rows,
             rows=self.lines,
             a_line=self.a_row,
             a_row=self.a_line,
             c_line=self.c_row,
             c_row=self.c_line,
+        )
+        if not self.a_column:
+            return turned
+        return turned._replace(
+            outer=self.inner,
+            inner=self.outer,
+            a_outer=self.a_inner,
+            a_inner=self.a_outer,
+            b_outer=self.b_inner,
+            b_inner=self.b_outer,
         )
 
 
@@ -217,8 +231,11 @@ class Convolution(NamedTuple):
         return found
 
     def backward_theta(self) -> list[Product]:
-        """dA += xᵀ dy; a product's C is some rows of dA."""
-        if self.by_channels or (self._joins and self.inputs < _NARROW):
+        """dA += xᵀ dy; a product's C is some rows of dA, or of several lines of taps."""
+        if self.by_channels:
+            axes = self.vertical.output_runs(), self.horizontal.output_runs()
+            return [self._of_all_taps(up, across) for up, across in pairs(*axes)]
+        if self._joins and self.inputs < _NARROW:
             return [
                 self._of_taps(up.tap + tap, across.tap, across.taps, up, across)
                 for up, across in pairs(self.vertical.output_runs(), self.horizontal.output_runs())
@@ -248,14 +265,23 @@ class Convolution(NamedTuple):
             inner=across.number,
             columns=self.q // self._sets,
             a_line=0,
-            a_row=h.dilation * self.p if self.by_channels else 1,
+            a_row=1,
             a_outer=v.stride * h.inputs * self.p,
             a_inner=h.stride * self.p,
             b_outer=self._y(1, 0),
             b_inner=self.q,
             c_line=0,
             c_row=self.q,
-            a_column=int(self.by_channels),
+        )
+
+    def _of_all_taps(self, up: OutputRun, across: OutputRun) -> Product:
+        """Return the product of all taps, channel by channel, with the pixels of two runs."""
+        return self._of_taps(up.tap, across.tap, across.taps, up, across)._replace(
+            lines=up.taps,
+            a_line=self.vertical.dilation * self.horizontal.inputs * self.p,
+            c_line=self._tap(1, 0),
+            a_row=self.horizontal.dilation * self.p,
+            a_column=1,
         )
 
     @property
