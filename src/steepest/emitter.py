@@ -78,6 +78,10 @@ class Emitter(Protocol):
         """What a kernel gets as ``windows`` for products of pairs of bfloat16; None for numbers."""
 
     @property
+    def channel_windows(self) -> Constant:
+        """What a kernel gets as ``windows`` for products of channels one by one."""
+
+    @property
     def fused(self) -> bool:
         """Whether the parameter half of Φ is the gradient step itself."""
 

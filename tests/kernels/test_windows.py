@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steepest.compiler.gemm import windows_address
-from steepest.kernels.windows import multiply_windows, windows
+from steepest.compiler.gemm import channel_windows_address, windows_address
+from steepest.kernels.windows import channel_windows, multiply_windows, windows
 
 SENTINEL = 12345.0
 
@@ -74,7 +74,8 @@ def arguments(p):
 def run(p):
     """Call the compiled product."""
     found, _alpha = arguments(p)
-    address = windows_address(str(p["c"].dtype))
+    product = channel_windows_address if p["of_a"][5] else windows_address
+    address = product(str(p["c"].dtype))
     ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(found))(address)(*found)
 
 
@@ -105,7 +106,7 @@ def test_core_as_plain_python_equals_numpys(p):
     p |= {name: p[name].astype(np.float64) for name in "absc"}
     p |= {"s": p["c"]} if same else {}
     found, _alpha = arguments(p)
-    windows(*found)
+    (channel_windows if p["of_a"][5] else windows)(*found)
     np.testing.assert_allclose(p["c"], wanted, rtol=1e-4, atol=1e-4)
 
 

@@ -12,6 +12,7 @@ from .store import address_of
 
 __all__ = [
     "OWN_ROWS",
+    "channel_windows_address",
     "gemm_address",
     "multiplies_pairs",
     "own_gemm_address",
@@ -52,6 +53,11 @@ def windows_address(dtype: str) -> int:
     if dtype == "bfloat16":
         return _address(windows_bfloat16.windows, "float32", dtype)
     return _address(windows.windows, dtype, dtype)
+
+
+def channel_windows_address(dtype: str) -> int:
+    """Return the address of that under a convolution of channels one by one."""
+    return _address(windows.channel_windows, dtype, dtype)
 
 
 def multiplies_pairs() -> bool:

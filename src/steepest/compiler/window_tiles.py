@@ -34,8 +34,6 @@ __all__ = ["repeat"]
 _WORD = ir.IntType(64)
 _MOST = CHANNEL_TILE_ROWS
 _HELD = 3  # rows of B that stay in registers while those of A slide past them
-_WIDTHS = (1, False), (MICROTILE_VECTORS, False), (MICROTILE_VECTORS, True)
-"""Vectors, and whether they are full. (Masks cost time where there is little else to do.)"""
 _Cells = list[tuple[int, int]]  # lines and rows
 _Sums = Callable[["_Tile", list[Any], Any, Any], list[list[Any]]]
 
@@ -45,8 +43,14 @@ def _tile_of(
     kind: type[Vectors],
     cases: Mapping[int, tuple[_Cells, _Sums]],
     case: Callable[[Any, list[Any], list[Any]], Any],
+    *,
+    full: bool = False,
 ) -> None:
-    """Register tiles, of which ``case`` chooses by the extents and by where A is."""
+    """Register tiles, of which ``case`` chooses by the extents and by where A is.
+
+    ``full`` is whether those of more than one vector have all lanes. (Masks cost time where there
+    is little else to do.)
+    """
 
     @stands_for(plain)
     def multiply(
@@ -61,31 +65,24 @@ def _tile_of(
             places = [cgutils.unpack_tuple(builder, place) for place in places]
             columns, *counts = extents[2:]
             done = builder.append_basic_block("done")
-            width, mask = _width_and_mask(v, columns)
-            many = ir.Constant(_WORD, len(_WIDTHS))
-            number = builder.mul(case(builder, extents, places[0]), many)
-            choice = builder.switch(builder.add(number, width), done)
-            for number, (cells, sums) in cases.items():
-                for width, (vectors, full) in enumerate(_WIDTHS):
+            lanes = ir.Constant(_WORD, v.lanes)
+            wide = builder.icmp_signed(">", columns, lanes)
+            mask = v.mask(builder.select(wide, builder.sub(columns, lanes), columns))
+            more = max(cases) + 1
+            twice = builder.select(wide, ir.Constant(_WORD, more), ir.Constant(_WORD, 0))
+            choice = builder.switch(builder.add(case(builder, extents, places[0]), twice), done)
+            for vectors in range(1, MICROTILE_VECTORS + 1):
+                for number, (cells, sums) in cases.items():
                     block = builder.append_basic_block(f"tile{number}x{vectors}")
-                    choice.add_case(ir.Constant(_WORD, number * len(_WIDTHS) + width), block)
+                    choice.add_case(ir.Constant(_WORD, (vectors - 1) * more + number), block)
                     builder.position_at_end(block)
-                    tile = _Tile(v, cells, vectors, None if full else mask)
+                    tile = _Tile(v, cells, vectors, None if full and vectors > 1 else mask)
                     tile.emit(counts, factor, places, sums)
                     builder.branch(done)
             builder.position_at_end(done)
             return context.get_dummy_value()
 
         return types.void(five, alpha, five, three, three, three), codegen
-
-
-def _width_and_mask(v: Vectors, columns: Any) -> tuple[Any, Any]:
-    """Return which of `_WIDTHS` so many columns have, and the mask of the last vector."""
-    lanes, whole = (ir.Constant(_WORD, n * v.lanes) for n in (1, MICROTILE_VECTORS))
-    wide = v.builder.icmp_signed(">", columns, lanes)
-    full = v.builder.icmp_signed("==", columns, whole)
-    width = v.builder.add(v.builder.zext(wide, _WORD), v.builder.zext(full, _WORD))
-    return width, v.mask(v.builder.select(wide, v.builder.sub(columns, lanes), columns))
 
 
 class _Tile:
@@ -280,19 +277,24 @@ def _rows_case(builder: Any, extents: list[Any], of_a: list[Any]) -> Any:
 def _channels_case(builder: Any, extents: list[Any], of_a: list[Any]) -> Any:
     """Return which of `_channel_cases` these are."""
     (lines, rows), (row_a, inner_a) = extents[:2], (of_a[2], of_a[4])
-    slides = builder.zext(builder.icmp_signed("==", row_a, inner_a), _WORD)
+    many = builder.icmp_signed(">=", rows, ir.Constant(_WORD, CHANNEL_BLOCK))
+    slides = builder.and_(many, builder.icmp_signed("==", row_a, inner_a))
+    slides = builder.zext(slides, _WORD)
     before = builder.mul(builder.sub(lines, ir.Constant(_WORD, 1)), ir.Constant(_WORD, _MOST))
     twice = builder.add(before, rows)
     return builder.add(builder.add(twice, twice), slides)
 
 
 def _channel_cases() -> dict[int, tuple[_Cells, _Sums]]:
-    """Return tiles of one line and of more, apart or sliding."""
+    """Return tiles of one line and of more, apart or, from `CHANNEL_BLOCK` rows on, sliding."""
     cases: dict[int, tuple[_Cells, _Sums]] = {}
     for lines in range(1, CHANNEL_BLOCK + 1):
         for rows in range(1, (CHANNEL_BLOCK if lines > 1 else _MOST) + 1):
             cells, number = list(pairs(range(lines), range(rows))), (lines - 1) * _MOST + rows
-            cases |= {2 * number: (cells, _Tile.channels), 2 * number + 1: (cells, _Tile.slide)}
+            if rows <= CHANNEL_BLOCK:
+                cases[2 * number] = cells, _Tile.channels
+            if rows >= CHANNEL_BLOCK:
+                cases[2 * number + 1] = cells, _Tile.slide
     return cases
 
 
@@ -302,5 +304,5 @@ def _row_cases() -> dict[int, tuple[_Cells, _Sums]]:
 
 
 _tile_of(plain.multiply_window_tile, Vectors, _row_cases(), _rows_case)
-_tile_of(plain.multiply_channel_tile, Vectors, _channel_cases(), _channels_case)
+_tile_of(plain.multiply_channel_tile, Vectors, _channel_cases(), _channels_case, full=True)
 _tile_of(bfloat16.multiply_window_tile_of_pairs, Pairs, _row_cases(), _rows_case)

@@ -228,8 +228,9 @@ def multiply_channel_tile(
 ) -> None:
     """C = alpha Σ_o Σ_k A ⊙ B + S: as `multiply_window_tile`, but A has as many columns as B.
 
-    There is one line of at most `channel_tile_rows` rows, or at most `channel_block` lines of as
-    many rows.
+    There is one line of at most `channel_tile_rows` rows, where from row to row is as far as from k
+    to k, or at most `channel_block` lines of as many rows. Of columns there are all that a
+    microtile has, or at most `lanes`.
     """
     _multiply_tile(extents, alpha, of_a, of_b, of_s, of_c, extents[2])
 

@@ -1,8 +1,9 @@
 """The product under a convolution: C ← α Σ A B + S, whose A is read through windows of an image.
 
 ``multiply_windows`` is what a kernel calls; ``windows`` is its compiled core, stored once for all
-kernels. Rows of A may overlap, and a sum has two levels, so an image is read where it lies: of a
-convolution the matrix of all patches is never written.
+kernels, and ``channel_windows`` the one for an A that has columns. Rows of A may overlap, and a sum
+has two levels, so an image is read where it lies: of a convolution the matrix of all patches is
+never written.
 
 For every image, every line of it, every row r of a line, and every column j
 
@@ -38,6 +39,7 @@ from .simd import (
     channel_tile_rows,
     copy_row,
     item_bytes,
+    lanes,
     microtile_columns,
     microtile_rows,
     multiply_channel_tile,
@@ -48,7 +50,7 @@ from .simd import (
     scratch,
 )
 
-__all__ = ["multiply_all", "multiply_windows", "windows"]
+__all__ = ["channel_windows", "multiply_all", "multiply_image", "multiply_windows", "windows"]
 
 LIKE = np.float64(0)
 """A number of the arrays' type. The compiler puts in one of the type that is wanted."""
@@ -69,12 +71,13 @@ def multiply_windows(
     c: Any,
     of_c: tuple[Any, ...],
 ) -> None:
-    """C ← α Σ A B + S through windows. Compiled, this calls `windows` at ``address``.
+    """C ← α Σ A B + S through windows. Compiled, this calls `windows` at ``address``, or the like.
 
     Parameters
     ----------
     address : int
-        Of the compiled product: what a kernel gets that asks for ``windows``.
+        Of the compiled product: what a kernel gets that asks for ``windows``. It is that of
+        `channel_windows` where A has columns.
     extents : tuple of int
         Images, lines, rows, o, k, and columns; none of them 0.
     alpha : real
@@ -135,7 +138,47 @@ def windows(
         (b, b_image, b_outer, b_inner),
         (s, s_image, s_line, s_row),
         (c, c_image, c_line, c_row),
-        multiply_window_tile,
+        multiply_rows,
+    )
+
+
+def channel_windows(
+    at_alpha: int,
+    images: int,
+    lines: int,
+    rows: int,
+    outer: int,
+    inner: int,
+    columns: int,
+    a: int,
+    a_image: int,
+    a_line: int,
+    a_row: int,
+    a_outer: int,
+    a_inner: int,
+    a_column: int,
+    b: int,
+    b_image: int,
+    b_outer: int,
+    b_inner: int,
+    s: int,
+    s_image: int,
+    s_line: int,
+    s_row: int,
+    c: int,
+    c_image: int,
+    c_line: int,
+    c_row: int,
+) -> None:
+    """C = alpha Σ A ⊙ B + S: the same, where A has as many columns as B."""
+    multiply_all(
+        peek(LIKE, at_alpha),
+        (images, lines, rows, outer, inner, columns),
+        (a, a_image, a_line, a_row, a_outer, a_inner, a_column),
+        (b, b_image, b_outer, b_inner),
+        (s, s_image, s_line, s_row),
+        (c, c_image, c_line, c_row),
+        multiply_channels,
     )
 
 
@@ -148,7 +191,7 @@ def multiply_all(
     of_c: tuple[int, int, int, int],
     multiply: Callable[..., None],
 ) -> None:
-    """C = alpha Σ A B + S, tile by tile, where A has no columns by ``multiply``"""
+    """C = alpha Σ A B + S, image by image and panel by panel, each by ``multiply``"""
     images, lines, rows, outer, inner, columns = extents
     a, a_image, a_line, a_row, a_outer, a_inner, a_column = of_a
     (b, b_image, b_outer, b_inner), (s, s_image, s_line, s_row) = of_b, of_s
@@ -168,15 +211,39 @@ def multiply_all(
             part_of_a = a + image * a_image + j * a_column, a_line, a_row, a_outer, a_inner
             part_of_s = s + image * s_image + j * size, s_line, s_row
             part_of_c = c + image * c_image + j * size, c_line, c_row
-            parts = (lines, rows, outer, inner, width), part_of_a, part_of_b, part_of_s, part_of_c
-            if a_column == 0:
-                multiply_image(alpha, (1, microtile_rows(alpha)), *parts, multiply)
-            elif lines * rows < outer * inner:  # few entries of C, each of a long sum
-                most = channel_block(alpha), channel_block(alpha)
-                multiply_image(alpha, most, *parts, multiply_channel_tile)
-            else:
-                most = 1, channel_tile_rows(alpha)
-                multiply_image(alpha, most, *parts, multiply_channel_tile)
+            extents = lines, rows, outer, inner, width
+            multiply(alpha, extents, part_of_a, part_of_b, part_of_s, part_of_c)
+
+
+def multiply_rows(alpha: Any, extents: Any, of_a: Any, of_b: Any, of_s: Any, of_c: Any) -> None:
+    """C = alpha Σ A B + S for the lines of one image, columns of one tile"""
+    most = 1, microtile_rows(alpha)
+    multiply_image(alpha, most, extents, of_a, of_b, of_s, of_c, multiply_window_tile)
+
+
+def multiply_channels(alpha: Any, extents: Any, of_a: Any, of_b: Any, of_s: Any, of_c: Any) -> None:
+    """C = alpha Σ A ⊙ B + S for the lines of one image, columns of one tile"""
+    lines, rows, outer, inner, width = extents
+    a, a_line, a_row, a_outer, a_inner = of_a
+    (b, b_outer, b_inner), (s, s_line, s_row), (c, c_line, c_row) = of_b, of_s, of_c
+    most = 1, channel_tile_rows(alpha)
+    if lines * rows < outer * inner:  # few entries of C, each of a long sum
+        most = channel_block(alpha), channel_block(alpha)
+    elif a_row != a_inner:  # each row of A is read anew for each of C
+        most = 1, channel_block(alpha)
+    at_once = width if width == microtile_columns(alpha) else lanes(alpha)
+    for j in range(0, width, at_once):
+        at = j * item_bytes(alpha)
+        multiply_image(
+            alpha,
+            most,
+            (lines, rows, outer, inner, min(at_once, width - j)),
+            (a + at, a_line, a_row, a_outer, a_inner),
+            (b + at, b_outer, b_inner),
+            (s + at, s_line, s_row),
+            (c + at, c_line, c_row),
+            multiply_channel_tile,
+        )
 
 
 def multiply_image(

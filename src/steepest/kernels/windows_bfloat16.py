@@ -6,11 +6,13 @@ distance is what it is there, since a pair has 32 bits too. Both products of two
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .bfloat16 import multiply_window_tile_of_pairs
-from .simd import peek
-from .windows import multiply_all
+from .simd import microtile_rows, peek
+from .windows import multiply_all, multiply_image
 
 __all__ = ["windows"]
 
@@ -54,5 +56,13 @@ def windows(
         (b, b_image, b_outer, b_inner),
         (s, s_image, s_line, s_row),
         (c, c_image, c_line, c_row),
-        multiply_window_tile_of_pairs,
+        multiply_rows_of_pairs,
     )
+
+
+def multiply_rows_of_pairs(
+    alpha: Any, extents: Any, of_a: Any, of_b: Any, of_s: Any, of_c: Any
+) -> None:
+    """C = alpha Σ A B + S for the lines of one image, columns of one tile"""
+    most = 1, microtile_rows(alpha)
+    multiply_image(alpha, most, extents, of_a, of_b, of_s, of_c, multiply_window_tile_of_pairs)

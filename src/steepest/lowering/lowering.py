@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.gemm import gemm_address, multiplies_pairs, windows_address
+from ..compiler.gemm import channel_windows_address, gemm_address, multiplies_pairs, windows_address
 from ..contract import kernel_fault
 from ..emitter import Backward
 from ..engine import driver
@@ -172,6 +172,11 @@ class Lowering:
         """
         wanted = self._settings.matmul_dtype == "bfloat16" and multiplies_pairs()
         return Constant(windows_address("bfloat16")) if wanted else None
+
+    @property
+    def channel_windows(self) -> Constant:
+        """What a kernel gets as ``windows`` for products of channels one by one."""
+        return Constant(channel_windows_address(str(self.arena.dtype)))
 
     @property
     def prefix(self) -> str:

@@ -26,6 +26,8 @@ def lower(layer: Layer, conv: Convolution, low: Emitter, x: Buffer) -> tuple[Buf
     bias = "b" in names
     if not bias:
         names["b"] = low.array("zero", conv.q)
+    if conv.by_channels:
+        names["windows"] = low.channel_windows
     flops = n * conv.flops
     emit = _Pairs if conv.can_pair and low.pairs is not None else _Numbers
     emits = emit(conv, low, names, flops)
