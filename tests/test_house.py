@@ -137,6 +137,7 @@ REASONS = {
     "its arguments are all that a product through windows can have": {
         "compiler.intrinsics._multiply_windows",
         "kernels.windows.multiply_windows",
+        "kernels.windows.channel_windows",
         "kernels.windows.windows",
         "kernels.windows_bfloat16.windows",
     },
@@ -169,6 +170,7 @@ REASONS = {
         "layers._bag.csr.backward_theta",
         "layers._bag.csr.forward",
         "layers._convolution.kernels.backward_theta",
+        "layers._convolution.kernels.backward_theta_by_channels",
         "layers._convolution.kernels.backward_theta_widened",
         "layers._convolution.pairs.backward_theta",
         "layers._dense.csr.backward_theta",

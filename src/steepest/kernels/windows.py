@@ -211,8 +211,8 @@ def multiply_all(
             part_of_a = a + image * a_image + j * a_column, a_line, a_row, a_outer, a_inner
             part_of_s = s + image * s_image + j * size, s_line, s_row
             part_of_c = c + image * c_image + j * size, c_line, c_row
-            extents = lines, rows, outer, inner, width
-            multiply(alpha, extents, part_of_a, part_of_b, part_of_s, part_of_c)
+            of_one = lines, rows, outer, inner, width
+            multiply(alpha, of_one, part_of_a, part_of_b, part_of_s, part_of_c)
 
 
 def multiply_rows(alpha: Any, extents: Any, of_a: Any, of_b: Any, of_s: Any, of_c: Any) -> None:
