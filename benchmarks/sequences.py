@@ -1,21 +1,26 @@
 """A step of training of language models, and writing with them, beside PyTorch and JAX.
 
 All contestants begin with the same parameters and take the same steps of AdamW; their losses must
-agree. PyTorch has its fused attention and its fused AdamW, eager and, with --compiled, compiled;
-JAX runs all steps in one jitted scan. They are timed in turns. The least time of each is printed,
-which a busy machine disturbs least, and its ratio to ours.
+agree. PyTorch has its fused attention and its fused AdamW, eager and compiled; JAX runs all steps
+in one jitted scan. Each has two turns, in processes of their own (`contest.py`), and the median of
+its rounds is printed, with the least; ratios are of medians, to ours. Then the model writes, with a
+cache of keys and values; PyTorch's compiled step has one of a fixed size, and a mask.
 
-    python benchmarks/sequences.py [--rounds 7] [--threads 2] [--compiled] [--only model block-16 …]
+    python benchmarks/sequences.py [--rounds 5] [--threads 2] [--only model block-16 …]
+        [--peers pytorch …] [--seconds 0.3]
+
+How fast the products of a step run is printed too: beside our own product of large matrices.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import statistics
 from dataclasses import dataclass
 
 import numpy as np
 
+from contest import in_turns, seconds_of
 from steepest import (
     GELU,
     AdamW,
@@ -33,7 +38,6 @@ from steepest.sampling import InOrder
 from steepest.training.descent import Descent
 from steepest.training.run import TrainingRun
 
-SECONDS = 0.3  # of one timing
 CHECKED = 3  # steps
 LR, DECAY, HEADS = 1e-3, 0.1, 4
 WRITTEN = 64
@@ -75,12 +79,12 @@ CELLS = [
 
 
 class Steepest:
-    name = "steepest"
+    name, matmul_dtype = "steepest", None
 
-    def __init__(self, cell: Cell, threads: int, matmul_dtype: str | None = None) -> None:
+    def __init__(self, cell: Cell, threads: int) -> None:
         self.network, (X, y) = cell.network(), cell.problem()
         rule = AdamW(LR, weight_decay=DECAY)
-        settings = SoftmaxCrossEntropy(), rule, InOrder(), cell.batch, 0, matmul_dtype
+        settings = SoftmaxCrossEntropy(), rule, InOrder(), cell.batch, 0, self.matmul_dtype
         data = X.astype(np.float32), y, None
         self.trained = TrainingRun(
             self.network, Descent(*settings), data, slots={}, step=0, threads=threads
@@ -101,10 +105,14 @@ class Steepest:
         return write
 
 
-class Torch:
-    name = "torch"
+class InPairs(Steepest):
+    name, matmul_dtype = "steepest bfloat16", "bfloat16"
 
-    def __init__(self, cell: Cell, threads: int, *, compiled: bool = False) -> None:
+
+class Torch:
+    name, compiled = "pytorch", False
+
+    def __init__(self, cell: Cell, threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
@@ -118,27 +126,25 @@ class Torch:
             for params, decay in zip(kinds, (DECAY, 0), strict=True)
         ]
         self.rule = torch.optim.AdamW(groups, lr=LR, fused=True)
-        self.forward = torch.compile(self._loss) if compiled else self._loss
-        if compiled:
-            self.name = "torch compiled"
+        self.forward = torch.compile(self._loss) if self.compiled else self._loss
 
     def _norm(self, x, name):
         return self.torch.nn.functional.rms_norm(x, x.shape[-1:], self.P[name], 1e-5)
 
-    def logits(self, x, cache=None, at=0):
-        """Return z of tokens x (n, T); with a cache, of one step that follows those in it."""
+    def _attend(self, k, q, keys, values):
+        """Return what all steps make of all before them."""
+        attend = self.torch.nn.functional.scaled_dot_product_attention
+        return attend(q, keys, values, is_causal=True)
+
+    def logits(self, x, positions, attend):
+        """Return z of tokens x (n, T), each block's heads by attend(block, q, keys, values)."""
         F, P, cell = self.torch.nn.functional, self.P, self.cell
         n, steps = x.shape
-        h = F.embedding(x, P["0.E"]) + P["1.P"][at : at + steps]
+        h = F.embedding(x, P["0.E"]) + positions
         for k in range(2, 2 + 2 * cell.blocks, 2):
             inner = F.linear(self._norm(h, f"{k}.0.gamma"), P[f"{k}.1.in_proj.A"])
             parts = (part.view(n, steps, HEADS, -1).transpose(1, 2) for part in inner.chunk(3, -1))
-            q, keys, values = parts
-            if cache is not None:
-                cache[k][0][:, :, at : at + 1], cache[k][1][:, :, at : at + 1] = keys, values
-                keys, values = (each[:, :, : at + 1] for each in cache[k])
-            attend = F.scaled_dot_product_attention
-            y = attend(q, keys, values, is_causal=cache is None).transpose(1, 2).flatten(2)
+            y = attend(k, *parts).transpose(1, 2).flatten(2)
             h = h + F.linear(y, P[f"{k}.1.out_proj.A"])
             inner = F.linear(self._norm(h, f"{k + 1}.0.gamma"), P[f"{k + 1}.1.A"])
             h = h + F.linear(F.gelu(inner, approximate="tanh"), P[f"{k + 1}.3.A"])
@@ -146,7 +152,7 @@ class Torch:
         return F.linear(self._norm(h, f"{end}.gamma"), P[f"{end + 1}.A"])
 
     def _loss(self, x, y):
-        z = self.logits(x)
+        z = self.logits(x, self.P["1.P"], self._attend)
         return self.torch.nn.functional.cross_entropy(z.flatten(0, 1), y.flatten())
 
     def run(self, steps: int) -> float:
@@ -159,19 +165,59 @@ class Torch:
             self.rule.step()
         return float(loss.detach())
 
+    def _cache(self):
+        shape, numbers = (1, HEADS, self.cell.steps, self.cell.width // HEADS), range(2, 40, 2)
+        return {k: (self.torch.zeros(shape), self.torch.zeros(shape)) for k in numbers}
+
+    def _token(self, token, cache, at):
+        """Return z of the step ``at``, and put its keys and values into the cache."""
+        attends = self.torch.nn.functional.scaled_dot_product_attention
+
+        def attend(k, q, keys, values):
+            cache[k][0][:, :, at : at + 1], cache[k][1][:, :, at : at + 1] = keys, values
+            return attends(q, *(each[:, :, : at + 1] for each in cache[k]))
+
+        return self.logits(token, self.P["1.P"][at : at + 1], attend)
+
     def writer(self):
-        torch, cell = self.torch, self.cell
-        shape = 1, HEADS, cell.steps, cell.width // HEADS
+        torch = self.torch
+        cache, places = self._cache(), self._places()
 
         @torch.inference_mode()
         def write():
-            cache = {k: (torch.empty(shape), torch.empty(shape)) for k in range(2, 40, 2)}
             token = torch.zeros(1, 1, dtype=torch.long)
-            for t in range(WRITTEN):
-                z = self.logits(token, cache, t)[:, -1]
+            for at in places:
+                z = self._token(token, cache, at)[:, -1]
                 token = torch.multinomial(torch.softmax(z, -1), 1)
 
         return write
+
+    def _places(self):
+        return range(WRITTEN)
+
+
+class CompiledTorch(Torch):
+    """The same, compiled; to be compiled once, it writes with one shape and a mask."""
+
+    name, compiled = "pytorch compiled", True
+
+    def __init__(self, cell: Cell, threads: int) -> None:
+        super().__init__(cell, threads)
+        self._token = self.torch.compile(self._token)
+
+    def _token(self, token, cache, at):
+        attends = self.torch.nn.functional.scaled_dot_product_attention
+        seen = self.torch.arange(self.cell.steps) <= at
+
+        def attend(k, q, keys, values):
+            for kept, new in zip(cache[k], (keys, values), strict=True):
+                kept.index_copy_(2, at, new)
+            return attends(q, *cache[k], attn_mask=seen[None, None, None])
+
+        return self.logits(token, self.P["1.P"][at], attend)
+
+    def _places(self):
+        return [self.torch.tensor([t]) for t in range(WRITTEN)]
 
 
 class Jax:
@@ -232,76 +278,77 @@ class Jax:
         return float(losses[-1])
 
 
-def least(runs, rounds):
-    """Return the least seconds of each of some functions, called in turns."""
-    best = dict.fromkeys(runs, float("inf"))
-    for _ in range(rounds):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            best[name] = min(best[name], time.perf_counter() - began)
-    return best
+def train(
+    name: str, cell_name: str, threads: int, rounds: int, seconds: float
+) -> tuple[list[float], list[float]]:
+    """Return a contestant's first losses, and its seconds a step, round by round."""
+    cell = next(cell for cell in CELLS if cell.name == cell_name)
+    contestant = CONTESTANTS[name](cell, threads)
+    losses = [contestant.run(1) for _ in range(CHECKED)]
+    contestant.run(20)
+    count = max(20, round(20 * seconds / seconds_of(lambda: contestant.run(20))))
+    contestant.run(count)  # (JAX compiles for a number of steps)
+    return losses, [seconds_of(lambda: contestant.run(count)) / count for _ in range(rounds)]
 
 
-def race(cell: Cell, contestants, rounds: int) -> None:
-    losses = {each.name: [each.run(1) for _ in range(CHECKED)] for each in contestants}
-    own = losses["steepest"]
-    for name, found in losses.items():
-        apart = max(abs(a - b) for a, b in zip(own, found, strict=True))
-        assert apart < (0.02 if "bfloat16" in name else 1e-3), f"{name}: losses {found}, ours {own}"
-    counts = {}
-    for each in contestants:
-        each.run(20)
-        began = time.perf_counter()
-        each.run(20)
-        counts[each.name] = max(20, int(20 * SECONDS / (time.perf_counter() - began)))
-        each.run(counts[each.name])  # (JAX compiles for a number of steps)
-    runs = {e.name: lambda e=e: e.run(counts[e.name]) for e in contestants}
-    found = {name: s / counts[name] for name, s in least(runs, rounds).items()}
-    tokens = cell.batch * cell.steps
-    for name, seconds in found.items():
-        ratio = seconds / found["steepest"]
+def write(name: str, cell_name: str, threads: int, rounds: int, seconds: float) -> list[float]:
+    """Return a contestant's seconds a token, round by round."""
+    cell = next(cell for cell in CELLS if cell.name == cell_name)
+    writes = CONTESTANTS[name](cell, threads).writer()
+    writes()
+    count = max(1, round(seconds / seconds_of(writes)))
+
+    def several():
+        for _ in range(count):
+            writes()
+
+    return [seconds_of(several) / count / WRITTEN for _ in range(rounds)]
+
+
+def report(what: str, times: dict[str, list[float]], tokens: int) -> None:
+    typical = {name: statistics.median(each) for name, each in times.items()}
+    for name, seconds in typical.items():
+        least = 1e6 * min(times[name])
         print(
-            f"{cell.name:10} {name:20} {seconds * 1e6:10,.0f} µs a step  "
-            f"{tokens / seconds:12,.0f} tokens/s  × {ratio:.2f}"
+            f"{what:10} {name:20} {seconds * 1e6:10,.1f} µs, least {least:10,.1f} "
+            f"{tokens / seconds:12,.0f} tokens/s  × {seconds / typical['steepest']:.2f}",
+            flush=True,
         )
 
 
-def write(cell: Cell, contestants, rounds: int) -> None:
-    runs = {e.name: e.writer() for e in contestants if hasattr(e, "writer")}
-    for run in runs.values():
-        run()
-    found = {name: s / WRITTEN for name, s in least(runs, rounds).items()}
-    for name, seconds in found.items():
-        ratio = seconds / found["steepest"]
-        print(f"{'writing':10} {name:20} {seconds * 1e6:10,.0f} µs a token × {ratio:.2f}")
+def measure(cell: Cell, asked: argparse.Namespace) -> None:
+    """Print the row of a cell, and that of writing with the model."""
+    names = [Steepest.name]
+    names += [InPairs.name] if cell.name == "model" else []
+    settings = cell.name, asked.threads, asked.rounds, asked.seconds
+    found = in_turns(train, [*names, *asked.peers], *settings)
+    own = found["steepest"][0][0]
+    for name, turns in found.items():
+        for losses, _ in turns:
+            apart = max(abs(a - b) for a, b in zip(own, losses, strict=True))
+            assert apart < (0.02 if name == InPairs.name else 1e-3), (name, losses, own)
+    times = {name: [t for _, each in turns for t in each] for name, turns in found.items()}
+    report(cell.name, times, cell.batch * cell.steps)
+    if cell.name == "model":
+        writers = [name for name in [*names, *asked.peers] if hasattr(CONTESTANTS[name], "writer")]
+        found = in_turns(write, writers, *settings)
+        report("writing", {k: [t for each in v for t in each] for k, v in found.items()}, 1)
+
+
+CONTESTANTS = {kind.name: kind for kind in (Steepest, InPairs, Torch, CompiledTorch, Jax)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--compiled", action="store_true")
-    parser.add_argument("--only", nargs="*")
-    parser.add_argument("--peers", nargs="*", default=["torch", "jax"])
-    options = parser.parse_args()
+    parser.add_argument("--seconds", type=float, default=0.3, help="of one timing")
+    parser.add_argument("--only", nargs="*", default=[cell.name for cell in CELLS])
+    parser.add_argument("--peers", nargs="*", default=list(CONTESTANTS)[2:], metavar="NAME")
+    asked = parser.parse_args()
     for cell in CELLS:
-        if options.only and cell.name not in options.only:
-            continue
-        contestants = [Steepest(cell, options.threads)]
-        if cell.name == "model":
-            rounded = Steepest(cell, options.threads, "bfloat16")
-            rounded.name = "steepest bfloat16"
-            contestants.append(rounded)
-        if "torch" in options.peers:
-            contestants.append(Torch(cell, options.threads))
-            if options.compiled:
-                contestants.append(Torch(cell, options.threads, compiled=True))
-        if "jax" in options.peers:
-            contestants.append(Jax(cell, options.threads))
-        race(cell, contestants, options.rounds)
-        if cell.name == "model":
-            write(cell, [e for e in contestants if e.name in ("steepest", "torch")], options.rounds)
+        if cell.name in asked.only:
+            measure(cell, asked)
 
 
 if __name__ == "__main__":

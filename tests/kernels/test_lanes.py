@@ -5,16 +5,21 @@ import pytest
 from scipy import special
 
 from helpers import run_kernel
+from steepest.compiler.simd import VECTOR_BYTES
 from steepest.kernels.lanes import (
     ALONG,
     BEGIN,
     END,
     HIDDEN,
+    LANE_ROWS,
     LANES,
     TOP,
     TOTAL,
     hide_lanes,
+    multiply_lanes,
     slope_lanes,
+    slope_whole_lanes,
+    softmax_lanes,
     weigh_lanes,
 )
 from steepest.kernels.simd import item_bytes, lanes
@@ -45,6 +50,57 @@ def slope(x, dy, state):
     for lane in range(0, x.shape[1], lanes(like)):
         by = lane * item_bytes(like)
         slope_lanes(like, (start + by, row, x.shape[0]), other + by, known + by)
+
+
+def softmax(x, dy):
+    """x = softmax(x) down columns; dy = x ⊙ (dy − Σ x ⊙ dy)"""
+    like = x[0, 0]
+    row, start = x.shape[1] * item_bytes(like), np.int64(x.ctypes.data)
+    other = np.int64(dy.ctypes.data)
+    for lane in range(0, x.shape[1], lanes(like)):
+        by = lane * item_bytes(like)
+        softmax_lanes(like, (start + by, row, x.shape[0]))
+        slope_whole_lanes(like, (start + by, row, x.shape[0]), other + by)
+
+
+def multiply(a, b, c, alpha, onto):
+    """c = alpha a b, or c += alpha a b: as many columns as there are lanes, without gaps"""
+    size = item_bytes(a[0, 0])
+    of_a = np.int64(a.ctypes.data), a.shape[1] * size, size
+    start, to = np.int64(b.ctypes.data), np.int64(c.ctypes.data)
+    multiply_lanes(c.shape[0], b.shape[0], alpha, of_a, start, onto, to)
+
+
+def squeeze(c, count):
+    """Return the numbers that rows of ``count`` lanes take, as a vector is the compiler's own."""
+    return c.ravel()[: c.shape[0] * count].reshape(-1, count)
+
+
+@both
+@each
+def test_a_whole_softmax_and_its_slopes(compiled, dtype, apart):
+    x, dp = RNG.normal(0, 30, (2, KEYS, LANES)).astype(dtype)
+    x[2] = HIDDEN
+    P, dy = special.softmax(x.astype(float), axis=0), dp.copy()
+    run_kernel(softmax, dtype, compiled, 1, x=x, dy=dy)
+    np.testing.assert_allclose(x, P, atol=apart)
+    np.testing.assert_allclose(dy, P * (dp - (P * dp).sum(axis=0)), atol=20 * apart)
+    assert not x[2].any()
+
+
+@both
+@each
+@pytest.mark.parametrize("onto", [0, 1])
+def test_products_of_lanes(compiled, dtype, apart, onto):
+    count = (VECTOR_BYTES if compiled else 32) // np.dtype(dtype).itemsize
+    a, b = RNG.normal(size=(LANE_ROWS, KEYS)).astype(dtype), RNG.normal(size=(KEYS, LANES))
+    b, c = b.astype(dtype), RNG.normal(size=(LANE_ROWS, LANES)).astype(dtype)
+    for rows in range(1, LANE_ROWS + 1):
+        out = c[:rows].copy()
+        known = 0.5 * a[:rows].astype(float) @ squeeze(b, count) + onto * squeeze(out, count)
+        run_kernel(multiply, dtype, compiled, 1, a=a, b=b, c=out, alpha=0.5, onto=onto)
+        np.testing.assert_allclose(squeeze(out, count), known, atol=20 * apart)
+        np.testing.assert_array_equal(out.ravel()[rows * count :], c[:rows].ravel()[rows * count :])
 
 
 @both

@@ -70,6 +70,14 @@ def test_many_steps(heads, d, causal, dtype, apart):
     np.testing.assert_allclose(network.predict(x), attention(x, theta, heads, causal), atol=apart)
 
 
+@pytest.mark.parametrize("steps", [1, 5, 8, 16])
+def test_few_steps(steps):
+    network = Network(Attention(3, True), inputs=(steps, 51))
+    x = RNG.normal(size=(2, steps, 51)) * 3
+    theta = {name: view.astype(float) for name, view in network.parameters.items()}
+    np.testing.assert_allclose(network.predict(x), attention(x, theta, 3, True), atol=1e-4)
+
+
 def test_gradients_of_many_steps():
     layer = Attention(2, causal=True, rotary=50.0, key_value_heads=1)
     assert check(layer, RNG.normal(size=(1, 70, 4))).ok
@@ -81,9 +89,9 @@ def test_scores_that_exp_cannot_hold():
     assert np.isfinite(network.predict(X)).all()
 
 
-def bits(threads, training):
+def bits(threads, training, steps):
     layer = Attention(3, causal=True, rotary=20.0)
-    probe = Probe(layer, 2, (LONG, 12), "float32", threads, training=training)
+    probe = Probe(layer, 2, (steps, 12), "float32", threads, training=training)
     rng = np.random.default_rng(1)
     probe.x[...], probe.dy[...] = (rng.normal(size=probe.x.shape) for _ in range(2))
     with probe:
@@ -92,8 +100,9 @@ def bits(threads, training):
 
 
 @pytest.mark.parametrize("threads", [2, 3])
-def test_bits_do_not_depend_on_threads(threads):
-    for alone, shared in zip(bits(1, True), bits(threads, True), strict=True):
+@pytest.mark.parametrize("steps", [7, LONG])
+def test_bits_do_not_depend_on_threads(threads, steps):
+    for alone, shared in zip(bits(1, True, steps), bits(threads, True, steps), strict=True):
         np.testing.assert_array_equal(alone, shared)
 
 

@@ -17,7 +17,15 @@ from numba.core import cgutils
 from ..kernels import bfloat16 as plain
 from .intrinsics import stands_for
 from .processor import processor_has
-from .simd import MICROPANEL_ROWS, MICROTILE_VECTORS, VECTOR_BYTES, Vectors, microtile_of, transpose
+from .simd import (
+    MICROPANEL_ROWS,
+    MICROTILE_VECTORS,
+    VECTOR_BYTES,
+    Vectors,
+    edge_tile_of,
+    microtile_of,
+    transpose,
+)
 
 _FAST = processor_has("avx512bf16")
 if _FAST:
@@ -171,3 +179,4 @@ def _transpose_pairs(typingctx: Any, like: Any, source: Any, row: Any, to: Any, 
 
 
 microtile_of(plain.multiply_pairs, Pairs)
+edge_tile_of(plain.multiply_edge_of_pairs, Pairs)

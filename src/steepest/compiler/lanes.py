@@ -1,4 +1,4 @@
-"""A softmax down columns of lanes, compiled: what `steepest.kernels.lanes` says.
+"""A softmax down columns of lanes, and its products, compiled: what `steepest.kernels.lanes` says.
 
 exp is that of `steepest.kernels.functions`, for numbers of at most 0, in whole vectors.
 """
@@ -14,7 +14,7 @@ from numba.core import cgutils
 
 from ..kernels import lanes as plain
 from .intrinsics import stands_for
-from .simd import Vectors
+from .simd import VECTOR_BYTES, Vectors
 from .window_tiles import repeat
 
 __all__: list[str] = []
@@ -160,3 +160,97 @@ def _slope_lanes(typingctx: Any, like: Any, of_s: Any, slopes: Any, state: Any) 
 
     word = types.int64
     return types.void(like, types.UniTuple(word, 3), word, word), codegen
+
+
+@stands_for(plain.softmax_lanes)
+def _softmax_lanes(typingctx: Any, like: Any, of_s: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        v, of_s = Vectors(builder, like), cgutils.unpack_tuple(builder, arguments[1])
+
+        def largest(at: Any, values: list[Any]) -> list[Any]:
+            s, (top,) = v.load(at), values
+            return [builder.select(builder.fcmp_ordered(">", s, top), s, top)]
+
+        (top,) = _rows(v, of_s, [_constant(v, plain.HIDDEN)], largest)
+
+        def weigh(at: Any, values: list[Any]) -> list[Any]:
+            e = _exp(v, builder.fsub(v.load(at), top))
+            v.store(e, at)
+            return [builder.fadd(values[0], e)]
+
+        (total,) = _rows(v, of_s, [v.zero], weigh)
+        inverse = builder.fdiv(_constant(v, 1.0), total)
+
+        def divide(at: Any, values: list[Any]) -> list[Any]:
+            v.store(builder.fmul(v.load(at), inverse), at)
+            return []
+
+        _rows(v, of_s, [], divide)
+        return context.get_dummy_value()
+
+    return types.void(like, types.UniTuple(types.int64, 3)), codegen
+
+
+@stands_for(plain.slope_whole_lanes)
+def _slope_whole_lanes(typingctx: Any, like: Any, of_p: Any, slopes: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        v, of_p = Vectors(builder, like), cgutils.unpack_tuple(builder, arguments[1])
+        apart = builder.sub(arguments[2], of_p[0])
+
+        def add(at: Any, values: list[Any]) -> list[Any]:
+            return [v.fma(v.load(at), v.load(builder.add(at, apart)), values[0])]
+
+        (along,) = _rows(v, of_p, [v.zero], add)
+
+        def slope(at: Any, values: list[Any]) -> list[Any]:
+            there = builder.add(at, apart)
+            v.store(builder.fmul(v.load(at), builder.fsub(v.load(there), along)), there)
+            return []
+
+        _rows(v, of_p, [], slope)
+        return context.get_dummy_value()
+
+    return types.void(like, types.UniTuple(types.int64, 3), types.int64), codegen
+
+
+@stands_for(plain.multiply_lanes)
+def _multiply_lanes(
+    typingctx: Any, rows: Any, k: Any, alpha: Any, of_a: Any, b: Any, onto: Any, c: Any
+) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        v, done = Vectors(builder, alpha), builder.append_basic_block("done")
+        choice = builder.switch(arguments[0], done)
+        for number in range(1, plain.LANE_ROWS + 1):
+            block = builder.append_basic_block(f"rows{number}")
+            choice.add_case(ir.Constant(_WORD, number), block)
+            builder.position_at_end(block)
+            _multiply_rows(v, number, arguments[1:])
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    word = types.int64
+    return types.void(word, word, alpha, types.UniTuple(word, 3), word, word, word), codegen
+
+
+def _multiply_rows(v: Vectors, rows: int, arguments: Any) -> None:
+    """Emit C = alpha A B, or C += alpha A B, for so many rows of A and C."""
+    builder, (k, alpha, of_a, b, onto, c) = v.builder, arguments
+    a, row_a, step_a = cgutils.unpack_tuple(builder, of_a)
+    below = [builder.mul(row_a, ir.Constant(_WORD, i)) for i in range(rows)]
+
+    def add(values: list[Any]) -> list[Any]:
+        at_a, at_b, *sums = values
+        row = [v.load(at_b)]
+        added = [
+            v.add_products(builder.add(at_a, down), row, [total])[0]
+            for down, total in zip(below, sums, strict=True)
+        ]
+        return [builder.add(at_a, step_a), v.at(at_b, VECTOR_BYTES), *added]
+
+    _, _, *sums = repeat(builder, k, [a, b, *[v.zero] * rows], add)
+    factor, adds = v.splat(alpha), builder.icmp_signed("!=", onto, ir.Constant(_WORD, 0))
+    for i, total in enumerate(sums):
+        at = v.at(c, i * VECTOR_BYTES)
+        before = builder.select(adds, v.load(at), v.zero)
+        v.store(v.fma(factor, total, before), at)

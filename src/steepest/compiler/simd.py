@@ -1,6 +1,7 @@
 """Vectors in registers, compiled: what the plain functions of `steepest.kernels.simd` say.
 
-``microtile_of`` registers the micro-kernel of a matrix product, which `_microtile` emits for each
+``microtile_of`` registers the micro-kernel of a matrix product, and ``edge_tile_of`` that for fewer
+columns, which `_microtile` emits for each
 number of rows; `steepest.compiler.bfloat16` registers another with it, for pairs. `_strip` emits
 the products of one example. `steepest.compiler.compile` puts all of these in the place of the plain
 functions.
@@ -133,7 +134,6 @@ _constant(plain.microtile_rows, lambda size: MICROTILE_ROWS)
 _constant(plain.channel_tile_rows, lambda size: CHANNEL_TILE_ROWS)
 _constant(plain.channel_block, lambda size: CHANNEL_BLOCK)
 _constant(plain.micropanel_rows, lambda size: MICROPANEL_ROWS)
-_constant(plain.microtile_bytes, lambda size: MICROTILE_ROWS * MICROTILE_VECTORS * VECTOR_BYTES)
 
 
 @stands_for(plain.number)
@@ -276,12 +276,65 @@ def microtile_of(plain: Callable[..., Any], kind: type[Vectors]) -> None:
                 choice.add_case(ir.Constant(_WORD, number), block)
                 builder.position_at_end(block)
                 last = number > MICROTILE_ROWS
-                _microtile(v, number - last, rest, lines if last else None)
+                _microtile(_Panel(v), number - last, rest, lines if last else None)
                 builder.branch(done)
             builder.position_at_end(done)
             return context.get_dummy_value()
 
         return signature, codegen
+
+
+def edge_tile_of(plain: Callable[..., Any], kind: type[Vectors]) -> None:
+    """Register the micro-kernel for fewer columns: one for each number of rows and of vectors."""
+
+    @stands_for(plain)
+    def multiply(
+        typingctx: Any, extents: Any, k: Any, alpha: Any, of_a: Any, of_b: Any, beta: Any, of_c: Any
+    ) -> Any:
+        two, three = types.UniTuple(types.int64, 2), types.UniTuple(types.int64, 3)
+        signature = types.void(two, types.int64, alpha, three, two, alpha, two)
+
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            v = kind(builder, alpha)
+            rows, columns = cgutils.unpack_tuple(builder, arguments[0])
+            lanes, done = ir.Constant(_WORD, v.lanes), builder.append_basic_block("done")
+            wide = builder.icmp_signed(">", columns, lanes)
+            mask = v.mask(builder.select(wide, builder.sub(columns, lanes), columns))
+            more = builder.select(wide, ir.Constant(_WORD, MICROTILE_ROWS), ir.Constant(_WORD, 0))
+            choice = builder.switch(builder.add(rows, more), done)
+            for vectors in range(1, MICROTILE_VECTORS + 1):
+                for number in range(1, MICROTILE_ROWS + 1):
+                    block = builder.append_basic_block(f"rows{number}x{vectors}")
+                    case = ir.Constant(_WORD, (vectors - 1) * MICROTILE_ROWS + number)
+                    choice.add_case(case, block)
+                    builder.position_at_end(block)
+                    _microtile(_Panel(v, vectors, mask), number, arguments[1:], None)
+                    builder.branch(done)
+            builder.position_at_end(done)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+
+class _Panel:
+    """Emits loads and stores of rows as wide as a panel, of the last vector the lanes of a mask."""
+
+    def __init__(self, v: Vectors, vectors: int = MICROTILE_VECTORS, mask: Any = None) -> None:
+        self.v, self.vectors, self.mask = v, range(vectors), mask
+
+    def load(self, address: Any, j: int) -> Any:
+        at = self.v.at(address, j * VECTOR_BYTES)
+        return self.v.load(at) if self._whole(j) else self.v.load_some(at, self.mask)
+
+    def store(self, value: Any, address: Any, j: int) -> None:
+        at = self.v.at(address, j * VECTOR_BYTES)
+        if self._whole(j):
+            self.v.store(value, at)
+        else:
+            self.v.store_some(value, at, self.mask)
+
+    def _whole(self, j: int) -> bool:
+        return self.mask is None or j < self.vectors[-1]
 
 
 class _Lines:
@@ -308,14 +361,14 @@ class _Lines:
         self.v.prefetch(builder.add(self.start, builder.add(down, along)), write=False)
 
 
-def _microtile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> None:
+def _microtile(panel: _Panel, rows: int, arguments: Any, ahead: _Lines | None) -> None:
     """Emit the microtile of ``rows`` rows: the loop over k, then the sums to memory."""
-    builder = v.builder
+    v, builder = panel.v, panel.v.builder
     k, alpha, of_a, of_b, beta, of_c = arguments
     a, row_a, step_a = cgutils.unpack_tuple(builder, of_a)
     (b, row_b), (c, row_c) = (cgutils.unpack_tuple(builder, of) for of in (of_b, of_c))
     below = [builder.mul(row_a, ir.Constant(_WORD, i)) for i in range(rows)]
-    cells = [(i, j) for i in range(rows) for j in range(MICROTILE_VECTORS)]
+    cells = [(i, j) for i in range(rows) for j in panel.vectors]
     lines = [builder.add(c, builder.mul(row_c, ir.Constant(_WORD, i))) for i in range(rows)]
     for line in lines:
         v.prefetch(line, write=True)
@@ -327,10 +380,10 @@ def _microtile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> N
     builder.position_at_end(loop)
     counter, at_a, at_b = (builder.phi(_WORD) for _ in range(3))
     sums = {cell: builder.phi(v.vector) for cell in cells}
-    row_of_b = [v.load(v.at(at_b, j * VECTOR_BYTES)) for j in range(MICROTILE_VECTORS)]
+    row_of_b = [panel.load(at_b, j) for j in panel.vectors]
     added: dict[tuple[int, int], Any] = {}
     for i in range(rows):
-        row = [(i, j) for j in range(MICROTILE_VECTORS)]
+        row = [(i, j) for j in panel.vectors]
         after_a = v.add_products(v.at(at_a, below[i]), row_of_b, [sums[cell] for cell in row])
         added.update(zip(row, after_a, strict=True))
     left = builder.sub(counter, ir.Constant(_WORD, 1))
@@ -357,12 +410,13 @@ def _microtile(v: Vectors, rows: int, arguments: Any, ahead: _Lines | None) -> N
         for branch, keeps in ((fresh, False), (onto, True)):
             with branch:
                 for i, j in cells:
-                    at = v.at(lines[i], j * VECTOR_BYTES)
                     value = builder.fmul(factor, total[i, j])
-                    v.store(v.fma(kept, v.load(at), value) if keeps else value, at)
+                    value = v.fma(kept, panel.load(lines[i], j), value) if keeps else value
+                    panel.store(value, lines[i], j)
 
 
 microtile_of(plain.multiply_microtile, Vectors)
+edge_tile_of(plain.multiply_edge_tile, Vectors)
 
 
 @stands_for(plain.multiply_strip)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .simd import _at, lanes, micropanel_rows, microtile_columns, transpose_block
 
 __all__ = [
+    "multiply_edge_of_pairs",
     "multiply_pairs",
     "multiply_window_tile_of_pairs",
     "pair",
@@ -91,6 +92,27 @@ def multiply_pairs(
             for x, y in zip(factors, _halves(_at(alpha, b + p * row_b, n)), strict=True):
                 total += x * y
         out = _at(alpha, c + i * row_c, n)
+        out[:] = alpha * total + beta * out if beta != 0 else alpha * total
+
+
+def multiply_edge_of_pairs(
+    extents: tuple[int, int],
+    k: int,
+    alpha: Any,
+    of_a: tuple[int, int, int],
+    of_b: tuple[int, int],
+    beta: Any,
+    of_c: tuple[int, int],
+) -> None:
+    """C = alpha A B + beta C, as `kernels.simd.multiply_edge_tile`, for A and B of ``k`` pairs."""
+    (rows, columns), (a, row_a, step_a), (b, row_b), (c, row_c) = extents, of_a, of_b, of_c
+    for i in range(rows):
+        total = np.zeros(columns, np.float32)
+        for p in range(k):
+            factors = _halves(_at(alpha, a + i * row_a + p * step_a, 1))
+            for x, y in zip(factors, _halves(_at(alpha, b + p * row_b, columns)), strict=True):
+                total += x * y
+        out = _at(alpha, c + i * row_c, columns)
         out[:] = alpha * total + beta * out if beta != 0 else alpha * total
 
 

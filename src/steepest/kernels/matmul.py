@@ -7,14 +7,14 @@ It is built as BLIS builds one, and uses its words. What calls what, from the ou
 ``multiply_block``       panels of B, as wide as a microtile; has them copied (``pack_panel``)
 ``multiply_panel``       microtile after microtile: the rows of the block past one panel
 ``multiply_microtile``   the micro-kernel: a few rows by two vectors, whose sums stay in registers
-``write_edge_tile``      what does not fill a microtile
+``multiply_edge_tile``   the same for fewer columns: the others are neither read nor written
 
-Packing is in `steepest.kernels.packing`. The micro-kernel is in `steepest.kernels.simd`;
-`steepest.compiler.simd` emits it. `steepest.kernels.matmul_bfloat16` gives ``multiply_blocks`` a
-micro-kernel and packing of its own.
+Packing is in `steepest.kernels.packing`. The micro-kernels are in `steepest.kernels.simd`;
+`steepest.compiler.simd` emits them. `steepest.kernels.matmul_bfloat16` gives ``multiply_blocks``
+micro-kernels and packing of its own.
 
 All rows of A go past a panel of B that stays in the first cache. B is copied to such a panel only
-if it lies column after column, if it is narrower, or if its rows lie too far apart for that cache.
+if it lies column after column, or if its rows lie too far apart for that cache.
 A is copied to micropanels only if it lies column after column and many panels pass: else it pays
 only for many rows, and there BLAS is as good (`steepest.compiler.gemm`).
 
@@ -38,15 +38,14 @@ from .simd import (
     PANEL_BYTES,
     item_bytes,
     micropanel_rows,
-    microtile_bytes,
     microtile_columns,
     microtile_rows,
+    multiply_edge_tile,
     multiply_microtile,
     number,
     peek,
     peek_byte,
     peek_int,
-    poke,
     scratch,
 )
 
@@ -91,7 +90,16 @@ def gemm(
     row_b = matrices[1][1]
     reads_b = lies_by_rows(LIKE, matrices[1]) and (shape[2] - 1) * row_b <= PANEL_BYTES
     plan = 1, 1, reads_a, reads_b
-    multiply_blocks(shape, scales, matrices, plan, pack_block, pack_panel, multiply_microtile)
+    multiply_blocks(
+        shape,
+        scales,
+        matrices,
+        plan,
+        pack_block,
+        pack_panel,
+        multiply_microtile,
+        multiply_edge_tile,
+    )
 
 
 def read_arguments(
@@ -130,6 +138,7 @@ def multiply_blocks(
     pack_block: Callable[..., Any],
     pack_panel: Callable[..., None],
     multiply: Callable[..., None],
+    multiply_edge: Callable[..., None],
 ) -> None:
     """C = alpha A B + beta C, block by block.
 
@@ -145,8 +154,8 @@ def multiply_blocks(
         How many numbers, one after the other in a sum, lie side by side in a copy and are one step
         of the micro-kernel; how many microtiles of a panel ask for lines of the next panel;
         whether A is read where it lies, and not copied; whether B is.
-    pack_block, pack_panel, multiply : callable
-        The packing of blocks of A and of panels of B, and the micro-kernel.
+    pack_block, pack_panel, multiply, multiply_edge : callable
+        The packing of blocks of A and of panels of B, and the micro-kernels.
     """
     m, n, k = shape
     alpha, beta = scales
@@ -154,7 +163,7 @@ def multiply_blocks(
     together, _, reads_a, _ = plan
     size, band = item_bytes(alpha), micropanel_rows(alpha)
     panel = scratch(alpha)
-    packed = panel + PANEL_BYTES + microtile_bytes(alpha)
+    packed = panel + PANEL_BYTES
     steps = (k + together - 1) // together
     deepest = PANEL_BYTES // (microtile_columns(alpha) * size)
     blocks = max(1, (steps + deepest - 1) // deepest)
@@ -173,7 +182,8 @@ def multiply_blocks(
             block_a = block_of(alpha, of_a, numbers, rows, reads_a, packed, pack_block)
             here = block_a, (b + k0 * row_b, row_b, step_b), (c + begin * row_c, row_c)
             extent = rows, n, depth, numbers
-            multiply_block(extent, (alpha, kept), here, plan, panel, pack_panel, multiply)
+            both = alpha, kept
+            multiply_block(extent, both, here, plan, panel, pack_panel, multiply, multiply_edge)
 
 
 def multiply_block(
@@ -184,11 +194,12 @@ def multiply_block(
     memory: int,
     pack_panel: Callable[..., None],
     multiply: Callable[..., None],
+    multiply_edge: Callable[..., None],
 ) -> None:
     """C = alpha A B + beta C for one block of A: one panel of B after the other.
 
     ``extent`` is the block's rows, the columns of B, the steps of a sum, and the numbers in them.
-    Copied panels go to ``memory``; an edge tile lies behind.
+    Copied panels go to ``memory``.
     """
     rows, n, depth, numbers = extent
     a, (b, row_b, step_b), (c, row_c) = matrices
@@ -212,9 +223,9 @@ def multiply_block(
             (tiles, few, more, asking),
             scales,
             (a, panel, (c + j * size, row_c)),
-            memory + PANEL_BYTES,
             (ahead, max(row_b, step_b), across),
             multiply,
+            multiply_edge,
         )
 
 
@@ -248,12 +259,11 @@ def panel_of(
     memory: int,
     pack_panel: Callable[..., None],
 ) -> tuple[int, int]:
-    """Return a panel of B where it lies, if it is whole, or a copy: address, and row to row."""
-    wide = microtile_columns(like)
-    if reads and width == wide:
+    """Return a panel of B where it lies, or a copy: address, and row to row."""
+    if reads:
         return b[0], b[1]
     pack_panel(like, b, numbers, width, memory)
-    return memory, wide * item_bytes(like)
+    return memory, microtile_columns(like) * item_bytes(like)
 
 
 def multiply_panel(
@@ -261,9 +271,9 @@ def multiply_panel(
     tiles: tuple[int, int, int, int],
     scales: tuple[Any, Any],
     matrices: tuple[tuple[int, int, int, int], tuple[int, int], Output],
-    edge_tile: int,
     ahead: tuple[int, int, int],
     multiply: Callable[..., None],
+    multiply_edge: Callable[..., None],
 ) -> None:
     """C = alpha A B + beta C for one block of A and one panel of B.
 
@@ -277,17 +287,16 @@ def multiply_panel(
     most = microtile_rows(alpha)
     in_micropanel = micropanel_rows(alpha) // most
     whole = width == microtile_columns(alpha)
-    row_tile = microtile_columns(alpha) * item_bytes(alpha)
-    kept = beta if whole else number(alpha, 0.0)
     left = rows
     for tile in range(count):
         high = min(few + 1 if tile < more else few, left)
-        target = (at_c, row_c) if whole else (edge_tile, row_tile)
-        asks = ahead[0] != 0 and high == most and tile < asking
-        lines = (lines_ahead(ahead, depth, tile) if asks else 0), ahead[1], ahead[2]
-        multiply(high, depth, alpha, (at_a, row_a, step_a), panel, kept, target, lines)
-        if not whole:
-            write_edge_tile(edge_tile, high, width, beta, at_c, row_c)
+        of_a, of_c = (at_a, row_a, step_a), (at_c, row_c)
+        if whole:
+            asks = ahead[0] != 0 and high == most and tile < asking
+            lines = (lines_ahead(ahead, depth, tile) if asks else 0), ahead[1], ahead[2]
+            multiply(high, depth, alpha, of_a, panel, beta, of_c, lines)
+        else:
+            multiply_edge((high, width), depth, alpha, of_a, panel, beta, of_c)
         left -= high
         at_c += high * row_c
         at_a += high * row_a + (gap if tile % in_micropanel == in_micropanel - 1 else 0)
@@ -302,15 +311,3 @@ def lines_ahead(ahead: tuple[int, int, int], depth: int, tile: int) -> int:
     if across != 0:
         return start + tile * 2 * depth
     return start + tile % 2 * depth * row + tile // 2 * CACHE_LINE
-
-
-def write_edge_tile(edge_tile: int, rows: int, width: int, beta: Any, c: int, row: int) -> None:
-    """C = edge tile + beta C, ``width`` columns of it"""
-    size, wide = item_bytes(beta), microtile_columns(beta)
-    for i in range(rows):
-        for j in range(width):
-            at = c + i * row + j * size
-            value = peek(beta, edge_tile + (i * wide + j) * size)
-            if beta != 0:
-                value += beta * peek(beta, at)
-            poke(at, value)

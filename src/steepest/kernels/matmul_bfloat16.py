@@ -1,7 +1,7 @@
 """The matrix product C ← α A B + β C with A and B rounded to bfloat16, and sums in float32.
 
-``gemm`` is called as `steepest.kernels.matmul.gemm`, and calls the framework of that file with a
-micro-kernel for pairs (`steepest.kernels.bfloat16`) and packing that rounds
+``gemm`` is called as `steepest.kernels.matmul.gemm`, and calls the framework of that file with
+micro-kernels for pairs (`steepest.kernels.bfloat16`) and packing that rounds
 (`steepest.kernels.packing_bfloat16`). Both matrices are copied: two numbers that follow one another
 in a sum lie side by side then. Bytes and multiplications are halved so.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .bfloat16 import multiply_pairs
+from .bfloat16 import multiply_edge_of_pairs, multiply_pairs
 from .matmul import multiply_blocks, read_arguments
 from .packing_bfloat16 import pack_block, pack_panel
 
@@ -42,4 +42,13 @@ def gemm(
         LIKE, (at_m, at_n, at_k), (at_alpha, at_beta), at_a, at_b, (c, at_ldc)
     )
     plan = 2, 4, False, False
-    multiply_blocks(shape, scales, matrices, plan, pack_block, pack_panel, multiply_pairs)
+    multiply_blocks(
+        shape,
+        scales,
+        matrices,
+        plan,
+        pack_block,
+        pack_panel,
+        multiply_pairs,
+        multiply_edge_of_pairs,
+    )

@@ -24,10 +24,10 @@ __all__ = [
     "item_bytes",
     "lanes",
     "micropanel_rows",
-    "microtile_bytes",
     "microtile_columns",
     "microtile_rows",
     "multiply_channel_tile",
+    "multiply_edge_tile",
     "multiply_microtile",
     "multiply_strip",
     "multiply_window_tile",
@@ -53,8 +53,8 @@ BLOCK_ROWS = 192
 PACKED_BYTES = 256 * 1024
 """Of a copied block of A, which stays in the second cache."""
 
-SCRATCH_BYTES = 2 * PANEL_BYTES + 2 * PACKED_BYTES
-"""A panel, an edge tile, and a block of A, which may be twice as large where it holds pairs."""
+SCRATCH_BYTES = PANEL_BYTES + 2 * PACKED_BYTES
+"""A panel, and a block of A, which may be twice as large where it holds pairs."""
 
 
 def item_bytes(like: Any) -> int:
@@ -102,13 +102,8 @@ def _memory() -> NDArray[Any]:
     return np.zeros(SCRATCH_BYTES, np.uint8)
 
 
-def microtile_bytes(like: Any) -> int:
-    """Bytes of a microtile."""
-    return microtile_rows(like) * microtile_columns(like) * item_bytes(like)
-
-
 def scratch(like: Any) -> int:
-    """Address of `PANEL_BYTES` for a panel; behind it lie an edge tile and a block of A."""
+    """Address of `PANEL_BYTES` for a panel; behind it lies a block of A."""
     return int(_memory().ctypes.data)
 
 
@@ -189,6 +184,28 @@ def multiply_microtile(
         for p in range(k):
             total += peek(alpha, a + i * row_a + p * step_a) * _at(alpha, b + p * row_b, n)
         out = _at(alpha, c + i * row_c, n)
+        out[:] = alpha * total + beta * out if beta != 0 else alpha * total
+
+
+def multiply_edge_tile(
+    extents: tuple[int, int],
+    k: int,
+    alpha: Any,
+    of_a: tuple[int, int, int],
+    of_b: tuple[int, int],
+    beta: Any,
+    of_c: tuple[int, int],
+) -> None:
+    """C = alpha A B + beta C as `multiply_microtile`, for ``extents``: rows, and fewer columns.
+
+    Of B and C, columns beyond those are neither read nor written.
+    """
+    (rows, columns), (a, row_a, step_a), (b, row_b), (c, row_c) = extents, of_a, of_b, of_c
+    for i in range(rows):
+        total = np.zeros(columns, np.asarray(alpha).dtype)
+        for p in range(k):
+            total += peek(alpha, a + i * row_a + p * step_a) * _at(alpha, b + p * row_b, columns)
+        out = _at(alpha, c + i * row_c, columns)
         out[:] = alpha * total + beta * out if beta != 0 else alpha * total
 
 

@@ -68,6 +68,7 @@ class AttentionHeads(Layer):
         n, steps, _ = x.shape
         shape = x.shape[1:]
         size, flops = self.size(shape), n * self.flops_at(shape)
+        room = kernels.work_size(steps, size, self.heads)
         threads = max(2, low.most_threads)  # (checks run two in turn, whatever the program has)
         y = low.array("y", n, *self.output_shape(shape))
         names: dict[str, Any] = {
@@ -76,7 +77,7 @@ class AttentionHeads(Layer):
             "qk": x.as_examples(),
             "top": low.array("top", n, self.heads * steps),
             "inverse": low.array("inverse", n, self.heads * steps),
-            "work": low.array(f"work{threads}:", threads, kernels.work_size(size)),
+            "work": low.array(f"work{threads}:", threads, room),
             "zeros": low.array("zeros", max(size, kernels.LANES)),
             "scale": 1 / math.sqrt(size),
             **self._seen(low, n, shape),

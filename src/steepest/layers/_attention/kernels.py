@@ -29,8 +29,6 @@ import numpy as np
 
 from ...kernels.lanes import (
     ALONG,
-    BEGIN,
-    END,
     FACTOR,
     LANES,
     TOP,
@@ -39,9 +37,11 @@ from ...kernels.lanes import (
     slope_lanes,
     weigh_lanes,
 )
-from ...kernels.simd import item_bytes, lanes, microtile_columns, transpose_block
+from ...kernels.simd import item_bytes, lanes, microtile_columns
 from ...kernels.windows import multiply_windows
 from ...layer import Array
+from .panels import see, sizes_of, transpose
+from .short import attend_all, go_back_all, short_work_size
 
 __all__ = ["LANES", "backward_x", "forward", "work_size"]
 
@@ -51,9 +51,10 @@ KEYS = 48
 _LEAST = -1e30  # the largest score of none
 
 
-def work_size(size: int) -> int:
+def work_size(steps: int, size: int, heads: int) -> int:
     """Return how many numbers a thread needs for itself."""
-    return LANES * (2 * size + 2 * KEYS + 6)
+    panels = LANES * (2 * size + 2 * KEYS + 6)
+    return max(panels, short_work_size(size * heads)) if steps <= LANES else panels
 
 
 def forward(
@@ -74,7 +75,16 @@ def forward(
     """y = softmax(scale Q Kᵀ) V; top = max scale Q Kᵀ, inverse = 1/Σ exp(scale Q Kᵀ − top)"""
     sizes = sizes_of(plan)
     steps, _, heads = sizes[:3]
-    wide = width(steps, x[0, 0])
+    wide = microtile_columns(x[0, 0])
+    if steps <= lanes(x[0, 0]):
+        unit: Any = np.int64(panels.start)
+        while unit < panels.stop:
+            i, head = unit // heads, unit % heads
+            more = min(np.int64(panels.stop) - unit, heads - head)
+            short = x[i], qk[i], y[i], spans[i]
+            attend_all(short, sizes, work[thread], scale, (head, head + more))
+            unit += more
+        return
     in_head = (steps + LANES - 1) // LANES
     for panel in range(np.int64(panels.start), np.int64(panels.stop)):
         unit, first = panel // in_head, panel % in_head * LANES
@@ -106,7 +116,16 @@ def backward_x(
     """dQ = scale dS K, dK = scale dSᵀ Q, dV = Pᵀ dY; P again, dS = P (dY Vᵀ − dY·Y)"""
     sizes = sizes_of(plan)
     steps, size, heads, count = sizes[:4]
-    wide, together = width(steps, x[0, 0]), heads // count
+    if steps <= lanes(x[0, 0]):
+        one: Any = np.int64(groups.start)
+        while one < groups.stop:
+            i, group = one // count, one % count
+            more = min(np.int64(groups.stop) - one, count - group)
+            short = x[i], qk[i], spans[i], dy[i], dx[i], dqk[i]
+            go_back_all(short, sizes, work[thread], scale, (group, group + more))
+            one += more
+        return
+    wide, together = microtile_columns(x[0, 0]), heads // count
     for unit in range(np.int64(groups.start), np.int64(groups.stop)):
         i, group = unit // count, unit % count
         clear(dqk[i][(heads + group) * size :], dqk.shape[1] // steps, sizes)
@@ -118,17 +137,6 @@ def backward_x(
                 go_back(arrays, sizes, work[thread], scale, windows, head, start)
 
 
-def sizes_of(plan: Any) -> Any:
-    """Return what a plan holds."""
-    steps, size, heads = np.int64(plan[0]), np.int64(plan[1]), np.int64(plan[2])
-    return steps, size, heads, np.int64(plan[3]), np.int64(plan[4]), np.int64(plan[5])
-
-
-def width(steps: Any, like: Any) -> Any:
-    """Return how many queries are taken at once: a vector of them if that is all, or two."""
-    return lanes(like) if steps <= lanes(like) else microtile_columns(like)
-
-
 def attend(
     arrays: Any, sizes: Any, memory: Any, scale: Any, windows: int, head: int, start: int
 ) -> None:
@@ -136,7 +144,7 @@ def attend(
     x, qk, y, (tops, inverses), spans, zeros = arrays
     steps, size, heads, groups = sizes[:4]
     row_x, row_k, row_y = x.shape[0] // steps, qk.shape[0] // steps, y.shape[0] // steps
-    wide, one = width(steps, x[0]), zeros[0] + 1
+    wide, one = microtile_columns(x[0]), zeros[0] + 1
     live, group = min(wide, steps - start), head // (heads // groups)
     panel, scores = memory, memory[2 * LANES * size :]
     state = scores[2 * LANES * KEYS :]
@@ -175,7 +183,7 @@ def go_back(
     x, qk, y, (tops, inverses), spans, zeros, dy, (dx, dqk) = arrays
     steps, size, heads, groups = sizes[:4]
     row_x, row_k, row_y = x.shape[0] // steps, qk.shape[0] // steps, y.shape[0] // steps
-    wide, one = width(steps, x[0]), zeros[0] + 1
+    wide, one = microtile_columns(x[0]), zeros[0] + 1
     live, group = min(wide, steps - start), head // (heads // groups)
     panel, panel_dy = memory, memory[LANES * size :]
     scores, slopes = panel_dy[LANES * size :], panel_dy[LANES * (size + KEYS) :]
@@ -207,27 +215,6 @@ def go_back(
             add_product(windows, extents, scale, of_turned, (of_k, row_k), of_dq)
 
 
-def transpose(rows: Any, row: int, size: int, extents: Any, panel: Any) -> None:
-    """panel = rowsᵀ: ``live`` rows become the first lanes, and there are zeros in the others"""
-    live, wide = extents
-    like, side, zero = rows[0], lanes(rows[0]), rows.dtype.type(0)
-    start: Any = np.int64(rows.ctypes.data)
-    to: Any = np.int64(panel.ctypes.data)
-    item = item_bytes(like)
-    down, across = size // side * side, live // side * side
-    for lane in range(0, across, side):
-        for d in range(0, down, side):
-            source, target = start + (lane * row + d) * item, to + (d * wide + lane) * item
-            transpose_block(like, source, row * item, target, wide * item)
-    for lane in range(live):
-        for d in range(down if lane < across else 0, size):
-            panel[d * wide + lane] = rows[lane * row + d]
-    if live < wide:
-        for d in range(size):
-            for lane in range(live, wide):
-                panel[d * wide + lane] = zero
-
-
 def clear(rows: Any, row: int, sizes: Any) -> None:
     """rows = 0, ``size`` columns of all steps"""
     steps, size = sizes[:2]
@@ -235,34 +222,6 @@ def clear(rows: Any, row: int, sizes: Any) -> None:
     for step in range(steps):
         for d in range(size):
             rows[step * row + d] = zero
-
-
-def see(spans: Any, sizes: Any, start: int, live: int, state: Any) -> Any:
-    """Note which keys each query of a panel sees.
-
-    Returns
-    -------
-    low, high, latest, earliest : int
-        Between which keys lie those that any of them sees, and those that all of them see.
-    """
-    steps, causal, masked = sizes[0], sizes[4], sizes[5]
-    begin, end = state[BEGIN:], state[END:]
-    none: Any = np.int64(0)
-    for lane in range(LANES):
-        begin[lane] = 0
-        end[lane] = start + lane + 1 if causal > 0 else steps
-    if masked == 0:
-        return (none, start + live, none, start + 1) if causal > 0 else (none, steps, none, steps)
-    low, high, latest, earliest = steps, none, none, steps
-    for lane in range(live):
-        first: Any = np.int64(spans[2 * (start + lane)])
-        last: Any = np.int64(spans[2 * (start + lane) + 1])
-        last = min(last, start + lane + 1) if causal > 0 else last
-        low, high = min(low, first), max(high, last)
-        latest, earliest = max(latest, first), min(earliest, last)
-        begin[lane] = first
-        end[lane] = last
-    return low, high, latest, earliest
 
 
 def product(
