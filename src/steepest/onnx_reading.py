@@ -40,13 +40,13 @@ class Op:
         What it reads: of exactly these, or of anything if there are none. The same name stands for
         the same value; a number for a constant that is it to six digits. Those of ``Mul`` and
         ``Add`` may be any number, in any order.
-    **attributes : float, int, str or None
+    **attributes : float, int, str, list of int or None
         What it must have, None for anything; others must have their defaults, which is for the
         function to see if there are no inputs.
     """
 
     def __init__(
-        self, kind: str, *inputs: Op | str | float, **attributes: float | str | None
+        self, kind: str, *inputs: Op | str | float, **attributes: float | str | list[int] | None
     ) -> None:
         self.kind, self.inputs, self.attributes = kind, inputs, attributes
         self.name = ""
@@ -175,6 +175,9 @@ class OnnxNode(Protocol):
 
     def truth(self, key: int | str) -> bool:
         """Return an input that must be a constant that is true or false."""
+
+    def truths(self, key: int | str) -> Array:
+        """Return an input that must be a constant array of what is true or false."""
 
     def branches(self, *values: str, columns: bool = False) -> tuple[str, list[list[Reading]]]:
         """Return the nearest value that all of these are made of, and how each is.

@@ -219,15 +219,19 @@ class OnnxFile:
         )
         return [int(number) for number in array.reshape(-1)]
 
-    def truth(self, name: str) -> bool:
-        """Return a constant that is true or false."""
-        array = self._read(
+    def truths(self, name: str) -> Array:
+        """Return a constant array of what is true or false."""
+        return self._read(
             name,
             "truth values",
             {
                 self._onnx.TensorProto.BOOL: (np.bool_, "int32_data"),
             },
         )
+
+    def truth(self, name: str) -> bool:
+        """Return a constant that is true or false."""
+        array = self.truths(name)
         if array.size != 1:
             raise self.error(f"{name!r} holds {array.size} truth values; expected one")
         return bool(array.reshape(-1)[0])

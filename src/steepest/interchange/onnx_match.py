@@ -80,6 +80,8 @@ class Matcher:
             node = self._file.made_by.get(value)
             if node is not None and self._is(pattern, node):
                 inputs = [str(name) for name in node.input]
+                if names.get(pattern.name, value) != value:
+                    return
                 if pattern.name:
                     names = {**names, pattern.name: value}
                 yield from self._each(list(zip(pattern.inputs, inputs, strict=False)), names)

@@ -296,6 +296,10 @@ class Node:
         """Return an input that must be a constant that is true or false."""
         return self._file.truth(self._constant(key))
 
+    def truths(self, key: int | str) -> Array:
+        """Return an input that must be a constant array of what is true or false."""
+        return self._file.truths(self._constant(key))
+
     def _constant(self, key: int | str) -> str:
         """Return the name of an input that must be a constant."""
         name = self.value(key)

@@ -24,6 +24,7 @@ from ..onnx_form import OnnxGraph
 from ..shape import Shape
 from ..validate import flag, number, positive_count
 from ._attention.heads import AttentionHeads
+from ._attention.onnx_reading import attention_forms
 from ._combinator import chain, onnx_chain
 from .dense import Dense
 
@@ -59,6 +60,8 @@ class Attention(Layer):
         "in_proj.weight": "in_proj_weight",
         "in_proj.bias": "in_proj_bias",
     }
+
+    onnx_import = staticmethod(attention_forms)
 
     heads: int
     causal: bool = False

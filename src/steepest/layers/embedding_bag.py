@@ -19,11 +19,14 @@ from ..engine.operands import Buffer, SparseBatch
 from ..errors import InputError
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import flag, number, one_of, positive_count
 from ._bag import csr
 from ._bag.lists import matrix_of
 
 __all__ = ["EmbeddingBag"]
+
+_INT64 = 7  # in ONNX
 
 
 @dataclass(frozen=True, repr=False)
@@ -209,6 +212,22 @@ class EmbeddingBag(Layer):
         many = g.op("ReduceSum", g.cast(there, np.float32), axis, keepdims=1)
         return g.op("Div", total, g.op("Max", many, g.constant(1)))
 
+    @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        of_bag = Op("Gather", "E", Op("Cast", "x", to=_INT64))
+        total = Op("ReduceSum", of_bag, "axis", keepdims=0)
+        there = Op("Not", Op("Equal", "x", "padding"))
+        many = Op("Max", Op("ReduceSum", there, "also", keepdims=1), 1.0)
+        codes = Op("Slice", "x", "none", "half", "last")
+        weights = Op("Unsqueeze", Op("Slice", "x", "middle", "end", "along"), "behind")
+        weighted = Op("Mul", Op("Gather", "E", Op("Cast", codes, to=_INT64)), weights)
+        return (
+            Form(total, lambda kind, node: _read(kind, node, "sum")),
+            Form(Op("Div", total, "many"), _read_mean),
+            Form(Op("Div", total, many), _read_padded),
+            Form(Op("ReduceSum", weighted, "axis", keepdims=0), _read_weighted),
+        )
+
     # With weights, T codes of a row are followed by T weights; without, each is 1.
 
     @staticmethod
@@ -295,6 +314,46 @@ class EmbeddingBag(Layer):
             for t in range(places.shape[1]):
                 v = x[i, t]
                 places[i, t] = np.int32(v if (v >= zero) & (v < above) else zero)
+
+
+def _read(
+    kind: Any, node: OnnxNode, mode: str, padding: int | None = None, *, weighted: bool = False
+) -> Reading | None:
+    """Of a bag whose codes are a row of x."""
+    E, shape = node.array("E"), node.examples("x")
+    if E.ndim != 2 or 0 in E.shape or shape is None or shape[0] != 1 or len(shape[1]) != 1:
+        return None
+    if node.whole("axis") != [1]:
+        return None
+    layer = kind(*E.shape, mode, padding=padding, weighted=weighted)
+    return Reading(layer, node.value("x"), {"E": E}, rank=1)
+
+
+def _read_mean(kind: Any, node: OnnxNode) -> Reading | None:
+    shape = node.examples("x")
+    if shape is None or shape[1] != (int(node.number("many")),):
+        return None
+    return _read(kind, node, "mean")
+
+
+def _read_padded(kind: Any, node: OnnxNode) -> Reading | None:
+    """Of a mean over the codes that are not padding; the row of padding is zero."""
+    padding, E = node.number("padding"), node.array("E")
+    if node.whole("also") != [1] or padding not in range(len(E)) or E[int(padding)].any():
+        return None
+    return _read(kind, node, "mean", int(padding))
+
+
+def _read_weighted(kind: Any, node: OnnxNode) -> Reading | None:
+    """Of codes and behind them as many weights."""
+    shape = node.examples("x")
+    if shape is None or len(shape[1]) != 1 or shape[1][0] % 2:
+        return None
+    steps = shape[1][0] // 2
+    cuts = {"none": 0, "half": steps, "last": 1, "middle": steps, "end": 2 * steps, "along": 1}
+    if any(node.whole(name) != [value] for name, value in {**cuts, "behind": 2}.items()):
+        return None
+    return _read(kind, node, "sum", weighted=True)
 
 
 examples = (

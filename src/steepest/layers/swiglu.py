@@ -8,6 +8,7 @@ Source: Shazeer, "GLU variants improve transformer", arXiv:2002.05202, equation 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..errors import InputError
 from ..kernels.functions import sigmoid
 from ..layer import Array, Layer
 from ..onnx_form import OnnxGraph
+from ..onnx_reading import Form, OnnxNode, Op, Reading
 
 __all__ = ["SwiGLU"]
 
@@ -45,6 +47,11 @@ class SwiGLU(Layer):
         return g.op("Mul", g.op("Mul", u, g.op("Sigmoid", u)), v)
 
     @staticmethod
+    def onnx_import() -> tuple[Form, ...]:
+        u, v = (Op("Slice", "x", *(f"{half}{k}" for k in range(3))).called(half) for half in "uv")
+        return (Form(Op("Mul", u, Op("Sigmoid", "u"), v), _read),)
+
+    @staticmethod
     def forward(x: Array, y: Array, rows: range) -> None:
         """y = u ⊙ sigmoid(u) ⊙ v, (u, v) the halves of x"""
         q = y.shape[1]
@@ -63,6 +70,19 @@ class SwiGLU(Layer):
                 s = sigmoid(u, x)
                 dx[i, j] = d * v * s * (one + u * (one - s))
                 dx[i, q + j] = d * u * s
+
+
+def _read(kind: Any, node: OnnxNode) -> Reading | None:
+    """Of the halves of the last axis."""
+    shape = node.examples("x")
+    if shape is None or shape[1][-1] % 2:
+        return None
+    q, axis = shape[1][-1] // 2, len(shape[1])
+    cuts = {"u": ([0], [q], [axis]), "v": ([q], [2 * q], [axis])}
+    for half, wanted in cuts.items():
+        if any(node.whole(f"{half}{k}") != each for k, each in enumerate(wanted)):
+            return None
+    return Reading(kind(), node.value("x"), takes=2 * q, makes=q)
 
 
 examples = (SwiGLU(),)
