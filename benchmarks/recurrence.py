@@ -1,9 +1,9 @@
 """LSTM, GRU and Recurrent beside PyTorch and JAX: predicting, and a step of training.
 
 All contestants begin with the same parameters, and must come to the same outputs and, after a step
-of plain gradient descent, to the same parameters. Then they are timed in turns, many short times,
-and the quickest of each is taken, since on a machine with other work on it that is the one that
-nobody has disturbed. Ratios above 1 are of those who take longer than ours.
+of plain gradient descent, to the same parameters. Each has two turns, in processes of their own
+(`contest.py`). Medians of all rounds are printed; ratios above 1 are of those who take longer than
+ours.
 
     python benchmarks/recurrence.py [--cells LSTM GRU] [--hidden 32 64 256] [--threads 2]
 """
@@ -11,17 +11,19 @@ nobody has disturbed. Ratios above 1 are of those who take longer than ours.
 from __future__ import annotations
 
 import argparse
-import time
+import functools
+import statistics
 from collections.abc import Callable
 
 import numpy as np
 
 import steepest
+from contest import in_turns, seconds_of
 from steepest import SGD, Network, Trainer, to_state_dict
 
 ROWS, MOMENTS, INPUTS = 32, 100, 32
 LR = 1e-3
-Calls = dict[str, Callable[[], None]]
+Array = np.ndarray
 
 
 def problem(hidden: int):
@@ -138,37 +140,48 @@ class JAX:
         return np.asarray(self.P[1])
 
 
-def quickest(calls: Calls, seconds: float) -> dict[str, float]:
-    """Return the least milliseconds of each call, which take turns."""
-    best = dict.fromkeys(calls, np.inf)
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        for name, call in calls.items():
-            began = time.perf_counter()
-            call()
-            best[name] = min(best[name], 1e3 * (time.perf_counter() - began))
-    return best
-
-
-def measure(cell: str, hidden: int, threads: int, seconds: float) -> None:
+def work(
+    name: str, cell: str, hidden: int, threads: int, rounds: int, seconds: float
+) -> tuple[Array, Array, dict[str, list[float]]]:
+    """Return a contestant's outputs, its parameters after a step, and milliseconds of each call."""
     ours = Steepest(cell, hidden, threads)
-    contestants = [ours]
-    for kind in (PyTorch, JAX):
-        try:
-            contestants.append(kind(ours, cell, hidden, threads))
-        except ImportError:
-            print(f"  {kind.name} is not installed")
-    for other in contestants[1:]:
-        np.testing.assert_allclose(other.predict(), ours.predict(), atol=2e-5)
-    for each in contestants:
-        each.step()
-    for other in contestants[1:]:
-        np.testing.assert_allclose(other.weights(), ours.weights(), atol=1e-6)
+    each = ours if name == Steepest.name else KINDS[name](ours, cell, hidden, threads)
+    outputs = np.array(each.predict())
+    each.step()
+    weights, times = np.array(each.weights()), {}
     for what in ("predict", "step"):
-        best = quickest({each.name: getattr(each, what) for each in contestants}, seconds)
-        own = best["steepest"]
-        others = [f"{k} {v:.2f} ms, {v / own:.2f} ×" for k, v in best.items() if k != "steepest"]
-        print(f"{cell} {hidden}, {what}: {own:.2f} ms; {'; '.join(others)}", flush=True)
+        call = getattr(each, what)
+        call()
+        count = max(1, round(seconds / min(seconds_of(call) for _ in range(3))))
+        several = functools.partial(repeat, call, count)
+        times[what] = [1e3 * seconds_of(several) / count for _ in range(rounds)]
+    return outputs, weights, times
+
+
+def repeat(call: Callable[[], object], count: int) -> None:
+    for _ in range(count):
+        call()
+
+
+def measure(cell: str, hidden: int, asked: argparse.Namespace) -> None:
+    settings = cell, hidden, asked.threads, asked.rounds, asked.seconds
+    found = in_turns(work, [Steepest.name, *asked.peers], *settings)
+    outputs, weights, _ = found["steepest"][0]
+    for turns in found.values():
+        for other_outputs, other_weights, _ in turns:
+            np.testing.assert_allclose(other_outputs, outputs, atol=2e-5)
+            np.testing.assert_allclose(other_weights, weights, atol=1e-6)
+    for what in ("predict", "step"):
+        typical = {
+            name: statistics.median(t for *_, times in turns for t in times[what])
+            for name, turns in found.items()
+        }
+        own = typical.pop("steepest")
+        others = [f"{name} {v:.3f} ms, {v / own:.2f} ×" for name, v in typical.items()]
+        print(f"{cell} {hidden}, {what}: {own:.3f} ms; {'; '.join(others)}", flush=True)
+
+
+KINDS = {"pytorch": PyTorch, "jax": JAX}
 
 
 def main() -> None:
@@ -176,12 +189,14 @@ def main() -> None:
     parser.add_argument("--cells", nargs="*", default=["LSTM", "GRU", "Recurrent"])
     parser.add_argument("--hidden", type=int, nargs="*", default=[32, 64, 256])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.3, help="of one timing")
+    parser.add_argument("--peers", nargs="*", default=list(KINDS))
     asked = parser.parse_args()
     print(f"{ROWS} rows of {INPUTS} inputs, {MOMENTS} moments, {asked.threads} threads")
     for cell in asked.cells:
         for hidden in asked.hidden:
-            measure(cell, hidden, asked.threads, asked.seconds)
+            measure(cell, hidden, asked)
 
 
 if __name__ == "__main__":
