@@ -1,7 +1,7 @@
 """LSTM, GRU and Recurrent beside PyTorch and JAX: predicting, and a step of training.
 
 All contestants begin with the same parameters, and must come to the same outputs and, after a step
-of plain gradient descent, to the same parameters. Each has two turns, in processes of their own
+of plain gradient descent, to the same parameters. Each has some turns, in processes of their own
 (`contest.py`). Medians of all rounds are printed; ratios above 1 are of those who take longer than
 ours.
 
@@ -165,7 +165,7 @@ def repeat(call: Callable[[], object], count: int) -> None:
 
 def measure(cell: str, hidden: int, asked: argparse.Namespace) -> None:
     settings = cell, hidden, asked.threads, asked.rounds, asked.seconds
-    found = in_turns(work, [Steepest.name, *asked.peers], *settings)
+    found = in_turns(work, [Steepest.name, *asked.peers], *settings, turns=asked.turns)
     outputs, weights, _ = found["steepest"][0]
     for turns in found.values():
         for other_outputs, other_weights, _ in turns:
@@ -189,6 +189,7 @@ def main() -> None:
     parser.add_argument("--cells", nargs="*", default=["LSTM", "GRU", "Recurrent"])
     parser.add_argument("--hidden", type=int, nargs="*", default=[32, 64, 256])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of one timing")
     parser.add_argument("--peers", nargs="*", default=list(KINDS))

@@ -2,7 +2,7 @@
 
 All contestants begin with the same parameters and take the same steps of AdamW; their losses must
 agree. PyTorch has its fused attention and its fused AdamW, eager and compiled; JAX runs all steps
-in one jitted scan. Each has two turns, in processes of their own (`contest.py`), and the median of
+in one jitted scan. Each has some turns, in processes of their own (`contest.py`), and the median of
 its rounds is printed, with the least; ratios are of medians, to ours. Then the model writes, with a
 cache of keys and values; PyTorch's compiled step has one of a fixed size, and a mask.
 
@@ -321,7 +321,7 @@ def measure(cell: Cell, asked: argparse.Namespace) -> None:
     names = [Steepest.name]
     names += [InPairs.name] if cell.name == "model" else []
     settings = cell.name, asked.threads, asked.rounds, asked.seconds
-    found = in_turns(train, [*names, *asked.peers], *settings)
+    found = in_turns(train, [*names, *asked.peers], *settings, turns=asked.turns)
     own = found["steepest"][0][0]
     for name, turns in found.items():
         for losses, _ in turns:
@@ -331,7 +331,7 @@ def measure(cell: Cell, asked: argparse.Namespace) -> None:
     report(cell.name, times, cell.batch * cell.steps)
     if cell.name == "model":
         writers = [name for name in [*names, *asked.peers] if hasattr(CONTESTANTS[name], "writer")]
-        found = in_turns(write, writers, *settings)
+        found = in_turns(write, writers, *settings, turns=asked.turns)
         report("writing", {k: [t for each in v for t in each] for k, v in found.items()}, 1)
 
 
@@ -340,6 +340,7 @@ CONTESTANTS = {kind.name: kind for kind in (Steepest, InPairs, Torch, CompiledTo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=0.3, help="of one timing")
