@@ -187,7 +187,7 @@ def test_a_bag_is_recommended_for_few_rows():
     seconds = {1: 1, 2: 8, 3: 9, 4: 30}
     few = next_line(1, seconds, "--quality {}", 200)
     assert few == (
-        "--quality 3 would take about 9 s, and is much better most of the time on so few rows (200)"
+        "--quality 3 would take about 9 s, and is better most of the time on so few rows (200)"
     )
     assert next_line(2, seconds, "--quality {}", 200) == few
     assert next_line(3, seconds, "--quality {}", 200) == "--quality 4 would take about 30 s"

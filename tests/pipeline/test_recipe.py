@@ -7,7 +7,15 @@ import pyarrow as pa
 import pytest
 
 from steepest import InputError, layers, losses, rules, schedules
-from steepest.pipeline.defaults import BY_KIND, LADDER, LEAST_EPOCHS, TEXT_EPOCHS, TEXT_STEPS
+from steepest.pipeline.defaults import (
+    BY_KIND,
+    FEW,
+    FEW_ROWS,
+    LADDER,
+    LEAST_EPOCHS,
+    TEXT_EPOCHS,
+    TEXT_STEPS,
+)
 from steepest.pipeline.fit import plain_recipe
 from steepest.pipeline.names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
 from steepest.pipeline.recipe import Recipe
@@ -40,7 +48,7 @@ def kinds(layer, width):
 def test_defaults_make_what_they_say(kind):
     wanted = task(kind)
     encoder = Encoder.fit(TABLE, ["x", "many"])
-    recipe = Recipe.for_task(wanted, None, 120)
+    recipe = Recipe.for_task(wanted, None, 1200)
     network = recipe.network(wanted, encoder)
     inside = kinds(network.layer, encoder.width)
     assert inside.count(layers.Dense) == len(recipe.layers) + 1
@@ -78,7 +86,7 @@ def test_settings_replace_the_defaults():
 
 
 def test_more_rows_mean_larger_batches_and_fewer_epochs():
-    recipes = [Recipe.for_task(task("binary"), None, n) for n in (100, 5_000, 50_000, 10**6)]
+    recipes = [Recipe.for_task(task("binary"), None, n) for n in (1_010, 5_000, 50_000, 10**6)]
     batches = [recipe.batch for recipe in recipes]
     epochs = [recipe.epochs for recipe in recipes]
     assert batches == sorted(set(batches))
@@ -214,6 +222,26 @@ def test_few_rows_get_longer_waves_and_smaller_batches():
     assert Recipe.for_task(wanted, {"frequency": 2.0}, rows=1000).frequency == 2.0
 
 
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_few_rows_of_classes_get_members_and_a_short_training(kind):
+    wanted, own = task(kind), FEW_ROWS[kind]
+
+    def found(rows, settings=None, **plain):
+        recipe = Recipe.for_task(wanted, settings, rows, **plain)
+        return {name: getattr(recipe, name) for name in own}
+
+    usual = found(FEW + 1)
+    assert found(FEW) == own
+    assert usual["members"] == 1
+    assert usual["lr"] > own["lr"]
+    assert usual["epochs"] > own["epochs"]
+    for unlike in ({"texts": True}, {"rising": True}):
+        assert found(FEW, **unlike)["members"] == 1
+    assert found(FEW, {"epochs": 5}) == {**usual, "epochs": 5}  # all of it or nothing
+    bag = Recipe.for_task(wanted, {"quality": 3}, FEW)
+    assert (bag.members, bag.folds, bag.epochs) == (LADDER[3]["members"], 8, own["epochs"])
+
+
 def test_networks_predict_with_an_average_over_a_share_of_the_steps():
     recipe = Recipe.for_task(task("binary"), {"average": 0.125})
     decay = recipe.make_rule(steps=80).ema(np.arange(3))
@@ -233,7 +261,7 @@ def test_texts_mean_few_epochs():
         return Recipe.for_task(task("binary"), settings, rows, texts=texts).epochs
 
     assert epochs(4000, True) == TEXT_EPOCHS < epochs(4000, False)
-    assert TEXT_EPOCHS < epochs(300, True) == round(TEXT_STEPS / 5) < epochs(300, False)
+    assert TEXT_EPOCHS < epochs(1100, True) == round(TEXT_STEPS / 9) < epochs(1100, False)
     assert epochs(10**6, True) == epochs(10**6, False) == LEAST_EPOCHS
     assert epochs(4000, True, epochs=40) == 40
 

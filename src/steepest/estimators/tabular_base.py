@@ -151,7 +151,9 @@ class BaseTabular(BaseTrained):
         self, task: Task, settings: dict[str, Any], rows: Examples, encoder: Any = None
     ) -> Recipe:
         texts = encoder is not None and bool(encoder.texts)
-        return Recipe.for_task(task, settings, len(rows.y), rows.data.num_columns, texts)
+        rising = encoder is not None and bool(encoder.rising)
+        columns = rows.data.num_columns
+        return Recipe.for_task(task, settings, len(rows.y), columns, texts, rising)
 
     def _foretell(
         self,

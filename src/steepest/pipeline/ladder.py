@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..system.cores import most_threads
-from .defaults import LADDER
+from .defaults import FEW, LADDER
 from .recipe import Recipe
 from .train import SAMPLE, Trained, TrainingData, make_trainer
 
@@ -28,11 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Ladder", "ladder_line", "next_line", "told_seconds"]
 
 _BATCHES = 8
-FEW, BAG = 1_000, 3
-"""Up to so many rows to train, this quality is recommended."""
-# Log loss on others of adult and credit default, means of 3 draws, quality 1 and 3: 200 rows 0.529
-# and 0.412, 0.598 and 0.495; 1,000 rows 0.360 and 0.329, 0.503 and 0.470. LogisticRegressionCV has
-# 0.390 and 0.498 of 200 rows, 0.336 and 0.494 of 1,000.
+BAG = 3
+"""Up to `FEW` rows to train, this quality is recommended."""
 _WIDE, _SHARED = 0.65, 0.8  # the first of 16 members on census income; the second assumed
 
 
@@ -62,7 +59,8 @@ class Ladder:
         """Return the recipe of a step."""
         settings = {**self.settings, "quality": quality}
         columns, texts = len(self.encoder.columns), bool(self.encoder.texts)
-        return type(self.recipe).for_task(self.task, settings, self.rows, columns, texts)
+        rising = bool(self.encoder.rising)
+        return type(self.recipe).for_task(self.task, settings, self.rows, columns, texts, rising)
 
     def work(self, recipe: Recipe) -> float:
         """Return the work of all trainings of a recipe, to the last epoch.
@@ -124,7 +122,7 @@ def next_line(quality: int, seconds: Mapping[int, float], option: str, rows: int
     if higher not in seconds:
         return None
     line = f"{option.format(higher)} would take about {told_seconds(seconds[higher])}"
-    return line + f", and is much better most of the time on so few rows ({rows:,})" * few
+    return line + f", and is better most of the time on so few rows ({rows:,})" * few
 
 
 def told_seconds(seconds: float) -> str:

@@ -27,6 +27,8 @@ from .defaults import (
     BATCHES,
     BY_KIND,
     FACTORS,
+    FEW,
+    FEW_ROWS,
     FREQUENCIES,
     LADDER,
     LEAST_EPOCHS,
@@ -69,6 +71,7 @@ class Recipe(RecipeSettings):
         rows: int = 10_000,
         columns: int = 1,
         texts: bool = False,
+        rising: bool = False,
     ) -> Self:
         """Return the default recipe for a task and so many training rows, with some changed.
 
@@ -79,8 +82,8 @@ class Recipe(RecipeSettings):
             What is not to be as by default.
         rows, columns : int
             To train on; columns of the table.
-        texts : bool
-            Whether one of the columns holds free text.
+        texts, rising : bool
+            Whether one of the columns holds free text; whether predictions must rise with one.
         """
         wanted = renamed_keys(WHERE, {} if settings is None else settings)
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
@@ -89,7 +92,10 @@ class Recipe(RecipeSettings):
         step = cls(quality=wanted.get("quality", cls.quality)).quality
         waves = by_rows(FREQUENCIES, rows, cls.frequency) if columns <= WAVED else 0.0
         recipe = cls(frequency=waves)
-        recipe = replace(recipe, **(BY_KIND[task.kind] | LADDER[step] | wanted))
+        few = FEW_ROWS.get(task.kind, {})
+        if rows > FEW or texts or rising or few.keys() & wanted:
+            few = {}
+        recipe = replace(recipe, **(BY_KIND[task.kind] | few | LADDER[step] | wanted))
         loss = recipe.make_loss(task)
         check_monitor(recipe.monitor, task, loss)
         check_decision(recipe.threshold, recipe.cost, task, loss)

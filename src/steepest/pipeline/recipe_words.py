@@ -8,6 +8,8 @@ from typing import Any
 from .defaults import (
     BATCHES,
     BY_KIND,
+    FEW,
+    FEW_ROWS,
     FREQUENCIES,
     LADDER,
     LEAST_EPOCHS,
@@ -53,13 +55,23 @@ def steps() -> str:
 def epochs() -> str:
     """Return how many epochs these steps are at least and at most."""
     texts = f"with columns of text at most {TEXT_EPOCHS} if they are {TEXT_STEPS} steps"
-    return f"from {LEAST_EPOCHS} to {MOST_EPOCHS}; {texts}"
+    return "; ".join([f"from {LEAST_EPOCHS} to {MOST_EPOCHS}", *by_few_rows("epochs"), texts])
 
 
 def by_quality(name: str, otherwise: int) -> str:
     """Return what a setting is by default, if that depends on the quality."""
     found = {q: own[name] for q, own in LADDER.items() if name in own}
-    return "; ".join([f"{otherwise}", *(f"{v} with quality {q}" for q, v in found.items())])
+    of_quality = (f"{v} with quality {q}" for q, v in found.items())
+    return "; ".join([f"{otherwise}", *by_few_rows(name), *of_quality])
+
+
+def by_few_rows(name: str) -> list[str]:
+    """Return what a setting is by default of few rows, if that is another value."""
+    kinds: dict[Any, list[str]] = {}
+    for kind, own in FEW_ROWS.items():
+        if name in own:
+            kinds.setdefault(own[name], []).append(_KINDS[kind])
+    return [f"{v} up to {FEW:,} rows {' or '.join(found)}" for v, found in kinds.items()]
 
 
 def by_task(name: str, value: Any) -> str:
@@ -68,7 +80,8 @@ def by_task(name: str, value: Any) -> str:
     if name == "frequency":
         shown = f"{_by_rows(FREQUENCIES, value)}; 0 for more than {WAVED:,} columns"
     others = {kind: own[name] for kind, own in BY_KIND.items() if name in own}
-    return "; ".join([shown, *(f"{other} {_KINDS[kind]}" for kind, other in others.items())])
+    of_kind = (f"{other} {_KINDS[kind]}" for kind, other in others.items())
+    return "; ".join([shown, *of_kind, *by_few_rows(name)])
 
 
 def _by_rows(bounds: tuple[tuple[int, Any], ...], most: Any) -> str:

@@ -172,8 +172,8 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
         options=request.written,
         monotonic=request.signs,
     )
-    columns, texts = len(encoder.columns), bool(encoder.texts)
-    recipe = Recipe.for_task(task, request.settings, survey.rows, columns, texts)
+    columns, plain = len(encoder.columns), (bool(encoder.texts), bool(encoder.rising))
+    recipe = Recipe.for_task(task, request.settings, survey.rows, columns, *plain)
     notes.columns(encoder, Counts())
     notes.add(
         f"types, task and encoding are those of {survey.sample.num_rows:,} rows drawn at random"
