@@ -66,14 +66,15 @@ def fit_and_score(options, table: str, model: str, seed: int, queue) -> None:
         learner.predict(X)
         predicted = time.process_time()
         losses = row_losses(learner, X, y)
-    loss = losses["loss"].mean()
+    means = {name: float(np.mean(each, dtype=np.float64)) for name, each in losses.items()}
+    loss = means["loss"]
     record = {
         "table": table,
         "model": model,
         "seed": seed,
         "rows": len(train),
-        "score": 1 - loss / y.var() if y.dtype.kind == "f" else 1 - loss,
-        "log_loss": losses["log_loss"].mean() if "log_loss" in losses else None,
+        "score": 1 - loss / float(y.var()) if y.dtype.kind == "f" else 1 - loss,
+        "log_loss": means.get("log_loss"),
         "fit_seconds": fitted - began,
         "seconds_per_1000": (predicted - fitted) * 1000 / len(y),
         "memory_mb": _peak_mb() - before,
