@@ -178,7 +178,7 @@ def backward_theta_by_channels(
     for pixel in range(0, line, q):
         for j in range(columns):
             to[pixel + j] = to.dtype.type(0)
-    at_once = max(single, _NEAR // of_dy)
+    at_once = max(single, 4 * _NEAR // of_dy)  # a thread reads its channels alone
     for first in range(0, x.shape[0], at_once):
         images = min(at_once, np.int64(x.shape[0]) - first)
         a, b = x[first:].reshape(-1), dy[first:].reshape(-1)[begin:]
@@ -187,7 +187,7 @@ def backward_theta_by_channels(
             (images, single, line // q, of_dy // line, single, columns),
             one,
             b,
-            (of_dy, none, q, line, none, single),
+            (of_dy, none, q, line, q, single),
             ones,
             (none, none, none),
             to,
