@@ -15,9 +15,10 @@ from ..engine.driver import barrier
 from ..engine.operands import Buffer, Constant, CountedShare, DynamicShare, Share, Special, Whole
 from ..engine.program import Instruction, Program
 
-__all__ = ["PlainError", "run_plain"]
+__all__ = ["THREADS", "PlainError", "run_plain"]
 
-_THREADS = 2
+THREADS = 2
+"""So many take their turns, whatever the program has."""
 
 
 class PlainError(Exception):
@@ -43,7 +44,7 @@ def _run(instruction: Instruction, dtype: np.dtype[Any]) -> None:
         for operand in operands.values()
     )
     touched = {k: np.zeros(array.shape, bool) for k, array in arrays.items()}
-    for thread in range(_THREADS if shared else 1):
+    for thread in range(THREADS if shared else 1):
         before = {k: array.copy() for k, array in arrays.items()}
         arguments = [_argument(operand, thread, dtype) for operand in operands.values()]
         try:
@@ -72,12 +73,12 @@ def _argument(operand: Any, thread: int, dtype: np.dtype[Any]) -> Any:
         whole = not isinstance(operand.value, float)
         return np.int64(operand.value) if whole else dtype.type(operand.value)
     if isinstance(operand, Share | CountedShare | DynamicShare):
-        ends = [operand.extent * k // _THREADS for k in (thread, thread + 1)]
+        ends = [operand.extent * k // THREADS for k in (thread, thread + 1)]
         return range(*ends)
     if isinstance(operand, Whole):
         return range(operand.extent)
     assert isinstance(operand, Special)
-    return thread if operand.code == "thread" else _THREADS
+    return thread if operand.code == "thread" else THREADS
 
 
 def _written(operands: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from ..lowering.scheduled import ScheduledValues
 from ..lowering.training_settings import TrainingSettings
 from ..network import Network
 from ..shape import Shape
-from .plain import run_plain
+from .plain import THREADS, run_plain
 
 __all__ = ["ALPHA", "Probe", "Runner"]
 
@@ -105,6 +105,7 @@ class Probe(Runner):
         super().__init__()
         self.training, self.fused = training, fused
         arena, built = Arena(dtype), self.network.built
+        arena.most_threads = THREADS
         self.gradient = aligned(self.network.theta.size, dtype)
         step = Buffer.number("t")
         step.array[()] = _STEP

@@ -57,6 +57,7 @@ class Conv1D(ConvolutionLayer):
 
 examples = (
     Conv1D(17, 3, padding="same"),
+    Conv1D(5, 2),
     Conv1D(5, 2, stride=2, bias=False),
     Conv1D(10, 2, padding=((2, 0),), dilation=2, groups=5),
 )

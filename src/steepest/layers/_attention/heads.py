@@ -69,7 +69,7 @@ class AttentionHeads(Layer):
         shape = x.shape[1:]
         size, flops = self.size(shape), n * self.flops_at(shape)
         room = kernels.work_size(steps, size, self.heads)
-        threads = max(2, low.most_threads)  # (checks run two in turn, whatever the program has)
+        threads = low.most_threads
         y = low.array("y", n, *self.output_shape(shape))
         names: dict[str, Any] = {
             "x": x.as_examples(),

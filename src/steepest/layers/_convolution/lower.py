@@ -43,7 +43,7 @@ def lower(layer: Layer, conv: Convolution, low: Emitter, x: Buffer) -> tuple[Buf
             names["zeros"] = low.array("zeros", conv.p)
             emits.backward_x({**names, "dx": dx.as_examples()})
         kernel, own = emits.backward_theta()
-        own |= {"channels": low.share(conv.q, _GRAIN), "ones": np.ones(conv.q)}
+        own = {"channels": low.share(conv.q, _GRAIN), "ones": np.ones(conv.q)} | own
         low.backward_theta(layer, shape, kernel, names | own, flops)
         return dx
 
@@ -101,6 +101,7 @@ class _Numbers:
             "weights": low.share(conv.weights),
             "wides": low.array("wides", low.most_threads, lines, *rows),
             "sums": low.array("sums", h.outputs * conv.q),
+            "channels": low.share(1),  # all of them, for one thread
             "shift": conv.shift,
             "line": conv.weights // lines,
         }

@@ -138,7 +138,7 @@ class RecurrentLayer(Layer):
             **low.theta(self, shape),
             **{name: low.array(name, *sizes) for name, sizes in memory.items()},
             **{"x": x.as_examples(), "y": y.as_examples(), "plan": self._plan(shape[0], keeps)},
-            "work": low.array("work", max(2, low.most_threads), size),  # (a check runs two in turn)
+            "work": low.array("work", low.most_threads, size),
         }
         flops = n * self.flops_at(shape)
         low.emit(forward, names, flops=flops)
