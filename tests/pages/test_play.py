@@ -538,7 +538,8 @@ def test_python_computes_what_the_page_can_not(digits, served, tmp_path):
         np.testing.assert_allclose(values, gradient.theta[name].ravel(), rtol=1e-4, atol=1e-5)
     click(page, "This page as one file")
     assert "Python computes Conv2D, BatchNorm, so" in page.inner_text("#take [role=status]")
-    page.locator("#descent button", has_text="Compute this figure").click()
+    # Python is asked some hundred times meanwhile.
+    page.locator("#descent button", has_text="Compute this figure").click(timeout=180_000)
     assert page.evaluate("playground.landscape.found.grid.length") == 11 * 11
     click(page, f"Write the model to {tmp_path / 'model'}")
     until(page, "document.querySelector('#take [role=status]').textContent.startsWith('Written')")

@@ -18,6 +18,7 @@ from steepest.pipeline.model import Model
 from steepest.pipeline.report import Known, document
 from steepest.pipeline.report.classes import _confusions
 from steepest.pipeline.report.linear import _read
+from steepest.pipeline.report.network import _begun
 from steepest.pipeline.report.subject import Rows, subject
 from steepest.pipeline.report.values import groups
 from steepest.pipeline.request import Request
@@ -201,6 +202,14 @@ def test_slices_find_where_the_target_was_spoilt(trained):
     worst = sections(model, table=spoilt)["slices"]["slices"][0]
     assert (worst["column"], worst["value"]) == ("town", "b")
     assert worst["count"] == int((town == "b").sum())
+
+
+def test_of_a_long_program_the_first_lines_are_shown():
+    program = "\n".join(f"{k:>1000}" for k in range(100))
+    shown = _begun(program).split("\n")
+    assert shown[:-1] == program.split("\n")[:60]
+    assert shown[-1] == "… and 40 lines more"
+    assert _begun("a\nb") == "a\nb"
 
 
 def test_without_a_table_it_says_what_the_model_knows(trained):

@@ -9,6 +9,9 @@ from .subject import Subject
 
 __all__ = ["section"]
 
+_LONGEST = 60_000
+"""Letters of a program: those of a bag of networks would fill the page."""
+
 
 def section(subject: Subject) -> dict[str, Any]:
     """Return the layers with their shapes and parameters, and the program of a prediction."""
@@ -32,5 +35,14 @@ def section(subject: Subject) -> dict[str, Any]:
         "layers": layers,
         "parameters": int(network.theta.size),
         "loss": repr(model.loss),
-        "program": str(network.program(1)),
+        "program": _begun(str(network.program(1))),
     }
+
+
+def _begun(program: str) -> str:
+    """Return the lines of a program, as many as there is room for, and how many follow."""
+    lines = program.split("\n")
+    room = max(1, _LONGEST // max(map(len, lines)))
+    if len(lines) <= room:
+        return program
+    return "\n".join([*lines[:room], f"… and {len(lines) - room:,} lines more"])
