@@ -344,6 +344,17 @@ def median(found: dict[str, Any], name: str, task: str) -> float:
     return float(np.median(found["steps"][name][task]))
 
 
+def over(found: dict[str, Any], name: str, times: list[float]) -> float:
+    """Return the efficiency of steps that were measured apart."""
+    return median(found, name, ONE) / float(np.median(times))
+
+
+def efficiency(found: dict[str, Any], name: str, task: str, base: str = ONE) -> float:
+    """Return the time of a task over that of another, round by round."""
+    steps = found["steps"][name]
+    return float(np.median(np.divide(steps[base], steps[task])))
+
+
 def show(found: dict[str, Any]) -> None:
     """Print what was measured."""
     print(f"{'floats':>10} {'shared, µs':>10} {'sent':>10} {'Allreduce':>10}")
@@ -353,9 +364,8 @@ def show(found: dict[str, Any]) -> None:
         print(f"\n{name}: a step in µs; efficiency, and beside two that train apart")
         for task, times in tasks.items():
             base = f"{TORCH}, {ONE}" if task.startswith(TORCH) else ONE
-            whole = np.median(np.divide(tasks[base], times))
-            apart = np.median(np.divide(tasks[APART], times))
-            print(f"  {task:<20} {1e6 * np.median(times):>9.1f} {whole:>6.2f} {apart:>6.2f}")
+            parts = efficiency(found, name, task, base), efficiency(found, name, task, APART)
+            print(f"  {task:<20} {1e6 * np.median(times):>9.1f}", *(f"{p:>6.2f}" for p in parts))
     name, (widths, _) = next(iter(SHAPES.items()))
     for case, tasks in found.get("slow", {}).items():
         ranks, network = case.split(" ranks, ")
@@ -379,17 +389,19 @@ def without_sums(found: dict[str, Any], name: str, every: int) -> float:
     return mute[16] - c / 16 + c / every
 
 
-def simulated(found: dict[str, Any], name: str, network: str, ranks: int) -> tuple[float, int]:
-    """Return the efficiency, and after how many steps ranks average, as they would choose it."""
+def simulated(
+    found: dict[str, Any], name: str, network: str, ranks: int, every: int | None = None
+) -> tuple[float, int]:
+    """Return the efficiency, and how often ranks average: as they choose, or are told."""
     one, nbytes = median(found, name, ONE), 4 * parameters(SHAPES[name][0])
     if ranks == 1:
         return 1.0, 1
     comm = collective(ranks, nbytes, network)
     together, far = without_sums(found, name, 1) + comm, without_sums(found, name, 1 << 20)
-    if far >= 0.9 * together:
+    if every == 1 or (every is None and far >= 0.9 * together):
         return one / together, 1
     average = without_sums(found, name, 2) * 2 - 2 * far + comm
-    every = steps_between(far, average, 10_000)
+    every = every or steps_between(far, average, 10_000)
     return one / (far + average / every), every
 
 

@@ -1,11 +1,13 @@
-"""Draw the pictures of the course: `python scripts/docs/pictures.py`.
+"""Draw the pictures of the course, and of how trainings scale: `python scripts/docs/pictures.py`.
 
-They are small SVG files that lie beside the pages. Every curve is computed, by Steepest where it
-trains.
+They are small SVG files. Every curve of the course is computed, by Steepest where it trains; how
+trainings scale is drawn from what `benchmarks/scale.py` has measured, docs/performance/scale.json.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -28,7 +30,12 @@ from steepest import (
 )
 
 DOCS = Path(__file__).parents[2] / "docs"
+sys.path.insert(0, str(DOCS.parent / "benchmarks"))
+
+from scale import CHOSEN, RANKS, SHAPES, efficiency, over, simulated  # noqa: E402
+
 BLUE, ORANGE, GREEN, GREY = "#1c6ea4", "#d9480f", "#2b8a3e", "#868e96"
+SHOWN = (1, 2, 4, 16, 64, 256, 1000)
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "steepest",
@@ -203,13 +210,42 @@ def backwards() -> Figure:
     return figure
 
 
+def scaling() -> Figure:
+    """Draw the efficiency of 1 to 1,000 ranks: lines are simulated, points are measured."""
+    found = json.loads((DOCS / "performance" / "scale.json").read_text("utf-8"))
+    name = next(iter(SHAPES))
+    figure, (axes,) = _panels(height=3.4)
+    lines = (("100 Gb/s", None, BLUE), ("10 Gb/s", None, ORANGE), ("10 Gb/s", 1, GREEN))
+    for network, every, colour in lines:
+        values = [simulated(found, name, network, n, every)[0] for n in RANKS]
+        what = "every gradient" if every else "k chosen"
+        axes.semilogx(RANKS, values, color=colour, label=f"simulated, {network}, {what}")
+    axes.plot(2, efficiency(found, name, CHOSEN), "o", color="black")
+    axes.plot([], [], "o", color="black", label="measured, one machine, k chosen")
+    for case, tasks in found["slow"].items():
+        ranks, network = case.split(" ranks, ")
+        if int(ranks) == 2 and network == "10 Gb/s":
+            axes.plot(2, over(found, name, tasks["every 1"]), "o", color=GREEN)
+            axes.plot(2, over(found, name, tasks["every 16"]), "o", color=ORANGE)
+    axes.plot([], [], "o", color=ORANGE, label="measured, sums as long as at 10 Gb/s, k = 16")
+    axes.plot([], [], "o", color=GREEN, label="the same, every gradient")
+    axes.set_xticks(SHOWN, map(str, SHOWN))
+    axes.minorticks_off()
+    axes.set(xlabel="ranks", ylabel="efficiency", ylim=(0, 1.05))
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
 COURSE = (objective, descent, stochastic_step, expectation, layer, chain_rule, phi, backwards)
 
 
 def main() -> None:
-    """Draw all of them."""
+    """Draw all of them, or those whose names are given."""
     mpl.rcParams.update(STYLE)
     targets = {DOCS / "course" / f"{draw.__name__}.svg": draw for draw in COURSE}
+    targets[DOCS / "pictures" / "scaling.svg"] = scaling
+    if len(sys.argv) > 1:
+        targets = {path: draw for path, draw in targets.items() if path.stem in sys.argv}
     for path, draw in targets.items():
         draw().savefig(path, metadata={"Date": None})
         text = path.read_text("utf-8")

@@ -11,7 +11,7 @@ from mpi import needs_mpi, run
 PARTS = {
     2: ("every_sampler", "ends"),
     3: ("every_rule", "averages", "estimators"),
-    4: ("every_input", "sums"),
+    4: ("every_input", "sums", "samples"),
 }
 
 

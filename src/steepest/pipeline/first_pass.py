@@ -141,6 +141,16 @@ class Source:
             found.moments = found.moments.merged(Moments.of(numbers))
         return found
 
+    def gathered(
+        self, own: Survey | None, ranks: Ranks
+    ) -> list[tuple[Survey | None, bool, list[str]]]:
+        """Return what `joined` takes, on the first rank; of samples only what it will keep."""
+        if ranks.size > 1:
+            for name in PARTS:
+                sample: Sample = Sample(SAMPLE) if own is None else getattr(own, name)
+                sample.agree(ranks)
+        return ranks.gather_at_first((own, self.named, self.inputs))
+
     def joined(self, every: list[tuple[Survey | None, bool, list[str]]]) -> Survey:
         """Return what the passes over all shares have found; each with `named` and `inputs`."""
         parts = [(found, named, inputs) for found, named, inputs in every if found is not None]
@@ -156,7 +166,7 @@ class Source:
         table = found.train.table()
         if table is None:
             raise TableError(f"{self.path} leaves no row for training; hold out fewer")
-        found.sample = table
+        found.sample, found.train = table, found.train.bare()
         return found
 
     def task(self, survey: Survey) -> Task:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..arrays import Array
 from ..errors import TableError
 from ..kernels.random import key_of, unit
+from ..ranks.together import Ranks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,6 +77,31 @@ class Sample:
         self._parts += other._parts
         self._rows += other._rows
         self._trim()
+
+    def agree(self, ranks: Ranks) -> None:
+        """Drop what the sample of the rows of all ranks won't have, so that nobody sends it."""
+        self.size = min(ranks.gather(self.size))
+        high = min(ranks.gather(self.bound))
+        draw = np.concatenate([np.zeros(0), *(draw for _, draw, _ in self._parts)])
+
+        def count(bound: float) -> int:
+            return sum(ranks.gather(int((draw < bound).sum())))
+
+        if count(high) > self.size:
+            low, above = 0.0, min(high, 1.0)
+            middle = 0.5 * (low + above)
+            while (found := count(middle)) != self.size and low < middle < above:
+                low, above = (middle, above) if found < self.size else (low, middle)
+                middle = 0.5 * (low + above)
+            high = min(high, *ranks.gather(float(draw[draw >= middle].min(initial=np.inf))))
+        self.bound = high
+        self._trim()
+
+    def bare(self) -> Sample:
+        """Return a sample with the same bound and none of the rows."""
+        found = Sample(self.size)
+        found.bound, found.seen = self.bound, self.seen
+        return found
 
     def settle(self) -> None:
         """Have `bound` hold: no more rows will come."""

@@ -35,7 +35,7 @@ from .monitor import make_monitor
 from .notes import Notes
 from .recipe import Recipe
 from .request import Request
-from .shuffled_blocks import Scratch
+from .shuffled_blocks import Sample, Scratch
 from .train import CALIBRATED, SAMPLE, RunOptions, calibrated, make_trainer, undoing
 
 __all__ = ["fit_stream"]
@@ -196,14 +196,20 @@ def _first_pass(
     own: Survey | None = None
     with ranks.alike(math.inf):
         own = source.survey(memory)
-    every = ranks.gather_at_first((own, source.named, source.inputs))
+    every = source.gathered(own, ranks)
+    test: Sample | None = None  # the first rank's alone
 
     def found() -> tuple[Survey, _Plan, dict[str, Any]]:
+        nonlocal test
         survey = source.joined(every)
+        every.clear()
         plan = _plan(source, survey, request, notes)
+        test, survey.test = survey.test, survey.test.bare()
         return survey, plan, {"named": source.named, "validates": source.validates}
 
     survey, plan, known = ranks.first_does(found)
+    if test is not None:
+        survey.test = test
     source.named, source.validates = known["named"], known["validates"]
     return source, survey, plan
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from mpi4py import MPI
 from scipy.sparse import csr_array
@@ -41,6 +42,7 @@ from steepest import (
 from steepest.checking.catalogue import RULES
 from steepest.engine.operands import Buffer
 from steepest.errors import DivergenceError, InputError, RankError
+from steepest.pipeline.shuffled_blocks import Sample, draws
 from steepest.ranks import vectors
 from steepest.ranks.together import Ranks
 from steepest.ranks.vectors import SentVector, SharedVector, vector_of
@@ -304,6 +306,23 @@ def sums():
         place.rmdir()  # it is empty
     RANKS.meet()
     vectors_of(SentVector, 3001)  # there is no such memory
+
+
+def samples():
+    """Each rank keeps what the sample of all rows has, and no more."""
+    draw = draws(0, 5000, 0)
+    for size, parts in ((100, SIZE - 1), (100, SIZE), (6000, SIZE)):  # one rank may have no rows
+        sample = Sample(size + RANK)
+        for start in range(RANK * 500, 5000 * (parts > RANK), parts * 500):
+            place = np.arange(start, start + 500)
+            sample.add(pa.table({"k": place}), draw[place], place)
+        sample.agree(RANKS)
+        kept = sample.table()
+        found = RANKS.gather([] if kept is None else kept.column("k").to_pylist())
+        assert sorted(row for rows in found for row in rows) == sorted(np.argsort(draw)[:size])
+        first, *others = RANKS.gather((sample.size, sample.bound))
+        assert all(other == first for other in others)
+        assert (draw < first[1]).sum() == min(size, 5000)
 
 
 def averages():
