@@ -66,6 +66,8 @@ def kill_one(folder: Path, ranks: int, after: float, rng: random.Random) -> tupl
         return 0.0, "over"
     began = time.perf_counter()
     _, errors = process.communicate(timeout=600)
+    if process.returncode == 0:  # it had come to its end, and was not gone yet
+        return 0.0, "over"
     said = " ".join(errors.split())
     named = re.search(rf"rank {rank}\b", said) and "signal 9" in said
     return time.perf_counter() - began, "named" if named else errors
