@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..arrays import Array, aligned
+from ..system.memory import memory_of_file
 
 __all__ = ["Meeting", "SentVector", "SharedVector", "Vector", "vector_of"]
 
@@ -127,23 +128,8 @@ def _shared_memory(ranks: Meeting, each: int) -> mmap.mmap | None:
     try:
         place = ranks.gather(path)[0]
         if place is not None:
-            memory = _opened(place, ranks.rank * each, ranks.size * each, each)
+            memory = memory_of_file(place, ranks.size * each, ranks.rank * each, each)
         return memory if all(ranks.gather(memory is not None)) else None
     finally:
         if path is not None:
             Path(path).unlink()
-
-
-def _opened(path: str, own: int, whole: int, each: int) -> mmap.mmap | None:
-    """Return the memory of a file; None if there is no such file here, or no room."""
-    try:
-        handle = os.open(path, os.O_RDWR)
-    except OSError:
-        return None
-    try:  # each rank takes the pages of its own part, so that they are near its cores
-        os.posix_fallocate(handle, own, each)
-        return mmap.mmap(handle, whole)
-    except (OSError, ValueError):
-        return None
-    finally:
-        os.close(handle)

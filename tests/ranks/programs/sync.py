@@ -293,15 +293,15 @@ def vectors_of(kind, size):
 
 def sums():
     shared = SharedVector if vectors._PLACE.is_dir() else SentVector
-    opened, place = vectors._opened, None
+    opened, place = vectors.memory_of_file, None
     if RANK == 0 and shared is SharedVector:
         place = Path(tempfile.mkdtemp(dir=vectors._PLACE))
     vectors._PLACE = RANKS.first(place) or Path("/nowhere")
     for kind, size in ((SentVector, 1), (SentVector, 255), (shared, 257), (shared, 300_001)):
         vectors_of(kind, size)
-    vectors._opened = lambda *given: None if RANK == SIZE - 1 else opened(*given)
+    vectors.memory_of_file = lambda *given: None if RANK == SIZE - 1 else opened(*given)
     vectors_of(SentVector, 3001)  # one rank has no room
-    vectors._opened = opened
+    vectors.memory_of_file = opened
     if place is not None:
         place.rmdir()  # it is empty
     RANKS.meet()
