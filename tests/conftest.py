@@ -1,5 +1,7 @@
 """Lets the tests in the folders below import `helpers`, and hear Ctrl-C; says what was left out."""
 
+import functools
+import math
 import os
 import signal
 import sys
@@ -17,8 +19,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Numba colours every message that it may have to show: a twentieth of a compilation.
 os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 
-# Tests are for any number of threads, on any machine.
+# Tests are for any number of threads, on any machine, however busy that is.
 cores.most_threads = lambda: 8
+cores.idle_cores = functools.wraps(cores.idle_cores)(lambda: math.inf)
 
 if sys.platform == "win32":  # these make what it lacks: FIFOs, modes, forks, signals, limits
     collect_ignore = [
@@ -29,6 +32,14 @@ if sys.platform == "win32":  # these make what it lacks: FIFOs, modes, forks, si
 # How fast examples are drawn depends on what else the machine does.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")
+
+
+@pytest.fixture(autouse=True)
+def figures_are_closed():
+    """Close what a test has drawn: Matplotlib warns of many figures that are open."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

@@ -120,8 +120,9 @@ def test_census(tmp_path, loss):
 
 @pytest.mark.parametrize("classes", [2, 4])
 def test_honest_probabilities_and_costs(tmp_path, classes):
-    x = RNG.normal(size=500)
-    y = [f"c{k}" for k in np.digitize(x + RNG.normal(size=500), np.arange(classes - 1) - 0.5)]
+    rng = np.random.default_rng(classes)
+    x = rng.normal(size=500)
+    y = [f"c{k}" for k in np.digitize(x + rng.normal(size=500), np.arange(classes - 1) - 0.5)]
     table = pa.table({"x": x, "y": y})
     settings = {"layers": (8,), "epochs": 4, "label_smoothing": 0.2}
     model = fit_table(table, Request("y", settings, class_weight="c0=1,c1=5")).model
