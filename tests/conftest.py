@@ -1,6 +1,5 @@
 """Lets the tests in the folders below import `helpers`, and hear Ctrl-C; says what was left out."""
 
-import functools
 import math
 import os
 import signal
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from steepest.system import cores
+from steepest.training import run
 
 # A shell that runs the tests in the background has them, and what they start, ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,7 +21,7 @@ os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 
 # Tests are for any number of threads, on any machine, however busy that is.
 cores.most_threads = lambda: 8
-cores.idle_cores = functools.wraps(cores.idle_cores)(lambda: math.inf)
+run.idle_cores = lambda: math.inf
 
 if sys.platform == "win32":  # these make what it lacks: FIFOs, modes, forks, signals, limits
     collect_ignore = [
