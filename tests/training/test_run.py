@@ -119,6 +119,22 @@ def test_a_chunk_ends_with_the_piece_whose_loss_is_not_finite(lowered):
     assert np.isfinite(losses).tolist() == [True] * (losses.size - 1) + [False]
 
 
+def test_by_default_it_begins_with_the_cores_that_are_idle(monkeypatch):
+    monkeypatch.setattr(module, "idle_cores", lambda: 1)
+    monkeypatch.setattr(module, "threads_for", lambda *_: 2)
+    monkeypatch.setattr(module, "threads_to_try", lambda *_: 2)
+    network, descent = (
+        Network(Dense(4), inputs=20),
+        Descent(Squared(), SGD(), SAMPLERS["shuffled"], 10),
+    )
+    for asked, expected in ((None, 1), (2, 2)):
+        begun = TrainingRun(network, descent, (X, Y, None), slots={}, step=0, threads=asked)
+        assert begun.team.threads == begun.whole.threads == expected
+    monkeypatch.setattr(module, "is_blas", lambda products: True)
+    begun = TrainingRun(network, descent, (X, Y, None), slots={}, step=0)
+    assert begun.team.threads == begun.whole.threads == 2
+
+
 def test_where_blas_multiplies_the_number_stays(monkeypatch):
     """There the bits depend on it."""
     monkeypatch.setattr(module, "is_blas", lambda products: True)

@@ -168,8 +168,9 @@ class TrainingRun:
         self._arena.most_threads = self.team.most
         lowered = self._lower(self.team.threads)
         if is_blas(lowered.whole.products):  # its bits depend on the number of threads
+            if self.team.threads != first:
+                lowered = self._lower(first)
             self.team = TeamSize(first, first, least=first)
-            lowered = self._lower(first)
         self._lowered = {self.team.threads: lowered}
         self._board.epoch.array[0] = self._first
         self.whole, self.short = lowered.whole, lowered.short
