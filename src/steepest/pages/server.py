@@ -96,7 +96,7 @@ class PageServer:
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._watched, _FAREWELL)
         # Ends the wait for a request.
-        socket.create_connection((_HOST, self._server.server_address[1])).close()
+        socket.create_connection((_HOST, self._server.server_address[1]), _FAREWELL).close()
         self._thread.join()
         self._server.server_close()
 
