@@ -3,7 +3,8 @@
     python tests/ranks/kill_many.py --kills 50 --ranks 3
 
 Each time a training with checkpoints begins, a rank is drawn, and killed (SIGKILL) at some time of
-the training; a checkpoint is written every other step. Then the training goes on. Ends with
+the training; a checkpoint is written every other step. Every second time the kill waits for a
+checkpoint that is being written. Then the training goes on. Ends with
 status 0 if every kill ended all ranks with a message that names the rank, and every result has the
 bits of a training that nobody disturbed.
 """
@@ -11,6 +12,7 @@ bits of a training that nobody disturbed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import re
@@ -54,11 +56,23 @@ def whole(folder: Path, ranks: int, resume: str) -> tuple[bytes, float]:
     return np.load(f"{folder}.npy").tobytes(), time.perf_counter() - began
 
 
-def kill_one(folder: Path, ranks: int, after: float, rng: random.Random) -> tuple[float, str]:
+def wait_for_writing(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Return while a checkpoint is written, or when the training is over."""
+    while process.poll() is None:
+        with contextlib.suppress(FileNotFoundError):
+            if any(not entry.name.startswith("step-") for entry in os.scandir(folder)):
+                return
+
+
+def kill_one(
+    folder: Path, ranks: int, after: float, writing: bool, rng: random.Random
+) -> tuple[float, str]:
     """Return for how long the others lived on, and what was said."""
     process = begin(folder, ranks, "begin")
     pids, rank = pids_of(process, ranks), rng.randrange(ranks)
     time.sleep(after)
+    if writing:
+        wait_for_writing(folder, process)
     try:
         os.kill(pids[rank], signal.SIGKILL)
     except ProcessLookupError:
@@ -79,18 +93,20 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    rng, seconds, steps, same = random.Random(asked.seed), [], [], 0
+    rng, seconds, steps, same, cut = random.Random(asked.seed), [], [], 0, 0
     with tempfile.TemporaryDirectory() as place:
         expected, lasts = whole(Path(place, "whole"), asked.ranks, "begin")
         while len(seconds) < asked.kills:
             folder = Path(place, f"{len(seconds)}-{rng.random()}")
-            took, said = kill_one(folder, asked.ranks, rng.uniform(0.0, lasts), rng)
+            writing = len(seconds) % 2 == 1
+            took, said = kill_one(folder, asked.ranks, rng.uniform(0.0, lasts), writing, rng)
             if said == "over":
                 continue
             assert said == "named", said
             files = sorted(folder.glob("step-*.safetensors"))
             steps.append(int(files[-1].stem.removeprefix("step-")) if files else -1)
             parts = sum(f not in files for f in folder.glob("*"))
+            cut += parts > 0
             same += whole(folder, asked.ranks, "resume")[0] == expected
             seconds.append(took)
             said = f"{took:.2f} s, checkpoint of step {steps[-1]}, {parts} parts"
@@ -98,7 +114,8 @@ def main() -> None:
     print(
         f"{len(seconds)} kills: all ended within {max(seconds):.2f} s (median "
         f"{np.median(seconds):.2f}), the rank was named each time; {same} results with the same "
-        f"bits; checkpoints of steps {min(steps)} to {max(steps)}"
+        f"bits; {cut} checkpoints were cut off while they were written; those left were "
+        f"of steps {min(steps)} to {max(steps)}"
     )
     sys.exit(same != len(seconds))
 
