@@ -12,6 +12,7 @@ __all__ = [
     "Printed",
     "aligned_table",
     "as_text",
+    "counted",
     "harmless",
     "html_table",
     "shortened",
@@ -124,6 +125,18 @@ def shortened(rows: Sequence[Sequence[str]], most: int) -> list[Sequence[str]]:
     first = (most - 1) // 2
     dots = ["…"] * len(rows[0])
     return [*rows[:first], dots, *rows[len(rows) - (most - 1 - first) :]]
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return a number of things in words: ``1 row``, ``3,024 rows``.
+
+    Parameters
+    ----------
+    count : int
+    one, several : str
+        What one of them is called, and more of them; by default with an s.
+    """
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def shortened_text(text: str, most: int | None) -> str:

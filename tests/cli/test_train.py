@@ -69,13 +69,13 @@ def test_the_command_line_goes_before_the_file_even_with_a_default(table):
     config = "--config", str(table.parent / "c.toml")
     found, done = train(table, *config, "--seed", "0")
     assert found.items() >= {"seed": 0, "lr": 0.5, "layers": [4], "layer_norm": True}.items()
-    assert "1 columns become" in done.output
+    assert "1 column becomes" in done.output
     assert train(table, *config, "--no-layer-norm")[0]["layer_norm"] is False
 
 
 def test_a_column_whose_name_has_a_comma_can_be_ignored(table):
     _, done = train(table, "--ignore", "z, w")
-    assert "1 columns become" in done.output
+    assert "1 column becomes" in done.output
 
 
 @pytest.mark.parametrize(

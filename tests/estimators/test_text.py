@@ -178,5 +178,5 @@ def test_one_text_after_the_other(model):
     say = model.compiled()
     assert [say([text]) for text in NEW[:20]] == model.predict(NEW[:20]).tolist()
     np.testing.assert_allclose(say.proba({"text": NEW[0]}), model.predict_proba(NEW[:1])[0])
-    with pytest.raises(InputError, match="a sequence of 1 values, got 'good'"):
+    with pytest.raises(InputError, match="a sequence of 1 value, got 'good'"):
         say("good")

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from browser import PROGRAM, browser
+
+import steepest.pages
+
+WEB = Path(steepest.pages.__file__).parent / "web"
+PLACE = "http://modules.test/"
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +20,25 @@ def chromium():
     pytest.importorskip("playwright", reason="the extra test is not installed: no Playwright")
     with browser() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def modules(chromium):
+    """A page that imports the modules of the pages as they are."""
+
+    def answer(route):
+        path = route.request.url.removeprefix(PLACE)
+        if not path:
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+        else:
+            text = (WEB / path).read_text("utf-8")
+            route.fulfill(body=text, content_type="text/javascript")
+
+    page = chromium.new_page()
+    page.route(f"{PLACE}**", answer)
+    page.goto(PLACE)
+    yield page
+    page.close()
 
 
 @pytest.fixture

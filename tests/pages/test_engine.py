@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import steepest.pages
 from steepest import Gradients, Network, Trainer, layers, losses, rules
 from steepest.pipeline.playground.play import LAYERS, LOSSES
 from steepest.saved.config import from_config, known, to_config
 from thorough import THOROUGH
 
-WEB = Path(steepest.pages.__file__).parent / "web"
-PLACE = "http://engine.test/"
 TOLERANCE = 1e-5
 MANY = 200 if THOROUGH else 24
 ROWS, BATCH, STEPS = 24, 7, 12  # three epochs
@@ -67,25 +63,6 @@ RULES = (
     rules.Adam(lr=0.003),
     rules.Adam(lr=0.003, beta1=0.5, beta2=0.9, eps=0.01),
 )
-
-
-@pytest.fixture(scope="module")
-def engine(chromium):
-    """A page that imports the modules of the engine as they are."""
-
-    def answer(route):
-        path = route.request.url.removeprefix(PLACE)
-        if not path:
-            route.fulfill(body="<!doctype html>", content_type="text/html")
-        else:
-            text = (WEB / path).read_text("utf-8")
-            route.fulfill(body=text, content_type="text/javascript")
-
-    page = chromium.new_page()
-    page.route(f"{PLACE}**", answer)
-    page.goto(PLACE)
-    yield page
-    page.close()
 
 
 def chain(rng, p, depth, length=4):
@@ -196,12 +173,12 @@ def apart(found, expected, floor):
     )
 
 
-def test_random_networks_agree(engine):
+def test_random_networks_agree(modules):
     problems = [problem(seed) for seed in range(MANY)]
     chosen = [[calm(RULES[k % len(RULES)], *one)] for k, one in enumerate(problems)]
     asked = [told(*one, rule) for one, rule in zip(problems, chosen, strict=True)]
     for found, (network, loss, X, y), (rule,) in zip(
-        engine.evaluate(COMPUTE, asked), problems, chosen, strict=True
+        modules.evaluate(COMPUTE, asked), problems, chosen, strict=True
     ):
         gradient = Gradients(network, loss).mean(X, y)
         assert found["outputs"] == network.outputs
@@ -224,11 +201,11 @@ def kinds_of(layer):
         yield from kinds_of(inner)
 
 
-def test_every_kind_is_drawn(engine):
+def test_every_kind_is_drawn(modules):
     drawn = [problem(seed) for seed in range(200)]
     layers_seen = {name for network, *_ in drawn for name in kinds_of(network.layer)}
     losses_seen = {type(loss).__name__ for _, loss, *_ in drawn}
-    kinds, lost = engine.evaluate(
+    kinds, lost = modules.evaluate(
         """async () => [
           Object.keys((await import("./engine/kinds.js")).KINDS),
           Object.keys((await import("./engine/losses.js")).LOSSES),
@@ -237,8 +214,8 @@ def test_every_kind_is_drawn(engine):
     assert (layers_seen, losses_seen) == (set(kinds), set(lost))
 
 
-def test_every_kind_is_one_of_python_with_the_same_settings(engine):
-    kinds, lost, steps = engine.evaluate(
+def test_every_kind_is_one_of_python_with_the_same_settings(modules):
+    kinds, lost, steps = modules.evaluate(
         """async () => {
           const told = (kinds) => Object.fromEntries(
             Object.entries(kinds).map(([name, kind]) => [name, kind.settings]));
@@ -264,8 +241,8 @@ NEEDED = {
 }
 
 
-def test_what_it_does_not_compute_is_refused_by_name(engine):
-    said = engine.evaluate(
+def test_what_it_does_not_compute_is_refused_by_name(modules):
+    said = modules.evaluate(
         """async () => {
           const { Network } = await import("./engine/program.js");
           try {
@@ -278,8 +255,8 @@ def test_what_it_does_not_compute_is_refused_by_name(engine):
     assert said.startswith("LSTM: this page does not compute this layer")
 
 
-def test_the_playground_knows_what_pages_compute(engine):
-    kinds, lost = engine.evaluate(
+def test_the_playground_knows_what_pages_compute(modules):
+    kinds, lost = modules.evaluate(
         """async () => [
           Object.keys((await import("./engine/kinds.js")).KINDS),
           Object.keys((await import("./engine/losses.js")).LOSSES),

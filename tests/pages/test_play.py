@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import signal
@@ -244,6 +245,7 @@ def test_layers_and_settings_can_be_changed(toys, show):
     for _ in range(12):
         click(shown, "One step")
     assert "diverged" in shown.inner_text(".state")
+    assert "says no number. It is" in shown.inner_text(".prediction")
     shown.select_option("#which", "A sine")
     assert shown.evaluate(STATE)["inputs"] == 1
 
@@ -604,6 +606,30 @@ def test_questions_that_make_no_sense_are_refused(wrong):
     for answer in (Remote().compute, Remote().start, Remote().place):
         with pytest.raises(SteepestError):
             answer(wrong)
+
+
+LARGE = {"type": "Dense", "units": 10**9}
+
+
+@pytest.mark.parametrize("layers", [[LARGE], [{"type": "Sequential", "layers": [LARGE, LARGE]}]])
+def test_a_network_of_no_use_to_a_page_is_refused_before_it_is_made(layers, tmp_path):
+    """Each would take gigabytes."""
+    asked = {"layers": layers, "shape": [2], "layer": layers[0], "seed": 0, "theta": {}}
+    for answer in (Remote().place, Remote().start, Remote().compute):
+        with pytest.raises(InputError, match=r"the page asks for \d.* the playground takes 50,000"):
+            answer(asked)
+    sent = {"set": 0, "loss": {"type": "Logistic"}, "layers": layers, "theta": {}}
+    with pytest.raises(InputError, match="the page asks for"):
+        keep(play_toys(), sent, tmp_path / "kept")
+
+
+def test_an_answer_of_no_use_to_a_page_is_refused_before_it_is_made():
+    x = base64.b64encode(np.zeros(60_000, np.float32)).decode()
+    theta = {"A": base64.b64encode(np.zeros(1000, np.float32)).decode()}
+    layer = {"type": "Dense", "units": 1000, "bias": False}
+    asked = {"layer": layer, "shape": [1], "theta": theta, "state": {}, "x": x}
+    with pytest.raises(InputError, match=r"60,000,000 numbers in an answer"):
+        Remote().compute(asked)
 
 
 def test_losses_that_are_not_computed_are_refused():

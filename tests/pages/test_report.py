@@ -46,7 +46,9 @@ def fitted(target, **settings):
         options=RunOptions(callbacks=lambda trainer: (watch,)),
     )
     fit = fit_table(table, request)
-    known = Known(fit.tested, "test rows", data=fit.data, watch=watch, notes=fit.notes)
+    known = Known(
+        fit.tested, "test rows", data=fit.data, watch=watch, time="row-order", notes=fit.notes
+    )
     return fit, known
 
 
@@ -100,6 +102,17 @@ def test_figures_hold_the_numbers_of_python(documents, show):
     effect = section(documents["binary"], "effects")["effects"][0]
     thick = next(line for line in curves[effect["name"]]["lines"] if "faint" not in line)
     assert thick["values"] == effect["mean"]["yes"]
+
+
+def test_periods_hold_the_numbers_of_python(documents, show):
+    shown = show(page(documents["number"]))
+    figures = shown.evaluate(
+        "[...document.querySelectorAll('#slices figure')].map((one) => one.figure)"
+    )
+    periods = section(documents["number"], "slices")["periods"]
+    assert [figure["labels"] for figure in figures] == [[one["from"] for one in periods]] * 2
+    drawn = [line["values"] for figure in figures for line in figure["lines"]]
+    assert drawn == [[one[name] for one in periods] for name in ("score", "said", "truth")]
 
 
 def cells(shown, name, table=0):
@@ -159,9 +172,10 @@ def test_words_of_strangers_are_texts(show):
     rng = np.random.default_rng(0)
     ends = rng.choice(["win", "pay"], 120)
     texts = [f"{HOSTILE} {k} <script>alert(1)</script> {end}" for k, end in enumerate(ends)]
-    kind = np.where(ends == "win", "</script><b>", "&amp;")
-    table = pa.table({HOSTILE: texts, "kind": kind})
-    fit = fit_table(table, Request("kind", {"layers": (6,), "epochs": 2}))
+    kind = np.where(ends == "win", f"</script><b>{HOSTILE}", "&amp;")
+    target = f"{HOSTILE} target"
+    table = pa.table({HOSTILE: texts, target: kind})
+    fit = fit_table(table, Request(target, {"layers": (6,), "epochs": 2}))
     found = document(fit.model, Known(table, "rows"))
     (effect,) = section(found, "effects")["effects"]
     (words,) = effect["words"].values()
@@ -169,6 +183,12 @@ def test_words_of_strangers_are_texts(show):
     assert shown.locator("img, b, section script").count() == 0
     assert [row[0] for row in cells(shown, "effects")] == [one["word"] for one in words]
     assert {"script", "alert"} <= {one["word"] for one in words}
+    assert shown.evaluate("document.documentElement.scrollHeight") < 20_000
+    cut = shown.locator("#classes details.cut").first
+    cut.locator("summary").click()
+    assert cut.locator("span").inner_text() == f"</script><b>{HOSTILE}"
+    spoken = "[...document.querySelectorAll('*')].map((one) => one.ariaLabel?.length ?? 0)"
+    assert max(shown.evaluate(spoken)) < 1000
     assert shown.evaluate("document.documentElement.scrollWidth") <= 390
 
 

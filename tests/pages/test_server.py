@@ -75,6 +75,13 @@ def test_what_makes_no_sense_is_refused_in_words(sent):
         assert answer.read()
 
 
+def test_a_page_that_sends_too_much_is_told_so(server):
+    origin = {"Origin": f"http://{place(server)}"}
+    answer = ask(server, "POST", "/ask/keep", **origin, **{"Content-Length": str(10**11)})
+    assert answer.status == 413
+    assert b"a page may send 100,000,000 bytes at most" in answer.read()
+
+
 def test_it_listens_on_this_machine_alone(server):
     assert server._server.server_address[0] == "127.0.0.1"
 

@@ -68,7 +68,7 @@ def test_rows_to_test_on_can_come_from_another_table():
 def test_rows_without_a_target_are_dropped_and_said():
     label = [None, *TABLE["label"].to_pylist()[1:]]
     table = TABLE.set_column(3, "label", pa.array(label))
-    assert fit("label", table).notes[0].startswith("1 rows dropped")
+    assert fit("label", table).notes[0].startswith("1 row dropped")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_rows_whose_target_is_no_number_are_dropped_with_a_word():
     at = TABLE.column_names.index("number")
     found = fit("number", TABLE.set_column(at, "number", pa.array(texts)))
     assert found.model.task.is_regression
-    assert "8 rows dropped: their target is missing or not finite" in found.notes
+    assert "8 rows dropped: the target is missing or not finite" in found.notes
 
 
 def test_how_texts_are_written_can_be_said():

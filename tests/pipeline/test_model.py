@@ -244,7 +244,7 @@ def test_a_compiled_row_must_be_one(model):
     predict = model.compiled()
     with pytest.raises(TableError, match="the row lacks the column 'c'"):
         predict({"x": 1.0})
-    with pytest.raises(InputError, match="the row has 1 values, and 2 were expected: x, c"):
+    with pytest.raises(InputError, match="the row has 1 value, expected 2: x, c"):
         predict([1.0])
     with pytest.raises(InputError, match="a row is a mapping"):
         predict(1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 
 import numpy as np
@@ -19,8 +20,8 @@ from steepest.pipeline.report import Known, document
 from steepest.pipeline.report.classes import _confusions
 from steepest.pipeline.report.linear import _read
 from steepest.pipeline.report.network import _begun
-from steepest.pipeline.report.subject import Rows, subject
-from steepest.pipeline.report.values import groups
+from steepest.pipeline.report.subject import Rows, _measured, subject
+from steepest.pipeline.report.values import _ranges, _spread, groups
 from steepest.pipeline.request import Request
 from steepest.tables.encoder import Encoder
 
@@ -191,6 +192,72 @@ def test_groups_hold_every_row_once(trained):
         assert kinds is None or {group.label for group in found} == kinds
     rare = groups(about, "town", 5, 1)
     assert [group.label for group in rare][1:] == ["all others"]
+
+
+def test_frequent_values_have_a_group_of_their_own():
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random(1000) < 0.7, 0.0, rng.integers(1, 400, 1000)).astype(float)
+    values[:10] = np.nan
+    found = {group.label: group.rows for group in _ranges(values, 5)}
+    np.testing.assert_array_equal(found.pop("0"), np.flatnonzero(values == 0))
+    np.testing.assert_array_equal(found.pop("missing"), np.arange(10))
+    assert len(found) == 4
+    sizes = [len(rows) for rows in found.values()]
+    assert max(sizes) < 1.2 * min(sizes)
+    flags = np.array([0.0, 1.0, 1.0, 1.0])
+    assert [(g.label, g.rows.tolist()) for g in _ranges(flags, 5)] == [("0", [0]), ("1", [1, 2, 3])]
+
+
+def test_what_is_put_into_a_column_is_spread_over_its_values():
+    values = np.concatenate([np.zeros(950), np.arange(1, 51) * 100.0, [np.nan, 1e9]])
+    found = _spread(values, 16)
+    at = [one.at for one in found]
+    assert at[0] == 0
+    assert len(at) > 6
+    assert max(at) < 1e9  # the outermost values are left out
+    assert max(np.diff(at)) < 1500
+    assert [values[one.rows[0]] for one in found] == at
+    assert [one.at for one in _spread(np.array([1.0, 0.0, 1.0, np.nan]), 16)] == [0.0, 1.0]
+
+
+def test_texts_are_in_groups_by_how_long_they_are():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(["a", "bc", "def"], k % 30 + 3)) for k in range(300)]
+    table = pa.table({"text": texts, "y": rng.normal(size=300)})
+    fit = fit_table(table, Request("y", {"layers": (2,), "epochs": 1}))
+    found = groups(subject(fit.model, Known(table)), "text", 5, 12)
+    assert len(found) == 5
+    for group in found:
+        low, high = group.label.removesuffix(" letters").split(" to ")
+        assert {int(low), int(high)} <= {len(texts[k]) for k in group.rows}
+        assert all(int(low) <= len(texts[k]) <= int(high) for k in group.rows)
+    assert sum(len(group.rows) for group in found) == 300
+
+
+@pytest.mark.parametrize("time", ["row-order", "day"])
+def test_periods_follow_each_other_in_time(time):
+    rng = np.random.default_rng(0)
+    day = np.arange(400) if time == "row-order" else rng.permutation(400)
+    dates = [datetime.date(2020, 1, 1) + datetime.timedelta(int(k)) for k in day]
+    x = rng.normal(size=400)
+    table = pa.table({"x": x, "day": dates, "y": x + 0.01 * day})
+    fit = fit_table(table, Request("y", {"layers": (2,), "epochs": 1}, time=time))
+    assert fit.time == time
+    known = {"table": fit.tested, "numbers": fit.tested_rows, "time": time}
+    periods = sections(fit.model, **known)["slices"]["periods"]
+    order = np.argsort(day)[-80:]
+    expected = np.array_split(table["y"].to_numpy()[order], 2)
+    assert [one["truth"] for one in periods] == pytest.approx([part.mean() for part in expected])
+    first = ["row 320", "row 360"] if time == "row-order" else ["2020-11-16", "2020-12-26"]
+    assert [one["from"] for one in periods] == first
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "expected"),
+    [(14, 16_000, (2000, 5)), (54, 4000, (2000, 3)), (1000, 600, (200, 2)), (5, 100, (100, 5))],
+)
+def test_many_columns_are_shuffled_in_fewer_rows(columns, rows, expected):
+    assert _measured(columns, rows) == expected
 
 
 def test_slices_find_where_the_target_was_spoilt(trained):

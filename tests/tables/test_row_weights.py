@@ -45,7 +45,7 @@ def test_probabilities_follow_the_weights_and_the_column_is_no_input():
     table = pa.table({"x": rng.normal(size=n), "w": weights, "y": np.where(y, "yes", "no")})
     fit = fit_table(table, Request("y", SMALL, weight="w", test=0.0))
     assert "w" not in fit.model.encoder.columns
-    assert "50 rows dropped: their weight is 0" in fit.notes
+    assert "50 rows dropped: the weight is 0" in fit.notes
     assert fit.model.predict_proba(table)[:, 1].mean() == pytest.approx(0.75, abs=0.05)
     with pytest.raises(TableError, match="no column 'v' in the table"):
         fit_table(table, Request("y", SMALL, weight="v"))

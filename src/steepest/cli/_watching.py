@@ -92,11 +92,12 @@ class Watching:
 
         known = Known(
             fit.tested if fit.scores else None,
-            "test rows",
+            "test rows" if fit.time is None else "test rows, the latest",
             numbers=fit.tested_rows,
             of_table=fit.tested_rows is not None,
             data=fit.data,
             watch=self._watches[0] if self._watches else None,
+            time=fit.time,
             notes=fit.notes,
         )
         write_durably(self._report, report(fit.model, known))

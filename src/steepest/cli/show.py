@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..printing import harmless
+from ..printing import counted, harmless
 from ._options import FLAG, MODEL_HELP, PluginOption
 from ._printing import folded, width
 
@@ -99,7 +99,7 @@ def _training(model: Model) -> Iterator[str]:
 
     about = model.about
     rows, columns = about.get("rows", {}), about.get("history", {})
-    learned = f"trained on {rows['train']:,} rows" if "train" in rows else "trained"
+    learned = f"trained on {counted(rows['train'], 'row')}" if "train" in rows else "trained"
     chosen = rows.get("validation")
     yield learned + (f", {chosen:,} more to choose the epoch by" if chosen else "")
     names = [name for name in columns if name not in _UNSHOWN]

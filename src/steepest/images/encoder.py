@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from ..arrays import Array
 from ..errors import InputError, ModelError
+from ..printing import counted
 from ..records import fits
 from .arrays import as_images
 from .files import read_files
@@ -144,7 +145,7 @@ class ImageEncoder:
 def sizes(shape: tuple[int, ...]) -> str:
     """Return the shape of an image in words."""
     height, width, channels = shape
-    return f"{width}×{height} pixels, {channels} channel{'s' * (channels != 1)}"
+    return f"{width}×{height} pixels, {counted(channels, 'channel')}"
 
 
 def _dim(images: Array) -> bool:

@@ -24,7 +24,7 @@ from ..loss import Loss
 from ..lowering.batches import form_of
 from ..lowering.observer import Observer
 from ..network import Network, prepare
-from ..printing import Cells, Printed
+from ..printing import Cells, Printed, counted
 from ..validate import instance, one_of, positive_count
 from .gradient_pass import GradientPass
 from .observers import EachExample, Flow, Norms, Squares, arrays_for
@@ -84,7 +84,7 @@ class Gradient(Printed):
                 path = sent = ""
         rows.append(("", "", "", f"{_norm(self.vector):.4g}", ""))
         n = len(self.losses)
-        title = f"loss {self.loss:.6g}, the average of {n:,} example{'s' * (n != 1)}; its gradient:"
+        title = f"loss {self.loss:.6g}, the average of {counted(n, 'example')}; its gradient:"
         return [title, Cells(rows, left=3)]
 
     __repr__ = Printed.__str__
@@ -114,7 +114,7 @@ class ExampleNorms(Printed):
             least, median, most = norms.min(), np.median(norms), norms.max()
             rows.append((path, f"{least:.4g}", f"{median:.4g}", f"{most:.4g}"))
         n = len(self.total)
-        title = f"‖∇θ ℓ‖ of {n:,} example{'s' * (n != 1)}:"
+        title = f"‖∇θ ℓ‖ of {counted(n, 'example')}:"
         return [title, Cells(rows, left=1)]
 
     __repr__ = Printed.__str__

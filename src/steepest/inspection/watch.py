@@ -18,7 +18,7 @@ from ..engine.program import kernels_of
 from ..errors import InputError
 from ..network import Network
 from ..parameters import walk
-from ..printing import Cells, Printed
+from ..printing import Cells, Printed, counted
 from ..validate import flag, function, number, positive_count
 from ..validate import seed as checked_seed
 from .gradient_pass import GradientPass
@@ -193,7 +193,7 @@ class Watch(Printed):
                 shares = [f"{row[k]:.1%}" if k in row else "" for k in ("dead", "saturated")]
                 lines.append([row["layer"], row["kind"], *numbers, *shares])
         seen = last["looks"] * self.examples
-        looks = f"{last['looks']} look{'s' * (last['looks'] != 1)}"
+        looks = counted(last["looks"], "look")
         title = (
             f"epoch {last['epoch']}, step {last['step']:,} ({looks} at {self.examples} examples)"
         )
@@ -203,7 +203,7 @@ class Watch(Printed):
         """Say how much was watched; ``print`` shows the last epoch as a table."""
         epochs = len(self.noise)
         told = f", {self.noise[-1]['scale']:.3g} examples noise scale" if self.noise else ""
-        return f"Watch({epochs} epoch{'s' * (epochs != 1)} watched{told})"
+        return f"Watch({counted(epochs, 'epoch')} watched{told})"
 
 
 class _Look:

@@ -209,14 +209,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Let somebody answer what the page sent."""
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()) or int(length) > _MOST:
-            self._refuse(413)
+            self._tell(413, f"a page may send {_MOST:,} bytes at most, with their number in front")
             return
         found = self.server.page_server.answer(name, self.rfile.read(int(length)))
         if found is None:
             self._refuse(404)
             return
-        content = found[1].encode("utf-8", "backslashreplace")
-        self._begin(found[0], "text/plain; charset=utf-8", len(content))
+        self._tell(*found)
+
+    def _tell(self, status: int, words: str) -> None:
+        """Answer in words."""
+        content = words.encode("utf-8", "backslashreplace")
+        self._begin(status, "text/plain; charset=utf-8", len(content))
         self.wfile.write(content)
 
     def _asked(self) -> str | None:

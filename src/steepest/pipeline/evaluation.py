@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Array
 from ..losses import Quantile
 from ..metrics import METRICS
-from ..printing import aligned_table, harmless
+from ..printing import aligned_table, counted, harmless
 from ..probabilities.calibration import UNCHANGED, Calibration
 from ..probabilities.reliability import Bin, calibration_error, reliability
 from .scores import TRIVIAL, trivial
@@ -130,7 +130,7 @@ class Evaluation:
     def _scores_table(self) -> str:
         lines = [("", "model", f"trivial ({harmless(self.says)})")]
         lines += [(name, _shown(v), _shown(self.trivial[name])) for name, v in self.scores.items()]
-        head = f"{self.rows:,} rows, to predict {harmless(self.target)!r}"
+        head = f"{counted(self.rows, 'row')}, to predict {harmless(self.target)!r}"
         return f"{head}\n{aligned_table(lines, left=1)}"
 
     def _classes_tables(self) -> Iterator[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Array, within_memory
 from ..errors import TableError
+from ..printing import counted
 from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
 from ..tables.split import Split, class_labels, split_rows
@@ -53,6 +54,8 @@ class Fit:
         Their numbers, from 0, in the table that they come from, if it was read as a whole.
     data : TrainingData, optional
         The encoded rows of the training, if they are in memory.
+    time : str, optional
+        What says when each row was, if that decided which of them are tested.
     """
 
     model: Model
@@ -63,6 +66,7 @@ class Fit:
     tested: pa.Table | None = None
     tested_rows: NDArray[np.int64] | None = None
     data: TrainingData | None = None
+    time: str | None = None
 
 
 @within_memory("fit_table")
@@ -120,7 +124,7 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     about = _about(recipe, trained, data, len(split.validation))
     model = Model(trained.network, loss, encoder, task, about, trained.calibration)
     fit = Fit(model, notes.lines, ended=trained.ended, data=data)
-    fit.tested, fit.tested_rows = tested, numbers
+    fit.tested, fit.tested_rows, fit.time = tested, numbers, request.time
     if fit.ended is not None:  # at once: somebody waits for this process to end
         return fit
     try:
@@ -177,7 +181,7 @@ def _counting(table: pa.Table, request: Request, notes: Notes) -> NDArray[np.boo
     weights = request.row_weights(table)
     if weights is None or weights.all():
         return np.ones(table.num_rows, np.bool_)
-    notes.dropped_rows(int((weights == 0).sum()), why="their weight is 0")
+    notes.dropped_rows(int((weights == 0).sum()), why="the weight is 0")
     return np.asarray(weights > 0)
 
 
@@ -243,9 +247,10 @@ def _train(
     began = time.perf_counter()
     trained = train_all(recipe, task, encoder, data, request.options)
     seconds = time.perf_counter() - began
-    epochs = ", ".join(str(len(history)) for history in trained.histories)
+    *before, last = [len(history) for history in trained.histories]
+    epochs = ", ".join([*map(str, before), counted(last, "epoch")])
     best = ", ".join(map(str, trained.best)) if data.held_out or data.folds else ""
-    notes.add(f"{epochs} epochs in {seconds:.1f} s" + f", best epoch {best}" * bool(best))
+    notes.add(f"{epochs} in {seconds:.1f} s" + f", best epoch {best}" * bool(best))
     costs = ladder.seconds(ladder.pace_after(trained, seconds))
     higher = next_line(recipe.quality, costs, "--quality {}", len(data.y))
     if higher is not None and trained.ended is None:
@@ -267,8 +272,8 @@ def _usable(
     notes.odd_values(odd, "test table, ")
     mask = task.rows(check_column(table, task.name))
     why = "missing or not finite" if task.is_regression else "missing or of no class in training"
-    why = f"their target is {why}"
-    notes.dropped_rows(int((~mask).sum()), "test rows", why)
+    why = f"the target is {why}"
+    notes.dropped_rows(int((~mask).sum()), "test row", why)
     return _kept(table, mask), np.flatnonzero(mask)
 
 

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..images.archives import read_archive
 from ..images.encoder import ImageEncoder
 from ..images.files import read_parts
+from ..printing import counted
 from ..settings import Setting
 from ..tables.split import SplitBy
 from ..tables.task import Task, infer_task
@@ -89,7 +90,7 @@ def read_images(path: Path, files: ImageFiles, request: Request) -> ImageSource:
         request.say(f"skipped: {text.partition(';')[0]}")
     if skipped:
         left = sum(len(read.images) for read in parts.values())
-        request.say(f"{len(skipped)} pictures skipped, {left} left")
+        request.say(f"{counted(len(skipped), 'picture')} skipped, {left} left")
     found = {part: (read.images, read.labels) for part, read in parts.items()}
     test, validation = found.get("test"), found.get("validation")
     return ImageSource(*found["train"], test, validation, scaled=files.size is not None)
@@ -128,13 +129,14 @@ def fit_images(source: ImageSource, request: Request) -> Fit:
     encoder = ImageEncoder.fit(source.X, source.scaled)
     weights = request.class_weights(task, codes[train])
     data = TrainingData(source.X, codes, held_out=held_out, rows=train, class_weights=weights)
-    note(f"{len(train):,} images for training, {validated:,} to choose the epoch by")
+    note(f"{counted(len(train), 'image')} for training, {validated:,} to choose the epoch by")
     note(_describe(recipe, task, encoder))
     began = time.perf_counter()
     trained = train_recipe(recipe, task, encoder, data, request.options)
-    epochs = ", ".join(str(len(history)) for history in trained.histories)
+    *before, last = [len(history) for history in trained.histories]
+    epochs = ", ".join([*map(str, before), counted(last, "epoch")])
     best = f", best epoch {', '.join(map(str, trained.best))}" if held_out else ""
-    note(f"{epochs} epochs in {time.perf_counter() - began:.1f} s{best}")
+    note(f"{epochs} in {time.perf_counter() - began:.1f} s{best}")
     about: dict[str, Any] = {
         "history": trained.histories[0].to_dict(),
         "recipe": plain_recipe(recipe),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..printing import counted
 from ..tables.encoder import counts_text, fit_notes
 from ..tables.hints import grades_hint, time_hints
 from ..tables.split import SPLIT_COLUMN
@@ -52,12 +53,12 @@ class Notes:
     def dropped_rows(
         self,
         count: int,
-        which: str = "rows",
-        why: str = "their target is missing or not finite",
+        which: str = "row",
+        why: str = "the target is missing or not finite",
     ) -> None:
         """Say how many rows are not used, and why, if there are any."""
         if count:
-            self.add(f"{count:,} {which} dropped: {why}")
+            self.add(f"{counted(count, which)} dropped: {why}")
 
     def split_column(self) -> None:
         """Say that the table itself says which rows are for what."""
@@ -83,7 +84,8 @@ class Notes:
             self.add(f"no group of column {request.groups!r} is on two sides; it is no input")
         left = len(by.labels) - sum(map(len, (split.train, split.validation, split.test)))
         if left:
-            self.add(f"{left:,} rows are left out: their groups go on in rows held out")
+            are = "is" if left == 1 else "are"
+            self.add(f"{counted(left, 'row')} {are} left out: their groups go on in rows held out")
 
     def columns(self, encoder: Encoder, counts: Counts) -> None:
         """Say which columns are no inputs, and what was odd about the others."""
@@ -100,7 +102,8 @@ class Notes:
     ) -> None:
         """Say how many rows there are for what, and what the columns become."""
         checked = f"by turns, in {folds} folds," if folds else f"{validation:,}"
+        become = "becomes" if len(encoder.columns) == 1 else "become"
         self.add(
-            f"{train:,} rows to train{where}, {checked} to validate; "
-            f"{len(encoder.columns)} columns become {encoder.width} inputs"
+            f"{counted(train, 'row')} to train{where}, {checked} to validate; "
+            f"{counted(len(encoder.columns), 'column')} {become} {counted(encoder.width, 'input')}"
         )

@@ -22,6 +22,7 @@ import numpy as np
 from ..arrays import Array, within_memory
 from ..errors import CheckpointError, InputError, TableError
 from ..loss import Loss
+from ..printing import counted
 from ..ranks.together import Ranks
 from ..tables.encoder import Counts, Encoder
 from ..tables.task import Task
@@ -92,7 +93,7 @@ def fit_stream(path: Path_, request: Request, memory: int) -> Fit:
     trained_on = X, task.encode(sample.column(request.target))
     trained = network, plan.loss, calibration
     calibration = calibrated(recipe, task, trained, trained_on, held_out)
-    notes.add(f"{len(training.rows)} epochs in {training.elapsed:.1f} s")
+    notes.add(f"{counted(len(training.rows), 'epoch')} in {training.elapsed:.1f} s")
     history = History()
     history.rows = training.rows
     about = {

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..losses import Hinge
+from ..printing import counted
 from .record import Parts
 
 __all__ = ["card"]
@@ -80,14 +81,14 @@ def _training(parts: Parts) -> Iterator[str]:
         checked = (
             f", {rows['validation']:,} to choose the epoch by" if rows.get("validation") else ""
         )
-        yield f"- {rows['train']:,} rows to learn from{checked}"
+        yield f"- {counted(rows['train'], 'row')} to learn from{checked}"
     yield (
         f"- network: {network.inputs} inputs, {network.theta.size:,} parameters, "
-        f"{len(network.layer.layers)} layers; {_text(repr(parts.loss))} loss"
+        f"{counted(len(network.layer.layers), 'layer')}; {_text(repr(parts.loss))} loss"
     )
     epochs = len(about.get("history", {}).get("epoch", ()))
     if epochs:
-        yield f"- {epochs} epochs, seed {about.get('seed', network.seed)}"
+        yield f"- {counted(epochs, 'epoch')}, seed {about.get('seed', network.seed)}"
     if "command" in about:
         yield f"- command: {_code(about['command'])}"
     versions = about.get("versions", {})

@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import ModelError, TableError
+from ..printing import counted
 from ..records import fits
 from .columns import (
     INFINITE,
@@ -257,7 +258,7 @@ class Encoder:
     def source(self) -> str:
         """What a prediction is made from, in words."""
         used = len(self.columns)
-        return f"{used} column{'s' * (used != 1)}"
+        return counted(used, "column")
 
     @property
     def manner(self) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..printing import counted
 from .dates import AMBIGUOUS, find_order, read_dates, read_times
 from .numerals import find_pattern, read_numerals
 from .options import TableOptions
@@ -109,7 +110,7 @@ def guess(texts: Any, rows: NDArray[np.int64], options: TableOptions) -> Guess:
     what = {"number": "numbers", "date": "dates", "truth": "true or false"}[kind]
     of = (
         f"{bad:,} of {whole:,} values are not {what}, such as {texts[worst].as_py()!r} "
-        f"({times:,} time{'s' * (times != 1)})"
+        f"({counted(times, 'time')})"
     )
     if bad <= (1 - MOST) * whole and len(texts) - len(failed) > MANY:
         return Guess(kind, pattern, (*notes, f"{of}; they are taken as missing"))

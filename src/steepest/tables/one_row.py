@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, TableError
-from ..printing import shown
+from ..printing import counted, shown
 from .columns import Column, Counts, Source
 from .door import check_column, open_table
 from .encoder import Encoder
@@ -78,11 +78,11 @@ class RowReader:
         if isinstance(row, str | bytes) or not hasattr(row, "__len__"):
             raise InputError(
                 "compiled: a row is a mapping of names to values, or a sequence of "
-                f"{len(self._names)} values, got {shown(row)}"
+                f"{counted(len(self._names), 'value')}, got {shown(row)}"
             )
         if len(row) != len(self._names):
             raise InputError(
-                f"compiled: the row has {len(row)} values, and {len(self._names)} were expected: "
+                f"compiled: the row has {counted(len(row), 'value')}, expected {len(self._names)}: "
                 f"{', '.join(self._names[:10])}{', …' * (len(self._names) > 10)}"
             )
         values = row.tolist() if isinstance(row, np.ndarray) else list(row)

@@ -19,6 +19,7 @@ from sklearn.model_selection import (
 
 from ..arrays import distinct
 from ..errors import ColumnTypeError, TableError
+from ..printing import counted
 from ..validate import fraction
 from .parsing import plain
 from .task import Task
@@ -99,7 +100,7 @@ class SplitBy:
         wanted = int(np.ceil(share * len(rows)))
         if len(rows) - wanted < 1:
             raise TableError(
-                f"{len(rows)} row{'s' * (len(rows) != 1)} can't be split for training and testing; "
+                f"{counted(len(rows), 'row')} can't be split for training and testing; "
                 "give more rows, or set the shares for validation and test to 0"
             )
         if self.time is not None:
@@ -193,7 +194,7 @@ def _starts(time: NDArray[Any], wanted: list[float]) -> list[Any]:
     moments, sizes = np.unique(time, return_counts=True)
     if len(moments) <= len(wanted):
         raise TableError(
-            f"{len(moments)} moment{'s' * (len(moments) != 1)} can't be split into "
+            f"{counted(len(moments), 'moment')} can't be split into "
             f"{len(wanted) + 1} parts that follow one another"
         )
     before, starts, first = np.cumsum(sizes)[:-1], [], 0

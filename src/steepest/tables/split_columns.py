@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import TableError
+from ..printing import counted
 from .columns import Counts, Date, Number, Source, column_of
 from .layouts import chunked, lay_out
 from .options import NOTHING_SAID, TableOptions
@@ -60,7 +61,7 @@ def read_moments(name: str, column: Any, options: TableOptions = NOTHING_SAID) -
     if gone.any():
         row, count = int(np.flatnonzero(gone)[0]), int(gone.sum())
         raise TableError(
-            f"column {name!r} gives no time for {count:,} row{'s' * (count != 1)}, such "
+            f"column {name!r} gives no time for {counted(count, 'row')}, such "
             f"as row {row + 1} with {column[row].as_py()!r}; leave such rows out, or mend them"
         )
     return moments

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import HistoryKeyError, InputError
 from ..plotting import curves, figures
-from ..printing import Cells, Printed, shortened, shown
+from ..printing import Cells, Printed, counted, shortened, shown
 from ..validate import sequence
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class History(Printed, Sequence[dict[str, float]]):
 
     def __repr__(self) -> str:
         """Say how many epochs there are, and from where to where the losses went."""
-        text = f"{len(self)} epoch{'s' * (len(self) != 1)}"
+        text = counted(len(self), "epoch")
         for name in ("loss", "validation_loss"):
             values = [row[name] for row in self.rows if name in row]
             if values:

@@ -1,11 +1,18 @@
 // Elements by name. Texts are always texts: nothing here reads HTML.
 
+import { clipped } from "./format.js";
+
 /**
  * @typedef {Node | string | number | null | undefined} Child
  * @typedef {Record<string, string | number | boolean | ((event: any) => void)>} Attributes
  */
 
-const LONG = 28;
+const LONG = 28; // letters, from which on a cell has several lines
+const AT_ONCE = 600; // letters that are shown of a text before it is opened
+const OF_A_CELL = 160; // the same, in a table
+const SPOKEN = new Set(["aria-label", "title"]);
+const WHOLE = new Set(["pre", "style", "script"]);
+const WORDS_ALONE = new Set(["option", "summary", "title", "text"]); // nothing can be opened in them
 
 /**
  * Give an element its attributes; functions listen to the event of that name.
@@ -17,13 +24,30 @@ function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value);
     else if (value === true) element.setAttribute(name, "");
+    else if (SPOKEN.has(name)) element.setAttribute(name, clipped(String(value), AT_ONCE));
     else if (value !== false) element.setAttribute(name, String(value));
   }
   for (const child of children) {
     if (child !== null && child !== undefined) {
-      element.append(child instanceof Node ? child : String(child));
+      element.append(child instanceof Node ? child : words(String(child), element.localName));
     }
   }
+}
+
+/**
+ * Return a text as it stands in an element; a very long one is cut, and all of it can be opened.
+ * @param {string} text
+ * @param {string} tag
+ * @returns {Node | string}
+ */
+function words(text, tag) {
+  const most = tag === "td" || tag === "th" ? OF_A_CELL : AT_ONCE;
+  if (text.length <= most || WHOLE.has(tag)) return text;
+  if (WORDS_ALONE.has(tag)) return clipped(text, most);
+  const all = document.createElement("span");
+  all.textContent = text;
+  all.tabIndex = 0; // it scrolls
+  return h("details", { class: "cut" }, h("summary", {}, clipped(text, most)), all);
 }
 
 /**
@@ -91,7 +115,7 @@ export function table(head, rows, caption) {
         h(
           "tr",
           {},
-          ...names.map((name, k) => h("th", { scope: "col", class: left[k] ? "left" : "" }, name)),
+          ...names.map((name, k) => h("th", { scope: "col", class: kind(name, k) }, name)),
         ),
       ),
       h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map(cell)))),

@@ -1,7 +1,11 @@
-// Numbers as people read them.
+// Numbers and names as people read them.
+
+const DIGITS = 4; // that count
+const MOST_DIGITS = 15;
+const BRIEF = 60; // letters
 
 /**
- * Return a number with four digits that count; nothing for what is no number.
+ * Return a number with its first four digits; nothing for what is no number.
  * @param {number | null | undefined} value
  * @returns {string}
  */
@@ -12,7 +16,7 @@ export function number(value) {
   if (size !== 0 && (size < 1e-4 || size >= 1e7))
     return minus(value.toExponential(3).replace(/\.?0+e/, "e"));
   if (size >= 1e3) return minus(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
-  return minus(String(Number(value.toPrecision(4))));
+  return minus(String(Number(value.toPrecision(DIGITS))));
 }
 
 /**
@@ -40,6 +44,53 @@ export function percent(share) {
  */
 function minus(text) {
   return text.replaceAll("-", "−");
+}
+
+/**
+ * Return a number on an axis: with as many digits as tell it from its neighbours.
+ * @param {number} value
+ * @param {number} step  from one number of the axis to the next
+ * @returns {string}
+ */
+export function tick(value, step) {
+  const digits = Math.ceil(Math.log10(Math.abs(value) / step)) + 2;
+  return digits > DIGITS && digits <= MOST_DIGITS
+    ? minus(
+        Number(value.toPrecision(digits)).toLocaleString("en-US", {
+          maximumSignificantDigits: digits,
+        }),
+      )
+    : number(value);
+}
+
+/**
+ * Return a number of things in words.
+ * @param {number} found
+ * @param {string} one  what one of them is called
+ * @param {string} [several]
+ * @returns {string}
+ */
+export function counted(found, one, several = `${one}s`) {
+  return `${count(found)} ${found === 1 ? one : several}`;
+}
+
+/**
+ * Return a text of at most so many letters; a longer one ends in dots.
+ * @param {string} text
+ * @param {number} most
+ * @returns {string}
+ */
+export function clipped(text, most) {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+/**
+ * Return a name as it stands in a sentence or a headline.
+ * @param {string} name
+ * @returns {string}
+ */
+export function brief(name) {
+  return clipped(name, BRIEF);
 }
 
 /**

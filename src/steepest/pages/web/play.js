@@ -3,7 +3,7 @@
 import { lines } from "./charts/lines.js";
 import { remoteIn } from "./engine/layers/remote.js";
 import { h, note, painted } from "./dom.js";
-import { count, number, percent } from "./format.js";
+import { brief, count, counted, number, percent } from "./format.js";
 import { Rows } from "./play/data.js";
 import { Diagram } from "./play/diagram.js";
 import { Editor, settings } from "./play/editor.js";
@@ -474,9 +474,9 @@ export class App {
  */
 function about({ says, unshown, task }) {
   const more = unshown
-    ? ` ${count(unshown)} more columns are inputs, but have no slider and no axis.`
+    ? ` ${counted(unshown, "more column is an input, but has", "more columns are inputs, but have")} no slider and no axis.`
     : "";
-  return `${says}${more} To predict: ${task.name}.`;
+  return `${says}${more} To predict: ${brief(task.name)}.`;
 }
 
 /**

@@ -16,11 +16,9 @@ from ...saved.config import from_config
 from ..folders import save
 from ..model import Model
 from .play import Play, check_loss
-from .remote import local, states
+from .remote import asked_network, local, states
 
 __all__ = ["keep"]
-
-_MOST = 5_000_000  # parameters: more than a page computes
 
 
 def keep(play: Play, record: Any, folder: Path) -> str:
@@ -57,10 +55,7 @@ def keep(play: Play, record: Any, folder: Path) -> str:
     made = tuple(from_config(local(layer), "layer") for layer in layers)
     loss = from_config(record["loss"], "loss")
     check_loss(loss)
-    if sum(len(values) for values in theta.values() if isinstance(values, list)) > _MOST:
-        raise InputError(f"the page sent more than {_MOST:,} parameters")
-    shape = tuple(chosen.record["shape"])
-    network = Network(*made, inputs=shape)
+    network = asked_network(made, tuple(chosen.record["shape"]))
     for name, value in states(layers).items():
         network.state[name][...] = value.reshape(network.state[name].shape)
     for name, view in network.parameters.items():

@@ -27,13 +27,16 @@ from ...layers import Parallel, Residual, Sequential
 from ...loss import Loss
 from ...losses import Squared
 from ...network import Network
+from ...parameters import walk
 from ...saved.config import from_config, to_config
 from ...shape import Shape
 from .play import ANY_SHAPE, LAYERS, REMOTE, packed
 
-__all__ = ["Remote", "local", "placed", "start_of", "states"]
+__all__ = ["Remote", "asked_network", "local", "placed", "start_of", "states"]
 
 _KEPT = 64  # networks, for as many layers
+_MOST = 50_000_000
+"""Numbers in a network, its parameters and all between its layers; and those in an answer."""
 _ROWS = 256, 32  # that pages ask for at once: to measure, and for a step
 
 
@@ -157,6 +160,37 @@ def start_of(network: Network, loss: Loss) -> dict[str, Any]:
     }
 
 
+def asked_network(layers: tuple[Layer, ...], shape: Shape, seed: int = 0) -> Network:
+    """Return a network that a page asks for.
+
+    Raises
+    ------
+    InputError
+        If it is larger than a page has use for; nothing is allocated for it.
+    """
+    _check_size(layers, shape)
+    return Network(*layers, inputs=shape, seed=seed)
+
+
+def _check_size(layers: tuple[Layer, ...], shape: Shape) -> None:
+    """Raise `InputError` for layers that are larger than a page has use for."""
+    between, held = math.prod(shape), 0
+    for _, layer, inside in walk(Sequential(*layers), shape):
+        arrays = (*layer.parameters_at(inside).values(), *layer.state_at(inside).values())
+        held += sum(math.prod(one.shape) for one in arrays)
+        between += math.prod(layer.output_shape(inside))
+    rows = max(_ROWS)
+    _check_few(held + rows * between, f"numbers in parameters and, of {rows} rows, between layers")
+
+
+def _check_few(count: int, what: str) -> None:
+    if count > _MOST:
+        raise InputError(
+            f"the page asks for {count:,} {what}; the playground takes {_MOST:,} at most, so make "
+            "the layers smaller"
+        )
+
+
 @dataclass
 class Remote:
     """Answers the questions of a page."""
@@ -182,12 +216,13 @@ class Remote:
         """
         layers, shape = _field(sent, "layers", list), _shape(sent)
         made = tuple(from_config(local(one), "layer") for one in layers)
+        _check_size(made, shape)
         return json.dumps(placed(made, shape, states(layers)))
 
     def start(self, sent: Any) -> str:
         """Return θ of a layer, drawn from the number ``seed``."""
         layer = from_config(_field(sent, "layer", dict), "layer")
-        network = Network(layer, inputs=_shape(sent), seed=_field(sent, "seed", int))
+        network = asked_network((layer,), _shape(sent), _field(sent, "seed", int))
         found = {_own(name): _packed(view) for name, view in network.parameters.items()}
         return json.dumps(found)
 
@@ -205,6 +240,7 @@ class Remote:
                 for full, view in views.items():
                     view[...] = _numbers(values.get(_own(full)), view.shape)
             x = _numbers(sent.get("x"), (-1, *shape))
+            _check_few(len(x) * math.prod(network.output_shape), "numbers in an answer")
             y = network.predict(x)
             if sent.get("dy") is None:
                 return json.dumps({"y": _packed(y)})
@@ -222,7 +258,7 @@ class Remote:
         if key not in self._made:
             if len(self._made) >= _KEPT:
                 self._made.clear()
-            network = Network(from_config(record, "layer"), inputs=shape)
+            network = asked_network((from_config(record, "layer"),), shape)
             self._made[key] = network, Gradients(network, Squared())
         return self._made[key]
 

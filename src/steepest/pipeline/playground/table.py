@@ -15,6 +15,7 @@ from ...layer import Layer
 from ...layers import Dense, Embedding, Identity, Parallel, Tanh
 from ...losses import Logistic, SoftmaxCrossEntropy, Squared
 from ...network import Network
+from ...printing import counted
 from ...tables.door import check_column, index_columns, lay_out_table
 from ...tables.encoder import Encoder
 from ...tables.options import NOTHING_SAID, TableOptions
@@ -133,7 +134,8 @@ class _Drawn:
         known = np.flatnonzero(task.rows(table.column(task.name)))
         if len(known) < 4:
             raise TableError(
-                f"{len(known)} rows have a known target {task.name!r}; a playground takes 4 or more"
+                f"{counted(len(known), 'row')} with a known target {task.name!r} are too few for a "
+                "playground; it takes 4 or more"
             )
         drawn = np.random.default_rng(seed).permutation(known)[:ROWS]
         train = len(drawn) - max(1, round(HELD * len(drawn)))
@@ -156,7 +158,8 @@ def _set(drawn: _Drawn, encoder: Encoder, task: Task, start: dict[str, Any], nam
     used = drawn.first(rows)
     X = encoder.transform(used.table)
     count = len(used.numbers)
-    says = f"{count:,} of the {used.known:,} rows" if count < used.known else f"All {count:,} rows"
+    part = count < used.known
+    says = f"{count:,} of the {counted(used.known, 'row')}" if part else f"All {count:,} rows"
     record = {
         "name": name,
         "says": f"{says} of {name}; {count - used.train:,} of them are held out, and no step is "

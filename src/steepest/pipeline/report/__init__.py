@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...arrays import within_memory
 from ...pages import page
+from ...printing import shortened_text
 from . import (
     again,
     answer,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from ..fitted_model import FittedModel
 
 __all__ = ["Known", "Subject", "document", "report"]
+
+_LONGEST = 80  # letters of a name in the title
 
 SECTIONS = (
     answer,
@@ -72,7 +75,7 @@ def document(model: FittedModel, known: Known) -> dict[str, Any]:
     about = subject(model, known)
     found = {part.__name__.rpartition(".")[2]: part.section(about) for part in SECTIONS}
     return {
-        "title": f"A model of {model.task.name}",
+        "title": f"A model of {shortened_text(model.task.name, _LONGEST)}",
         "says": model.task.describe(),
         "sections": [{"name": name, **what} for name, what in found.items() if what is not None],
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...arrays import Array
+from ...printing import shortened_text
 from .subject import Rows, Subject
 from .values import grid
 from .words import TEXTS, words
@@ -14,11 +15,14 @@ from .words import TEXTS, words
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ...tables.task import Task
+
 __all__ = ["section"]
 
 _COLUMNS, _POINTS = 8, 16
 _ROWS, _SINGLE = 200, 12
 _CLASSES = 4
+_LONGEST = 60  # letters of a name in a sentence
 
 
 def section(subject: Subject) -> dict[str, Any] | None:
@@ -68,8 +72,9 @@ def section(subject: Subject) -> dict[str, Any] | None:
         "rows": f"{len(drawn):,} of {rows.which}",
         "effects": found,
         "what": f"predicted {model.task.name}" if model.task.is_regression else "probability",
-        "falls": f"{model.task.name} falls" if model.task.is_regression else "the log-odds fall",
+        "falls": _falls(model.task),
         "texts": min(TEXTS, len(rows)),
+        "left": max(0, len(model.task.classes) - _CLASSES) if len(lines) > 1 else 0,
     }
 
 
@@ -83,6 +88,13 @@ def _lines(subject: Subject, rows: Rows) -> dict[int, str]:
         return {1: labels[1]}
     counts = np.bincount(rows.y, minlength=len(labels))
     return {int(k): labels[k] for k in np.argsort(-counts, kind="stable")[:_CLASSES]}
+
+
+def _falls(task: Task) -> str:
+    """Return what a word that counts takes away with it."""
+    if not task.is_regression:
+        return "the log-odds fall"
+    return f"{shortened_text(task.name, _LONGEST)} falls"
 
 
 def _said(subject: Subject, outputs: Array) -> Array:

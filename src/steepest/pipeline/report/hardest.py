@@ -10,6 +10,7 @@ from ...inspection.hardest import hardest_examples
 from ...printing import shortened_text
 from ..scores import tested_loss
 from .subject import Subject
+from .values import value_text
 
 __all__ = ["section"]
 
@@ -56,7 +57,4 @@ def section(subject: Subject) -> dict[str, Any] | None:
 
 
 def _text(value: Any, most: int = _LONGEST) -> str:
-    if value is None:
-        return ""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return shortened_text(text, most)
+    return shortened_text(value_text(value), most)

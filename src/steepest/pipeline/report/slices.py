@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...arrays import Array
+from ...tables.split_columns import ROW_ORDER, read_moments
 from .subject import Rows, Subject
-from .values import OTHERS, groups
+from .values import OTHERS, groups, value_text
 
 __all__ = ["section"]
 
 _RANGES, _VALUES = 5, 12
 _LEAST = 30  # rows of a group
 _SHOWN = 12
+_PERIODS = 12
 _NOTABLE = 2.0
 
 
@@ -23,6 +26,7 @@ def section(subject: Subject) -> dict[str, Any] | None:
 
     ``z`` compares the average loss of the rows in the group with that of all others (Welch's
     statistic); with many groups some are above 2 by chance, so only the larger ones say something.
+    Where rows were split by time, ``periods`` have the same of rows that follow each other.
     """
     model, rows = subject.model, subject.rows
     if rows is None or len(rows) < 2 * _LEAST:
@@ -49,6 +53,7 @@ def section(subject: Subject) -> dict[str, Any] | None:
                 )
     found.sort(key=lambda row: -row["z"])
     return {
+        "periods": _periods(subject, rows, cost, said, truth),
         "rows": rows.which,
         "slices": found[:_SHOWN],
         "score": _score(subject, cost),
@@ -56,6 +61,36 @@ def section(subject: Subject) -> dict[str, Any] | None:
         "positive": str(model.task.classes[1]) if len(model.task.classes) == 2 else None,
         "target": model.task.name,
     }
+
+
+def _periods(
+    subject: Subject, rows: Rows, cost: Array, said: Array | None, truth: Array | None
+) -> list[dict[str, Any]]:
+    """Return the same of rows that follow each other in time, where that is known."""
+    moments, words = _moments(subject, rows)
+    if moments is None:
+        return []
+    parts = np.array_split(np.argsort(moments, kind="stable"), min(_PERIODS, len(rows) // _LEAST))
+    return [
+        {
+            "from": words(int(inside[0])),
+            "score": _score(subject, cost[inside]),
+            "said": None if said is None else float(said[inside].mean()),
+            "truth": None if truth is None else float(truth[inside].mean()),
+        }
+        for inside in parts
+    ]
+
+
+def _moments(subject: Subject, rows: Rows) -> tuple[Array | None, Callable[[int], str]]:
+    """Return when each row was, if that is known, and what says it of a row in words."""
+    time = subject.known.time
+    if time == ROW_ORDER:
+        return rows.numbers, lambda row: f"row {rows.numbers[row]:,}"
+    if time is None or time not in rows.table.column_names:
+        return None, str
+    column = rows.table.column(time)
+    return read_moments(time, column), lambda row: value_text(column[row].as_py())
 
 
 def _by_row(subject: Subject, rows: Rows) -> tuple[Array, Array | None, Array | None]:

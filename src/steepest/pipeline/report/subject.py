@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["Known", "Rows", "Subject", "subject"]
 
 MOST_ROWS = 20_000
-_IMPORTANCE_ROWS = 2000
-_REPEATS = 5
+_IMPORTANCE_ROWS = 200, 2000  # the fewest and the most
+_REPEATS = 2, 5
+_PREDICTED = (
+    400_000  # rows in all: with more columns, each is shuffled less often and in fewer rows
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class Known:
         The encoded rows of the training: a linear model is fitted to them, to compare with.
     watch : Watch, optional
         What saw the gradients of the training.
+    time : str, optional
+        The column that says when each row was, or ``row-order``, if that decided which rows the
+        training saw.
     notes : sequence of str
         What was decided and dropped on the way.
     seed : int
@@ -63,6 +69,7 @@ class Known:
     of_table: bool = True
     data: TrainingData | None = None
     watch: Watch | None = None
+    time: str | None = None
     notes: Sequence[str] = ()
     seed: int = 0
 
@@ -127,14 +134,16 @@ class Subject:
         """What the test's main metric owes to each column, and on how many rows it was measured."""
         if self.rows is None:
             return None
-        drawn = np.sort(self.rng().permutation(len(self.rows))[:_IMPORTANCE_ROWS])
+        columns = len(self.model.encoder.places)
+        rows, repeats = _measured(columns, len(self.rows))
+        drawn = np.sort(self.rng().permutation(len(self.rows))[:rows])
         found = importance(
             self.model.network,
             tested_loss(self.model),
             self.rows.X[drawn],
             self.rows.y[drawn],
             self.model.encoder.places,
-            repeats=_REPEATS,
+            repeats=repeats,
             seed=self.known.seed,
             metric=main_metric(self.model)[1],
         )
@@ -147,6 +156,14 @@ class Subject:
             return list(self.model.encoder.columns)
         found, _ = self.importance
         return [found.names[k] for k in np.argsort(-found.permutation, kind="stable")]
+
+
+def _measured(columns: int, rows: int) -> tuple[int, int]:
+    """Return on how many rows each column is shuffled, and how often."""
+    (fewest, most), (seldom, often) = _IMPORTANCE_ROWS, _REPEATS
+    rows = min(rows, most)
+    repeats = min(often, max(seldom, _PREDICTED // (columns * rows)))
+    return min(rows, max(fewest, _PREDICTED // (columns * repeats))), repeats
 
 
 def subject(model: FittedModel, known: Known) -> Subject:

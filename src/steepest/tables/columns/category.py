@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...arrays import distinct
+from ...printing import counted
 from .column import MISSING, UNSEEN, Floats, Part, Source, UnusableColumn
 
 __all__ = ["Category"]
@@ -138,7 +139,7 @@ class Category:
         """Say in a few words what the column turns into."""
         also = ", the rare ones together" * self.rare + ", missing marked" * self.missing
         shape = "embedded" if self.code else "as flags"
-        return f"category, {len(self.values)} values{also}, {shape}"
+        return f"category, {counted(len(self.values), 'value')}{also}, {shape}"
 
 
 def _merged(texts: Any, counts: NDArray[np.int64]) -> tuple[Any, NDArray[np.int64]]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ...errors import ModelError
+from ...printing import counted
 from ..numerals import check_pattern
 from ..parsing import TIME, is_text
 from .column import HUGE, MISSING, Floats, Part, Source, UnusableColumn
@@ -188,7 +189,7 @@ class Number:
         """Say in a few words what the column turns into."""
         also = ", and its rank" * bool(self.knots) + ", missing marked" * self.missing
         if self.values:
-            also += f", and {len(self.values)} values embedded"
+            also += f", and {counted(len(self.values), 'value')} embedded"
         start = f" above {self.origin}" if self.origin else ""
         what = "number" if self.pattern in ("", TIME) else f"number (1234.5 is {self.pattern})"
         unit = " seconds" if self.pattern == TIME else ""

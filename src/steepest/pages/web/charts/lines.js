@@ -1,7 +1,7 @@
 // Curves over a common axis, drawn by uPlot: with a legend, values under the pointer, and zoom.
 
 import { colour, h, table } from "../dom.js";
-import { number } from "../format.js";
+import { brief, clipped, number, tick } from "../format.js";
 
 /**
  * @typedef {object} Line
@@ -137,8 +137,14 @@ function options(figure, width) {
         labelFont: axis.font,
         size: (/** @type {any} */ _, /** @type {string[] | null} */ texts) =>
           Math.max(64, 16 + 7 * Math.max(0, ...(texts ?? []).map((text) => text.length))),
-        values: (/** @type {any} */ _, /** @type {(number | null)[]} */ at) =>
-          at.map((value) => (value === null ? "" : number(value))),
+        values: (
+          /** @type {any} */ _,
+          /** @type {(number | null)[]} */ at,
+          /** @type {number} */ __,
+          /** @type {number} */ ___,
+          /** @type {number} */ step,
+        ) =>
+          at.map((value) => (value === null ? "" : figure.log ? number(value) : tick(value, step))),
       },
     ],
     series: [
@@ -150,7 +156,7 @@ function options(figure, width) {
       ...figure.lines.map((line) => {
         const place = line.faint || line.colour ? 0 : next++;
         return {
-          label: line.label,
+          label: brief(line.label),
           stroke: colour(line.faint ? "--faint" : (line.colour ?? `--series-${place % COLOURS}`)),
           width: line.faint ? 1 : 2,
           dash: line.dashed || place >= COLOURS ? [6, 4] : undefined,
@@ -232,16 +238,7 @@ function spoken(figure) {
     .filter((line) => !line.faint)
     .map((line) => {
       const values = line.values.filter((value) => value !== null);
-      return `${line.label} from ${number(values[0])} to ${number(values[values.length - 1])}`;
+      return `${brief(line.label)} from ${number(values[0])} to ${number(values[values.length - 1])}`;
     });
-  return `${figure.title}. Curves over ${figure.x}: ${ends.join("; ")}.`;
-}
-
-/**
- * @param {string} text
- * @param {number} most
- * @returns {string}
- */
-export function clipped(text, most) {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  return `${figure.title}. Curves over ${brief(figure.x)}: ${ends.join("; ")}.`;
 }

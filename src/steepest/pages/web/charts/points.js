@@ -1,7 +1,7 @@
 // Points and heights, drawn as SVG.
 
 import { h, svg } from "../dom.js";
-import { number } from "../format.js";
+import { clipped, number, tick } from "../format.js";
 
 const WIDTH = 480;
 const HEIGHT = 300;
@@ -100,7 +100,8 @@ function axes(names, across, up) {
     role: "img",
     class: "drawing",
   });
-  for (const at of ticks(across)) {
+  const [xs, ys] = [ticks(across), ticks(up)];
+  for (const at of xs) {
     drawing.append(
       svg("line", {
         class: "grid",
@@ -116,11 +117,11 @@ function axes(names, across, up) {
           y: HEIGHT - BOTTOM + 16,
           "text-anchor": x(at) > WIDTH - NEAR ? "end" : "middle",
         },
-        number(at),
+        tick(at, xs[1] - xs[0]),
       ),
     );
   }
-  for (const at of ticks(up)) {
+  for (const at of ys) {
     drawing.append(
       svg("line", {
         class: "grid",
@@ -129,11 +130,15 @@ function axes(names, across, up) {
         y1: y(at),
         y2: y(at),
       }),
-      svg("text", { x: LEFT - 6, y: y(at) + 4, "text-anchor": "end" }, number(at)),
+      svg("text", { x: LEFT - 6, y: y(at) + 4, "text-anchor": "end" }, tick(at, ys[1] - ys[0])),
     );
   }
   drawing.append(
-    svg("text", { x: (LEFT + WIDTH) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, names.x),
+    svg(
+      "text",
+      { x: (LEFT + WIDTH) / 2, y: HEIGHT - 6, "text-anchor": "middle" },
+      clipped(names.x, 60),
+    ),
   );
   return { drawing, x, y };
 }

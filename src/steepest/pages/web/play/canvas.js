@@ -1,7 +1,7 @@
 // What drawings on a canvas share: sharp pixels, colours of the styles, axes.
 
 import { colour } from "../dom.js";
-import { number } from "../format.js";
+import { clipped, tick } from "../format.js";
 
 const MUCH = 1e4;
 const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact" });
@@ -186,8 +186,8 @@ function ticks([low, high], words, most) {
   /** @type {[number, string][]} */
   const found = [];
   for (let k = Math.ceil(low / step); k * step <= high; k++) {
-    const at = Number((k * step).toPrecision(6));
-    found.push([k * step, Math.abs(at) < MUCH ? number(at) : COMPACT.format(at)]);
+    const at = Number((k * step).toPrecision(12));
+    found.push([k * step, Math.abs(at) < MUCH ? tick(at, step) : COMPACT.format(at)]);
   }
   return found;
 }
@@ -198,6 +198,5 @@ function ticks([low, high], words, most) {
  * @returns {string}
  */
 function short(text, most) {
-  const kept = Math.max(3, Math.floor(most));
-  return text.length > kept ? `${text.slice(0, kept - 1)}…` : text;
+  return clipped(text, Math.max(3, Math.floor(most)));
 }

@@ -1,7 +1,7 @@
 // Pictures, each in a frame of the colour of the class that the network says.
 
 import { h } from "../dom.js";
-import { percent } from "../format.js";
+import { brief } from "../format.js";
 import { colour } from "../dom.js";
 
 const SHOWN = 60;
@@ -42,7 +42,7 @@ export class Pictures {
       ...rows.classes
         .slice(0, 16)
         .map((/** @type {string} */ name, /** @type {number} */ k) =>
-          h("span", { class: "key" }, h("i", { class: `swatch c${k % 8}` }), name),
+          h("span", { class: "key" }, h("i", { class: `swatch c${k % 8}` }), brief(name)),
         ),
       h("span", { class: "key" }, "× wrong"),
     );
@@ -136,11 +136,7 @@ export class Pictures {
    * @returns {string}
    */
   said() {
-    const { rows, session } = this.app;
-    const found = session.says(this.base, 1);
-    const shares = found.length === 1 ? [1 - found[0], found[0]] : [...found];
-    const best = shares.indexOf(Math.max(...shares));
-    return `${rows.classes[best]}, ${percent(shares[best])}`;
+    return this.app.session.likeliest(this.base);
   }
 
   /**
@@ -149,7 +145,7 @@ export class Pictures {
    */
   truth() {
     const { rows } = this.app;
-    return rows.classes[rows.y[this.row]];
+    return brief(rows.classes[rows.y[this.row]]);
   }
 
   /**

@@ -1,5 +1,6 @@
 // What a page holds: rows, a network, its training; and what it computes of them for all figures.
 
+import { brief, percent } from "../format.js";
 import { LOSSES } from "../engine/losses.js";
 import { softmaxRow } from "../engine/layers/softmax.js";
 import { sigmoid } from "../engine/functions.js";
@@ -159,6 +160,18 @@ export class Session {
     if (link === "sigmoid") return found.map(sigmoid);
     for (let i = 0; i < count; i++) softmaxRow(found, found, i * q, q);
     return found;
+  }
+
+  /**
+   * Say in words which class of an encoded row is the most probable; of none, that there is none.
+   * @param {Float64Array} row
+   * @returns {string}
+   */
+  likeliest(row) {
+    const found = this.says(row, 1);
+    const shares = found.length === 1 ? [1 - found[0], found[0]] : [...found];
+    const best = shares.indexOf(Math.max(...shares));
+    return best < 0 ? "no number" : `${brief(this.rows.classes[best])}, ${percent(shares[best])}`;
   }
 
   /** Whether the row of a step has several outputs to show. */

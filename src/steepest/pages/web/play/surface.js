@@ -1,7 +1,7 @@
 // What the network says over two columns, or one, with all others as in a row.
 
 import { h } from "../dom.js";
-import { number, percent } from "../format.js";
+import { brief, number } from "../format.js";
 import { Plane, mixed, rgb } from "./canvas.js";
 import { put, worded } from "./data.js";
 
@@ -87,12 +87,12 @@ export class Surface {
           .slice(0, 8)
           .map((/** @type {string} */ name, /** @type {number} */ k) => [`c${k}`, name])
       : [
-          ["c0", `low ${task.name}`],
-          ["c1", `high ${task.name}`],
+          ["c0", `low ${brief(task.name)}`],
+          ["c1", `high ${brief(task.name)}`],
         ];
     return [
       ...words.map((/** @type {[string, string]} */ [c, name]) =>
-        h("span", { class: "key" }, h("i", { class: `swatch ${c}` }), name),
+        h("span", { class: "key" }, h("i", { class: `swatch ${c}` }), brief(name)),
       ),
       h("span", { class: "key" }, h("i", { class: "swatch ring" }), "held out"),
     ];
@@ -110,8 +110,8 @@ export class Surface {
     const others = columns.length - (this.y === CURVE ? 1 : 2);
     this.canvas.setAttribute(
       "aria-label",
-      `What the network says over ${columns[this.x].name}` +
-        (this.y === CURVE ? "" : ` and ${columns[this.y].name}`) +
+      `What the network says over ${brief(columns[this.x].name)}` +
+        (this.y === CURVE ? "" : ` and ${brief(columns[this.y].name)}`) +
         (others ? `, other columns as in ${this.app.rows.nameOf(this.row)}` : ""),
     );
   }
@@ -295,11 +295,8 @@ export class Surface {
    */
   said() {
     const { rows, session } = this.app;
-    const found = session.says(this.base, 1);
-    if (!rows.classes.length) return `${rows.task.name} ${number(found[0])}`;
-    const shares = found.length === 1 ? [1 - found[0], found[0]] : [...found];
-    const best = shares.indexOf(Math.max(...shares));
-    return `${rows.classes[best]}, ${percent(shares[best])}`;
+    if (rows.classes.length) return session.likeliest(this.base);
+    return `${brief(rows.task.name)} ${number(session.says(this.base, 1)[0])}`;
   }
 
   /**
@@ -310,8 +307,8 @@ export class Surface {
     const { rows } = this.app;
     const value = rows.y[this.row];
     return rows.classes.length
-      ? rows.classes[value]
-      : `${rows.task.name} ${number(rows.task.mean + rows.task.deviation * value)}`;
+      ? brief(rows.classes[value])
+      : `${brief(rows.task.name)} ${number(rows.task.mean + rows.task.deviation * value)}`;
   }
 
   /**
@@ -353,7 +350,7 @@ export class Surface {
       return h(
         "div",
         { class: "slider" },
-        h("label", { for: id }, column.name),
+        h("label", { for: id, title: column.name }, brief(column.name)),
         control,
         column.labels ? null : shown,
       );
@@ -368,7 +365,7 @@ export class Surface {
  * @returns {HTMLElement}
  */
 export function option(value, text, chosen) {
-  return h("option", { value, selected: chosen }, text);
+  return h("option", { value, selected: chosen }, brief(text));
 }
 
 /**

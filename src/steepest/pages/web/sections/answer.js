@@ -1,7 +1,7 @@
 // The scores, beside what knows nothing and a linear model.
 
 import { h, note, table } from "../dom.js";
-import { count, number, percent } from "../format.js";
+import { brief, count, number, percent } from "../format.js";
 
 const SHARES = ["accuracy"];
 
@@ -16,7 +16,7 @@ export function answer(section) {
   const head = [{ left: "score" }, "this model"];
   if (intervals) head.push("95 % interval");
   if (linear) head.push("a linear model");
-  if (trivial) head.push(`trivial${section.trivial ? ` (${section.trivial})` : ""}`);
+  if (trivial) head.push(`trivial${section.trivial ? ` (${brief(section.trivial)})` : ""}`);
   head.push({ left: "better is" });
   const rows = section.scores.map((/** @type {any} */ score) => {
     const show = SHARES.includes(score.name) ? percent : number;
@@ -55,7 +55,7 @@ function sentence(section) {
     first.name === "accuracy"
       ? `The model is right for ${show(first.value)} of ${section.rows}`
       : first.name === "r2"
-        ? `The model explains ${percent(first.value)} of the variance of ${section.target} ` +
+        ? `The model explains ${percent(first.value)} of the variance of ${brief(section.target)} ` +
           `in ${section.rows}`
         : `On ${section.rows} the ${first.label} is ${show(first.value)}`;
   const others = [];
@@ -68,7 +68,9 @@ function sentence(section) {
     section.trivial &&
     first.name !== "r2"
   ) {
-    others.push(`Without a look at the columns (${section.trivial}) it is ${show(first.trivial)}.`);
+    others.push(
+      `Without a look at the columns (${brief(section.trivial)}) it is ${show(first.trivial)}.`,
+    );
   }
   return [`${said}.`, ...others].join(" ");
 }

@@ -2,7 +2,7 @@
 
 import { lines } from "../charts/lines.js";
 import { h, note, table } from "../dom.js";
-import { count, number, percent } from "../format.js";
+import { brief, count, counted, number, percent } from "../format.js";
 
 const MANY = 8; // of more classes, a table of confusions is hard to read
 const SHOWN = 20; // classes
@@ -34,7 +34,7 @@ export function classes(section) {
  */
 function taken(section) {
   return table(
-    [{ left: `true ${section.target}` }, { left: "taken for" }, "rows", "of its class"],
+    [{ left: `true ${brief(section.target)}` }, { left: "taken for" }, "rows", "of its class"],
     section.taken.map((/** @type {any} */ pair) => [
       pair.true,
       pair.said,
@@ -70,7 +70,7 @@ function scores(section) {
     h(
       "details",
       {},
-      h("summary", {}, `${count(more)} more classes, with better scores`),
+      h("summary", {}, `${counted(more, "more class", "more classes")}, with better scores`),
       table(head, rows.slice(SHOWN), "Scores of the other classes"),
     ),
   ];
@@ -99,10 +99,12 @@ function confusions(section) {
     }),
     count(totals[k]),
   ]);
-  const more = section.more ? ` (${section.more} rarer classes are left out)` : "";
+  const more = section.more
+    ? ` (${counted(section.more, "rarer class", "rarer classes")} left out)`
+    : "";
   const head = [
-    { left: `true ${section.target} ↓, predicted →` },
-    ...section.labels.map((/** @type {string} */ label) => label || " "),
+    { left: `true ${brief(section.target)} ↓, predicted →` },
+    ...section.labels.map((/** @type {string} */ label) => brief(label) || " "),
     "rows",
   ];
   return table(head, rows, `How often each class was taken for each${more}`);
@@ -115,7 +117,7 @@ function confusions(section) {
 function curves(section) {
   const found = section.curves.flatMap((/** @type {any} */ curve) => [
     lines({
-      title: `ROC of ${curve.label}: area ${number(curve.auc)}`,
+      title: `ROC of ${brief(curve.label)}: area ${number(curve.auc)}`,
       x: "share of the other rows that is taken for it",
       y: "share of its rows found",
       at: curve.roc[0],
@@ -131,7 +133,7 @@ function curves(section) {
       range: [0, 1],
     }),
     lines({
-      title: `Precision and recall of ${curve.label}: average precision ${number(curve.average_precision)}`,
+      title: `Precision and recall of ${brief(curve.label)}: average precision ${number(curve.average_precision)}`,
       x: "recall",
       y: "precision",
       at: curve.pr[0],
@@ -156,7 +158,8 @@ function curves(section) {
  */
 function calibration(section) {
   const found = section.calibration;
-  const what = found.about === "second" ? `of ${section.labels[1]}` : "of the predicted class";
+  const what =
+    found.about === "second" ? `of ${brief(section.labels[1])}` : "of the predicted class";
   const drift =
     found.about === "second"
       ? `On average it says ${percent(found.mean_said)}, and ${percent(found.mean_came)} came.`
@@ -188,7 +191,7 @@ function threshold(section) {
   const { at, positives, negatives } = section.thresholds;
   const trues = section.thresholds.true_positives;
   const falses = section.thresholds.false_positives;
-  const label = section.labels[1];
+  const label = brief(section.labels[1]);
   const slider = /** @type {HTMLInputElement} */ (
     h("input", {
       type: "range",
@@ -215,7 +218,7 @@ function threshold(section) {
     shown.textContent = number(at[k]);
     const called = trues[k] + falses[k];
     said.textContent =
-      `${count(called)} of ${count(positives + negatives)} rows are called ${label}: ` +
+      `${count(called)} of ${counted(positives + negatives, "row")} are called ${label}: ` +
       `${count(trues[k])} rightly, ${count(falses[k])} wrongly; ${count(positives - trues[k])} are ` +
       `missed. Precision ${percent(called ? trues[k] / called : NaN)}, recall ` +
       `${percent(positives ? trues[k] / positives : NaN)}, cost ${number(cost(k))}. ` +

@@ -2,7 +2,7 @@
 
 import { bar } from "../charts/bars.js";
 import { h, note, table } from "../dom.js";
-import { number, percent } from "../format.js";
+import { counted, number, percent } from "../format.js";
 
 const SHOWN = 20;
 const FEW = 5; // are shown all the same
@@ -50,7 +50,7 @@ export function columns(section) {
       ? h(
           "details",
           {},
-          h("summary", {}, `${more} more columns, which matter less`),
+          h("summary", {}, `${counted(more, "more column")}, which matter less`),
           table(head, rows.slice(SHOWN), "The other columns"),
         )
       : null,

@@ -4,7 +4,7 @@
 import { bar } from "../charts/bars.js";
 import { lines } from "../charts/lines.js";
 import { h, note, table } from "../dom.js";
-import { count, number } from "../format.js";
+import { brief, count, number } from "../format.js";
 
 /**
  * @param {any} section
@@ -18,7 +18,10 @@ export function effects(section) {
       ? note(
           `Each figure puts other values of one column into ${section.rows} and keeps all else. ` +
             "Thick: the average over the rows; thin: single rows. Such rows need not exist, and " +
-            "what moves together with the column is held still.",
+            "what moves together with the column is held still." +
+            (section.left
+              ? ` The lines are those of the most frequent classes; ${count(section.left)} are left out.`
+              : ""),
         )
       : null,
     h(
@@ -37,7 +40,7 @@ export function effects(section) {
  */
 function figure(effect, what) {
   return lines({
-    title: effect.name,
+    title: brief(effect.name),
     x: effect.name,
     y: what,
     at: effect.at ?? effect.labels.map((/** @type {string} */ _, /** @type {number} */ k) => k),
@@ -70,7 +73,7 @@ function words(effect, section) {
       bar(one.effect / most, true),
     ]);
     const head = [{ left: "word" }, "texts", "effect", { left: "" }];
-    return table(head, rows, `${label}: words of ${effect.name}`);
+    return table(head, rows, `${brief(label)}: words of ${brief(effect.name)}`);
   });
   return [
     h("div", { class: "figures" }, ...tables),

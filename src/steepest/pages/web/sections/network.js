@@ -1,7 +1,7 @@
 // Layers, and every step of a prediction.
 
 import { h, table } from "../dom.js";
-import { count } from "../format.js";
+import { count, counted } from "../format.js";
 
 /**
  * @param {any} section
@@ -17,7 +17,7 @@ export function network(section) {
         layer.shape.join(" × "),
         layer.parameters ? count(layer.parameters) : "",
       ]),
-      `From ${section.inputs.join(" × ")} inputs; ${count(section.parameters)} parameters; loss ${section.loss}`,
+      `From ${section.inputs.join(" × ")} inputs; ${counted(section.parameters, "parameter")}; loss ${section.loss}`,
     ),
     h(
       "details",

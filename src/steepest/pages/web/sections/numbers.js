@@ -3,7 +3,7 @@
 import { lines } from "../charts/lines.js";
 import { histogram, points } from "../charts/points.js";
 import { h, note, table } from "../dom.js";
-import { number, percent } from "../format.js";
+import { brief, counted, number, percent } from "../format.js";
 
 /**
  * @param {any} section
@@ -26,7 +26,7 @@ export function numbers(section) {
       "div",
       { class: "figures" },
       points({
-        title: `True over predicted ${section.target}, ${section.truth.length} rows`,
+        title: `True over predicted ${brief(section.target)}, ${counted(section.truth.length, "row")}`,
         x: "predicted",
         y: "true",
         at: section.predicted,

@@ -2,7 +2,7 @@
 
 import { lines } from "../charts/lines.js";
 import { h, note } from "../dom.js";
-import { count, number } from "../format.js";
+import { count, counted, number } from "../format.js";
 
 const WIDE = 30;
 
@@ -15,8 +15,8 @@ const NAMES = { loss: "training rows", validation_loss: "validation rows" };
  */
 export function training(section) {
   const kept = section.best;
-  const said = [`${section.epoch.length} epochs`];
-  if (section.train) said.push(`over ${count(section.train)} rows`);
+  const said = [counted(section.epoch.length, "epoch")];
+  if (section.train) said.push(`over ${counted(section.train, "row")}`);
   if (section.seconds !== null) said.push(`in ${number(section.seconds)} s`);
   const chosen =
     kept === null
