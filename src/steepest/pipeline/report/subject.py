@@ -30,9 +30,8 @@ __all__ = ["Known", "Rows", "Subject", "subject"]
 MOST_ROWS = 20_000
 _IMPORTANCE_ROWS = 200, 2000  # the fewest and the most
 _REPEATS = 2, 5
-_PREDICTED = (
-    400_000  # rows in all: with more columns, each is shuffled less often and in fewer rows
-)
+_PREDICTED = 400_000
+"""Rows in all: with more columns, each is shuffled less often and in fewer rows."""
 
 
 @dataclass(frozen=True)
