@@ -136,7 +136,9 @@ REASONS = {
     },
     "its arguments are all that a product through windows can have": {
         "compiler.intrinsics._multiply_windows",
+        "kernels.windows.add_windows_and_sum",
         "kernels.windows.multiply_windows",
+        "kernels.windows.summing_windows",
         "kernels.windows.channel_windows",
         "kernels.windows.windows",
         "kernels.windows_bfloat16.windows",

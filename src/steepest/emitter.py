@@ -82,6 +82,10 @@ class Emitter(Protocol):
         """What a kernel gets as ``windows`` for products of channels one by one."""
 
     @property
+    def summing_windows(self) -> Constant:
+        """What a kernel gets as ``summing`` for such products that sum B, too."""
+
+    @property
     def fused(self) -> bool:
         """Whether the parameter half of Φ is the gradient step itself."""
 

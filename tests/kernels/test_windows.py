@@ -7,8 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steepest.compiler.gemm import channel_windows_address, windows_address
-from steepest.kernels.windows import channel_windows, multiply_windows, windows
+from steepest.compiler.gemm import (
+    channel_windows_address,
+    summing_windows_address,
+    windows_address,
+)
+from steepest.kernels.windows import (
+    add_windows_and_sum,
+    channel_windows,
+    multiply_windows,
+    summing_windows,
+    windows,
+)
 
 SENTINEL = 12345.0
 
@@ -108,6 +118,44 @@ def test_core_as_plain_python_equals_numpys(p):
     found, _alpha = arguments(p)
     (channel_windows if p["of_a"][5] else windows)(*found)
     np.testing.assert_allclose(p["c"], wanted, rtol=1e-4, atol=1e-4)
+
+
+def summing(p):
+    """Return the arguments of a product that adds to C, and sums B; and what S is then."""
+    _, _, _, outer, inner, columns = p["extents"]
+    sums = np.full((p["extents"][0], columns + 1), SENTINEL, p["c"].dtype)
+    sums[:, :columns] = 2
+    b = p["b"].reshape(-1, outer, inner, p["of_b"][2])[..., :columns].astype(np.float64)
+    wanted = sums.astype(np.float64)
+    wanted[:, :columns] += p["alpha"] * b.sum((1, 2))
+    return p | {"s": sums, "of_s": (columns + 1, 0, 0)}, wanted
+
+
+by_channels = products(most=40).filter(lambda p: p["of_a"][5] and p["s"] is p["c"])
+
+
+@pytest.mark.parametrize("how", ["plain", "core", "compiled"])
+@given(by_channels)
+@settings(max_examples=15, deadline=None)
+def test_a_pass_over_b_sums_it_too(how, p):
+    if how == "core":
+        p |= {name: p[name].astype(np.float64) for name in "abc"}
+    wanted, (p, sums) = expected(p), summing(p)
+    found, _alpha = arguments(p)
+    if how == "plain":
+        s, c = (p[name].reshape(-1) for name in "sc")
+        add_windows_and_sum(
+            0, p["extents"], p["alpha"], p["a"], p["of_a"], p["b"], p["of_b"], s, p["of_s"], c,
+            p["of_c"],
+        )  # fmt: skip
+    elif how == "core":
+        summing_windows(*found)
+    else:
+        address = summing_windows_address(str(p["c"].dtype))
+        ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(found))(address)(*found)
+    tolerance = 1e-4 if p["c"].dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(p["c"], wanted, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(p["s"], sums, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

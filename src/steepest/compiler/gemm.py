@@ -16,6 +16,7 @@ __all__ = [
     "gemm_address",
     "multiplies_pairs",
     "own_gemm_address",
+    "summing_windows_address",
     "windows_address",
 ]
 
@@ -58,6 +59,11 @@ def windows_address(dtype: str) -> int:
 def channel_windows_address(dtype: str) -> int:
     """Return the address of that under a convolution of channels one by one."""
     return _address(windows.channel_windows, dtype, dtype)
+
+
+def summing_windows_address(dtype: str) -> int:
+    """Return the address of the product of channels one by one that sums B, too."""
+    return _address(windows.summing_windows, dtype, dtype)
 
 
 def multiplies_pairs() -> bool:

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 from ..kernels import atomics, fma
 from ..kernels import prefetch as _ahead
 from ..kernels.gemm import gemm
-from ..kernels.windows import multiply_windows
+from ..kernels.windows import add_windows_and_sum, multiply_windows
 from .frontend import inlined
 from .target import HERE
 
@@ -148,7 +148,6 @@ def _gemm(address, alpha, a, b, beta, c):  # type: ignore[no-untyped-def]
 INSTEAD[gemm] = inlined(_gemm)
 
 
-@stands_for(multiply_windows)
 def _multiply_windows(
     typingctx: Any,
     address: Any,
@@ -163,7 +162,7 @@ def _multiply_windows(
     c: Any,
     of_c: Any,
 ) -> Any:
-    """Call the product at ``address``: `steepest.kernels.windows.windows`, with C's convention."""
+    """Call the product at ``address``, one of `steepest.kernels.windows`, with C's convention."""
     real = c.dtype
     six, three = (types.UniTuple(types.int64, n) for n in (6, 3))
     size = ir.Constant(_WORD, real.bitwidth // 8)
@@ -187,6 +186,10 @@ def _multiply_windows(
 
     signature = types.void(types.int64, six, real, a, six, b, three, s, three, c, three)
     return signature, codegen
+
+
+for _product in (multiply_windows, add_windows_and_sum):
+    stands_for(_product)(_multiply_windows)
 
 
 def _atomic_operation(plain: Callable[..., Any]) -> None:

@@ -3,12 +3,13 @@
 There is one for each number of rows and of vectors. Of the last vector only the lanes are read and
 written that the matrices have. Where rows of A meet rows of B entry by entry, a tile may have more
 lines than one; and where each row of A is the next one, a step of k before, it is read once for all
-rows of C that want it.
+rows of C that want it. A tile may also sum the rows of B, which it has in registers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import product as pairs
 from typing import Any
 
@@ -45,11 +46,12 @@ def _tile_of(
     case: Callable[[Any, list[Any], list[Any]], Any],
     *,
     full: bool = False,
+    sums_b: bool = False,
 ) -> None:
     """Register tiles, of which ``case`` chooses by the extents and by where A is.
 
     ``full`` is whether those of more than one vector have all lanes. (Masks cost time where there
-    is little else to do.)
+    is little else to do.) ``sums_b`` is whether S gets the sums of B, and C begins with itself.
     """
 
     @stands_for(plain)
@@ -63,37 +65,77 @@ def _tile_of(
             extents, factor, *places = arguments
             extents = cgutils.unpack_tuple(builder, extents)
             places = [cgutils.unpack_tuple(builder, place) for place in places]
-            columns, *counts = extents[2:]
+            values = [factor, *extents[2:], *(word for place in places for word in place)]
             done = builder.append_basic_block("done")
-            lanes = ir.Constant(_WORD, v.lanes)
-            wide = builder.icmp_signed(">", columns, lanes)
-            mask = v.mask(builder.select(wide, builder.sub(columns, lanes), columns))
+            wide = builder.icmp_signed(">", extents[2], ir.Constant(_WORD, v.lanes))
             more = max(cases) + 1
             twice = builder.select(wide, ir.Constant(_WORD, more), ir.Constant(_WORD, 0))
             choice = builder.switch(builder.add(case(builder, extents, places[0]), twice), done)
-            for vectors in range(1, MICROTILE_VECTORS + 1):
-                for number, (cells, sums) in cases.items():
-                    block = builder.append_basic_block(f"tile{number}x{vectors}")
-                    choice.add_case(ir.Constant(_WORD, (vectors - 1) * more + number), block)
-                    builder.position_at_end(block)
-                    tile = _Tile(v, cells, vectors, None if full and vectors > 1 else mask)
-                    tile.emit(counts, factor, places, sums)
-                    builder.branch(done)
+            for vectors, number in pairs(range(1, MICROTILE_VECTORS + 1), cases):
+                block = builder.append_basic_block(f"tile{number}x{vectors}")
+                choice.add_case(ir.Constant(_WORD, (vectors - 1) * more + number), block)
+                builder.position_at_end(block)
+                name = f"{plain.__name__}.{alpha}.{number}x{vectors}"
+                every = full and vectors > 1
+                emit = partial(_emit, kind, alpha, cases[number], vectors, every, sums_b)
+                builder.call(_apart(builder.module, name, values, emit), values)
+                builder.branch(done)
             builder.position_at_end(done)
             return context.get_dummy_value()
 
         return types.void(five, alpha, five, three, three, three), codegen
 
 
+def _apart(
+    module: Any, name: str, values: list[Any], emit: Callable[[Any, list[Any]], None]
+) -> Any:
+    """Return a function of the module that has such arguments; ``emit`` writes its body.
+
+    In one function with others a tile would share registers with them: LLVM computes what several
+    have in common before it knows which of them it wants, and keeps it in memory.
+    """
+    if name in module.globals:
+        return module.globals[name]
+    kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+    function = ir.Function(module, kind, name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    emit(builder, list(function.args))
+    builder.ret_void()
+    return function
+
+
+def _emit(
+    kind: type[Vectors],
+    real: Any,
+    case: tuple[_Cells, _Sums],
+    vectors: int,
+    full: bool,
+    sums_b: bool,
+    builder: Any,
+    arguments: list[Any],
+) -> None:
+    """Emit a tile of ``vectors``, of which the last may not be ``full``."""
+    factor, columns, outer, inner, *places = arguments
+    v, (cells, sums) = kind(builder, real), case
+    before = ir.Constant(_WORD, (vectors - 1) * v.lanes)
+    mask = None if full else v.mask(builder.sub(columns, before))
+    of_each = [places[:5], places[5:8], places[8:11], places[11:]]
+    _Tile(v, cells, vectors, mask, sums_b).emit([outer, inner], factor, of_each, sums)
+
+
 class _Tile:
     """Emits a tile of some lines and rows, and vectors; of the last one the lanes of a mask.
 
-    Without a mask it has all lanes.
+    Without a mask it has all lanes. If it ``sums_b``, there is a row more, for the sums of B.
     """
 
-    def __init__(self, v: Vectors, cells: _Cells, vectors: int, mask: Any) -> None:
+    def __init__(
+        self, v: Vectors, cells: _Cells, vectors: int, mask: Any, sums_b: bool = False
+    ) -> None:
         self.v, self.builder, self.mask = v, v.builder, mask
-        self.cells, self.vectors = cells, range(vectors)
+        self.cells, self.vectors, self.sums_b = cells, range(vectors), sums_b
 
     def emit(self, counts: list[Any], alpha: Any, places: list[list[Any]], sums: _Sums) -> None:
         """Emit C = alpha Σ_o Σ_k A B + S."""
@@ -101,11 +143,14 @@ class _Tile:
         lines = [self.v.at(c, offset) for offset in self._offsets(*of_c)]
         for line in lines:
             self.v.prefetch(line, write=True)
-        found = sums(self, counts, of_a, of_b)
-        factor, starts = self.v.splat(alpha), self._offsets(*of_s)
+        found, factor = sums(self, counts, of_a, of_b), self.v.splat(alpha)
+        if self.sums_b:
+            starts = lines = [*lines, s]
+        else:
+            starts = [self.v.at(s, offset) for offset in self._offsets(*of_s)]
         for line, start, row in zip(lines, starts, found, strict=True):
             for j, total in zip(self.vectors, row, strict=True):
-                self._store(self.v.fma(factor, total, self._load(self.v.at(s, start), j)), line, j)
+                self._store(self.v.fma(factor, total, self._load(start, j)), line, j)
 
     def products(self, counts: list[Any], of_a: Any, of_b: Any) -> list[list[Any]]:
         """Emit the sums over o and k; return them row by row. A number of A meets a row of B."""
@@ -135,6 +180,7 @@ class _Tile:
             for i, k in self.cells:
                 row = before[len(added) :][: len(self.vectors)]
                 added += add(v.at(starts[i], rows[k]), row_of_b, row)
+            added += self._summed([row_of_b], before[len(added) :])
             return [builder.add(at_a, inner_a), builder.add(at_b, inner_b), *added]
 
         def each_outer(values: list[Any]) -> list[Any]:
@@ -166,6 +212,8 @@ class _Tile:
                     for place, offset in enumerate(rows_a[:-1]):
                         row = self._row(v.at(start, offset))
                         self._add(row, factors, sums, [(i, place - k) for k in range(held)])
+                own = len(self.cells) * len(self.vectors)
+                sums[own:] = self._summed(factors, sums[own:])
                 return [v.at(at_a, rows_a[held]), v.at(at_b, rows_b[held]), *sums]
 
             return each
@@ -189,8 +237,14 @@ class _Tile:
                 for j in self.vectors:
                     sums[at + j] = self.v.fma(row[j], factor[j], sums[at + j])
 
+    def _summed(self, rows_of_b: list[list[Any]], sums: list[Any]) -> list[Any]:
+        """Return the sums of B with these rows added; none, if the tile has none."""
+        for row in rows_of_b:
+            sums = [self.builder.fadd(x, y) for x, y in zip(sums, row, strict=False)]
+        return sums
+
     def _zeros(self) -> list[Any]:
-        return [self.v.zero] * (len(self.cells) * len(self.vectors))
+        return [self.v.zero] * ((len(self.cells) + self.sums_b) * len(self.vectors))
 
     def _rows_of(self, sums: list[Any]) -> list[list[Any]]:
         width = len(self.vectors)
@@ -298,6 +352,12 @@ def _channel_cases() -> dict[int, tuple[_Cells, _Sums]]:
     return cases
 
 
+def _block_cases() -> dict[int, tuple[_Cells, _Sums]]:
+    """Return those of at most `CHANNEL_BLOCK` lines and rows."""
+    block = set(pairs(range(CHANNEL_BLOCK), repeat=2))
+    return {n: case for n, case in _channel_cases().items() if block.issuperset(case[0])}
+
+
 def _row_cases() -> dict[int, tuple[_Cells, _Sums]]:
     cells = [[(0, i) for i in range(rows)] for rows in range(MICROTILE_ROWS + 1)]
     return {rows: (cells[rows], _Tile.products) for rows in range(1, MICROTILE_ROWS + 1)}
@@ -305,4 +365,12 @@ def _row_cases() -> dict[int, tuple[_Cells, _Sums]]:
 
 _tile_of(plain.multiply_window_tile, Vectors, _row_cases(), _rows_case)
 _tile_of(plain.multiply_channel_tile, Vectors, _channel_cases(), _channels_case, full=True)
+_tile_of(
+    plain.add_channel_tile_and_sum,
+    Vectors,
+    _block_cases(),
+    _channels_case,
+    full=True,
+    sums_b=True,
+)
 _tile_of(bfloat16.multiply_window_tile_of_pairs, Pairs, _row_cases(), _rows_case)

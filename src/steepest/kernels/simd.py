@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "add_channel_tile_and_sum",
     "channel_block",
     "channel_tile_rows",
     "copy_micropanel_column",
@@ -250,6 +251,27 @@ def multiply_channel_tile(
     microtile has, or at most `lanes`.
     """
     _multiply_tile(extents, alpha, of_a, of_b, of_s, of_c, extents[2])
+
+
+def add_channel_tile_and_sum(
+    extents: tuple[int, int, int, int, int],
+    alpha: Any,
+    of_a: tuple[int, int, int, int, int],
+    of_b: tuple[int, int, int],
+    of_s: tuple[int, int, int],
+    of_c: tuple[int, int, int],
+) -> None:
+    """C += alpha Σ_o Σ_k A ⊙ B; S += alpha Σ_o Σ_k B, a single row.
+
+    The tile is as in `multiply_channel_tile`, but has at most `channel_block` lines, and rows.
+    """
+    _, _, columns, outer, inner = extents
+    b, outer_b, inner_b = of_b
+    total = np.zeros(columns, np.asarray(alpha).dtype)
+    for o, k in np.ndindex(outer, inner):
+        total += _at(alpha, b + o * outer_b + k * inner_b, columns)
+    _at(alpha, of_s[0], columns)[:] += alpha * total
+    multiply_channel_tile(extents, alpha, of_a, of_b, of_c, of_c)
 
 
 def _multiply_tile(

@@ -1,9 +1,9 @@
 """The product under a convolution: C ← α Σ A B + S, whose A is read through windows of an image.
 
 ``multiply_windows`` is what a kernel calls; ``windows`` is its compiled core, stored once for all
-kernels, and ``channel_windows`` the one for an A that has columns. Rows of A may overlap, and a sum
-has two levels, so an image is read where it lies: of a convolution the matrix of all patches is
-never written.
+kernels, ``channel_windows`` the one for an A that has columns, and ``summing_windows`` the one that
+sums B, too. Rows of A may overlap, and a sum has two levels, so an image is read where it lies: of
+a convolution the matrix of all patches is never written.
 
 For every image, every line of it, every row r of a line, and every column j
 
@@ -23,6 +23,8 @@ dx                 of x           a pixel of the line    a line of taps      a t
 dA                 of taps        a tap and channel      a line of dy        a pixel of the line
 =================  =============  =====================  ==================  ===================
 
+Where A has columns, a pass over B may also sum it: `add_windows_and_sum`, for dA and db at once.
+
 Georganas et al. 2018, arXiv:1808.05567, call such a forward pass a direct convolution.
 """
 
@@ -35,6 +37,7 @@ import numpy as np
 
 from .simd import (
     PACKED_BYTES,
+    add_channel_tile_and_sum,
     channel_block,
     channel_tile_rows,
     copy_row,
@@ -50,7 +53,15 @@ from .simd import (
     scratch,
 )
 
-__all__ = ["channel_windows", "multiply_all", "multiply_image", "multiply_windows", "windows"]
+__all__ = [
+    "add_windows_and_sum",
+    "channel_windows",
+    "multiply_all",
+    "multiply_image",
+    "multiply_windows",
+    "summing_windows",
+    "windows",
+]
 
 LIKE = np.float64(0)
 """A number of the arrays' type. The compiler puts in one of the type that is wanted."""
@@ -100,6 +111,32 @@ def multiply_windows(
     out = strided(c, (images, lines, rows, columns), [size * d for d in (*of_c, 1)])
     for at in np.ndindex(images, lines):
         out[at] = alpha * np.einsum("rokj,okj->rj", windowed[at], factors[at[0]]) + start[at]
+
+
+def add_windows_and_sum(
+    address: int,
+    extents: tuple[Any, ...],
+    alpha: float,
+    a: Any,
+    of_a: tuple[Any, ...],
+    b: Any,
+    of_b: tuple[Any, ...],
+    s: Any,
+    of_s: tuple[Any, ...],
+    c: Any,
+    of_c: tuple[Any, ...],
+) -> None:
+    """C += α Σ A ⊙ B; S += α Σ B, over o and k. Compiled, this calls `summing_windows`.
+
+    The parameters are those of `multiply_windows`, where A has columns; S is one row for an image.
+    """
+    images, _, _, outer, inner, columns = extents
+    from_b, size = [b.itemsize * d for d in (*of_b, 1)], s.itemsize
+    factors = np.lib.stride_tricks.as_strided(b, (images, outer, inner, columns), from_b)
+    sums = np.lib.stride_tricks.as_strided(s, (images, columns), [size * of_s[0], size])
+    for image in range(images):
+        sums[image] += alpha * factors[image].sum((0, 1))
+    multiply_windows(address, extents, alpha, a, of_a, b, of_b, c, of_c, c, of_c)
 
 
 def windows(
@@ -182,6 +219,46 @@ def channel_windows(
     )
 
 
+def summing_windows(
+    at_alpha: int,
+    images: int,
+    lines: int,
+    rows: int,
+    outer: int,
+    inner: int,
+    columns: int,
+    a: int,
+    a_image: int,
+    a_line: int,
+    a_row: int,
+    a_outer: int,
+    a_inner: int,
+    a_column: int,
+    b: int,
+    b_image: int,
+    b_outer: int,
+    b_inner: int,
+    s: int,
+    s_image: int,
+    s_line: int,
+    s_row: int,
+    c: int,
+    c_image: int,
+    c_line: int,
+    c_row: int,
+) -> None:
+    """C += alpha Σ A ⊙ B; S += alpha Σ B: as `add_windows_and_sum`."""
+    multiply_all(
+        peek(LIKE, at_alpha),
+        (images, lines, rows, outer, inner, columns),
+        (a, a_image, a_line, a_row, a_outer, a_inner, a_column),
+        (b, b_image, b_outer, b_inner),
+        (s, s_image, s_line, s_row),
+        (c, c_image, c_line, c_row),
+        add_channels_and_sum,
+    )
+
+
 def multiply_all(
     alpha: Any,
     extents: tuple[int, int, int, int, int, int],
@@ -244,6 +321,33 @@ def multiply_channels(alpha: Any, extents: Any, of_a: Any, of_b: Any, of_s: Any,
             (c + at, c_line, c_row),
             multiply_channel_tile,
         )
+
+
+def add_channels_and_sum(
+    alpha: Any, extents: Any, of_a: Any, of_b: Any, of_s: Any, of_c: Any
+) -> None:
+    """C += alpha Σ A ⊙ B; S += alpha Σ B for the lines of one image, columns of one tile"""
+    lines, rows, outer, inner, width = extents
+    a, a_line, a_row, a_outer, a_inner = of_a
+    (b, b_outer, b_inner), (s, s_line, s_row), (c, c_line, c_row) = of_b, of_s, of_c
+    at_once = width if width == microtile_columns(alpha) else lanes(alpha)
+    most = channel_block(alpha)
+    for j in range(0, width, at_once):
+        at = j * item_bytes(alpha)
+        part_of_b, part_of_s = (b + at, b_outer, b_inner), (s + at, s_line, s_row)
+        for line in range(0, lines, most):
+            for row in range(0, rows, most):
+                deep, high = min(most, lines - line), min(most, rows - row)
+                part = deep, high, min(at_once, width - j), outer, inner
+                first_a, first_c = a + at + line * a_line + row * a_row, c + at + line * c_line
+                part_of_a = first_a, a_line, a_row, a_outer, a_inner
+                part_of_c = first_c + row * c_row, c_line, c_row
+                if line + row == 0:
+                    add_channel_tile_and_sum(
+                        part, alpha, part_of_a, part_of_b, part_of_s, part_of_c
+                    )
+                else:
+                    multiply_channel_tile(part, alpha, part_of_a, part_of_b, part_of_c, part_of_c)
 
 
 def multiply_image(

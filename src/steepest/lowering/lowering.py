@@ -15,7 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.gemm import channel_windows_address, gemm_address, multiplies_pairs, windows_address
+from ..compiler.gemm import (
+    channel_windows_address,
+    gemm_address,
+    multiplies_pairs,
+    summing_windows_address,
+    windows_address,
+)
 from ..contract import kernel_fault
 from ..emitter import Backward
 from ..engine import driver
@@ -177,6 +183,11 @@ class Lowering:
     def channel_windows(self) -> Constant:
         """What a kernel gets as ``windows`` for products of channels one by one."""
         return Constant(channel_windows_address(str(self.arena.dtype)))
+
+    @property
+    def summing_windows(self) -> Constant:
+        """What a kernel gets as ``summing`` for such products that sum B, too."""
+        return Constant(summing_windows_address(str(self.arena.dtype)))
 
     @property
     def prefix(self) -> str:

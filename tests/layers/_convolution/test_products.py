@@ -78,11 +78,12 @@ def test_products_are_those_of_the_definition(conv, seed):
     dy = rng.standard_normal(wanted.shape)
     dA, db, of_dy = np.ones(A.shape), np.zeros(conv.q), dy.reshape(IMAGES, -1)
     products, ones = table(conv.backward_theta()), np.ones(conv.q)
-    sums = np.full(h.outputs * conv.q, np.nan)
+    apart = int(conv.leaves_outputs)
     for weights, channels in shares(conv.weights, conv.q):
         given = -0.5, flat, of_dy, dA, db, ones
         if conv.by_channels:
-            kernels.backward_theta_by_channels(*given, sums, products, 0, channels)
+            summing = 1 - apart  # not called, as plain Python
+            kernels.backward_theta_by_channels(*given, products, 0, summing, apart, channels)
         else:
             kernels.backward_theta(*given, products, 0, weights, channels)
     check_theta(conv, dA, db, x, dy)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...kernels.windows import multiply_windows
+from ...kernels.windows import add_windows_and_sum, multiply_windows
 from ...layer import Array
 
 __all__ = [
@@ -163,56 +163,41 @@ def backward_theta_by_channels(
     dA: Array,
     db: Array,
     ones: Array,
-    sums: Array,
     products: Array,
     windows: int,
+    summing: int,
+    apart: int,
     channels: range,
 ) -> None:
-    """dA += alpha Σ x ⊙ dy; db += alpha Σ dy"""
-    q, none, single = np.int64(db.shape[0]), np.int64(0), np.int64(1)
-    begin, columns = np.int64(channels.start), np.int64(channels.stop) - np.int64(channels.start)
+    """dA += alpha Σ x ⊙ dy; db += alpha Σ dy
+
+    ``summing`` is the product that sums dy, too; 0 if none is wanted. With ``apart``, dy is summed
+    before, since some of it meets no x.
+    """
+    none, single, begin = np.int64(0), np.int64(1), np.int64(channels.start)
+    columns = np.int64(channels.stop) - begin
     if columns <= 0:
         return
-    line, of_x, of_dy = np.int64(sums.shape[0]), np.int64(x.shape[1]), np.int64(dy.shape[1])
-    out, to, one = dA.reshape(-1)[begin:], sums[begin:], dy.dtype.type(1)
-    for pixel in range(0, line, q):
-        for j in range(columns):
-            to[pixel + j] = to.dtype.type(0)
+    if apart > 0:
+        add_to_bias(alpha, dy, db, ones, windows, channels)
+    of_x, of_dy = np.int64(x.shape[1]), np.int64(dy.shape[1])
     at_once = max(single, 4 * _NEAR // of_dy)  # a thread reads its channels alone
     for first in range(0, x.shape[0], at_once):
         images = min(at_once, np.int64(x.shape[0]) - first)
-        a, b = x[first:].reshape(-1), dy[first:].reshape(-1)[begin:]
-        multiply_windows(  # the lines of dy, one upon the other: dy is A, and all of B is 1
-            windows,
-            (images, single, line // q, of_dy // line, single, columns),
-            one,
-            b,
-            (of_dy, none, q, line, q, single),
-            ones,
-            (none, none, none),
-            to,
-            (none, none, q),
-            to,
-            (none, none, q),
-        )
+        from_x, from_dy = x[first:].reshape(-1)[begin:], dy[first:].reshape(-1)[begin:]
         for k in range(products.shape[0]):
             p = products[k]
-            multiply_windows(
-                windows,
-                (images, p[3], p[4], p[5], p[6], columns),
-                alpha,
-                a[p[0] + begin :],
-                (of_x, p[8], p[9], p[10], p[11], single),
-                b[p[1] :],
-                (of_dy, p[12], p[13]),
-                out[p[2] :],
-                (none, p[14], p[15]),
-                out[p[2] :],
-                (none, p[14], p[15]),
-            )
-    for pixel in range(0, line, q):
-        for j in range(columns):
-            db[begin + j] += alpha * to[pixel + j]
+            extents = images, p[3], p[4], p[5], p[6], columns
+            a, of_a = from_x[p[0] :], (of_x, p[8], p[9], p[10], p[11], single)
+            b, of_b = from_dy[p[1] :], (of_dy, p[12], p[13])
+            c, of_c = dA.reshape(-1)[p[2] + begin :], (none, p[14], p[15])
+            if summing != 0:
+                sums, of_sums = db[begin:], (none, none, none)
+                add_windows_and_sum(
+                    summing, extents, alpha, a, of_a, b, of_b, sums, of_sums, c, of_c
+                )
+            else:
+                multiply_windows(windows, extents, alpha, a, of_a, b, of_b, c, of_c, c, of_c)
 
 
 def widen(
@@ -321,7 +306,7 @@ def add_to_bias(
             (single, single, single, images, pixels, end - begin),
             alpha,
             ones,
-            (none, none, none, none, none, none),
+            (none, none, none, none, none, single),
             dy.reshape(-1)[begin:],
             (none, np.int64(dy.shape[1]), q),
             db[begin:],

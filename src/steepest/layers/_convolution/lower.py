@@ -42,8 +42,8 @@ def lower(layer: Layer, conv: Convolution, low: Emitter, x: Buffer) -> tuple[Buf
             dx = low.array("dx", *x.shape)
             names["zeros"] = low.array("zeros", conv.p)
             emits.backward_x({**names, "dx": dx.as_examples()})
-        kernel, own = emits.backward_theta()
-        own = {"channels": low.share(conv.q, _GRAIN), "ones": np.ones(conv.q)} | own
+        kernel, own = emits.backward_theta(bias)
+        own = {"channels": low.share(bias * conv.q, _GRAIN), "ones": np.ones(conv.q)} | own
         low.backward_theta(layer, shape, kernel, names | own, flops)
         return dx
 
@@ -86,14 +86,18 @@ class _Numbers:
         names |= {"products": _operand(conv.backward_x()), "fills": int(conv.leaves_inputs)}
         low.emit(kernels.backward_x, names, flops=self.flops)
 
-    def backward_theta(self) -> tuple[Callable[..., None], dict[str, Any]]:
+    def backward_theta(self, bias: bool) -> tuple[Callable[..., None], dict[str, Any]]:
         """Return the kernel of the parameter half of Φ, and what it wants beside arrays."""
         conv, low, wide = self.conv, self.low, self.wide
         own: dict[str, Any] = {"products": _operand(wide.backward_theta())}
         lines, h = conv.vertical.kernel, conv.horizontal
         if conv.by_channels:
-            own["sums"] = low.array("sums", h.outputs * conv.q)
-            return kernels.backward_theta_by_channels, own
+            apart = bias and conv.leaves_outputs
+            return kernels.backward_theta_by_channels, own | {
+                "channels": low.share(conv.q, _GRAIN),
+                "summing": low.summing_windows if bias and not apart else 0,
+                "apart": int(apart),
+            }
         if conv.outputs_at_once == 1:
             return kernels.backward_theta, own | {"weights": low.share(conv.weights, _GRAIN)}
         rows = wide.weights // lines, conv.outputs_at_once, conv.q
@@ -101,7 +105,7 @@ class _Numbers:
             "weights": low.share(conv.weights),
             "wides": low.array("wides", low.most_threads, lines, *rows),
             "sums": low.array("sums", h.outputs * conv.q),
-            "channels": low.share(1),  # all of them, for one thread
+            "channels": low.share(int(bias)),  # all of them, for one thread
             "shift": conv.shift,
             "line": conv.weights // lines,
         }
@@ -134,7 +138,7 @@ class _Pairs:
         names["dy"] = self._channels("dy")
         low.emit(kernels.backward_x, names, flops=self.flops)
 
-    def backward_theta(self) -> tuple[Callable[..., None], dict[str, Any]]:
+    def backward_theta(self, bias: bool) -> tuple[Callable[..., None], dict[str, Any]]:
         """Return the kernel of the parameter half of Φ, and what it wants beside arrays."""
         return pairs.backward_theta, {
             "products": _operand(self.conv.backward_theta()),
