@@ -164,11 +164,14 @@ class LocalRun(TrainingRun):
         """
         stop = (end - 1) % self.per_epoch + 1
         seen = self.sizes[(stop - 1) // self.every * self.every : stop].sum(axis=0)
-        share, at = seen[self.ranks.rank] / seen.sum(), 0
+        weights = seen // np.gcd.reduce(seen)
+        # Whole numbers are exact in any dtype, and so rounding pulls to neither side; as Python's
+        # own they keep NumPy in the dtype of the arrays.
+        weight, total, at = int(weights[self.ranks.rank]), int(weights.sum()), 0
         summed = self._summed.array
         with np.errstate(over="ignore", invalid="ignore"):
             for array in self._kept:
-                np.multiply(array, share, out=summed[at : at + array.size])
+                np.multiply(array, weight, out=summed[at : at + array.size])
                 at += array.size
         summed[at] = failed
         self._summed.sum()
@@ -176,7 +179,7 @@ class LocalRun(TrainingRun):
             return True
         at = 0
         for array in self._kept:
-            array[...] = summed[at : at + array.size]
+            np.divide(summed[at : at + array.size], total, out=array)
             at += array.size
         return False
 
