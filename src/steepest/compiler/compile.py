@@ -20,21 +20,13 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.errors import NumbaError
-from numba.np.arrayobj import get_cfarray_intrinsic
 
 from ..errors import InputError
-from ..kernels.atomics import fetch_add
 from . import bfloat16, lanes, window_tiles  # noqa: F401  (register what stands for plain functions)
+from .entry import entry_code
 from .frontend import inlined, llvm_code
-from .intrinsics import INSTEAD, pointer, real
+from .intrinsics import INSTEAD
 from .target import HERE, Target
-
-_REAL = {"float32": types.float32, "float64": types.float64}
-_ENTRY = types.void(types.CPointer(types.int64), types.int64, types.int64)
-_CARRAY = get_cfarray_intrinsic(
-    "C", None
-)  # `numba.carray` would be compiled for every kind of array
-_ITEM = {"i": types.int64, "j": types.int32, "b": types.uint8}
 
 
 def object_code(
@@ -42,14 +34,14 @@ def object_code(
 ) -> bytes:
     """Compile ``function`` for ``operands`` and return an object file that defines ``symbol``."""
     try:
-        code, inner = llvm_code(_entry(function, operands, _REAL[dtype]), _ENTRY)
+        code = entry_code(symbol, _compiled(function), operands, dtype, _compiled)
     except NumbaError as error:
         name = f"{function.__module__}.{function.__qualname__}"
         raise InputError(
             f"{name} can't be compiled: {_cause(error)}. docs/guide/your_own_layer.md says what a "
             "kernel may do"
         ) from error
-    return _emit(code, inner, symbol)
+    return _emit(code, symbol, symbol)
 
 
 def _cause(error: NumbaError) -> str:
@@ -88,101 +80,6 @@ def start_runtime() -> None:
     from numba.core.runtime import rtsys
 
     rtsys.initialize(cpu_target.target_context)
-
-
-def _entry(
-    function: Callable[..., Any], operands: tuple[str, ...], kind: Any
-) -> Callable[..., None]:
-    """Return the function's entry point: ``(row, thread, threads)`` -> unpack, call."""
-    arguments, slot = [], 2  # slots 0 and 1 hold the address and the length of the row
-    for operand in operands:
-        text, width = _operand(operand, slot)
-        arguments.append(text)
-        slot += width
-    call = f"kernel({', '.join(arguments)})"
-    if "dynamic" in operands:
-        at = 2 + sum(_operand(o, 0)[1] for o in operands[: operands.index("dynamic")])
-        call = _TAKING.format(share=f"row[{at}], row[{at + 1}]", counts=f"row[{at + 2}]", call=call)
-    elif not {"share", "counted", "all", "thread", "threads"} & set(operands):
-        call = f"if thread == 0: {call}"
-    source = f"def entry(row, thread, threads):\n    {call}\n"
-    namespace: dict[str, Any] = {
-        "kernel": _compiled(function),
-        "carray": _CARRAY,
-        "share": _compiled(_share),
-        "next_part": _compiled(_next_part),
-        "pointer_f": pointer(kind),
-        **{f"pointer_{kind}": pointer(item) for kind, item in _ITEM.items()},
-        "real": real(kind),
-        "uint64": np.uint64,
-    }
-    exec(source, namespace)
-    entry: Callable[..., None] = namespace["entry"]
-    return entry
-
-
-def _operand(operand: str, slot: int) -> tuple[str, int]:
-    """Return the expression that reads ``operand`` at ``slot``, and how many slots it takes.
-
-    The letters are those of `steepest.engine.operands.Operand.code`.
-    """
-    if operand in ("thread", "threads"):
-        return operand, 0
-    if operand == "share":
-        bounds = f"row[{slot}], row[{slot + 1}], thread, threads"
-        return f"range(uint64(share({bounds}, 0)), uint64(share({bounds}, 1)))", 2
-    if operand == "counted":
-        extent = f"pointer_i(row[{slot}])[0] * row[{slot + 1}]"
-        bounds = f"{extent}, row[{slot + 2}], thread, threads"
-        return f"range(uint64(share({bounds}, 0)), uint64(share({bounds}, 1)))", 3
-    if operand == "dynamic":
-        end = f"min(begin + row[{slot + 1}], row[{slot}])"
-        return f"range(uint64(begin), uint64({end}))", 3
-    if operand == "all":
-        return f"range(uint64(0), uint64(row[{slot}]))", 2
-    if operand[0] == "*":
-        return f"pointer_{operand[1]}(row[{slot}])[0]", 1
-    if operand == "f":
-        return f"real(row[{slot}])", 1
-    if operand == "i":
-        return f"row[{slot}]", 1
-    if operand[0] == "@":
-        words = f"pointer_i(row[{slot}])"
-        shape = "".join(f"{words}[{1 + axis}], " for axis in range(int(operand[2])))
-        return f"carray(pointer_{operand[1]}({words}[0]), ({shape}))", 1
-    kind, ndim = operand[0], int(operand[1])
-    shape = "".join(f"row[{slot + 1 + axis}], " for axis in range(ndim))
-    return f"carray(pointer_{kind}(row[{slot}]), ({shape}))", 1 + ndim
-
-
-def _share(extent: int, grain: int, thread: int, threads: int, end: int) -> int:
-    """Return where a thread's share of ``extent`` begins (``end`` 0) or stops (``end`` 1).
-
-    Shares are multiples of ``grain``, so that two threads never write one cache line.
-    """
-    blocks = (extent + grain - 1) // grain
-    return min(extent, blocks * (thread + end) // threads * grain)
-
-
-def _next_part(extent: int, grain: int, counts: int, owner: int, threads: int) -> int:
-    """Return where a part of the share of thread ``owner`` begins that nobody has taken, or -1.
-
-    Every thread asks once in vain, so in every step there are as many questions, and the count of
-    them, at ``counts`` for each owner, tells the step's first.
-    """
-    first = _share(extent, grain, owner, threads, 0)
-    last = _share(extent, grain, owner, threads, 1)
-    parts = (last - first + grain - 1) // grain
-    part = fetch_add(counts + 64 * owner, 1) % (parts + threads)
-    return first + part * grain if part < parts else -1
-
-
-_TAKING = """for k in range(threads):  # its own share first, and then what others have left
-        owner = (thread + k) % threads
-        begin = next_part({share}, {counts}, owner, threads)
-        while begin >= 0:
-            {call}
-            begin = next_part({share}, {counts}, owner, threads)"""
 
 
 def _jitable(function: Callable[..., Any]) -> Callable[..., Any]:

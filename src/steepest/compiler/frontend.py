@@ -9,14 +9,17 @@ LLVM's code until all that a kernel needs is together; the whole is optimised on
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from llvmlite import ir
+from numba import types
 from numba.core import typeinfer
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher, CPUTarget, cpu_target
 
-__all__ = ["inlined", "llvm_code"]
+__all__ = ["compiled_for", "inlined", "llvm_code", "written_code"]
 
 # Reassociation lets sums vectorise; NaN and infinity keep their meaning, because training that
 # diverges must be seen.
@@ -83,3 +86,43 @@ def llvm_code(function: Callable[..., Any], signature: Any) -> tuple[str, str]:
     (compiled,) = dispatcher.overloads.values()
     compiled.library.optimise()
     return compiled.library.get_llvm_str(), compiled.fndesc.llvm_func_name
+
+
+def compiled_for(function: Any, arguments: Sequence[Any]) -> Any:
+    """Return what Numba has made of a function of `inlined` for arguments of these types."""
+    function.compile(tuple(arguments))
+    return function.overloads[tuple(arguments)]
+
+
+def written_code(
+    name: str,
+    arguments: Sequence[Any],
+    called: Sequence[Any],
+    write: Callable[[Any, Any, tuple[Any, ...]], None],
+) -> str:
+    """Return the optimised LLVM code of a function that is written here, and of all that it calls.
+
+    Parameters
+    ----------
+    name : str
+    arguments : sequence of types
+    called : sequence
+        Results of `compiled_for`.
+    write : callable
+        Is given Numba's context, LLVM's builder and the arguments, and writes the function's body.
+    """
+    context = _Dispatcher.targetdescr.target_context
+    convention, library = context.call_conv, context.codegen().create_library(name)
+    module = library.create_ir_module(name)
+    function = ir.Function(module, convention.get_function_type(types.void, arguments), name)
+    builder = ir.IRBuilder(function.append_basic_block())
+    write(context, builder, convention.decode_arguments(builder, arguments, function))
+    convention.return_value(builder, context.get_dummy_value())
+    for result in called:
+        library.add_linking_library(result.library)
+    library.add_ir_module(module)
+    with global_compiler_lock:
+        library.finalize()
+    library.optimise()
+    code: str = library.get_llvm_str()
+    return code

@@ -22,7 +22,7 @@ from ..kernels.windows import add_windows_and_sum, multiply_windows
 from .frontend import inlined
 from .target import HERE
 
-__all__ = ["INSTEAD", "pointer", "prefetch", "real", "stands_for"]
+__all__ = ["INSTEAD", "prefetch", "stands_for"]
 
 INSTEAD: dict[Callable[..., Any], Any] = {}
 """What stands in a compiled kernel instead of a plain function."""
@@ -38,35 +38,6 @@ def stands_for(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]
         return INSTEAD[plain]
 
     return register
-
-
-def pointer(item: Any) -> Any:
-    """Return the conversion from an address to a pointer to ``item``."""
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def convert(typingctx: Any, address: Any) -> Any:
-        signature = types.CPointer(item)(types.int64)
-
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-        return signature, codegen
-
-    return convert
-
-
-def real(real: Any) -> Any:
-    """Return the conversion from the 64 bits of a float64 to the program's dtype."""
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def convert(typingctx: Any, bits: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            double = builder.bitcast(arguments[0], ir.DoubleType())
-            return context.cast(builder, double, types.float64, real)
-
-        return real(types.int64), codegen
-
-    return convert
 
 
 @intrinsic  # type: ignore[untyped-decorator]

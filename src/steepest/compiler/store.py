@@ -50,7 +50,7 @@ Kernel = tuple[Callable[..., Any], tuple[str, ...], str]
 
 # A change of these makes all kernels anew.
 _COMPILER = (
-    *("compile", "frontend", "intrinsics", "target"),
+    *("compile", "entry", "frontend", "intrinsics", "target"),
     *("simd", "bfloat16", "lanes", "window_tiles"),
 )
 
