@@ -39,7 +39,9 @@ def run(function, operands, words, dtype="float64"):
     """Let each thread run the row, one after the other."""
     row = np.array([0, 2 + len(words), *words], np.int64)
     (address,) = kernel_addresses([(function, operands, dtype)])
-    kernel = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 2)(address)
+    kernel = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 2)(
+        address
+    )
     result = np.zeros(2, np.int64).ctypes
     for thread in range(THREADS):
         assert kernel(result.data, result.data + 8, row.ctypes.data, thread, THREADS) == 0
