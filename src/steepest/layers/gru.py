@@ -27,11 +27,12 @@ from ._recurrence.kernels import (
     add_to_bias,
     add_to_matrix,
     add_to_start,
+    bend,
     go_back,
     go_forward,
     multiply,
-    sigmoids,
-    tanhs,
+    repeat_row,
+    sigmoid,
 )
 from ._recurrence.layer import RecurrentLayer
 from ._recurrence.onnx import ATTRIBUTES, forms, read_cell, write
@@ -102,10 +103,9 @@ class GRU(RecurrentLayer):
     @staticmethod
     def forward(
         x: Array,
-        At: Array,
-        Ut: Array,
-        b: Array,
-        c: Array,
+        panels: Array,
+        Up: Array,
+        biases: Array,
         start: Array,
         y: Array,
         z: Array,
@@ -118,29 +118,13 @@ class GRU(RecurrentLayer):
         rows: range,
     ) -> None:
         """y = h_t = u ⊙ h_{t−1} + (1 − u) ⊙ g, g = tanh(x_t At + r ⊙ (h_{t−1} Ut + c))"""
-        go_forward(
-            cell_after,
-            x,
-            At,
-            Ut,
-            b,
-            c,
-            start,
-            y,
-            z,
-            before,
-            inner,
-            work,
-            plan,
-            windows,
-            thread,
-            rows,
-        )
+        arrays = x, panels, Up, biases, start, y, z, before, inner, work
+        go_forward(cell_after, arrays, plan, windows, thread, rows)
 
     @staticmethod
     def backward(
         dy: Array,
-        U: Array,
+        Ub: Array,
         z: Array,
         before: Array,
         inner: Array,
@@ -152,7 +136,7 @@ class GRU(RecurrentLayer):
         rows: range,
     ) -> None:
         """z = ∂ℓ/∂[r, u, g] before σ and tanh, back through time from dy; inner ← r ⊙ dg"""
-        go_back(back_after, dy, U, z, before, inner, dstate, work, plan, windows, thread, rows)
+        go_back(back_after, (dy, Ub, z, before, inner, dstate, work), plan, windows, thread, rows)
 
     @staticmethod
     def backward_theta(
@@ -188,10 +172,9 @@ class GRU(RecurrentLayer):
 
 def forward_before(
     x: Array,
-    At: Array,
-    Ut: Array,
-    b: Array,
-    c: Array,
+    panels: Array,
+    Up: Array,
+    biases: Array,
     start: Array,
     y: Array,
     z: Array,
@@ -204,14 +187,13 @@ def forward_before(
     rows: range,
 ) -> None:
     """y = h_t = u ⊙ h_{t−1} + (1 − u) ⊙ g, g = tanh(x_t At + (r ⊙ h_{t−1}) Ut + c)"""
-    go_forward(
-        cell_before, x, At, Ut, b, c, start, y, z, before, inner, work, plan, windows, thread, rows
-    )
+    arrays = x, panels, Up, biases, start, y, z, before, inner, work
+    go_forward(cell_before, arrays, plan, windows, thread, rows)
 
 
 def backward_before(
     dy: Array,
-    U: Array,
+    Ub: Array,
     z: Array,
     before: Array,
     inner: Array,
@@ -223,7 +205,7 @@ def backward_before(
     rows: range,
 ) -> None:
     """z = ∂ℓ/∂[r, u, g] before σ and tanh, back through time from dy"""
-    go_back(back_before, dy, U, z, before, inner, dstate, work, plan, windows, thread, rows)
+    go_back(back_before, (dy, Ub, z, before, inner, dstate, work), plan, windows, thread, rows)
 
 
 def backward_theta_before(
@@ -254,99 +236,88 @@ def backward_theta_before(
         add_to_start(alpha, dstate, dstart)
 
 
-def cell_after(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
+def cell_after(windows: int, Up: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
     """state = u ⊙ state + (1 − u) ⊙ g; extra = state Ut + c, for g"""
-    h, q = Ut.shape
-    rows, none = state.shape[0] // h, np.int64(0)
-    multiply(windows, state, Ut, now, now, (rows, h, 2 * h), (none, h, q, q))
-    multiply(windows, state, Ut, c[2 * h :], extra, (rows, h, h), (2 * h, h, none, h))
-    for i in range(rows):
-        gates, inner = now[i * q : (i + 1) * q], extra[i * h : (i + 1) * h]
-        sigmoids(gates[: 2 * h])
-        for j in range(h):
-            gates[2 * h + j] += gates[j] * inner[j]
-    to_state(now, state, h)
+    size, H, none = state.shape[0], Up.shape[1], np.int64(0)
+    rows, gates, new = size // H, now[: 2 * size], now[2 * size :]
+    multiply(windows, state, Up, (none, none), gates, rows)
+    repeat_row(c[2 * H :], extra, rows)
+    multiply(windows, state, Up, (none, 2 * H), extra, rows)
+    for j in range(2 * size):
+        gates[j] = sigmoid(gates[j], now)
+    for j in range(size):
+        new[j] += gates[j] * extra[j]
+    to_state(now, state)
 
 
-def cell_before(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
+def cell_before(windows: int, Up: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
     """state = u ⊙ state + (1 − u) ⊙ g; extra = r ⊙ state"""
-    h, q = Ut.shape
-    rows, none = state.shape[0] // h, np.int64(0)
-    multiply(windows, state, Ut, now, now, (rows, h, 2 * h), (none, h, q, q))
-    for i in range(rows):
-        gates = now[i * q : (i + 1) * q]
-        inner, old = extra[i * h : (i + 1) * h], state[i * h : (i + 1) * h]
-        sigmoids(gates[: 2 * h])
-        for j in range(h):
-            inner[j] = gates[j] * old[j]
-    new = now[2 * h :]
-    multiply(windows, extra, Ut, new, new, (rows, h, h), (2 * h, h, q, q))
-    to_state(now, state, h)
+    size, H, none = state.shape[0], Up.shape[1], np.int64(0)
+    rows, gates, new = size // H, now[: 2 * size], now[2 * size :]
+    multiply(windows, state, Up, (none, none), gates, rows)
+    for j in range(2 * size):
+        gates[j] = sigmoid(gates[j], now)
+    for j in range(size):
+        extra[j] = gates[j] * state[j]
+    multiply(windows, extra, Up, (none, 2 * H), new, rows)
+    to_state(now, state)
 
 
-def to_state(now: Array, state: Array, h: Any) -> None:
+def to_state(now: Array, state: Array) -> None:
     """g = tanh(g); state = u ⊙ state + (1 − u) ⊙ g, with [r, u, g] in now"""
-    q = 3 * h
-    for i in range(state.shape[0] // h):
-        gates, own = now[i * q : (i + 1) * q], state[i * h : (i + 1) * h]
-        tanhs(gates[2 * h :])
-        for j in range(h):
-            g = gates[2 * h + j]
-            own[j] = g + gates[h + j] * (own[j] - g)
+    size = state.shape[0]
+    update, new = now[size : 2 * size], now[2 * size :]
+    for j in range(size):
+        new[j] = bend(new[j], now)
+    for j in range(size):
+        g = new[j]
+        state[j] = g + update[j] * (state[j] - g)
 
 
-def back_after(windows: int, U: Array, now: Array, kept: Array, dstate: Array, more: Array) -> None:
+def back_after(
+    windows: int, Ub: Array, now: Array, kept: Array, dstate: Array, more: Array
+) -> None:
     """now = ∂ℓ/∂[r, u, g] before σ and tanh; kept[1] = r ⊙ dg; dstate = ∂ℓ/∂ of the state before"""
-    q, h = U.shape
-    size, none = dstate.shape[0], np.int64(0)
-    rows, one = size // h, dstate.dtype.type(1)
-    through_update(now, kept, dstate, h)
-    inner = kept[size : 2 * size]
-    for i in range(rows):
-        gates, own = now[i * q : (i + 1) * q], inner[i * h : (i + 1) * h]
-        for j in range(h):
-            r, d, v = gates[j], gates[2 * h + j], own[j]
-            gates[j] = d * v * r * (one - r)
-            own[j] = d * r
-    multiply(windows, now, U, dstate, dstate, (rows, 2 * h, h), (none, q, h, h))
-    multiply(windows, inner, U, dstate, dstate, (rows, h, h), (2 * h * h, h, h, h))
+    size, H, none = dstate.shape[0], Ub.shape[0], np.int64(0)
+    rows, one = size // H, dstate.dtype.type(1)
+    through_update(now, kept, dstate)
+    reset, new, inner = now[:size], now[2 * size :], kept[size : 2 * size]
+    for j in range(size):
+        r, d, v = reset[j], new[j], inner[j]
+        reset[j] = d * v * r * (one - r)
+        inner[j] = d * r
+    multiply(windows, now[: 2 * size], Ub, (none, none), dstate, rows)
+    multiply(windows, inner, Ub, (2 * H, none), dstate, rows)
 
 
 def back_before(
-    windows: int, U: Array, now: Array, kept: Array, dstate: Array, more: Array
+    windows: int, Ub: Array, now: Array, kept: Array, dstate: Array, more: Array
 ) -> None:
     """now = ∂ℓ/∂[r, u, g] before σ and tanh; dstate = ∂ℓ/∂ of the state before"""
-    q, h = U.shape
-    size, none = dstate.shape[0], np.int64(0)
-    rows, one, zero = size // h, dstate.dtype.type(1), dstate.dtype.type(0)
-    through_update(now, kept, dstate, h)
-    inner = more[:size]
+    size, H, none = dstate.shape[0], Ub.shape[0], np.int64(0)
+    rows, one, zero = size // H, dstate.dtype.type(1), dstate.dtype.type(0)
+    through_update(now, kept, dstate)
+    reset, inner, old = now[:size], more[:size], kept[:size]
     for j in range(size):
         inner[j] = zero
-    multiply(windows, now[2 * h :], U, inner, inner, (rows, h, h), (2 * h * h, q, h, h))
-    for i in range(rows):
-        begin, end = i * h, (i + 1) * h
-        gates, dh = now[i * q : (i + 1) * q], dstate[begin:end]
-        old, own = kept[begin:end], inner[begin:end]
-        for j in range(h):
-            dh[j] += own[j] * gates[j]
-        for j in range(h):
-            r = gates[j]
-            gates[j] = own[j] * old[j] * r * (one - r)
-    multiply(windows, now, U, dstate, dstate, (rows, 2 * h, h), (none, q, h, h))
+    multiply(windows, now[2 * size :], Ub, (2 * H, none), inner, rows)
+    for j in range(size):
+        dstate[j] += inner[j] * reset[j]
+    for j in range(size):
+        r = reset[j]
+        reset[j] = inner[j] * old[j] * r * (one - r)
+    multiply(windows, now[: 2 * size], Ub, (none, none), dstate, rows)
 
 
-def through_update(now: Array, kept: Array, dstate: Array, h: Any) -> None:
+def through_update(now: Array, kept: Array, dstate: Array) -> None:
     """g = dg, u = du, before tanh and σ, with [r, u, g] in now; dstate = dstate ⊙ u"""
-    q, one = 3 * h, dstate.dtype.type(1)
-    for i in range(dstate.shape[0] // h):
-        gates, dh = now[i * q : (i + 1) * q], dstate[i * h : (i + 1) * h]
-        old = kept[i * h : (i + 1) * h]
-        for j in range(h):
-            u, g, d = gates[h + j], gates[2 * h + j], dh[j]
-            gates[h + j] = d * (old[j] - g) * u * (one - u)
-            gates[2 * h + j] = d * (one - u) * (one - g * g)
-            dh[j] = d * u
+    size, one = dstate.shape[0], dstate.dtype.type(1)
+    update, new = now[size : 2 * size], now[2 * size :]
+    for j in range(size):
+        u, g, d = update[j], new[j], dstate[j]
+        update[j] = d * (kept[j] - g) * u * (one - u)
+        new[j] = d * (one - u) * (one - g * g)
+        dstate[j] = d * u
 
 
 _ONNX = (1, 0, 2)  # update, reset, new

@@ -18,14 +18,7 @@ import numpy as np
 from ..layer import Array
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Reading
-from ._recurrence.kernels import (
-    bend,
-    go_back,
-    go_forward,
-    multiply,
-    sigmoids,
-    tanhs,
-)
+from ._recurrence.kernels import bend, go_back, go_forward, multiply, sigmoid
 from ._recurrence.layer import RecurrentLayer
 from ._recurrence.onnx import forms, read_cell, write
 from ._recurrence.theta import backward_theta
@@ -86,10 +79,9 @@ class LSTM(RecurrentLayer):
     @staticmethod
     def forward(
         x: Array,
-        At: Array,
-        Ut: Array,
-        b: Array,
-        c: Array,
+        panels: Array,
+        Up: Array,
+        biases: Array,
         start: Array,
         y: Array,
         z: Array,
@@ -102,14 +94,13 @@ class LSTM(RecurrentLayer):
         rows: range,
     ) -> None:
         """y = h_t = o ⊙ tanh(s_t), s_t = f ⊙ s_{t−1} + i ⊙ g, [i, f, g, o] = x_t At + h_{t−1} Ut"""
-        go_forward(
-            cell, x, At, Ut, b, c, start, y, z, before, inner, work, plan, windows, thread, rows
-        )
+        arrays = x, panels, Up, biases, start, y, z, before, inner, work
+        go_forward(cell, arrays, plan, windows, thread, rows)
 
     @staticmethod
     def backward(
         dy: Array,
-        U: Array,
+        Ub: Array,
         z: Array,
         before: Array,
         inner: Array,
@@ -121,69 +112,56 @@ class LSTM(RecurrentLayer):
         rows: range,
     ) -> None:
         """z = ∂ℓ/∂[i, f, g, o] before σ and tanh, back through time from dy"""
-        go_back(back, dy, U, z, before, inner, dstate, work, plan, windows, thread, rows)
+        go_back(back, (dy, Ub, z, before, inner, dstate, work), plan, windows, thread, rows)
 
 
-def cell(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
+def cell(windows: int, Up: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
     """state = [o ⊙ tanh(s), s], s = f ⊙ s + i ⊙ g; extra = [s before, tanh(s)]"""
-    h, q = Ut.shape
-    size = state.shape[0] // 2
-    r = size // h
+    size, H = state.shape[0] // 2, Up.shape[1]
     hs, ss = state[:size], state[size:]
     old, bent = extra[:size], extra[size : 2 * size]
-    multiply(windows, hs, Ut, now, now, (r, h, q), (np.int64(0), h, q, q))
-    for i in range(r):
-        gates = now[i * q : (i + 1) * q]
-        sigmoids(gates[: 2 * h])
-        tanhs(gates[2 * h : 3 * h])
-        sigmoids(gates[3 * h :])
+    gate_i, gate_f = now[:size], now[size : 2 * size]
+    gate_g, gate_o = now[2 * size : 3 * size], now[3 * size :]
+    multiply(windows, hs, Up, (np.int64(0), np.int64(0)), now, size // H)
+    for j in range(2 * size):
+        now[j] = sigmoid(now[j], now)
+    for j in range(size):
+        gate_g[j] = bend(gate_g[j], now)
+    for j in range(size):
+        gate_o[j] = sigmoid(gate_o[j], now)
     for j in range(size):
         old[j] = ss[j]
-    for i in range(r):
-        gates, own = now[i * q : (i + 1) * q], ss[i * h : (i + 1) * h]
-        for j in range(h):
-            own[j] = gates[h + j] * own[j] + gates[j] * gates[2 * h + j]
+    for j in range(size):
+        ss[j] = gate_f[j] * ss[j] + gate_i[j] * gate_g[j]
     for j in range(size):
         bent[j] = bend(ss[j], ss)
-    for i in range(r):
-        output = now[i * q + 3 * h : (i + 1) * q]
-        for j in range(h):
-            hs[i * h + j] = output[j] * bent[i * h + j]
+    for j in range(size):
+        hs[j] = gate_o[j] * bent[j]
 
 
-def back(windows: int, U: Array, now: Array, kept: Array, dstate: Array, more: Array) -> None:
+def back(windows: int, Ub: Array, now: Array, kept: Array, dstate: Array, more: Array) -> None:
     """now = ∂ℓ/∂[i, f, g, o] before σ and tanh; dstate = ∂ℓ/∂ of the state before"""
-    q, h = U.shape
-    size = dstate.shape[0] // 2
-    r, one = size // h, dstate.dtype.type(1)
-    for i in range(r):
-        begin, end = i * h, (i + 1) * h
-        dh, ds = dstate[begin:end], dstate[size + begin : size + end]
-        old, bent = kept[size + begin : size + end], kept[2 * size + begin : 2 * size + end]
-        gates = now[i * q : (i + 1) * q]
-        gate_i, gate_f, gate_g, gate_o = (
-            gates[:h],
-            gates[h : 2 * h],
-            gates[2 * h : 3 * h],
-            gates[3 * h :],
-        )
-        for j in range(h):
-            ds[j] += dh[j] * gate_o[j] * (one - bent[j] * bent[j])
-        for j in range(h):
-            o = gate_o[j]
-            gate_o[j] = dh[j] * bent[j] * o * (one - o)
-        for j in range(h):
-            u, v = gate_i[j], gate_g[j]
-            gate_i[j] = ds[j] * v * u * (one - u)
-            gate_g[j] = ds[j] * u * (one - v * v)
-        for j in range(h):
-            f, d = gate_f[j], ds[j]
-            gate_f[j] = d * old[j] * f * (one - f)
-            ds[j] = d * f
-    dh = dstate[:size]
+    size, H, one = dstate.shape[0] // 2, Ub.shape[0], dstate.dtype.type(1)
+    dh, ds = dstate[:size], dstate[size:]
+    old, bent = kept[size : 2 * size], kept[2 * size : 3 * size]
+    gate_i, gate_f = now[:size], now[size : 2 * size]
+    gate_g, gate_o = now[2 * size : 3 * size], now[3 * size :]
+    for j in range(size):
+        ds[j] += dh[j] * gate_o[j] * (one - bent[j] * bent[j])
+    for j in range(size):
+        o = gate_o[j]
+        gate_o[j] = dh[j] * bent[j] * o * (one - o)
+    for j in range(size):
+        u, v = gate_i[j], gate_g[j]
+        gate_i[j] = ds[j] * v * u * (one - u)
+        gate_g[j] = ds[j] * u * (one - v * v)
+    for j in range(size):
+        f, d = gate_f[j], ds[j]
+        gate_f[j] = d * old[j] * f * (one - f)
+        ds[j] = d * f
     for j in range(size):
         dh[j] = dh.dtype.type(0)
-    multiply(windows, now, U, dh, dh, (r, q, h), (np.int64(0), q, h, h))
+    multiply(windows, now, Ub, (np.int64(0), np.int64(0)), dh, size // H)
 
 
 _ONNX = (0, 3, 1, 2)  # input, output, forget, cell

@@ -17,7 +17,7 @@ from ..layer import Array
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Reading
 from ..validate import one_of
-from ._recurrence.kernels import go_back, go_forward, multiply, tanhs
+from ._recurrence.kernels import bend, go_back, go_forward, multiply
 from ._recurrence.layer import RecurrentLayer
 from ._recurrence.onnx import ATTRIBUTES, forms, read_cell, write
 from ._recurrence.theta import backward_theta
@@ -78,10 +78,9 @@ class Recurrent(RecurrentLayer):
     @staticmethod
     def forward(
         x: Array,
-        At: Array,
-        Ut: Array,
-        b: Array,
-        c: Array,
+        panels: Array,
+        Up: Array,
+        biases: Array,
         start: Array,
         y: Array,
         z: Array,
@@ -94,14 +93,13 @@ class Recurrent(RecurrentLayer):
         rows: range,
     ) -> None:
         """y = h_t = tanh(x_t At + b + h_{t−1} Ut + c)"""
-        go_forward(
-            cell, x, At, Ut, b, c, start, y, z, before, inner, work, plan, windows, thread, rows
-        )
+        arrays = x, panels, Up, biases, start, y, z, before, inner, work
+        go_forward(cell, arrays, plan, windows, thread, rows)
 
     @staticmethod
     def backward(
         dy: Array,
-        U: Array,
+        Ub: Array,
         z: Array,
         before: Array,
         inner: Array,
@@ -113,15 +111,14 @@ class Recurrent(RecurrentLayer):
         rows: range,
     ) -> None:
         """z = ∂ℓ/∂h_t ⊙ (1 − h_t²), back through time from dy"""
-        go_back(back, dy, U, z, before, inner, dstate, work, plan, windows, thread, rows)
+        go_back(back, (dy, Ub, z, before, inner, dstate, work), plan, windows, thread, rows)
 
 
 def forward_relu(
     x: Array,
-    At: Array,
-    Ut: Array,
-    b: Array,
-    c: Array,
+    panels: Array,
+    Up: Array,
+    biases: Array,
     start: Array,
     y: Array,
     z: Array,
@@ -134,14 +131,13 @@ def forward_relu(
     rows: range,
 ) -> None:
     """y = h_t = max(x_t At + b + h_{t−1} Ut + c, 0)"""
-    go_forward(
-        cell_relu, x, At, Ut, b, c, start, y, z, before, inner, work, plan, windows, thread, rows
-    )
+    arrays = x, panels, Up, biases, start, y, z, before, inner, work
+    go_forward(cell_relu, arrays, plan, windows, thread, rows)
 
 
 def backward_relu(
     dy: Array,
-    U: Array,
+    Ub: Array,
     z: Array,
     before: Array,
     inner: Array,
@@ -153,22 +149,22 @@ def backward_relu(
     rows: range,
 ) -> None:
     """z = ∂ℓ/∂h_t where h_t > 0, back through time from dy"""
-    go_back(back_relu, dy, U, z, before, inner, dstate, work, plan, windows, thread, rows)
+    go_back(back_relu, (dy, Ub, z, before, inner, dstate, work), plan, windows, thread, rows)
 
 
-def cell(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
+def cell(windows: int, Up: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
     """state = now = tanh(now + state Ut)"""
-    h = Ut.shape[0]
-    multiply(windows, state, Ut, now, now, (now.shape[0] // h, h, h), (np.int64(0), h, h, h))
-    tanhs(now)
+    multiply(windows, state, Up, (np.int64(0), np.int64(0)), now, now.shape[0] // Up.shape[1])
+    for j in range(now.shape[0]):
+        now[j] = bend(now[j], now)
     for j in range(now.shape[0]):
         state[j] = now[j]
 
 
-def cell_relu(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
+def cell_relu(windows: int, Up: Array, c: Array, now: Array, state: Array, extra: Array) -> None:
     """state = now = max(now + state Ut, 0)"""
-    h, zero = Ut.shape[0], now.dtype.type(0)
-    multiply(windows, state, Ut, now, now, (now.shape[0] // h, h, h), (np.int64(0), h, h, h))
+    zero = now.dtype.type(0)
+    multiply(windows, state, Up, (np.int64(0), np.int64(0)), now, now.shape[0] // Up.shape[1])
     for j in range(now.shape[0]):
         v = now[j]
         now[j] = zero if v < zero else v  # (so that NaN stays)
@@ -176,30 +172,30 @@ def cell_relu(windows: int, Ut: Array, c: Array, now: Array, state: Array, extra
         state[j] = now[j]
 
 
-def back(windows: int, U: Array, now: Array, kept: Array, dstate: Array, more: Array) -> None:
+def back(windows: int, Ub: Array, now: Array, kept: Array, dstate: Array, more: Array) -> None:
     """now = dstate ⊙ (1 − now²); dstate = now U"""
     one = now.dtype.type(1)
     for j in range(now.shape[0]):
         v = now[j]
         now[j] = dstate[j] * (one - v * v)
-    go_before(windows, U, now, dstate)
+    go_before(windows, Ub, now, dstate)
 
 
-def back_relu(windows: int, U: Array, now: Array, kept: Array, dstate: Array, more: Array) -> None:
+def back_relu(windows: int, Ub: Array, now: Array, kept: Array, dstate: Array, more: Array) -> None:
     """now = dstate where now > 0; dstate = now U"""
     zero = now.dtype.type(0)
     for j in range(now.shape[0]):
         d = dstate[j]
         now[j] = d if now[j] > zero else zero
-    go_before(windows, U, now, dstate)
+    go_before(windows, Ub, now, dstate)
 
 
-def go_before(windows: int, U: Array, now: Array, dstate: Array) -> None:
+def go_before(windows: int, Ub: Array, now: Array, dstate: Array) -> None:
     """dstate = now U"""
-    h, zero = U.shape[0], now.dtype.type(0)
+    zero = now.dtype.type(0)
     for j in range(now.shape[0]):
         dstate[j] = zero
-    multiply(windows, now, U, dstate, dstate, (now.shape[0] // h, h, h), (np.int64(0), h, h, h))
+    multiply(windows, now, Ub, (np.int64(0), np.int64(0)), dstate, now.shape[0] // Ub.shape[0])
 
 
 _ACTIVATIONS = {"tanh": "Tanh", "relu": "Relu"}

@@ -4,26 +4,32 @@ A thread takes some rows of the batch through all moments, a few rows at a time,
 own that stays in its caches: so threads never wait for one another within a sequence. Products of
 x with A are made for a block of moments at a time, those of h with U moment by moment.
 
-=============  ==============================================================================
-``x, y``       (n, T·d) and (n, T·h); or y (n, h), the last state alone
-``At, Ut``     (d, q), (h, q): from x and from h to the q entries of all gates
-``b, c``       (q,): their biases
-``start``      (states, h): the state before the first moment
-``z``          (n, T·q): the gates at every moment; `backward` leaves ∂ℓ/∂ their inputs there
-``before``     (n, T·h): h of the moment before
-``inner``      (n, T·m·h): what else a cell keeps of a moment, m vectors
-``dstate``     (n, states·h): what comes back to ``start``
-``work``       (threads, …)
-``plan``       `Plan`
-=============  ==============================================================================
+There all matrices lie in panels: of as many columns as a microtile has, w, and then row after row.
+So products need no copies, what they read and write lies side by side, and each gate, of all rows,
+is one vector. h is filled up with zeros to H, a multiple of `FILLED`; then Q = H·q/h.
 
-A cell is two functions. Both see a few rows, with arrays flat, row after row:
+===================  ========================================================================
+``x, y``             (n, T·d) and (n, T·h); or y (n, h), the last state alone
+``At, Ut``           (d, q), (h, q): from x and from h to the q entries of all gates
+``b, c``             (q,): their biases
+``start``            (states, h): the state before the first moment
+``panels, Up, Ub``   (d·Q,), (Q, H), (H, Q): A, U and Uᵀ in panels
+``biases``           (2, Q): b, with what `Plan.FOLDED` says of c, and c
+``z``                (n, T·q): the gates at every moment; `backward` leaves ∂ℓ/∂ their inputs there
+``before``           (n, T·h): h of the moment before
+``inner``            (n, T·m·h): what else a cell keeps of a moment, m vectors
+``dstate``           (n, states·h): what comes back to ``start``
+``work``             (threads, …)
+``plan``             `Plan`
+===================  ========================================================================
 
-``cell(windows, Ut, c, now, state, extra)``         from z = A x + b in ``now`` and the state to the
-                                                    gates in ``now``, the new state, and in
-                                                    ``extra`` what is kept
-``back(windows, U, now, kept, dstate, dz, other)``  from the gates in ``now`` and ∂ℓ/∂ state to
-                                                    ∂ℓ/∂ the state before, and ∂ℓ/∂z in ``now``
+A cell is two functions. Both see a few rows, in panels, one vector after the other:
+
+``cell(windows, Up, c, now, state, extra)``    from z = A x + b in ``now`` and the state to the
+                                               gates in ``now``, the new state, and in ``extra``
+                                               what is kept
+``back(windows, Ub, now, kept, dstate, more)`` from the gates in ``now`` and ∂ℓ/∂ state to ∂ℓ/∂ the
+                                               state before, and ∂ℓ/∂z in ``now``
 """
 
 from __future__ import annotations
@@ -35,11 +41,13 @@ from typing import Any
 import numpy as np
 
 from ...kernels import gemm, tanh
+from ...kernels.simd import copy_row, item_bytes, microtile_columns
 from ...kernels.windows import multiply_windows
 from ...layer import Array
 
 __all__ = [
     "AT_ONCE",
+    "FILLED",
     "ROWS",
     "Plan",
     "add_to_bias",
@@ -50,9 +58,9 @@ __all__ = [
     "go_back",
     "go_forward",
     "multiply",
-    "sigmoids",
-    "tanhs",
-    "turn",
+    "pack",
+    "repeat_row",
+    "sigmoid",
 ]
 
 ROWS = np.int64(32)
@@ -61,8 +69,14 @@ ROWS = np.int64(32)
 AT_ONCE = np.int64(64)
 """Rows of all moments of a block, at most: enough for a product of matrices to be quick."""
 
+FILLED = np.int64(32)
+"""A multiple of the columns of a microtile, whatever vectors there are."""
+
 _NEAR = np.int64(1 << 14)
 """Entries of the gates of a block, so that they leave room for U in the second cache."""
+
+_DEEP = np.int64(256)
+"""Rows of a panel that a product goes through at once, so that it stays in the first cache."""
 
 
 class Plan(IntEnum):
@@ -91,216 +105,272 @@ def moment(plan: Array, step: Any) -> Any:
     return plan[_MOMENTS] - 1 - step if plan[_BACKWARDS] else np.int64(step)
 
 
-def go_forward(
-    cell: Callable[..., None],
-    x: Array,
+def pack(
     At: Array,
     Ut: Array,
     b: Array,
     c: Array,
-    start: Array,
-    y: Array,
-    z: Array,
-    before: Array,
-    inner: Array,
-    work: Array,
+    panels: Array,
+    Up: Array,
+    Ub: Array,
+    biases: Array,
+    plan: Array,
+    units: range,
+) -> None:
+    """panels = A, Up = U, biases = b, c; and Ub = Uᵀ if there will be a backward pass"""
+    wide, d, h, H = microtile_columns(At[0, 0]), At.shape[0], Ut.shape[0], Up.shape[1]
+    for j in range(np.int64(units.start), np.int64(units.stop), wide):
+        gate, column = j // H, j % H
+        at, width = gate * h + column, max(np.int64(0), min(wide, h - column))
+        into = Up.reshape(-1)[j * H : (j + wide) * H]
+        to_panel(At, at, width, panels[j * d : (j + wide) * d])
+        to_panel(Ut, at, width, into)
+        for k in range(wide):
+            inside = k < width
+            first = b[at + k] if inside else b.dtype.type(0)
+            second = c[at + k] if inside else c.dtype.type(0)
+            biases[0, j + k] = first + second if at + k < plan[_FOLDED] else first
+            biases[1, j + k] = second
+        if plan[_KEEPS]:
+            to_rows(into, j, Ub)
+
+
+def to_panel(matrix: Array, first: Any, width: Any, panel: Array) -> None:
+    """panel = the columns of a matrix from ``first`` on, ``width`` of them; zeros beside them"""
+    wide, zero = microtile_columns(matrix[0, 0]), matrix.dtype.type(0)
+    rows = matrix.shape[0]
+    for i in range(rows):
+        for k in range(width):
+            panel[i * wide + k] = matrix[i, first + k]
+        for k in range(width, wide):
+            panel[i * wide + k] = zero
+    for k in range(rows * wide, panel.shape[0]):
+        panel[k] = zero
+
+
+def to_rows(panel: Array, first: Any, Ub: Array) -> None:
+    """Ub[:, first:] = panelᵀ, in panels"""
+    wide, (H, Q) = microtile_columns(Ub[0, 0]), Ub.shape
+    flat = Ub.reshape(-1)
+    for i in range(0, H, wide):
+        for k in range(wide):
+            at = i * Q + (first + k) * wide
+            for j in range(wide):
+                flat[at + j] = panel[(i + j) * wide + k]
+
+
+def go_forward(
+    cell: Callable[..., None],
+    arrays: tuple[Array, ...],
     plan: Array,
     windows: int,
     thread: int,
     rows: range,
 ) -> None:
     """Take ``rows`` through all moments by ``cell``."""
-    h, q = Ut.shape
-    states, T, m = start.shape[0], plan[_MOMENTS], plan[_INNER]
+    x, panels, Up, biases, start, y, z, before, inner, work = arrays
+    (states, h), (Q, H) = start.shape, Up.shape
+    T, m, gates = plan[_MOMENTS], plan[_INNER], Q // H
     own, end = work[thread], np.int64(rows.stop)
-    bias = own[:q]
-    for j in range(q):
-        bias[j] = b[j] + (c[j] if j < plan[_FOLDED] else c.dtype.type(0))
     for first in range(np.int64(rows.start), end, ROWS):
         r = min(ROWS, end - first)
-        state = own[q : q + states * r * h]
-        extra = own[q + states * r * h : q + (states + m) * r * h]
-        of_block = own[q + (states + m) * r * h :]
-        begin(start, state, r)
-        block = max(np.int64(1), min(AT_ONCE, _NEAR // q) // r)
+        size = r * H
+        state = own[: states * size]
+        extra = own[states * size : (states + m) * size]
+        of_block = own[(states + m) * size :]
+        begin(start, state, r, H)
+        block = max(np.int64(1), min(AT_ONCE, _NEAR // Q) // r)
         for step in range(T):
             within = step % block
             if within == 0:
                 count = min(block, T - step)
-                project(windows, x, At, bias, of_block, plan, (first, r, np.int64(step), count))
-            now = of_block[within * r * q : (within + 1) * r * q]
+                at = first, r, np.int64(step), count
+                project(windows, x, panels, biases, of_block, plan, at)
+            now = of_block[within * r * Q : (within + 1) * r * Q]
             t = moment(plan, step)
             if plan[_KEEPS]:
-                keep(state[: r * h], before, h, first, t * h)
-            cell(windows, Ut, c, now, state, extra)
+                keep(state[:size], before, h, (first, r), t * h)
+            cell(windows, Up, biases[1], now, state, extra)
             if plan[_KEEPS]:
-                keep(now, z, q, first, t * q)
+                for k in range(gates):
+                    keep(now[k * size : (k + 1) * size], z, h, (first, r), (t * gates + k) * h)
                 for k in range(m):
-                    keep(extra[k * r * h : (k + 1) * r * h], inner, h, first, (t * m + k) * h)
+                    keep(extra[k * size : (k + 1) * size], inner, h, (first, r), (t * m + k) * h)
             if plan[_SEQUENCES]:
-                keep(state[: r * h], y, h, first, t * h)
+                keep(state[:size], y, h, (first, r), t * h)
         if not plan[_SEQUENCES]:
-            keep(state[: r * h], y, h, first, np.int64(0))
+            keep(state[:size], y, h, (first, r), np.int64(0))
 
 
 def go_back(
     back: Callable[..., None],
-    dy: Array,
-    U: Array,
-    z: Array,
-    before: Array,
-    inner: Array,
-    dstate: Array,
-    work: Array,
+    arrays: tuple[Array, ...],
     plan: Array,
     windows: int,
     thread: int,
     rows: range,
 ) -> None:
     """Bring ∂ℓ/∂y of ``rows`` back through all moments by ``back``."""
-    q, h = U.shape
-    states, T, m = dstate.shape[1] // h, plan[_MOMENTS], plan[_INNER]
-    own, end = work[thread], np.int64(rows.stop)
+    dy, Ub, z, before, inner, dstate, work = arrays
+    (H, Q), T, m = Ub.shape, plan[_MOMENTS], plan[_INNER]
+    h, gates = before.shape[1] // T, Q // H
+    states, own, end = dstate.shape[1] // h, work[thread], np.int64(rows.stop)
     for first in range(np.int64(rows.start), end, ROWS):
         r = min(ROWS, end - first)
-        size = r * h
+        size, of_rows = r * H, (first, r)
         state = own[: states * size]
-        now = own[states * size : states * size + r * q]
-        kept = own[states * size + r * q : (states + m + 1) * size + r * q]
-        more = own[(states + m + 1) * size + r * q :]
-        for j in range(states * size):
-            state[j] = state.dtype.type(0)
+        now = own[states * size : (states + gates) * size]
+        kept = own[(states + gates) * size : (states + gates + m + 1) * size]
+        more = own[(states + gates + m + 1) * size :]
+        for j in range((states + gates + m + 1) * size):
+            own[j] = own.dtype.type(0)
         for k in range(T):
-            step = T - 1 - k
-            t = moment(plan, step)
+            t = moment(plan, T - 1 - k)
             if plan[_SEQUENCES]:
-                add(dy, state[:size], h, first, t * h)
+                add(dy, state[:size], h, of_rows, t * h)
             elif k == 0:
-                add(dy, state[:size], h, first, np.int64(0))
-            fetch(z, now, q, first, t * q)
-            fetch(before, kept[:size], h, first, t * h)
+                add(dy, state[:size], h, of_rows, np.int64(0))
+            for i in range(gates):
+                fetch(z, now[i * size : (i + 1) * size], h, of_rows, (t * gates + i) * h)
+            fetch(before, kept[:size], h, of_rows, t * h)
             for i in range(m):
-                fetch(inner, kept[(i + 1) * size : (i + 2) * size], h, first, (t * m + i) * h)
-            back(windows, U, now, kept, state, more)
-            keep(now, z, q, first, t * q)
+                fetch(inner, kept[(i + 1) * size : (i + 2) * size], h, of_rows, (t * m + i) * h)
+            back(windows, Ub, now, kept, state, more)
+            for i in range(gates):
+                keep(now[i * size : (i + 1) * size], z, h, of_rows, (t * gates + i) * h)
             for i in range(m):
-                keep(kept[(i + 1) * size : (i + 2) * size], inner, h, first, (t * m + i) * h)
+                keep(kept[(i + 1) * size : (i + 2) * size], inner, h, of_rows, (t * m + i) * h)
         for k in range(states if plan[_LEARNED] else 0):
-            keep(state[k * size : (k + 1) * size], dstate, h, first, k * h)
+            keep(state[k * size : (k + 1) * size], dstate, h, of_rows, k * h)
 
 
-def begin(start: Array, state: Array, rows: Any) -> None:
+def begin(start: Array, state: Array, rows: Any, H: Any) -> None:
     """state = start, for every row"""
-    states, h = start.shape
+    wide, (states, h) = microtile_columns(start[0, 0]), start.shape
+    for j in range(state.shape[0]):
+        state[j] = state.dtype.type(0)
     for k in range(states):
-        for i in range(rows):
-            for j in range(h):
-                state[(k * rows + i) * h + j] = start[k, j]
+        for j in range(h):
+            at = k * rows * H + j // wide * rows * wide + j % wide
+            for i in range(rows):
+                state[at + i * wide] = start[k, j]
 
 
 def project(
     windows: int,
     x: Array,
-    At: Array,
-    b: Array,
+    panels: Array,
+    biases: Array,
     z: Array,
     plan: Array,
     at: tuple[Any, ...],
 ) -> None:
-    """z = x At + b, for a block of moments: one after the other, each with all rows
+    """z = x A + b, for a block of moments: one after the other, each with all rows
 
     ``at`` is the first row, how many there are, the first step, and how many.
     """
     first, rows, step, count = at
-    d, q = At.shape
+    wide, Q, d = microtile_columns(x[0, 0]), biases.shape[1], x.shape[1] // plan[_MOMENTS]
     none, one = np.int64(0), np.int64(1)
     multiply_windows(
         windows,
-        (one, count, rows, one, d, q),
+        (Q // wide, count, rows, one, d, wide),
         z.dtype.type(1),
         x.reshape(-1)[first * x.shape[1] + moment(plan, step) * d :],
         (none, -d if plan[_BACKWARDS] else d, x.shape[1], none, one, none),
-        At.reshape(-1),
-        (none, none, q),
-        b,
-        (none, none, none),
+        panels,
+        (d * wide, none, wide),
+        biases.reshape(-1),
+        (wide, none, none),
         z,
-        (none, rows * q, q),
+        (rows * wide, rows * Q, wide),
     )
 
 
-def multiply(
-    windows: int,
-    a: Array,
-    B: Array,
-    s: Array,
-    c: Array,
-    extents: tuple[Any, ...],
-    at: tuple[Any, ...],
-) -> None:
-    """c = a B + s, for vectors that hold matrices row after row
+def multiply(windows: int, a: Array, B: Array, at: tuple[Any, Any], c: Array, rows: Any) -> None:
+    """c += a B, for matrices in panels
 
-    Parameters
-    ----------
-    extents : tuple of int
-        The rows of a, its columns, and those of c.
-    at : tuple of int
-        The place of the first entry of B, and the entries from row to row of a, s and c. Of s all
-        rows are the same where that is 0.
+    ``at`` is the row and the column at which B begins. It goes as far as a and c do, of which each
+    has so many ``rows``.
     """
-    rows, inner, columns = extents
-    place, row_a, row_s, row_c = at
-    none, one = np.int64(0), np.int64(1)
-    multiply_windows(
-        windows,
-        (one, one, rows, one, inner, columns),
-        c.dtype.type(1),
-        a,
-        (none, none, row_a, none, one, none),
-        B.reshape(-1)[place:],
-        (none, none, B.shape[1]),
-        s,
-        (none, none, row_s),
-        c,
-        (none, none, row_c),
-    )
+    wide, depth, (k, j) = microtile_columns(a[0]), B.shape[1], at
+    inner, columns = a.shape[0] // rows, c.shape[0] // rows
+    none, one, of_c = np.int64(0), np.int64(1), (rows * wide, np.int64(0), wide)
+    for first in range(0, inner, _DEEP):
+        multiply_windows(
+            windows,
+            (columns // wide, one, rows, min(_DEEP, inner - first) // wide, wide, wide),
+            c.dtype.type(1),
+            a[first * rows :],
+            (none, none, wide, rows * wide, one, none),
+            B.reshape(-1)[j * depth + (k + first) * wide :],
+            (depth * wide, wide * wide, wide),
+            c,
+            of_c,
+            c,
+            of_c,
+        )
 
 
-def keep(rows: Array, kept: Array, width: Any, first: Any, at: Any) -> None:
-    """kept[first + i, at:] = rows[i]"""
-    for i in range(rows.shape[0] // width):
-        to = kept[first + i]
-        for j in range(width):
-            to[at + j] = rows[i * width + j]
+def repeat_row(row: Array, panels: Array, rows: Any) -> None:
+    """panels = the same row, ``rows`` times"""
+    wide = microtile_columns(row[0])
+    for j in range(0, panels.shape[0] // rows, wide):
+        for i in range(rows):
+            for k in range(wide):
+                panels[j * rows + i * wide + k] = row[j + k]
 
 
-def fetch(kept: Array, rows: Array, width: Any, first: Any, at: Any) -> None:
-    """rows[i] = kept[first + i, at:]"""
-    for i in range(rows.shape[0] // width):
-        source = kept[first + i]
-        for j in range(width):
-            rows[i * width + j] = source[at + j]
+def keep(panels: Array, kept: Array, h: Any, of_rows: tuple[Any, Any], at: Any) -> None:
+    """kept[first + i, at : at + h] = panels[i]"""
+    wide, like, (first, rows) = microtile_columns(panels[0]), panels[0], of_rows
+    size = np.int64(item_bytes(like))
+    source, to = np.int64(panels.ctypes.data), np.int64(kept.ctypes.data)
+    to += (first * kept.shape[1] + at) * size
+    whole = h // wide * wide
+    for j in range(0, whole, wide):
+        for i in range(rows):
+            row = source + (j * rows + i * wide) * size
+            copy_row(like, row, to + (i * kept.shape[1] + j) * size)
+    for i in range(rows if whole < h else 0):
+        for j in range(whole, h):
+            kept[first + i, at + j] = panels[whole * rows + i * wide + j - whole]
 
 
-def add(kept: Array, rows: Array, width: Any, first: Any, at: Any) -> None:
-    """rows[i] += kept[first + i, at:]"""
-    for i in range(rows.shape[0] // width):
-        source = kept[first + i]
-        for j in range(width):
-            rows[i * width + j] += source[at + j]
+def fetch(kept: Array, panels: Array, h: Any, of_rows: tuple[Any, Any], at: Any) -> None:
+    """panels[i] = kept[first + i, at : at + h]"""
+    wide, like, (first, rows) = microtile_columns(panels[0]), panels[0], of_rows
+    size = np.int64(item_bytes(like))
+    source, to = np.int64(kept.ctypes.data), np.int64(panels.ctypes.data)
+    source += (first * kept.shape[1] + at) * size
+    whole = h // wide * wide
+    for j in range(0, whole, wide):
+        for i in range(rows):
+            row = to + (j * rows + i * wide) * size
+            copy_row(like, source + (i * kept.shape[1] + j) * size, row)
+    for i in range(rows if whole < h else 0):
+        for j in range(whole, h):
+            panels[whole * rows + i * wide + j - whole] = kept[first + i, at + j]
 
 
-def sigmoids(v: Array) -> None:
-    """v = σ(v)"""
-    half = v.dtype.type(0.5)
-    for j in range(v.shape[0]):
-        v[j] = half + half * bend(half * v[j], v)
+def add(kept: Array, panels: Array, h: Any, of_rows: tuple[Any, Any], at: Any) -> None:
+    """panels[i] += kept[first + i, at : at + h]"""
+    wide, (first, rows) = microtile_columns(panels[0]), of_rows
+    whole = h // wide * wide
+    for j in range(0, whole, wide):
+        for i in range(rows):
+            row, source = panels[j * rows + i * wide :], kept[first + i, at + j :]
+            for k in range(wide):
+                row[k] += source[k]
+    for i in range(rows if whole < h else 0):
+        for j in range(whole, h):
+            panels[whole * rows + i * wide + j - whole] += kept[first + i, at + j]
 
 
-def tanhs(v: Array) -> None:
-    """v = tanh(v)"""
-    for j in range(v.shape[0]):
-        v[j] = bend(v[j], v)
+def sigmoid(v: Any, like: Any) -> Any:
+    """Return σ(v)."""
+    half = like.dtype.type(0.5)
+    return half + half * bend(half * v, like)
 
 
 def bend(v: Any, like: Any) -> Any:
@@ -325,13 +395,6 @@ def bend(v: Any, like: Any) -> Any:
     q = q * s + real(2.26843463243900e-03)
     q = q * s + real(4.89352518554385e-03)
     return w * p / q
-
-
-def turn(Ut: Array, U: Array, units: range) -> None:
-    """U = Utᵀ"""
-    for j in units:
-        for k in range(Ut.shape[0]):
-            U[j, k] = Ut[k, j]
 
 
 def backward_x(z: Array, At: Array, dx: Array, blas: int, rows: range) -> None:

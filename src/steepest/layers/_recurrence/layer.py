@@ -15,7 +15,7 @@ from ...init import check, draw
 from ...layer import Array, Layer, Parameter, Shape
 from ...validate import flag, one_of, positive_count
 from . import kernels
-from .kernels import AT_ONCE, ROWS, Plan
+from .kernels import AT_ONCE, FILLED, ROWS, Plan
 
 __all__ = ["RecurrentLayer"]
 
@@ -129,26 +129,29 @@ class RecurrentLayer(Layer):
         q, keeps = self.gates * h, low.goes_back
         y = low.array("y", n, *self.output_shape(shape))
         memory = self.memory_at(n if keeps else 1, shape if keeps else (1, shape[1]))
-        block = 2 * max(int(AT_ONCE), int(ROWS)) * q
-        size = q + (self.states + self.inner + 2) * int(ROWS) * h + block
+        H = -(-h // int(FILLED)) * int(FILLED)
+        Q, vectors = self.gates * H, self.states + self.inner + self.gates + 2
+        size = vectors * int(ROWS) * H + int(AT_ONCE) * Q
         forward, through_time, backward_theta = self.kernels
         names: dict[str, Any] = {
             **{"b": low.array("zeros", q), "c": low.array("zeros", q)},
             "start": low.array("zero", self.states, h),
             **low.theta(self, shape),
+            **{"panels": low.array("panels", shape[1] * Q), "Up": low.array("Up", Q, H)},
+            **{"Ub": low.array("Ub", H, Q if keeps else 1), "biases": low.array("biases", 2, Q)},
             **{name: low.array(name, *sizes) for name, sizes in memory.items()},
             **{"x": x.as_examples(), "y": y.as_examples(), "plan": self._plan(shape[0], keeps)},
             "work": low.array("work", low.most_threads, size),
         }
+        low.emit(kernels.pack, {**names, "units": low.share(Q, int(FILLED))}, nbytes=0)
         flops = n * self.flops_at(shape)
         low.emit(forward, names, flops=flops)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             nowhere = {"db": low.array("nowhere", q), "dc": low.array("nowhere", q)}
             nowhere["dstart"] = low.array("nowhere to start", self.states, h)
-            names.update(nowhere, dy=dy.as_examples(), U=low.array("U", q, h))
+            names.update(nowhere, dy=dy.as_examples())
             columns = {"units": low.share(q, _GRAIN)}
-            low.emit(kernels.turn, {**names, **columns}, nbytes=0)
             low.emit(through_time, names, flops=n * shape[0] * 2 * q * h)
             dx = None
             if wants_dx:
