@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from steepest import Dense, Identity, InputError, Network, ReLU, SoftmaxCrossEntropy, Squared
+from steepest import LSTM, Dense, Identity, InputError, Network, ReLU, SoftmaxCrossEntropy, Squared
 from steepest.arrays import as_weights
 from steepest.lowering.predict import Predictor
 
@@ -103,6 +103,12 @@ def test_few_rows_are_shared_where_they_are_much_work():
 
     assert [blocks(600, n) for n in (1, 63, 64, 65, 191, 192)] == [1, 1, 2, 2, 2, 2]
     assert [blocks(16, n) for n in (64, 191, 192)] == [1, 1, 1]
+
+
+def test_few_long_sequences_are_shared():
+    network = Network(LSTM(64), inputs=(100, 32))
+    found = [Predictor(network.built, 256, 2)._division(n) for n in (1, 2, 7, 32)]
+    assert found == [(1, 1), (1, 2), (2, 4), (2, 16)]
 
 
 def test_fewer_threads_take_part_where_more_do_not_pay(network):

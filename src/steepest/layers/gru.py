@@ -151,6 +151,7 @@ class GRU(RecurrentLayer):
         db: Array,
         dc: Array,
         dstart: Array,
+        sums: Array,
         blas: int,
         thread: int,
         units: range,
@@ -160,12 +161,12 @@ class GRU(RecurrentLayer):
         first, last, none = np.int64(units.start), np.int64(units.stop), np.int64(0)
         gates = first, min(last, 2 * h), none  # of reset and update
         new = max(first, 2 * h), last, 2 * h
-        add_to_matrix(alpha, x, z, dAt, (first, last, none), blas)
-        add_to_matrix(alpha, before, z, dUt, gates, blas)
-        add_to_matrix(alpha, before, inner, dUt, new, blas)
-        add_to_bias(alpha, z, db, (first, last, none), q)
-        add_to_bias(alpha, z, dc, gates, q)
-        add_to_bias(alpha, inner, dc, new, h)
+        add_to_matrix(alpha, x, z, dAt, sums, (first, last, none), blas)
+        add_to_matrix(alpha, before, z, dUt, sums, gates, blas)
+        add_to_matrix(alpha, before, inner, dUt, sums, new, blas)
+        add_to_bias(alpha, z, (db,), sums, (first, last, none), q)
+        add_to_bias(alpha, z, (dc,), sums, gates, q)
+        add_to_bias(alpha, inner, (dc,), sums, new, h)
         if thread == 0:
             add_to_start(alpha, dstate, dstart)
 
@@ -220,6 +221,7 @@ def backward_theta_before(
     db: Array,
     dc: Array,
     dstart: Array,
+    sums: Array,
     blas: int,
     thread: int,
     units: range,
@@ -227,11 +229,10 @@ def backward_theta_before(
     """dAt += alpha Σ_t xᵀ z, dUt += alpha Σ_t [before, inner]ᵀ z, db and dc += alpha Σ_t z"""
     h, q = dUt.shape
     first, last, none = np.int64(units.start), np.int64(units.stop), np.int64(0)
-    add_to_matrix(alpha, x, z, dAt, (first, last, none), blas)
-    add_to_matrix(alpha, before, z, dUt, (first, min(last, 2 * h), none), blas)
-    add_to_matrix(alpha, inner, z, dUt, (max(first, 2 * h), last, none), blas)
-    add_to_bias(alpha, z, db, (first, last, none), q)
-    add_to_bias(alpha, z, dc, (first, last, none), q)
+    add_to_matrix(alpha, x, z, dAt, sums, (first, last, none), blas)
+    add_to_matrix(alpha, before, z, dUt, sums, (first, min(last, 2 * h), none), blas)
+    add_to_matrix(alpha, inner, z, dUt, sums, (max(first, 2 * h), last, none), blas)
+    add_to_bias(alpha, z, (db, dc), sums, (first, last, none), q)
     if thread == 0:
         add_to_start(alpha, dstate, dstart)
 

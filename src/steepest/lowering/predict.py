@@ -7,6 +7,7 @@ writes those of the result (`steepest.engine.row_views`).
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -35,7 +36,8 @@ __all__ = ["Predictor"]
 
 _KEPT = 16  # programs, for as many sizes of the last block
 _TWO_BLOCKS = 192  # rows that may be two blocks: in smaller ones a row takes longer
-_LARGE, _TWO_LARGE = 1 << 25, 64  # FLOPs, a quarter of a ms, from which fewer rows may be two
+_LARGE, _TWO_LARGE = 1 << 25, 64  # FLOPs, a quarter of a ms, from which fewer rows may be two:
+# so many, where those of one example count by themselves
 
 
 class Predictor:
@@ -112,7 +114,8 @@ class Predictor:
         """
         flops = n * self._flops
         most = 2 * (n // _TWO_BLOCKS)
-        if flops >= _LARGE and n >= _TWO_LARGE:
+        rows = n * math.prod(self._network.input_shape[:-1])
+        if flops >= _LARGE and n > 1 and rows >= _TWO_LARGE:
             most = max(2, most)
         blocks = max(-(-n // self._batch), min(worth_threads(flops), most))
         batch = -(-n // blocks)

@@ -20,6 +20,7 @@ is one vector. h is filled up with zeros to H, a multiple of `FILLED`; then Q = 
 ``inner``            (n, T·m·h): what else a cell keeps of a moment, m vectors
 ``dstate``           (n, states·h): what comes back to ``start``
 ``work``             (threads, …)
+``sums``             (max(d, h)·q,): where sums are made that are then added to a gradient
 ``plan``             `Plan`
 ===================  ========================================================================
 
@@ -407,29 +408,64 @@ def backward_x(z: Array, At: Array, dx: Array, blas: int, rows: range) -> None:
 
 
 def add_to_matrix(
-    alpha: float, x: Array, dz: Array, dAt: Array, at: tuple[Any, ...], blas: int
+    alpha: float,
+    x: Array,
+    dz: Array,
+    dAt: Array,
+    sums: Array,
+    at: tuple[Any, ...],
+    blas: int,
 ) -> None:
     """dAt[:, first:last] += alpha xᵀ dz, over all moments of all examples
 
-    ``at`` is first and last, and the place in a row of dz that belongs to column 0 of dAt.
+    ``at`` is first and last, and the place in a row of dz that belongs to column 0 of dAt. Threads
+    that added to columns side by side, block after block of such a long sum, would take the same
+    cache lines from one another; so they add up in ``sums``, each in a part of its own.
     """
     first, last, shift = at
     if first >= last:
         return
-    d = dAt.shape[0]
+    d, zero = dAt.shape[0], x.dtype.type(0)
     count = x.size // d
     of_x, of_z = x.reshape(count, d), dz.reshape(count, dz.size // count)
-    own = of_z[:, first - shift : last - shift]
-    gemm(blas, alpha, of_x.T, own, x.dtype.type(1), dAt[:, first:last])
+    begin = first * (sums.shape[0] // dAt.shape[1])
+    own = sums[begin : begin + d * (last - first)].reshape(d, last - first)
+    gemm(blas, alpha, of_x.T, of_z[:, first - shift : last - shift], zero, own)
+    for i in range(d):
+        row, found = dAt[i, first:last], own[i]
+        for j in range(row.shape[0]):
+            row[j] += found[j]
 
 
-def add_to_bias(alpha: float, dz: Array, db: Array, at: tuple[Any, ...], q: Any) -> None:
-    """db[first:last] += alpha Σ dz, over all moments of all examples; rows of dz have q entries"""
+def add_to_bias(
+    alpha: float, dz: Array, biases: tuple[Array, ...], sums: Array, at: tuple[Any, ...], q: Any
+) -> None:
+    """db[first:last] += alpha Σ dz, over all moments of all examples, for each db of ``biases``
+
+    Rows of dz have q entries.
+    """
     first, last, shift = at
-    of_z = dz.reshape(dz.size // q, q)
-    for i in range(of_z.shape[0]):
-        for j in range(first, last):
-            db[j] += alpha * of_z[i, j - shift]
+    if first >= last:
+        return
+    of_z, begin = dz.reshape(dz.size // q, q), first * (sums.shape[0] // biases[0].shape[0])
+    own = sums[begin : begin + last - first]
+    for j in range(own.shape[0]):
+        own[j] = own.dtype.type(0)
+    n = of_z.shape[0]
+    low, high = first - shift, last - shift
+    for i in range(0, n - 3, 4):  # four rows a sweep
+        r0, r1 = of_z[i, low:high], of_z[i + 1, low:high]
+        r2, r3 = of_z[i + 2, low:high], of_z[i + 3, low:high]
+        for j in range(own.shape[0]):
+            own[j] += (r0[j] + r1[j]) + (r2[j] + r3[j])
+    for i in range(n - n % 4, n):
+        row = of_z[i, low:high]
+        for j in range(own.shape[0]):
+            own[j] += row[j]
+    for db in biases:
+        target = db[first:last]
+        for j in range(own.shape[0]):
+            target[j] += alpha * own[j]
 
 
 def add_to_start(alpha: float, dstate: Array, dstart: Array) -> None:

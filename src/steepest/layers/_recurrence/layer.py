@@ -150,6 +150,7 @@ class RecurrentLayer(Layer):
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             nowhere = {"db": low.array("nowhere", q), "dc": low.array("nowhere", q)}
             nowhere["dstart"] = low.array("nowhere to start", self.states, h)
+            nowhere["sums"] = low.array("sums", max(shape[1], h) * q)
             names.update(nowhere, dy=dy.as_examples())
             columns = {"units": low.share(q, _GRAIN)}
             low.emit(through_time, names, flops=n * shape[0] * 2 * q * h)

@@ -21,6 +21,7 @@ def backward_theta(
     db: Array,
     dc: Array,
     dstart: Array,
+    sums: Array,
     blas: int,
     thread: int,
     units: range,
@@ -28,9 +29,8 @@ def backward_theta(
     """dAt += alpha Σ_t xᵀ z, dUt += alpha Σ_t beforeᵀ z, db and dc += alpha Σ_t z"""
     q = dUt.shape[1]
     at = np.int64(units.start), np.int64(units.stop), np.int64(0)
-    add_to_matrix(alpha, x, z, dAt, at, blas)
-    add_to_matrix(alpha, before, z, dUt, at, blas)
-    add_to_bias(alpha, z, db, at, q)
-    add_to_bias(alpha, z, dc, at, q)
+    add_to_matrix(alpha, x, z, dAt, sums, at, blas)
+    add_to_matrix(alpha, before, z, dUt, sums, at, blas)
+    add_to_bias(alpha, z, (db, dc), sums, at, q)
     if thread == 0:
         add_to_start(alpha, dstate, dstart)
