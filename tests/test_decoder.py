@@ -55,6 +55,15 @@ def test_steps_are_those_of_the_whole_sequence(layers, examples):
         decoder.reset()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_more_steps_and_wider_heads_than_fill_some_vectors(dtype):
+    network = Network(Attention(2, causal=True), inputs=(300, 70), dtype=dtype)
+    X = RNG.normal(size=(1, 300, 70)).astype(dtype)
+    decoder, whole = Decoder(network), network.predict(X)
+    found = np.stack([decoder.step(X[:, t]) for t in range(300)], 1)
+    np.testing.assert_allclose(found, whole, atol=1e-12 if dtype == "float64" else 1e-5)
+
+
 def test_attention_goes_on_with_the_last_steps():
     network = model((Attention(2, causal=True, rotary=5.0),))
     X = RNG.normal(size=(1, 5 * T, 8))

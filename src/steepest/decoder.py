@@ -198,12 +198,15 @@ def drawn(z: Array, u: Array, temperature: float, best: int | None) -> Array:
     if temperature == 0:
         likeliest: Array = z.argmax(axis=1)
         return likeliest
-    z = z.astype(np.float64) / temperature
+    z = z.astype(np.float64)
+    if temperature != 1:
+        z /= temperature
     if best is not None and best < z.shape[1]:
         least = np.partition(z, -best, axis=1)[:, -best, None]
         z = np.where(z < least, -np.inf, z)
-    sums = np.exp(z - z.max(axis=1, keepdims=True)).cumsum(axis=1)
-    places: Array = (sums <= u[:, None] * sums[:, -1:]).sum(axis=1)
+    z -= np.maximum.reduce(z, axis=1, keepdims=True)
+    sums = np.add.accumulate(np.exp(z, out=z), axis=1)
+    places: Array = np.add.reduce(sums <= u[:, None] * sums[:, -1:], axis=1)
     return places
 
 

@@ -19,7 +19,7 @@ from ...layer import Layer
 from ...onnx_form import OnnxGraph
 from ...shape import Shape
 from . import kernels, one_step
-from .one_step import no_way_back
+from .one_step import FILLED, no_way_back
 from .onnx import add_heads
 from .rotary import cosines_and_sines, rotate, rotate_back, rotate_step, turns_per_step
 
@@ -118,10 +118,11 @@ class AttentionHeads(Layer):
             names["qk"] = low.array("turned", n, (self.heads + self.groups) * size)
             turns = {"x": x.as_rows(), "turned": names["qk"]}
             low.emit(rotate_step, {**turns, "turns": turns_per_step(size, self.rotary)})
+        across, along = (-(-extent // FILLED) * FILLED for extent in (window, size))
         names |= {
-            "keys": low.array("keys", n * self.groups, size * window),
-            "values": low.array("values", n * self.groups, window * size),
-            "scores": low.array("scores", n, window),
+            "keys": low.array("keys", n * self.groups, size * across),
+            "values": low.array("values", n * self.groups, window * along),
+            "scores": low.array("scores", n, across + along),
             "plan": np.array((window, size, self.heads, self.groups), np.int32),
             "scale": 1 / math.sqrt(size),
         }
