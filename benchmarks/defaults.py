@@ -32,6 +32,7 @@ KINDS = {
     "multiclass": ["covertype20k", "har_lifting"],
     "regression": [
         "abalone", "ames", "bike_hour", "california_housing", "diamonds", "wine_quality",
+        "diabetes", "friedman1", "friedman2", "randhie", "twoyear",
     ],
 }  # fmt: skip
 PAPER = {"lr": 0.04, "dropout": 0.15, "weight_decay": 0.02, "frequency": 0.1}
@@ -64,8 +65,13 @@ CANDIDATES = {
         "default": {},
         "paper's rates": {**PAPER, "lr": 0.2},
         "less decay": {"weight_decay": 0.02},
+        "less dropout": {"dropout": 0.1},
         "lr 0.1": {"lr": 0.1},
-        "waves 0.3": {"frequency": 0.3},
+        "lr 0.025": {"lr": 0.025},
+        "waves 0.1": {"frequency": 0.1},
+        "32 bins": {"bins": 32},
+        "one network": {"members": 1},
+        "8 members": {"members": 8},
     },
 }
 

@@ -51,7 +51,7 @@ def test_defaults_make_what_they_say(kind):
     recipe = Recipe.for_task(wanted, None, 1200)
     network = recipe.network(wanted, encoder)
     inside = kinds(network.layer, encoder.width)
-    assert inside.count(layers.Dense) == len(recipe.layers) + 1
+    assert inside.count(layers.Dense) + inside.count(layers.Heads) == len(recipe.layers) + 1
     assert inside.count(layers.Dropout) == inside.count(layers.Parametric) == len(recipe.layers)
     assert {layers.Periodic, layers.Scale, layers.RootScale} <= set(inside)
     assert network.predict(encoder.transform(TABLE)).shape == (120, wanted.outputs)
@@ -232,7 +232,7 @@ def test_few_rows_of_classes_get_members_and_a_short_training(kind):
 
     usual = found(FEW + 1)
     assert found(FEW) == own
-    assert usual["members"] == 1
+    assert usual["members"] < own["members"]
     assert usual["lr"] > own["lr"]
     assert usual["epochs"] > own["epochs"]
     for unlike in ({"texts": True}, {"rising": True}):
@@ -240,6 +240,19 @@ def test_few_rows_of_classes_get_members_and_a_short_training(kind):
     assert found(FEW, {"epochs": 5}) == {**usual, "epochs": 5}  # all of it or nothing
     bag = Recipe.for_task(wanted, {"quality": 3}, FEW)
     assert (bag.members, bag.folds, bag.epochs) == (LADDER[3]["members"], 8, own["epochs"])
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_members_share_layers_unless_they_can_not(kind):
+    wanted, usual = task(kind), BY_KIND[kind]["members"]
+    assert Recipe.for_task(wanted).members == usual > 1
+    assert Recipe.for_task(wanted, {"quality": 2}).members == LADDER[2]["members"] > usual
+    own = {"layers": [{"type": "Dense", "units": 3}]}
+    for settings, plain in (({}, {"texts": True}), ({}, {"rising": True}), (own, {})):
+        for rows in (FEW, FEW + 1):
+            assert Recipe.for_task(wanted, settings, rows, **plain).members == 1
+            asked = Recipe.for_task(wanted, settings | {"members": 2}, rows, **plain)
+            assert asked.members == 2
 
 
 def test_networks_predict_with_an_average_over_a_share_of_the_steps():
@@ -289,7 +302,7 @@ def test_members_share_the_hidden_layers_and_bins_take_the_place_of_waves(kind):
 def test_quality_is_short_for_settings_that_go_before_it():
     steps = [Recipe.for_task(task("binary"), {"quality": q}) for q in LADDER]
     assert [step.fits for step in steps] == [1, 1, 8, 24]
-    assert [step.members > 1 for step in steps] == [False, True, True, True]
+    assert [step.members for step in steps] == [4, 16, 4, 4]
     own = Recipe.for_task(task("binary"), {"quality": 3, "folds": 4, "members": 1})
     assert (own.fits, own.members) == (4, 1)
     assert Recipe.for_task(task("binary")) == steps[0]

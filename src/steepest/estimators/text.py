@@ -228,7 +228,7 @@ class TextClassifier(TabularClassifier):
     ) -> Recipe:
         steps = -(-len(rows.y) // SETTINGS["batch"])
         own = {**SETTINGS, "epochs": max(EPOCHS, -(-STEPS // steps))}
-        return Recipe.for_task(task, {**own, **settings}, len(rows.y))
+        return Recipe.for_task(task, {**own, **settings}, len(rows.y), texts=True)
 
     def _encode(
         self, task: Task, recipe: Recipe, rows: Examples, held: Examples | None

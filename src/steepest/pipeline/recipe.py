@@ -89,13 +89,15 @@ class Recipe(RecipeSettings):
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
         if unknown:
             raise InputError(f"settings: no {unknown[0]!r}; there are {', '.join(cls.names())}")
-        step = cls(quality=wanted.get("quality", cls.quality)).quality
         waves = by_rows(FREQUENCIES, rows, cls.frequency) if columns <= WAVED else 0.0
-        recipe = cls(frequency=waves)
+        given = {name: wanted[name] for name in ("quality", "layers") if name in wanted}
+        recipe = cls(frequency=waves, **given)
+        alone = texts or rising or any(isinstance(u, Mapping) for u in recipe.layers)
         few = FEW_ROWS.get(task.kind, {})
-        if rows > FEW or texts or rising or few.keys() & wanted:
+        if rows > FEW or alone or few.keys() & wanted:
             few = {}
-        recipe = replace(recipe, **(BY_KIND[task.kind] | few | LADDER[step] | wanted))
+        usual = BY_KIND[task.kind] | ({"members": 1} if alone else {})
+        recipe = replace(recipe, **(usual | few | LADDER[recipe.quality] | wanted))
         loss = recipe.make_loss(task)
         check_monitor(recipe.monitor, task, loss)
         check_decision(recipe.threshold, recipe.cost, task, loss)

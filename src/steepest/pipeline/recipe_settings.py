@@ -46,16 +46,16 @@ class RecipeSettings:
     fall to 0, label smoothing, and the best epoch by validation. What differs: the ranks of numbers
     beside the numbers, and codes of frequent ones (`steepest.tables.columns`); but for several
     classes, waves of a higher frequency, more dropout and weight decay; for numbers, another
-    learning rate; an average of the weights; members that share layers for few rows of classes;
-    and, for time, half the units and fewer epochs.
+    learning rate; an average of the weights; members that share layers for numbers, for two
+    classes, and for few rows; and, for time, half the units and fewer epochs.
 
     Attributes
     ----------
     quality : int
         From 1 to 4, a step of a ladder on which training takes longer and predictions get better:
         one network; members that share layers; a bag of networks over folds of the rows; several
-        bags. Up to `FEW` rows of classes, members share the layers of the first, too. It gives
-        ``members``, ``folds`` and ``ensemble`` their defaults (`LADDER`).
+        bags. A few members share the layers of the first, too, but of many rows of several classes.
+        It gives ``members``, ``folds`` and ``ensemble`` their defaults (`LADDER`).
     members : int
         Members of an ensemble that share the hidden layers (`steepest.Adapters`); 1 for none.
     folds : int

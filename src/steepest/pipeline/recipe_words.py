@@ -62,7 +62,7 @@ def by_quality(name: str, otherwise: int) -> str:
     """Return what a setting is by default, if that depends on the quality."""
     found = {q: own[name] for q, own in LADDER.items() if name in own}
     of_quality = (f"{v} with quality {q}" for q, v in found.items())
-    return "; ".join([f"{otherwise}", *by_few_rows(name), *of_quality])
+    return "; ".join([f"{otherwise}", *_by_kind(name), *by_few_rows(name), *of_quality])
 
 
 def by_few_rows(name: str) -> list[str]:
@@ -79,9 +79,11 @@ def by_task(name: str, value: Any) -> str:
     shown = f"{value}"
     if name == "frequency":
         shown = f"{_by_rows(FREQUENCIES, value)}; 0 for more than {WAVED:,} columns"
-    others = {kind: own[name] for kind, own in BY_KIND.items() if name in own}
-    of_kind = (f"{other} {_KINDS[kind]}" for kind, other in others.items())
-    return "; ".join([shown, *of_kind, *by_few_rows(name)])
+    return "; ".join([shown, *_by_kind(name), *by_few_rows(name)])
+
+
+def _by_kind(name: str) -> list[str]:
+    return [f"{own[name]} {_KINDS[kind]}" for kind, own in BY_KIND.items() if name in own]
 
 
 def _by_rows(bounds: tuple[tuple[int, Any], ...], most: Any) -> str:
