@@ -152,7 +152,7 @@ def test_show_has_the_program_behind_a_flag(model):
     done = steepest("show", model[0], "--program", "--batch", "3")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("predict: batch 3, ")
-    for word in ("y3 = y2 A3ᵀ + b3", "FLOPs"):
+    for word in ("y4 = y3 A4ᵀ + b4", "FLOPs"):
         assert word in done.stdout
 
 
