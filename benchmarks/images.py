@@ -129,9 +129,8 @@ class Steepest:
     def passes(self) -> dict[str, Callable[[int], None]]:
         """Return what repeats each pass of the second layer."""
         self.run(2)
-        forward, turn, dx, dA = (
-            each for each in self.trained.whole.instructions if each.layer.startswith("1 ")
-        )
+        *before, dA = (i for i in self.trained.whole.instructions if i.layer.startswith("1 "))
+        forward = 1 + next(k for k, i in enumerate(before) if i.formula.startswith("y"))
         threads, control = self.trained.threads, Control()
 
         def repeated(*instructions) -> Callable[[int], None]:
@@ -144,7 +143,7 @@ class Steepest:
 
             return run
 
-        calls = repeated(forward), repeated(turn, dx), repeated(dA)
+        calls = repeated(*before[:forward]), repeated(*before[forward:]), repeated(dA)
         return dict(zip(PASSES, calls, strict=True))
 
 

@@ -175,6 +175,8 @@ REASONS = {
         "layers._convolution.kernels.backward_theta_by_channels",
         "layers._convolution.kernels.backward_theta_widened",
         "layers._convolution.pairs.backward_theta",
+        "layers._convolution.winograd.convolve",
+        "layers._convolution.winograd_gradients.backward_theta",
         "layers._dense.csr.backward_theta",
         "layers._dense.example_gradients.gradients_sparse",
         "layers._dense.example_gradients.gradients_sparse_rows",

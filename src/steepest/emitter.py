@@ -74,6 +74,10 @@ class Emitter(Protocol):
         """Whether somebody looks at what each layer computes."""
 
     @property
+    def dtype(self) -> str:
+        """What real numbers are in memory: "float32" or "float64"."""
+
+    @property
     def pairs(self) -> Constant | None:
         """What a kernel gets as ``windows`` for products of pairs of bfloat16; None for numbers."""
 

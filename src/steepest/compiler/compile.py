@@ -22,7 +22,12 @@ from numba import types
 from numba.core.errors import NumbaError
 
 from ..errors import InputError
-from . import bfloat16, lanes, window_tiles  # noqa: F401  (register what stands for plain functions)
+from . import (  # noqa: F401  (register what stands for plain functions)
+    bfloat16,
+    lanes,
+    window_tiles,
+    winograd,
+)
 from .entry import entry_code
 from .frontend import inlined, llvm_code
 from .intrinsics import INSTEAD

@@ -51,7 +51,7 @@ Kernel = tuple[Callable[..., Any], tuple[str, ...], str]
 # A change of these makes all kernels anew.
 _COMPILER = (
     *("compile", "entry", "frontend", "intrinsics", "target"),
-    *("simd", "bfloat16", "lanes", "window_tiles"),
+    *("simd", "bfloat16", "lanes", "window_tiles", "winograd"),
 )
 
 _LIMIT = 256 * 2**20

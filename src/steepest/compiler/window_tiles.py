@@ -30,7 +30,7 @@ from .simd import (
     Vectors,
 )
 
-__all__ = ["repeat"]
+__all__ = ["apart", "repeat"]
 
 _WORD = ir.IntType(64)
 _MOST = CHANNEL_TILE_ROWS
@@ -78,7 +78,7 @@ def _tile_of(
                 name = f"{plain.__name__}.{alpha}.{number}x{vectors}"
                 every = full and vectors > 1
                 emit = partial(_emit, kind, alpha, cases[number], vectors, every, sums_b)
-                builder.call(_apart(builder.module, name, values, emit), values)
+                builder.call(apart(builder.module, name, values, emit), values)
                 builder.branch(done)
             builder.position_at_end(done)
             return context.get_dummy_value()
@@ -86,9 +86,7 @@ def _tile_of(
         return types.void(five, alpha, five, three, three, three), codegen
 
 
-def _apart(
-    module: Any, name: str, values: list[Any], emit: Callable[[Any, list[Any]], None]
-) -> Any:
+def apart(module: Any, name: str, values: list[Any], emit: Callable[[Any, list[Any]], None]) -> Any:
     """Return a function of the module that has such arguments; ``emit`` writes its body.
 
     In one function with others a tile would share registers with them: LLVM computes what several

@@ -171,6 +171,11 @@ class Lowering:
         return bool(self.observers)
 
     @property
+    def dtype(self) -> str:
+        """What real numbers are in memory: "float32" or "float64"."""
+        return str(self.arena.dtype)
+
+    @property
     def pairs(self) -> Constant | None:
         """What a kernel gets as ``windows`` for products of pairs of bfloat16; None for numbers.
 

@@ -10,12 +10,14 @@ import numpy as np
 from ...emitter import Backward, Emitter
 from ...engine.operands import Buffer
 from ...layer import Layer
-from . import kernels, pairs
+from . import kernels, pairs, winograd, winograd_gradients
 from .products import Convolution, Product, table
 
 __all__ = ["lower"]
 
 _GRAIN = 16  # rows of A, and channels, that a thread takes at once
+_Sides = tuple[int, int, int, int, int, int]  # as of `Convolution.tiled_sides`
+_PARTS = 4  # of dA, at least, that threads may share out where it is by Winograd's algorithm
 
 
 def lower(layer: Layer, conv: Convolution, low: Emitter, x: Buffer) -> tuple[Buffer, Backward]:
@@ -29,7 +31,7 @@ def lower(layer: Layer, conv: Convolution, low: Emitter, x: Buffer) -> tuple[Buf
     if conv.by_channels:
         names["windows"] = low.channel_windows
     flops = n * conv.flops
-    emit = _Pairs if conv.can_pair and low.pairs is not None else _Numbers
+    emit = _emitter(conv, low)
     emits = emit(conv, low, names, flops)
     emits.forward()
 
@@ -48,6 +50,12 @@ def lower(layer: Layer, conv: Convolution, low: Emitter, x: Buffer) -> tuple[Buf
         return dx
 
     return y, backward
+
+
+def _emitter(conv: Convolution, low: Emitter) -> type[_Numbers | _Pairs]:
+    if conv.can_pair and low.pairs is not None:
+        return _Pairs
+    return _Tiles if conv.by_tiles and low.dtype == "float32" else _Numbers
 
 
 class _Numbers:
@@ -80,11 +88,18 @@ class _Numbers:
     def backward_x(self, names: dict[str, Any]) -> None:
         """Emit dx."""
         conv, low = self.conv, self.low
-        names |= _turned(conv) | {"depth": conv.inputs, "outputs": conv.q}
-        names["turned"] = low.array("turned", conv.weights * conv.q)
-        low.emit(kernels.turn, {**names, "taps": low.share(conv.taps)})
+        names["turned"] = self._turn(names)
         names |= {"products": _operand(conv.backward_x()), "fills": int(conv.leaves_inputs)}
         low.emit(kernels.backward_x, names, flops=self.flops)
+
+    def _turn(self, names: dict[str, Any]) -> Buffer:
+        """Emit A turned, and return it."""
+        conv, low = self.conv, self.low
+        turned = low.array("turned", conv.weights * conv.q)
+        names = names | _turned(conv) | {"depth": conv.inputs, "outputs": conv.q}
+        names |= {"turned": turned, "taps": low.share(conv.taps)}
+        low.emit(kernels.turn, names)
+        return turned
 
     def backward_theta(self, bias: bool) -> tuple[Callable[..., None], dict[str, Any]]:
         """Return the kernel of the parameter half of Φ, and what it wants beside arrays."""
@@ -109,6 +124,62 @@ class _Numbers:
             "shift": conv.shift,
             "line": conv.weights // lines,
         }
+
+
+class _Tiles(_Numbers):
+    """Emits y and dx, and where it pays dA, by Winograd's algorithm."""
+
+    def forward(self) -> None:
+        """Emit y."""
+        conv, names = self.conv, self.names
+        taps = names["A"].reshaped(conv.taps, conv.p, conv.q)
+        self._convolve("y", taps, {name: names[name] for name in "xby"}, conv.tiled_sides)
+
+    def backward_x(self, names: dict[str, Any]) -> None:
+        """Emit dx: y again, of dy and of the taps turned, whose last one comes first."""
+        conv = self.conv
+        taps = self._turn(names).reshaped(conv.taps, conv.q, conv.p)
+        names = {"x": names["dy"], "b": names["zeros"], "y": names["dx"]}
+        self._convolve("dx", taps, names, conv.tiled_sides_back)
+
+    def _convolve(self, what: str, taps: Buffer, names: dict[str, Any], sides: _Sides) -> None:
+        low, (_, p, q) = self.low, taps.shape
+        transformed = low.array(f"taps of {what}", winograd.PLACES, p, q)
+        inputs = {"taps": taps, "transformed": transformed, "inputs": low.share(p)}
+        low.emit(winograd.transform_taps, inputs)
+        names |= {"transformed": transformed, "none": low.array("none", winograd.COLUMNS)}
+        names |= self._memory(what, sides, p)
+        names["products"] = self._places(f"products of {what}", winograd.COLUMNS)
+        low.emit(winograd.convolve, names, flops=self.flops)
+
+    def backward_theta(self, bias: bool) -> tuple[Callable[..., None], dict[str, Any]]:
+        """Return the kernel of the parameter half of Φ, and what it wants beside arrays."""
+        conv, low = self.conv, self.low
+        parts = winograd_gradients.parts_of(conv.p, conv.q)
+        if not conv.gradients_by_tiles or parts < _PARTS:
+            return super().backward_theta(bias)
+        return winograd_gradients.backward_theta, {
+            **self._memory("dA", conv.tiled_sides, conv.p),
+            "slopes": self._places("slopes", conv.q),
+            "totals": low.array("totals", winograd.PLACES, conv.p, conv.q),
+            "parts": low.share(parts),
+        }
+
+    def _memory(self, what: str, sides: _Sides, p: int) -> dict[str, Any]:
+        """Return a plan, and the memory of each thread for what it does with x."""
+        plan = winograd.plan_of(sides)
+        lines, pixels = plan.padded
+        padded = self.low.most_threads, plan.images * lines * pixels * p
+        return {
+            "plan": Buffer.of("plan", np.array(plan)),
+            "padded": self.low.array(f"padded for {what}", *padded),
+            "places": self._places(f"places for {what}", p),
+        }
+
+    def _places(self, name: str, channels: int) -> Buffer:
+        """Return memory of each thread for a block of transformed tiles."""
+        size = winograd.PLACES * (winograd.BLOCK * channels + winograd.GAP)
+        return self.low.array(name, self.low.most_threads, size)
 
 
 class _Pairs:

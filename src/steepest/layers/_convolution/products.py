@@ -23,6 +23,9 @@ __all__ = ["Convolution", "Product", "table"]
 _NARROW = 16
 """Channels that fill a vector. Fewer are multiplied by several taps at once, where that can be."""
 
+_PAYS = 1.4
+"""From which number of multiplications for one of Winograd's algorithm that pays for dA."""
+
 
 class Product(NamedTuple):
     """One product, in the words of `steepest.kernels.windows`; all in entries of an array."""
@@ -127,6 +130,42 @@ class Convolution(NamedTuple):
         return self.scatters or any(
             sum(run.number for run in a.input_runs()) < a.inputs for a in axes
         )
+
+    @property
+    def by_tiles(self) -> bool:
+        """Whether Winograd's algorithm applies, with channels that fill vectors, and multiplies
+        less often.
+        """
+        axes = self.vertical, self.horizontal
+        fits = all((a.kernel, a.stride, a.dilation) == (3, 1, 1) for a in axes)
+        fits = fits and self.groups == 1 and self.p % _NARROW == self.q % _NARROW == 0
+        inside = all(max(a.low, a.high) <= 2 for a in axes)  # for dx, zeros of dy as well
+        return fits and inside and self._saved > 1
+
+    @property
+    def gradients_by_tiles(self) -> bool:
+        """Whether it pays for dA, too, of which each thread transforms all tiles."""
+        return self.by_tiles and self._saved > _PAYS
+
+    @property
+    def _saved(self) -> float:
+        """How many times as often as Winograd's algorithm the definition multiplies."""
+        axes = self.vertical, self.horizontal
+        met = [sum(run.number * run.taps for run in a.output_runs()) for a in axes]
+        tiles = [-(-a.outputs // 2) for a in axes]
+        return met[0] * met[1] / (16 * tiles[0] * tiles[1])
+
+    @property
+    def tiled_sides(self) -> tuple[int, int, int, int, int, int]:
+        """Lines and pixels of x, zeros above it and to its left, lines and pixels of y."""
+        v, h = self.vertical, self.horizontal
+        return v.inputs, h.inputs, v.low, h.low, v.outputs, h.outputs
+
+    @property
+    def tiled_sides_back(self) -> tuple[int, int, int, int, int, int]:
+        """The same of `backward_x`: dy is convolved."""
+        h, w, above, left, lines, pixels = self.tiled_sides
+        return lines, pixels, 2 - above, 2 - left, h, w
 
     @property
     def by_channels(self) -> bool:
