@@ -142,7 +142,9 @@ def test_the_others_print_what_they_measure(name, arguments, words):
     assert words in done.stdout
 
 
-def test_tables_on_rows_made_up(tmp_path):
+@pytest.fixture
+def made_up(tmp_path):
+    """A folder of tables whose rows are made up."""
     rng = np.random.default_rng(0)
     x, age = rng.normal(size=(2, 300))
     targets = {
@@ -153,21 +155,32 @@ def test_tables_on_rows_made_up(tmp_path):
         inputs = {"median_income": x, "housing_median_age": age, "c": letter}
         table = pa.table({**inputs, target: 2 * x + 5})
         pa.parquet.write_table(table, tmp_path / f"{name}.parquet")
-    arguments = "tables.py", tmp_path, tmp_path / "results.jsonl", "--tables", "wine_quality"
+    return tmp_path
+
+
+def test_tables_on_rows_made_up(made_up, tmp_path):
+    arguments = "tables.py", made_up, tmp_path / "results.jsonl", "--tables", "wine_quality"
     first = run(*arguments, "--models", "steepest,hgb", "--seeds", 1)
     assert first.returncode == 0, first.stderr
     assert first.stdout.count("wine_quality steepest 0: ") == 1
     assert "steepest beats hgb by score on 1 of 1; wins/ties/losses 1/0/0" in first.stdout
     again = run(*arguments, "--models", "steepest,hgb", "--seeds", 1)
     assert "wine_quality steepest 0: " not in again.stdout
-    for name, only, words in (
+
+
+@thorough
+@pytest.mark.parametrize(
+    ("name", "only", "words"),
+    [
         ("intervals.py", [], "bike_hour"),
         ("monotone.py", ["--tables", "california_housing"], " | 0 | "),
         ("probabilities.py", ["--tables", "wine_quality"], "| wine_quality | "),
-    ):
-        done = run(name, tmp_path, *only)
-        assert done.returncode == 0, done.stderr
-        assert words in done.stdout
+    ],
+)
+def test_others_on_rows_made_up(made_up, name, only, words):
+    done = run(name, made_up, *only)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout
 
 
 @thorough

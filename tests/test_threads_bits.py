@@ -1,8 +1,9 @@
 """The same bits for any number of threads: all of the catalogue, whatever shares its sums.
 
 Each case is trained by 1, 2, 3 and 4 threads, and by numbers that change from step to step. Which
-thread takes which rows and units depends on no dtype, so by default each case has one; and batches
-of 32 leave one of 3 at their end. ORACLES=1 crosses every case with both dtypes and batches of 3.
+thread takes which rows and units depends on no dtype, so by default each case has one, and layers
+have float32, of which a vector holds more; and batches of 32 leave one of 3 at their end. ORACLES=1
+crosses every case with both dtypes and batches of 3.
 """
 
 import warnings
@@ -61,13 +62,7 @@ FOUR = RNG.standard_normal((70, 4))
 PLAIN, SECOND = SGD(lr=1e-3), Adam(lr=1e-3)  # with θ as the target, and with a gradient
 dtypes = pytest.mark.parametrize("dtype", all_or(["float32"], ["float32", "float64"]))
 ROWS = {32: 35, 3: 11, 1: 5}  # so many for batches of so many
-batches = pytest.mark.parametrize(
-    ("batch", "dtype"),
-    all_or(
-        [(32, "float32"), (1, "float64")],
-        [(batch, dtype) for batch in ROWS for dtype in ("float32", "float64")],
-    ),
-)
+EVERY = [(batch, dtype) for batch in ROWS for dtype in ("float32", "float64")]
 
 
 @contextmanager
@@ -106,7 +101,7 @@ def assert_same(layers, loss, rule, X, y, dtype, **options):
         assert found == one, f"{threads} threads differ"
 
 
-@batches
+@pytest.mark.parametrize(("batch", "dtype"), all_or([(32, "float32"), (1, "float32")], EVERY))
 @pytest.mark.parametrize("layer", catalogue.LAYERS, ids=str)
 def test_layers(layer, batch, dtype):
     shape, n, rng = draw.shape(layer), ROWS[batch], np.random.default_rng(1)
@@ -120,7 +115,7 @@ def test_layers(layer, batch, dtype):
         assert_same(layers, Squared(), rule, inputs, y, dtype, batch=batch)
 
 
-@batches
+@pytest.mark.parametrize(("batch", "dtype"), all_or([(32, "float32"), (1, "float64")], EVERY))
 @pytest.mark.parametrize("loss", catalogue.LOSSES, ids=str)
 def test_losses(loss, batch, dtype):
     n, last = ROWS[batch], (Softplus(),) if loss.positive else ()

@@ -98,7 +98,7 @@ def test_indented_snippets(name, place, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore")  # of packages of others
 def test_a_search_by_optuna():
-    """It is no dependency of the tests; where it is installed, they search with fewer trials."""
+    """The extra of the oracles has it: it needs a dozen packages, for one snippet."""
     optuna = pytest.importorskip("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     page = read("tune")

@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 from ort import run
+from typer.testing import CliRunner
 
 from steepest import Network, check, export_onnx, load, plugins, save
+from steepest.cli import app
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "guide" / "your_own_layer.md").read_text(encoding="utf-8")
@@ -64,14 +66,15 @@ def test_snippet(folder, monkeypatch, capsys):
     assert "WRONG" not in printed
 
 
-def test_commands(folder):
+def test_commands(folder, monkeypatch):
+    monkeypatch.chdir(folder)
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert [line.split()[1] for line in lines] == [
         "check", "train", "predict", "show", "export", "check", "train",
     ]  # fmt: skip
     for line in lines:
-        done = steepest(folder, *shlex.split(line)[1:])
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        done = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert done.exit_code == 0, f"{line}\n{done.output}"
     assert (folder / "predictions.csv").read_text().startswith("prediction")
 
 

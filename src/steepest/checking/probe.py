@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array, aligned
 from ..engine.arena import Arena
 from ..engine.driver import Control, Engine
-from ..engine.operands import Buffer, Constant
+from ..engine.operands import Buffer
 from ..engine.program import Program
 from ..layer import Layer
 from ..lowering.lowering import Accumulator, Lowering
@@ -111,10 +111,8 @@ class Probe(Runner):
         step.array[()] = _STEP
         rate = arena.array("rate", 1)
         x = arena.array("x", n, *shape)
-        if fused:
-            target = Accumulator(built.buffers, Buffer("rate", (), "f", rate.block))
-        else:
-            target = Accumulator(built.like(self.gradient), Constant(ALPHA))
+        sums = built.buffers if fused else built.like(self.gradient)
+        target = Accumulator(sums, Buffer("rate", (), "f", rate.block))
         self.whole = Program("check", n, dtype, threads)
         scheduled = ScheduledValues(arena, step, 1)
         scheduled.total = 2 * _STEP
