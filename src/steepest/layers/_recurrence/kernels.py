@@ -4,7 +4,7 @@ A thread takes some rows of the batch through all moments, a few rows at a time,
 own that stays in its caches: so threads never wait for one another within a sequence. Products of
 x with A are made for a block of moments at a time, those of h with U moment by moment.
 
-There all matrices lie in panels: of as many columns as a microtile has, w, and then row after row.
+There all matrices lie in panels, of w columns (`panel_columns`), and then row after row.
 So products need no copies, what they read and write lies side by side, and each gate, of all rows,
 is one vector. h is filled up with zeros to H, a multiple of `FILLED`; then Q = H·q/h.
 
@@ -42,7 +42,7 @@ from typing import Any
 import numpy as np
 
 from ...kernels import gemm, tanh
-from ...kernels.simd import copy_row, item_bytes, microtile_columns
+from ...kernels.simd import copy_row, item_bytes, lanes, microtile_columns, peek, poke
 from ...kernels.windows import multiply_windows
 from ...layer import Array
 
@@ -70,8 +70,8 @@ ROWS = np.int64(32)
 AT_ONCE = np.int64(64)
 """Rows of all moments of a block, at most: enough for a product of matrices to be quick."""
 
-FILLED = np.int64(32)
-"""A multiple of the columns of a microtile, whatever vectors there are."""
+FILLED = np.int64(16)
+"""A multiple of the lanes of a vector, whatever vectors there are."""
 
 _NEAR = np.int64(1 << 14)
 """Entries of the gates of a block, so that they leave room for U in the second cache."""
@@ -106,6 +106,11 @@ def moment(plan: Array, step: Any) -> Any:
     return plan[_MOMENTS] - 1 - step if plan[_BACKWARDS] else np.int64(step)
 
 
+def panel_columns(like: Any, H: Any) -> Any:
+    """Return w: the columns of a microtile, or half as many where H is no multiple of them."""
+    return microtile_columns(like) if H % microtile_columns(like) == 0 else lanes(like)
+
+
 def pack(
     At: Array,
     Ut: Array,
@@ -119,13 +124,14 @@ def pack(
     units: range,
 ) -> None:
     """panels = A, Up = U, biases = b, c; and Ub = Uᵀ if there will be a backward pass"""
-    wide, d, h, H = microtile_columns(At[0, 0]), At.shape[0], Ut.shape[0], Up.shape[1]
+    d, h, H = At.shape[0], Ut.shape[0], Up.shape[1]
+    wide = panel_columns(At[0, 0], H)
     for j in range(np.int64(units.start), np.int64(units.stop), wide):
         gate, column = j // H, j % H
         at, width = gate * h + column, max(np.int64(0), min(wide, h - column))
         into = Up.reshape(-1)[j * H : (j + wide) * H]
-        to_panel(At, at, width, panels[j * d : (j + wide) * d])
-        to_panel(Ut, at, width, into)
+        to_panel(At, at, (width, wide), panels[j * d : (j + wide) * d])
+        to_panel(Ut, at, (width, wide), into)
         for k in range(wide):
             inside = k < width
             first = b[at + k] if inside else b.dtype.type(0)
@@ -136,22 +142,26 @@ def pack(
             to_rows(into, j, Ub)
 
 
-def to_panel(matrix: Array, first: Any, width: Any, panel: Array) -> None:
-    """panel = the columns of a matrix from ``first`` on, ``width`` of them; zeros beside them"""
-    wide, zero = microtile_columns(matrix[0, 0]), matrix.dtype.type(0)
-    rows = matrix.shape[0]
+def to_panel(matrix: Array, first: Any, widths: tuple[Any, Any], panel: Array) -> None:
+    """panel = the columns of a matrix from ``first`` on; zeros beside them
+
+    ``widths`` is how many columns are taken, and how many the panel has.
+    """
+    (width, wide), zero, rows = widths, matrix.dtype.type(0), matrix.shape[0]
     for i in range(rows):
-        for k in range(width):
-            panel[i * wide + k] = matrix[i, first + k]
+        row, out = matrix[i, first : first + width], panel[i * wide : (i + 1) * wide]
+        for k in range(row.shape[0]):
+            out[k] = row[k]
         for k in range(width, wide):
-            panel[i * wide + k] = zero
+            out[k] = zero
     for k in range(rows * wide, panel.shape[0]):
         panel[k] = zero
 
 
 def to_rows(panel: Array, first: Any, Ub: Array) -> None:
     """Ub[:, first:] = panelᵀ, in panels"""
-    wide, (H, Q) = microtile_columns(Ub[0, 0]), Ub.shape
+    H, Q = Ub.shape
+    wide = panel_columns(Ub[0, 0], H)
     flat = Ub.reshape(-1)
     for i in range(0, H, wide):
         for k in range(wide):
@@ -172,7 +182,7 @@ def go_forward(
     x, panels, Up, biases, start, y, z, before, inner, work = arrays
     (states, h), (Q, H) = start.shape, Up.shape
     T, m, gates = plan[_MOMENTS], plan[_INNER], Q // H
-    own, end = work[thread], np.int64(rows.stop)
+    own, end, wide = work[thread], np.int64(rows.stop), panel_columns(start[0, 0], H)
     for first in range(np.int64(rows.start), end, ROWS):
         r = min(ROWS, end - first)
         size = r * H
@@ -186,7 +196,7 @@ def go_forward(
             if within == 0:
                 count = min(block, T - step)
                 at = first, r, np.int64(step), count
-                project(windows, x, panels, biases, of_block, plan, at)
+                project(windows, x, panels, biases, of_block, plan, at, wide)
             now = of_block[within * r * Q : (within + 1) * r * Q]
             t = moment(plan, step)
             if plan[_KEEPS]:
@@ -247,7 +257,7 @@ def go_back(
 
 def begin(start: Array, state: Array, rows: Any, H: Any) -> None:
     """state = start, for every row"""
-    wide, (states, h) = microtile_columns(start[0, 0]), start.shape
+    wide, (states, h) = panel_columns(start[0, 0], H), start.shape
     for j in range(state.shape[0]):
         state[j] = state.dtype.type(0)
     for k in range(states):
@@ -265,13 +275,14 @@ def project(
     z: Array,
     plan: Array,
     at: tuple[Any, ...],
+    wide: Any,
 ) -> None:
     """z = x A + b, for a block of moments: one after the other, each with all rows
 
-    ``at`` is the first row, how many there are, the first step, and how many.
+    ``at`` is the first row, how many there are, the first step, and how many. ``wide`` is w.
     """
     first, rows, step, count = at
-    wide, Q, d = microtile_columns(x[0, 0]), biases.shape[1], x.shape[1] // plan[_MOMENTS]
+    Q, d = biases.shape[1], x.shape[1] // plan[_MOMENTS]
     none, one = np.int64(0), np.int64(1)
     multiply_windows(
         windows,
@@ -294,7 +305,8 @@ def multiply(windows: int, a: Array, B: Array, at: tuple[Any, Any], c: Array, ro
     ``at`` is the row and the column at which B begins. It goes as far as a and c do, of which each
     has so many ``rows``.
     """
-    wide, depth, (k, j) = microtile_columns(a[0]), B.shape[1], at
+    depth, (k, j) = B.shape[1], at
+    wide = panel_columns(a[0], min(depth, B.shape[0]))  # H is never more than Q
     inner, columns = a.shape[0] // rows, c.shape[0] // rows
     none, one, of_c = np.int64(0), np.int64(1), (rows * wide, np.int64(0), wide)
     for first in range(0, inner, _DEEP):
@@ -315,7 +327,7 @@ def multiply(windows: int, a: Array, B: Array, at: tuple[Any, Any], c: Array, ro
 
 def repeat_row(row: Array, panels: Array, rows: Any) -> None:
     """panels = the same row, ``rows`` times"""
-    wide = microtile_columns(row[0])
+    wide = panel_columns(row[0], panels.shape[0] // rows)
     for j in range(0, panels.shape[0] // rows, wide):
         for i in range(rows):
             for k in range(wide):
@@ -324,39 +336,57 @@ def repeat_row(row: Array, panels: Array, rows: Any) -> None:
 
 def keep(panels: Array, kept: Array, h: Any, of_rows: tuple[Any, Any], at: Any) -> None:
     """kept[first + i, at : at + h] = panels[i]"""
-    wide, like, (first, rows) = microtile_columns(panels[0]), panels[0], of_rows
+    like, (first, rows) = panels[0], of_rows
+    wide = panel_columns(like, panels.shape[0] // rows)
     size = np.int64(item_bytes(like))
     source, to = np.int64(panels.ctypes.data), np.int64(kept.ctypes.data)
     to += (first * kept.shape[1] + at) * size
     whole = h // wide * wide
     for j in range(0, whole, wide):
         for i in range(rows):
-            row = source + (j * rows + i * wide) * size
-            copy_row(like, row, to + (i * kept.shape[1] + j) * size)
+            row, there = source + (j * rows + i * wide) * size, to + (i * kept.shape[1] + j) * size
+            if wide == microtile_columns(like):
+                copy_row(like, row, there)
+            else:
+                copy_vector(like, row, there)
     for i in range(rows if whole < h else 0):
-        for j in range(whole, h):
-            kept[first + i, at + j] = panels[whole * rows + i * wide + j - whole]
+        rest, out = panels[whole * rows + i * wide :], kept[first + i, at + whole : at + h]
+        for j in range(out.shape[0]):
+            out[j] = rest[j]
 
 
 def fetch(kept: Array, panels: Array, h: Any, of_rows: tuple[Any, Any], at: Any) -> None:
     """panels[i] = kept[first + i, at : at + h]"""
-    wide, like, (first, rows) = microtile_columns(panels[0]), panels[0], of_rows
+    like, (first, rows) = panels[0], of_rows
+    wide = panel_columns(like, panels.shape[0] // rows)
     size = np.int64(item_bytes(like))
     source, to = np.int64(kept.ctypes.data), np.int64(panels.ctypes.data)
     source += (first * kept.shape[1] + at) * size
     whole = h // wide * wide
     for j in range(0, whole, wide):
         for i in range(rows):
-            row = to + (j * rows + i * wide) * size
-            copy_row(like, source + (i * kept.shape[1] + j) * size, row)
+            row, there = to + (j * rows + i * wide) * size, source + (i * kept.shape[1] + j) * size
+            if wide == microtile_columns(like):
+                copy_row(like, there, row)
+            else:
+                copy_vector(like, there, row)
     for i in range(rows if whole < h else 0):
-        for j in range(whole, h):
-            panels[whole * rows + i * wide + j - whole] = kept[first + i, at + j]
+        rest, out = kept[first + i, at + whole : at + h], panels[whole * rows + i * wide :]
+        for j in range(rest.shape[0]):
+            out[j] = rest[j]
+
+
+def copy_vector(like: Any, source: int, to: int) -> None:
+    """Copy as many numbers as a vector has."""
+    size = item_bytes(like)
+    for j in range(lanes(like)):
+        poke(to + j * size, peek(like, source + j * size))
 
 
 def add(kept: Array, panels: Array, h: Any, of_rows: tuple[Any, Any], at: Any) -> None:
     """panels[i] += kept[first + i, at : at + h]"""
-    wide, (first, rows) = microtile_columns(panels[0]), of_rows
+    first, rows = of_rows
+    wide = panel_columns(panels[0], panels.shape[0] // rows)
     whole = h // wide * wide
     for j in range(0, whole, wide):
         for i in range(rows):
@@ -364,8 +394,9 @@ def add(kept: Array, panels: Array, h: Any, of_rows: tuple[Any, Any], at: Any) -
             for k in range(wide):
                 row[k] += source[k]
     for i in range(rows if whole < h else 0):
-        for j in range(whole, h):
-            panels[whole * rows + i * wide + j - whole] += kept[first + i, at + j]
+        rest, out = kept[first + i, at + whole : at + h], panels[whole * rows + i * wide :]
+        for j in range(rest.shape[0]):
+            out[j] += rest[j]
 
 
 def sigmoid(v: Any, like: Any) -> Any:

@@ -19,6 +19,7 @@ from .kernels import AT_ONCE, FILLED, ROWS, Plan
 
 __all__ = ["RecurrentLayer"]
 
+_WIDE = 64  # units from which on products of two vectors at once make up for more zeros
 _GRAIN = 16  # columns of A and U that a thread takes at once
 
 
@@ -129,7 +130,8 @@ class RecurrentLayer(Layer):
         q, keeps = self.gates * h, low.goes_back
         y = low.array("y", n, *self.output_shape(shape))
         memory = self.memory_at(n if keeps else 1, shape if keeps else (1, shape[1]))
-        H = -(-h // int(FILLED)) * int(FILLED)
+        filled = int(FILLED) if h < _WIDE else 2 * int(FILLED)
+        H = -(-h // filled) * filled
         Q, vectors = self.gates * H, self.states + self.inner + self.gates + 2
         size = vectors * int(ROWS) * H + int(AT_ONCE) * Q
         forward, through_time, backward_theta = self.kernels
@@ -143,7 +145,7 @@ class RecurrentLayer(Layer):
             **{"x": x.as_examples(), "y": y.as_examples(), "plan": self._plan(shape[0], keeps)},
             "work": low.array("work", low.most_threads, size),
         }
-        low.emit(kernels.pack, {**names, "units": low.share(Q, int(FILLED))}, nbytes=0)
+        low.emit(kernels.pack, {**names, "units": low.share(Q, 2 * int(FILLED))}, nbytes=0)
         flops = n * self.flops_at(shape)
         low.emit(forward, names, flops=flops)
 
