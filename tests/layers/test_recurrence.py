@@ -48,6 +48,19 @@ def test_batches_beyond_those_rows_that_go_together(layer, n):
     np.testing.assert_allclose(network.predict(X), known, rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("units", [16, 40, 70])
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_panels_of_one_vector_and_of_two(kind, units):
+    """They are narrower in float64; in float32 they are of one vector where two do not fill H."""
+    X, y = RNG.standard_normal((5, 4, 3)), RNG.standard_normal((5, 4, units))
+    found = []
+    for dtype in ("float32", "float64"):
+        network = Network(kind(units), inputs=(4, 3), dtype=dtype)
+        Trainer(network, Squared(), SGD(lr=0.1), batch=5).fit(X, y, epochs=2)
+        found.append(network.theta)
+    np.testing.assert_allclose(*found, rtol=0, atol=2e-6)
+
+
 @every_cell
 @pytest.mark.parametrize("T", [1, 2, 150])
 def test_any_number_of_moments(layer, T):
