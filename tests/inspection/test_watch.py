@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -199,6 +200,29 @@ def test_a_strict_first_look_waits_until_it_is_paid_for(monkeypatch):
     assert len(left) == 1  # asked until nothing lacked
     assert watch.noise
     np.testing.assert_array_equal(watched.theta, alone.theta)
+
+
+def test_lowering_for_a_strict_first_look_is_paid_for_once(monkeypatch):
+    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+
+    def lower_in(seconds):
+        glass = SimpleNamespace(ready=False, lowered=False)
+
+        def lacking():
+            if not glass.lowered:
+                clock.now += seconds
+                glass.lowered = True
+            return 0
+
+        glass.lacking = lacking
+        return glass
+
+    monkeypatch.setattr("steepest.inspection.watch.time", clock)
+    for took, first in ((0.08, 20.0), (0.2, 40.0)):  # 0.005 of that
+        watch, glass, clock.now = Watch(share=0.005, strict=True), lower_in(took), 0.0
+        while not watch._may_look(glass, clock.now):
+            clock.now = round(clock.now + 0.5, 1)
+        assert first <= clock.now < first + 1
 
 
 @pytest.mark.parametrize(

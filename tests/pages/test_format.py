@@ -30,3 +30,15 @@ def test_one_of_a_thing_is_not_called_several(modules):
       return [counted(1, "row"), counted(0, "row"), counted(1234, "class", "classes")];
     }"""
     assert modules.evaluate(words) == ["1 row", "0 rows", "1,234 classes"]
+
+
+def test_names_turn_no_text_around_them(modules):
+    words = """async (names) => {
+      const { brief } = await import("./format.js");
+      return names.map(brief);
+    }"""
+    found = modules.evaluate(
+        words, ["\u202eexe.png", "\u2067x\u2069", "\u05e9\u05dc\u05d5\u05dd", "x" * 99, "plain"]
+    )
+    assert found[:2] == [r"\u202eexe.png", r"\u2067x\u2069"]
+    assert found[2:] == ["\u2068\u05e9\u05dc\u05d5\u05dd\u2069", f"{'x' * 59}…", "plain"]

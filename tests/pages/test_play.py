@@ -321,6 +321,7 @@ def test_a_table_of_strangers(target, show):
     np.testing.assert_allclose(found.state["says"], said, **TOLERANCE)
     assert shown.locator("img").count() == 0
     assert shown.locator(f"text={HOSTILE[:28]}").count() > 0
+    assert shown.locator("text='1 Parallel, columns'").count() > 0
     # Another value of a column is encoded as Python does it.
     texts = play.sets[0].record["columns"][1]["labels"]
     shown.locator("#what-if-1").select_option(label=texts[2])
@@ -630,6 +631,19 @@ def test_an_answer_of_no_use_to_a_page_is_refused_before_it_is_made():
     asked = {"layer": layer, "shape": [1], "theta": theta, "state": {}, "x": x}
     with pytest.raises(InputError, match=r"60,000,000 numbers in an answer"):
         Remote().compute(asked)
+
+
+def test_texts_are_no_inputs_of_a_table_and_it_says_so(show, tmp_path):
+    rng = np.random.default_rng(0)
+    words = ["here", "there", "far", "near", "old", "new", "red", "blue"]
+    texts = [" ".join(rng.choice(words, 8)) for _ in range(200)]
+    table = pa.table({"text": texts, "size": rng.normal(size=200), "kind": ["a", "b"] * 100})
+    found = play_table(table, "kind", name="t.parquet")
+    assert found.sets[0].record["inputs"] == ["size"]
+    assert found.sets[0].record["left"] == ["text", "kind"]
+    assert "Texts are no inputs here (text);" in show(play_page(found)).inner_text("header")
+    with pytest.raises(TableError, match=r"only texts beside 'kind', .* play MODEL t\.par"):
+        play_table(table.drop_columns("size"), "kind", name="t.parquet")
 
 
 def test_losses_that_are_not_computed_are_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +187,9 @@ def test_words_of_strangers_are_texts(show):
     assert shown.evaluate("document.documentElement.scrollHeight") < 20_000
     cut = shown.locator("#classes details.cut").first
     cut.locator("summary").click()
-    assert cut.locator("span").inner_text() == f"</script><b>{HOSTILE}"
+    spelled = HOSTILE.replace("\u202e", r"\u202e")
+    assert cut.locator("span").inner_text() == f"</script><b>{spelled}"
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", shown.inner_text("main"))
     spoken = "[...document.querySelectorAll('*')].map((one) => one.ariaLabel?.length ?? 0)"
     assert max(shown.evaluate(spoken)) < 1000
     assert shown.evaluate("document.documentElement.scrollWidth") <= 390

@@ -154,11 +154,12 @@ class Watch(Printed):
             return left >= 0
         if not self.strict:
             return True
-        if left < _FIRST:
+        if not glass.lowered and left < _FIRST:
             return False
-        lacking = glass.lacking()
-        self._spent += time.perf_counter() - now
-        return left >= _FIRST + _COMPILED * lacking
+        needed = _COMPILED * glass.lacking()
+        took = time.perf_counter() - now
+        self._spent += took
+        return left - took >= needed
 
     def _add_up(self, progress: Progress, run: TrainingRun) -> None:
         when = {"epoch": progress.epoch, "step": run.step}
@@ -231,6 +232,11 @@ class _Glass:
         )
         self.ready = False
         self._ahead: Ahead | None = None
+
+    @property
+    def lowered(self) -> bool:
+        """Whether it is known what a look would have to compile."""
+        return self._ahead is not None
 
     def lacking(self) -> float:
         """Return how many kernels a look would have to compile.

@@ -18,6 +18,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from ..printing import harmless
+
 __all__ = ["bundle", "finite", "page"]
 
 _WEB = files(__package__).joinpath("web")
@@ -73,7 +75,7 @@ def page(document: Mapping[str, Any], main: str = "report.js", *, live: bool = F
     )
     return _SHELL.format(
         policy=policy,
-        title=html.escape(str(document["title"])),
+        title=html.escape(harmless(str(document["title"]))),
         style=style,
         document=_json(document),
         script=script,

@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import Array
 from ..losses import Quantile
 from ..metrics import METRICS, OF_LABELS, Metric
+from ..printing import shown
 from ..probabilities.log_loss import CalibratedLogLoss
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def trivial(
     task, row = model.task, trivial_row(model, known) if row is None else row
     says = "the mean"
     if not task.is_regression:
-        says = f"always {task.classes[int(np.argmax(row))]!r}"
+        says = f"always {shown(task.classes[int(np.argmax(row))])}"
     elif isinstance(model.loss, Quantile):
         says = "the quantiles"
     return says, np.tile(row, (rows, 1))

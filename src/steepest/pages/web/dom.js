@@ -1,6 +1,6 @@
 // Elements by name. Texts are always texts: nothing here reads HTML.
 
-import { clipped } from "./format.js";
+import { clipped, harmless } from "./format.js";
 
 /**
  * @typedef {Node | string | number | null | undefined} Child
@@ -42,10 +42,10 @@ function fill(element, attributes, children) {
  */
 function words(text, tag) {
   const most = tag === "td" || tag === "th" ? OF_A_CELL : AT_ONCE;
-  if (text.length <= most || WHOLE.has(tag)) return text;
+  if (text.length <= most || WHOLE.has(tag)) return harmless(text);
   if (WORDS_ALONE.has(tag)) return clipped(text, most);
   const all = document.createElement("span");
-  all.textContent = text;
+  all.textContent = harmless(text);
   all.tabIndex = 0; // it scrolls
   return h("details", { class: "cut" }, h("summary", {}, clipped(text, most)), all);
 }

@@ -3,6 +3,8 @@
 const DIGITS = 4; // that count
 const MOST_DIGITS = 15;
 const BRIEF = 60; // letters
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/g;
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 
 /**
  * Return a number with its first four digits; nothing for what is no number.
@@ -81,16 +83,29 @@ export function counted(found, one, several = `${one}s`) {
  * @returns {string}
  */
 export function clipped(text, most) {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  const shown = harmless(text.slice(0, most));
+  return text.length > most ? `${shown.slice(0, -1)}…` : shown;
 }
 
 /**
- * Return a name as it stands in a sentence or a headline.
+ * Return a text of strangers in which what turns the direction of writing, for all that follows, is
+ * spelled out.
+ * @param {string} text
+ * @returns {string}
+ */
+export function harmless(text) {
+  return text.replace(TURNING, (mark) => `\\u${mark.charCodeAt(0).toString(16)}`);
+}
+
+/**
+ * Return a name as it stands in a sentence or a headline; one that is written from the right turns
+ * nothing else.
  * @param {string} name
  * @returns {string}
  */
 export function brief(name) {
-  return clipped(name, BRIEF);
+  const shown = clipped(name, BRIEF);
+  return FROM_RIGHT.test(shown) ? `\u2068${shown}\u2069` : shown;
 }
 
 /**

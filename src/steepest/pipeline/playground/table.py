@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from ...layer import Layer
 from ...layers import Dense, Embedding, Identity, Parallel, Tanh
 from ...losses import Logistic, SoftmaxCrossEntropy, Squared
 from ...network import Network
-from ...printing import counted
+from ...printing import counted, shortened_text
 from ...tables.door import check_column, index_columns, lay_out_table
 from ...tables.encoder import Encoder
 from ...tables.options import NOTHING_SAID, TableOptions
@@ -32,6 +33,7 @@ __all__ = ["play_model", "play_table"]
 
 _COLUMNS, _POINTS, _TEXTS = 40, 25, 16
 _MISSING = "missing"
+_LONGEST = 60  # letters of a name in a sentence
 _LOSSES = {"binary": Logistic(), "multiclass": SoftmaxCrossEntropy(), "regression": Squared()}
 
 
@@ -76,6 +78,15 @@ def play_table(
     out = (target, *ignore, *index_columns(table), *_parts_column(table))
     inputs = [column for column in table.column_names if column not in out]
     encoder = Encoder.fit(training, inputs, options=written)
+    texts = [column for column, kind in encoder.columns.items() if kind.label == "text"]
+    if texts:
+        inputs = [column for column in inputs if column not in texts]
+        if not inputs:
+            raise TableError(
+                f"{name} has only texts beside {target!r}, and a playground of a table does not "
+                f"read them; train a model and play with that: steepest play MODEL {name}"
+            )
+        encoder = Encoder.fit(training, inputs, options=written)
     codes = encoder.codes
     first: list[Layer] = []
     if codes:
@@ -89,7 +100,7 @@ def play_table(
     start = start_of(Network(*layers, inputs=encoder.width), _LOSSES[task.kind])
     del start["theta"]  # the page draws its own
     start["rule"] = {"type": "SGD", "lr": 0.1}
-    return Play(f"Playground: {name}", (_set(drawn, encoder, task, start, name),))
+    return Play(f"Playground: {name}", (_set(drawn, encoder, task, start, name, texts),))
 
 
 def play_model(model: Model, table: pa.Table, *, name: str = "table", seed: int = 0) -> Play:
@@ -151,7 +162,14 @@ class _Drawn:
         return _Drawn(self.table.take(pa.array(chosen)), self.numbers[chosen], train, self.known)
 
 
-def _set(drawn: _Drawn, encoder: Encoder, task: Task, start: dict[str, Any], name: str) -> PlaySet:
+def _set(
+    drawn: _Drawn,
+    encoder: Encoder,
+    task: Task,
+    start: dict[str, Any],
+    name: str,
+    texts: Sequence[str] = (),
+) -> PlaySet:
     shown = list(encoder.columns)[:_COLUMNS]
     rows = max(16, VALUES // (encoder.width + len(shown) + 1))
     columns = _columns(drawn, encoder, shown)
@@ -163,7 +181,7 @@ def _set(drawn: _Drawn, encoder: Encoder, task: Task, start: dict[str, Any], nam
     record = {
         "name": name,
         "says": f"{says} of {name}; {count - used.train:,} of them are held out, and no step is "
-        "made on them.",
+        f"made on them.{_unread(texts)}",
         "task": {
             "kind": task.kind,
             "name": task.name,
@@ -182,9 +200,18 @@ def _set(drawn: _Drawn, encoder: Encoder, task: Task, start: dict[str, Any], nam
             {**column, "raw": packed(_raw(used.table, encoder, column))} for column in columns
         ],
         "unshown": len(encoder.columns) - len(shown),
+        "left": [column for column in used.table.column_names if column not in encoder.columns],
         **start,
     }
     return PlaySet(record, encoder, task)
+
+
+def _unread(texts: Sequence[str]) -> str:
+    """Say which columns of texts are no inputs, if there are any."""
+    if not texts:
+        return ""
+    names = ", ".join(shortened_text(text, _LONGEST) for text in texts)
+    return f" Texts are no inputs here ({names}); a model that steepest train makes reads them."
 
 
 def _columns(drawn: _Drawn, encoder: Encoder, names: list[str]) -> list[dict[str, Any]]:

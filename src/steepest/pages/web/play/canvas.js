@@ -34,8 +34,9 @@ export class Plane {
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {number} ratio  height over width
+   * @param {boolean} [words]  whether words stand at the axis that goes up
    */
-  constructor(canvas, ratio) {
+  constructor(canvas, ratio, words = false) {
     const width = Math.max(160, canvas.parentElement?.clientWidth ?? 320);
     const height = Math.round(width * ratio);
     const dots = window.devicePixelRatio || 1;
@@ -47,7 +48,7 @@ export class Plane {
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     this.context.setTransform(dots, 0, 0, dots, 0, 0);
     this.context.clearRect(0, 0, width, height);
-    this.left = 50;
+    this.left = words ? 76 : 50;
     this.top = 8;
     this.wide = width - this.left - 10;
     this.tall = height - this.top - 40;

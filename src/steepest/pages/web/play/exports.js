@@ -1,6 +1,7 @@
 // What can be taken along: Python code, one file of HTML, a model folder.
 
 import { h } from "../dom.js";
+import { harmless } from "../format.js";
 import { remoteIn } from "../engine/layers/remote.js";
 import { literal, spelled } from "./session.js";
 
@@ -44,7 +45,7 @@ export function python(app) {
     "print(history)",
     "",
   ];
-  return lines.join("\n");
+  return harmless(lines.join("\n")); // as escapes within strings, which Python reads, too
 }
 
 /**
@@ -105,6 +106,7 @@ function pictures(record) {
  */
 function table(record) {
   const target = JSON.stringify(record.task.name);
+  const left = JSON.stringify(record.left);
   const columns = JSON.stringify(record.columns.map((/** @type {any} */ one) => one.name));
   return [
     "from steepest.tables.encoder import Encoder",
@@ -116,7 +118,7 @@ function table(record) {
     `task = infer_task(target, ${target})`,
     "known = task.rows(target)",
     "table = table.filter(known)",
-    `inputs = ${record.unshown ? `[name for name in table.column_names if name != ${target}]` : columns}`,
+    `inputs = ${record.unshown ? `[name for name in table.column_names if name not in ${left}]` : columns}`,
     "encoder, X = Encoder.fit_transform(table, inputs)",
     `y = task.encode(table.column(${target}))`,
   ];

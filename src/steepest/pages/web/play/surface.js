@@ -98,12 +98,18 @@ export class Surface {
     ];
   }
 
+  /** @returns {Plane} */
+  empty() {
+    const curve = this.y === CURVE;
+    return new Plane(this.canvas, curve ? 0.72 : 0.9, !curve && Boolean(this.axis(this.y).words));
+  }
+
   /**
    * Draw it anew, quickly while a training runs.
    * @param {boolean} [coarse]
    */
   draw(coarse = false) {
-    const plane = new Plane(this.canvas, this.y === CURVE ? 0.72 : 0.9);
+    const plane = this.empty();
     if (this.y === CURVE) this.curve(plane);
     else this.plane(plane, coarse ? 33 : 100);
     const { columns } = this.app.rows;
@@ -270,7 +276,7 @@ export class Surface {
 
   /** @param {MouseEvent} event */
   pick(event) {
-    const plane = new Plane(this.canvas, this.y === CURVE ? 0.72 : 0.9);
+    const plane = this.empty();
     const { rows } = this.app;
     const x = this.axis(this.x);
     plane.x = x.range;

@@ -139,7 +139,7 @@ function move(low, phase, path, [x, start], [y, begin], width) {
 
 /** @type {Kind} */
 const MOVED = {
-  name: "columns",
+  name: "Parallel, columns",
   settings: {},
   formulas: { forward: ["y_j = x_i"], backwardX: ["∇_{x_i} ℓ = ∇_{y_j} ℓ"] },
 };
@@ -203,7 +203,7 @@ function add(low, phase, path, first, second, y) {
 
 /** @type {Kind} */
 const ADDED = {
-  name: "sum",
+  name: "Residual, sum",
   settings: {},
   formulas: { forward: ["y = x + f(x)"], backwardX: ["∇_x ℓ = ∇_y ℓ + (f′(x))^⊤ ∇_y ℓ"] },
 };
