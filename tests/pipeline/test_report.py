@@ -20,6 +20,7 @@ from steepest.pipeline.report import Known, document
 from steepest.pipeline.report.classes import _confusions
 from steepest.pipeline.report.linear import _read
 from steepest.pipeline.report.network import _begun
+from steepest.pipeline.report.slices import _notable
 from steepest.pipeline.report.subject import Rows, _measured, subject
 from steepest.pipeline.report.values import _ranges, _spread, groups
 from steepest.pipeline.request import Request
@@ -258,6 +259,14 @@ def test_periods_follow_each_other_in_time(time):
 )
 def test_many_columns_are_shuffled_in_fewer_rows(columns, rows, expected):
     assert _measured(columns, rows) == expected
+
+
+def test_of_many_groups_more_is_asked_to_be_shown():
+    rng = np.random.default_rng(0)
+    for groups_, about in ((5, 2.0), (44, 2.0), (5000, 3.54)):
+        assert _notable(groups_) == pytest.approx(about, abs=0.01)
+    found = [np.sum(rng.normal(size=5000) > _notable(5000)) for _ in range(200)]
+    assert 0.7 < np.mean(found) < 1.3
 
 
 def test_slices_find_where_the_target_was_spoilt(trained):

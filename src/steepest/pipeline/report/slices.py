@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,15 @@ _RANGES, _VALUES = 5, 12
 _LEAST = 30  # rows of a group
 _SHOWN = 12
 _PERIODS = 12
-_NOTABLE = 2.0
+_FEW = 44  # groups, of which one is above 2 by chance
 
 
 def section(subject: Subject) -> dict[str, Any] | None:
     """Return the groups by one column whose rows cost more than the others', by how sure that is.
 
     ``z`` compares the average loss of the rows in the group with that of all others (Welch's
-    statistic); with many groups some are above 2 by chance, so only the larger ones say something.
+    statistic). With many groups some are large by chance: one that at most one of as many groups
+    has by chance, on average, is ``least``, and groups below it are left out.
     Where rows were split by time, ``periods`` have the same of rows that follow each other.
     """
     model, rows = subject.model, subject.rows
@@ -33,12 +35,14 @@ def section(subject: Subject) -> dict[str, Any] | None:
         return None
     cost, said, truth = _by_row(subject, rows)
     found: list[dict[str, Any]] = []
+    compared = 0
     for name in subject.ranked:
         for group in groups(subject, name, _RANGES, _VALUES):
             if group.label == OTHERS or not _LEAST <= len(group.rows) <= len(rows) - _LEAST:
                 continue
+            compared += 1
             z = _welch(cost, group.rows)
-            if z > _NOTABLE:
+            if z > 0:
                 inside = group.rows
                 found.append(
                     {
@@ -51,16 +55,24 @@ def section(subject: Subject) -> dict[str, Any] | None:
                         "z": z,
                     }
                 )
-    found.sort(key=lambda row: -row["z"])
+    least = _notable(compared)
+    found = sorted((row for row in found if row["z"] > least), key=lambda row: -row["z"])
     return {
         "periods": _periods(subject, rows, cost, said, truth),
         "rows": rows.which,
         "slices": found[:_SHOWN],
+        "least": least,
+        "compared": compared,
         "score": _score(subject, cost),
         "what": "rmse" if model.task.is_regression else "wrong",
         "positive": str(model.task.classes[1]) if len(model.task.classes) == 2 else None,
         "target": model.task.name,
     }
+
+
+def _notable(groups: int) -> float:
+    """Return the z above which about one of so many groups is by chance; it is 2 at least."""
+    return NormalDist().inv_cdf(1 - 1 / max(groups, _FEW))
 
 
 def _periods(

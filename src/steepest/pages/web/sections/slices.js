@@ -3,7 +3,7 @@
 import { bar } from "../charts/bars.js";
 import { lines } from "../charts/lines.js";
 import { h, note, table } from "../dom.js";
-import { brief, count, number, percent } from "../format.js";
+import { brief, count, counted, number, percent } from "../format.js";
 
 /**
  * @param {any} section
@@ -46,9 +46,10 @@ export function slices(section) {
         (truths ? `. The last columns are about ${about}` : ""),
     ),
     note(
-      "z: by how many standard errors the rows of the group cost more than all others. Of many " +
-        "groups some are above 2 by chance. A group can be hard without the model being at fault: " +
-        "compare what it says on average with what is true.",
+      "z: by how many standard errors the rows of the group cost more than all others. Of " +
+        `${counted(section.compared, "group")}, at most one is above ${number(section.least)} by ` +
+        "chance, on average. A group can be hard without the model being at fault: compare what it " +
+        "says on average with what is true.",
     ),
     inTime,
   ];
