@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
@@ -34,14 +36,24 @@ def figures(where: str) -> type[Figure]:
 
 
 def panels(figure_class: type[Figure], count: int) -> tuple[Figure, list[Any]]:
-    """Return a figure and so many empty panels of it."""
+    """Return a figure and so many empty panels of it.
+
+    A notebook shows the figure whether or not it was told to draw Matplotlib's.
+    """
     across = min(count, _ACROSS)
     down = -(-count // across)
     figure = figure_class(figsize=(_WIDE * across, _HIGH * down), layout="constrained")
+    vars(figure)["_repr_png_"] = partial(_png, figure)
     every = list(figure.subplots(down, across, squeeze=False).ravel())
     for axes in every[count:]:
         axes.set_axis_off()
     return figure, every[:count]
+
+
+def _png(figure: Figure) -> bytes:
+    picture = BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
 
 
 def curves(

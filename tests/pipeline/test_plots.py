@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -68,5 +70,7 @@ def test_a_history_draws_itself():
     assert [axes.get_title() for axes in figure.axes] == ["loss", "lr"]
     (line,) = figure.axes[0].lines
     np.testing.assert_array_equal(line.get_ydata(), history["loss"])
+    shown = pickle.loads(pickle.dumps(figure))._repr_png_()  # what a notebook asks for
+    assert shown.startswith(b"\x89PNG")
     with pytest.raises(InputError, match="no epoch"):
         History().plot()

@@ -102,3 +102,12 @@ def test_nothing_is_shown_if_nobody_asks(capsys):
     with showing(verbose=True) as (bar,):
         bar(progress())
     assert "epoch 2 of 20" in capsys.readouterr().err
+
+
+def test_a_notebook_without_widgets_gets_lines_and_no_warning(monkeypatch, capsys, recwarn):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("steepest.training.bar.find_spec", lambda name: None)
+    with Bar(every=0.0) as bar:
+        bar(progress())
+    assert capsys.readouterr().err == "epoch 2 of 20, loss 0.1235, 52,000 rows/s\n"
+    assert not recwarn.list

@@ -1,7 +1,7 @@
 """How a training goes, for who watches it: a bar, or a line now and then.
 
-A terminal and a notebook get a bar. Anything else, such as a file or the log of a service, gets a
-line every ten seconds. While kernels are compiled, both say so.
+A terminal gets a bar, and so does a notebook that has ipywidgets. Anything else, such as a file or
+the log of a service, gets a line every ten seconds. While kernels are compiled, both say so.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any, Self
 
 from ..compiler import waiting
@@ -44,7 +45,8 @@ class Bar:
         from rich.progress import Progress as RichProgress
 
         console = Console(stderr=True)
-        if console.is_terminal or console.is_jupyter:
+        # In a notebook, Rich draws by ipywidgets.
+        if console.is_terminal or (console.is_jupyter and find_spec("ipywidgets")):
             columns = (
                 TextColumn("{task.fields[news]}", markup=False),
                 BarColumn(bar_width=None),
