@@ -38,7 +38,7 @@ def test_names_turn_no_text_around_them(modules):
       return names.map(brief);
     }"""
     found = modules.evaluate(
-        words, ["\u202eexe.png", "\u2067x\u2069", "\u05e9\u05dc\u05d5\u05dd", "x" * 99, "plain"]
+        words, ["\u202eexe.png", "\u2067" * 11, "\u05e9\u05dc\u05d5\u05dd", "x" * 99, "plain"]
     )
-    assert found[:2] == [r"\u202eexe.png", r"\u2067x\u2069"]
+    assert found[:2] == [r"\u202eexe.png", r"\u2067" * 9 + r"\u206…"]
     assert found[2:] == ["\u2068\u05e9\u05dc\u05d5\u05dd\u2069", f"{'x' * 59}…", "plain"]

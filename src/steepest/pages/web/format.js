@@ -84,7 +84,7 @@ export function counted(found, one, several = `${one}s`) {
  */
 export function clipped(text, most) {
   const shown = harmless(text.slice(0, most));
-  return text.length > most ? `${shown.slice(0, -1)}…` : shown;
+  return text.length > most || shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
 }
 
 /**
