@@ -409,8 +409,8 @@ def test_a_model_is_kept_and_played_with_again(chromium, show, tmp_path):
         np.testing.assert_allclose(again["theta"][name], values, **TOLERANCE)
 
 
-def test_the_default_model_of_a_table_can_be_played_with(show):
-    settings = {"epochs": 1, "layers": (8,)}
+def test_a_model_of_one_member_can_be_played_with_in_a_file(show):
+    settings = {"epochs": 1, "layers": (8,), "members": 1}
     fit = fit_table(people(), Request("rich", settings, ignore=("kind", "score")))
     shown = show(play_page(play_model(fit.model, people())))
     found = Found(shown)
