@@ -111,4 +111,4 @@ def test_ten_thousand_columns(tmp_path):
     rows = "".join(",".join(map(str, row)) + f",{'uv'[row[0] % 2]}\n" for row in X)
     done = train(tmp_path, header + rows, "--layers", "4")
     assert done.exit_code == 0, done.output
-    assert "10000 columns" in done.output
+    assert "10,000 columns" in done.output
