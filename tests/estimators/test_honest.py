@@ -36,7 +36,8 @@ def test_the_mean_of_the_probabilities_is_the_rate_of_the_event(rate, weight):
     assert abs(q.mean() - y[N:].mean()) < 3 * noise
     trivial = log_loss(y[N:], np.full(N, y[:N].mean()))
     truth = log_loss(y[N:], true[N:])
-    assert truth - 0.005 < log_loss(y[N:], q) < trivial  # of 20 events there is little to learn
+    part = 0.7 if rate > 0.01 else 1.0  # of 20 events there is little to learn
+    assert truth - 0.005 < log_loss(y[N:], q) < truth + part * (trivial - truth)
 
 
 def test_class_weights_are_costs(tmp_path):
