@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from steepest.system.cores import (
     threads_for,
     threads_to_try,
 )
+from steepest.system.priority import start_idle
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and obeys")
 
@@ -89,6 +92,26 @@ def test_cores_on_which_others_run_are_not_idle(tmp_path, monkeypatch, text, idl
     (tmp_path / "loadavg").write_text(text)
     assert idle_cores(tmp_path / "loadavg") == idle
     assert idle_cores(tmp_path / "nothing") == math.inf
+
+
+@linux
+def test_processes_of_ours_that_take_idle_cores_alone_leave_them_idle(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("steepest.system.cores.core_count", lambda: 8)
+    (tmp_path / "loadavg").write_text("0.10 0.20 0.30 4/200 4711")
+    for code, idle in (("while True: pass", 6), ("input()", 5)):  # at work, or waiting
+        words = [sys.executable, "-c", f"print(flush=True)\n{code}"]
+        with start_idle(words, subprocess.PIPE, subprocess.PIPE) as program:
+            program.stdout.readline()
+            while waits_for_input(program) != (idle == 5):
+                time.sleep(0.001)
+            assert idle_cores(tmp_path / "loadavg") == idle
+            program.kill()
+        assert idle_cores(tmp_path / "loadavg") == 5
+
+
+def waits_for_input(program):
+    return " S " in Path(f"/proc/{program.pid}/stat").read_text("utf-8")
 
 
 @linux

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from steepest.system.priority import IDLE
+from steepest.system import priority
 
 PROGRAM = """
 import os
@@ -20,4 +20,4 @@ def test_it_has_the_lowest_priority():
     call = [sys.executable, "-c", PROGRAM]
     said = subprocess.run(call, capture_output=True, text=True, check=True, timeout=300).stdout
     assert said == "19 True\n"
-    assert IDLE == 0  # a flag of Windows
+    assert priority._IDLE == 0  # a flag of Windows

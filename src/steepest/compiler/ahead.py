@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Sequence
 
 from ..errors import KernelError
-from ..system.priority import IDLE, be_idle
+from ..system.priority import be_idle, start_idle
 from .store import Kernel, count_lacking, kernel_addresses
 
 __all__ = ["Ahead"]
@@ -58,13 +58,8 @@ class Ahead:
                     found.append(pickle.dumps(kernel))
         program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
         with contextlib.suppress(OSError):
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", program],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                creationflags=IDLE,
-            )
+            words = [sys.executable, "-c", program]
+            self._process = start_idle(words, subprocess.PIPE, subprocess.DEVNULL)
             self._lacking = None
             weakref.finalize(self, _end, self._process)
             assert self._process.stdin is not None

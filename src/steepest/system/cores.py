@@ -19,6 +19,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from .priority import running_idle
+
 __all__ = [
     "allowed_cores",
     "core_count",
@@ -129,7 +131,8 @@ def idle_cores(load: Path = Path("/proc/loadavg")) -> float:
     """Return how many of the machine's cores have nothing to do but for the calling thread.
 
     Programs that run for a moment only are not counted: where others seem to run it looks three
-    times, within a millisecond. Infinity where nobody can say: on macOS and Windows.
+    times, within a millisecond. Nor are those that this process has started to take no more than
+    idle cores. Infinity where nobody can say: on macOS and Windows.
     """
     idle = 0
     for _ in range(3):
@@ -137,7 +140,7 @@ def idle_cores(load: Path = Path("/proc/loadavg")) -> float:
             running = int(load.read_text("ascii").split()[3].split("/")[0])
         except (OSError, ValueError, IndexError):
             return math.inf
-        idle = max(idle, (os.cpu_count() or 1) - max(0, running - 1))
+        idle = max(idle, (os.cpu_count() or 1) - max(0, running - 1 - running_idle()))
         if idle >= core_count():
             break
         time.sleep(0.0003)
