@@ -208,7 +208,7 @@ def test_the_command_line_says_what_steps_cost_before_and_after():
 @pytest.fixture(scope="module", params=[2, 3, 4])
 def classifier(request):
     settings = SMALL | {"members": 2} | ({"folds": 3} if request.param > 2 else {})
-    settings |= {"layers": (4,)}
+    settings |= {"layers": (4,), "label_smoothing": 0.1}
     model = TabularClassifier(quality=request.param, settings=settings, class_weight="balanced")
     return model.fit(X, KIND)
 

@@ -256,12 +256,13 @@ def test_members_share_layers_unless_they_can_not(kind):
 
 
 def test_networks_predict_with_an_average_over_a_share_of_the_steps():
-    recipe = Recipe.for_task(task("binary"), {"average": 0.125})
-    decay = recipe.make_rule(steps=80).ema(np.arange(3))
+    recipe = Recipe.for_task(task("binary"), {"average": 0.25})
+    decay = recipe.make_rule(steps=40).ema(np.arange(3))
     np.testing.assert_allclose(decay, 0.9)
     assert recipe.make_rule(steps=4).ema(np.arange(1)) == 0
     assert Recipe.for_task(task("binary"), {"average": 0}).make_rule().ema is None
-    usual = Recipe.for_task(task("binary"))
+    assert Recipe.for_task(task("binary")).average == BY_KIND["binary"]["average"]
+    usual = Recipe.for_task(task("binary"), texts=True)
     assert usual.make_rule().ema is not None
     assert usual.make_rule(lazy=True).ema is None  # an average would change all rows of a table
     assert recipe.make_rule(lazy=True).ema is not None  # it was asked for, and is refused later

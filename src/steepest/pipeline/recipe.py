@@ -96,7 +96,7 @@ class Recipe(RecipeSettings):
         few = FEW_ROWS.get(task.kind, {})
         if rows > FEW or alone or few.keys() & wanted:
             few = {}
-        usual = BY_KIND[task.kind] | ({"members": 1} if alone else {})
+        usual = BY_KIND[task.kind] | ({"members": 1, "average": None} if alone else {})
         recipe = replace(recipe, **(usual | few | LADDER[recipe.quality] | wanted))
         loss = recipe.make_loss(task)
         check_monitor(recipe.monitor, task, loss)

@@ -85,8 +85,9 @@ class RecipeSettings:
         By default by the number of rows.
     average : float, optional
         Predict with an exponential moving average of θ (`steepest.rule.Rule.ema`) whose window is
-        this share of all steps (`LastShare`); 0 for none. By default `AVERAGE`, and none with
-        columns of text: a step changes few rows of their tables, and an average would change all.
+        this share of all steps (`LastShare`); 0 for none. By default `AVERAGE`, or as for the kind
+        of task, and none with columns of text: a step changes few rows of their tables, and an
+        average would change all.
         Rules with an average of their own have no other.
     patience : int, optional
         Stop after so many epochs that are no better. By default all epochs are run, and the best
@@ -212,7 +213,8 @@ class RecipeSettings:
         float,
         _training(
             "The part of each row's target that is spread over all classes, so that the network "
-            "does not become too sure of one."
+            "does not become too sure of one.",
+            _default("label_smoothing"),
         ),
     ] = 0.1
     rule: Annotated[
@@ -252,7 +254,7 @@ class RecipeSettings:
         _training(
             "Predict with a running average of the weights over about this share of the steps of "
             "the training, the last ones. 0 predicts with the weights of the last step alone.",
-            f"{AVERAGE:g}; 0 with columns of text",
+            words.by_task("average", f"{AVERAGE:g}; 0 with columns of text"),
         ),
     ] = None
     clip_norm: Annotated[
