@@ -25,7 +25,8 @@ if __name__ == "__main__":  # before anybody asks
 from steepest import GELU, Adam, Dense, Dropout, Network, SoftmaxCrossEntropy, Tanh, Trainer
 from steepest.compiler import compile as compiler
 from steepest.compiler.target import Target
-from steepest.engine.driver import entry, go_through
+from steepest.engine.driver import go_through
+from steepest.engine.team import entry
 
 PRODUCTS = (None, "bfloat16")
 

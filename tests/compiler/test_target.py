@@ -43,13 +43,22 @@ def elsewhere(tmp_path_factory):
 def test_kernels_for_other_systems_ask_only_for_what_is_there(elsewhere, triple):
     """That each object file can be made, and loads; not that it runs, which needs the machine."""
     made = set(elsewhere["kernels"])
-    assert {"drive", "go_through", "barrier", "gemm", "gather", "forward", "step"} <= made
+    assert {
+        "drive_together",
+        "serve",
+        "go_through",
+        "barrier",
+        "gemm",
+        "gather",
+        "forward",
+        "step",
+    } <= made
     found = elsewhere["found"][triple]
     assert found["machines"] == [MACHINES[triple]]
     prefix = "_" if triple in MACS else ""
     allowed = {prefix + name for name in MATHEMATICS.union(MEMORY, SYSTEM[triple])}
     assert {name: of for name, of in found["names"].items() if name not in allowed} == {}
-    assert found["names"][prefix + SYSTEM[triple][0]] == ["barrier"]
+    assert found["names"][prefix + SYSTEM[triple][0]] == ["barrier", "lead"]
 
 
 def test_kernels_for_a_processor_without_avx_compute_the_same(elsewhere):

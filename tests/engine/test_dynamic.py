@@ -3,7 +3,7 @@ import pytest
 
 from steepest.engine.arena import Arena
 from steepest.engine.driver import Control, span
-from steepest.engine.dynamic import Worker, run, take
+from steepest.engine.dynamic import DynamicRun, Worker, take
 from steepest.engine.operands import Buffer
 from steepest.engine.program import Instruction, Program
 from steepest.errors import KernelError
@@ -39,7 +39,7 @@ def mark(step, amount, marks):
 def test_every_step_is_run_once_by_somebody(threads, steps):
     for short in (False, True):
         marks = np.zeros(600)
-        run(workers(threads, marks, short), steps, Control())
+        DynamicRun(workers(threads, marks, short), Control())(steps)
         expected = [1.0] * (steps - 1) + [100.0 if short else 1.0]
         assert marks[:steps].tolist() == expected
         assert not marks[steps:].any()
@@ -48,8 +48,9 @@ def test_every_step_is_run_once_by_somebody(threads, steps):
 def test_in_plain_python_too():
     marks, control = np.zeros(10), Control()
     (worker,) = workers(1, marks)
-    (at,) = worker.step.words()
-    assert take(*span(worker.whole), *span(worker.short), at, 7, control.address) == 7
+    numbers = *span(worker.whole), *span(worker.short), *worker.step.words(), 7, control.address
+    words = np.array(numbers, np.int64)
+    assert take(int(words.ctypes.data), 0, 1) == 7
     assert marks.tolist() == [1.0] * 6 + [100.0] + [0.0] * 3
 
 
@@ -58,5 +59,5 @@ def test_a_kernel_that_raises_ends_the_run(threads):
     marks = np.zeros(100_000)
     marks[7] = -1
     with pytest.raises(KernelError, match=r"marks\[t\] \+= amount"):
-        run(workers(threads, marks), marks.size, Control())
+        DynamicRun(workers(threads, marks), Control())(marks.size)
     assert marks[-1] == 0

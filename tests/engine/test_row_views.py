@@ -2,10 +2,10 @@ import numpy as np
 
 from steepest.engine.arena import Arena
 from steepest.engine.driver import Control
-from steepest.engine.dynamic import Worker, run
+from steepest.engine.dynamic import DynamicRun, Worker
 from steepest.engine.operands import Buffer
 from steepest.engine.program import Instruction, Program
-from steepest.engine.row_views import RowViews, move
+from steepest.engine.row_views import assemble_over, move
 
 
 def double(x, y):
@@ -17,7 +17,7 @@ def double(x, y):
 
 def test_programs_read_and_write_where_the_arrays_lie():
     step, batch, n = Buffer.number("t"), 4, 11
-    programs, views = [], []
+    starts, programs = np.zeros(2, np.int64), []
     for rows in (batch, n % batch):
         arena = Arena("float64")
         x, y = arena.array("x", rows, 3), arena.array("y", rows, 3)
@@ -28,15 +28,13 @@ def test_programs_read_and_write_where_the_arrays_lie():
             Instruction(double, {"x": middle, "y": y}),
         ]
         arena.allocate()
-        views.append(RowViews(program, step, {"from": (x, batch), "to": (y, batch)}))
-        program.assemble()
+        assemble_over(program, step, Buffer.of("starts", starts), {0: (x, batch), 1: (y, batch)})
         programs.append(program)
     rng = np.random.default_rng(0)
     for _ in range(3):  # other arrays each time
         X, Y = rng.standard_normal((n, 3)), np.full((n + 1, 3), np.nan)
-        for window in views:
-            window.open({"from": X, "to": Y})
-        run([Worker(*programs, step)], 3, Control())
+        starts[:] = X.ctypes.data, Y.ctypes.data
+        DynamicRun([Worker(*programs, step)], Control())(3)
         np.testing.assert_array_equal(Y[:n], 4 * X)
         assert np.isnan(Y[n:]).all()  # nothing beyond the last row
 
@@ -48,11 +46,10 @@ def test_a_piece_of_a_buffer_keeps_its_distance():
     program = Program("test", 2, "float32", 1, [Instruction(add, {"a": whole, "b": piece})])
     arena.allocate()
     assert program.places(whole) == [(2, 0), (5, 4)]
-    views = RowViews(program, step, {"rows": (whole, 2)})
-    program.assemble()
     A = np.arange(16, dtype=np.float32).reshape(4, 4)
-    views.open({"rows": A})
-    run([Worker(program, None, step)], 2, Control())
+    starts = np.array([A.ctypes.data])
+    assemble_over(program, step, Buffer.of("starts", starts), {0: (whole, 2)})
+    DynamicRun([Worker(program, None, step)], Control())(2)
     assert A[:, 0].tolist() == [0 + 4, 4, 8 + 12, 12]
 
 
@@ -64,5 +61,5 @@ def add(a, b):
 def test_moving_writes_start_and_stride_into_words():
     words = np.zeros(2, np.int64)
     at = int(words.ctypes.data)
-    move(3, np.array([[at, 1000, 10], [at + 8, 2000, 0]]))
-    assert words.tolist() == [1030, 2000]
+    move(3, np.array([1000, 2000]), np.array([[at, 0, 5, 10], [at + 8, 1, 0, 0]]))
+    assert words.tolist() == [1035, 2000]

@@ -8,7 +8,6 @@ what a kernel computes.
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -20,9 +19,9 @@ from ..compiler.store import driver_address
 from ..errors import KernelError
 from ..kernels.atomics import call, fetch_add, load, store, yield_core
 from ..system.blas import one_thread
-from ..system.threads import Team
 from .pipelining import Pipelined
 from .program import Instruction, Program
+from .team import Team, entry
 
 __all__ = ["Engine", "barrier", "drive", "straight"]
 
@@ -75,6 +74,25 @@ def drive(
         if load(control + 8) != 0:
             return k + 1
     return steps
+
+
+def drive_together(words: int, thread: int, threads: int) -> int:
+    """`drive` by the eight integers at ``words``; behind them it says how many steps were run."""
+    done = drive(
+        load(words),
+        load(words + 8),
+        load(words + 16),
+        load(words + 24),
+        load(words + 32),
+        load(words + 40),
+        load(words + 48),
+        load(words + 56),
+        thread,
+        threads,
+    )
+    if thread == 0:
+        store(words + 64, done)
+    return 0
 
 
 class Control:
@@ -133,7 +151,6 @@ class Engine:
         self._team = Team(whole.threads)
         self.use(whole, short, pipelined)
         self._blas = one_thread(a for p in self.programs for a in p.products)
-        self._driver = entry(drive, 10)
 
     def __enter__(self) -> Engine:
         self._team.__enter__()
@@ -194,12 +211,10 @@ class Engine:
 
     def _run(self, whole: Program, first: int, steps: int) -> int:
         spans = (*span(whole), *span(self.short))
-        arguments = (*spans, self.per_epoch, first, steps, self.control.address)
-
-        def part(thread: int) -> int:
-            return int(self._driver(*arguments, thread, self.threads))
-
-        return self._team.run(part, self.control.stop)
+        given = *spans, self.per_epoch, first, steps, self.control.address
+        words = np.array([*given, 0], np.int64)
+        self._team.run(drive_together, words, self.control.stop)
+        return int(words[-1])
 
     def trace(self, program: Program) -> Iterator[Instruction]:
         """Run ``program`` once on one thread; yield each instruction when it has been run."""
@@ -208,7 +223,7 @@ class Engine:
         for instruction in program.instructions:
             end = row + 8 * load(row + 8)
             if instruction.function is not barrier:
-                self._driver(row, end, 0, 0, 1, 0, 1, self.control.address, 0, 1)
+                entry(drive, 10)(row, end, 0, 0, 1, 0, 1, self.control.address, 0, 1)
                 yield instruction
             row = end
 
@@ -264,22 +279,5 @@ def straight(program: Program) -> Callable[[], None]:
         function(*arguments)
         if words[2] != 0:
             raise _exception_in(words[2], [program])
-
-    return run
-
-
-@functools.cache
-def entry(driver: Callable[..., int], count: int) -> Callable[..., int]:
-    """Return ``driver``, of ``count`` integers, as compiled."""
-    # ctypes lets go of Python's lock during the call, so threads run at once.
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * count)(
-        driver_address(driver, count)
-    )
-
-    def run(*arguments: int) -> int:
-        result = (ctypes.c_int64 * 2)()  # Numba returns a status, and the value through a pointer
-        at = ctypes.addressof(result)
-        function(at, at + 8, *arguments)
-        return int(result[0])
 
     return run

@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..kernels.atomics import call, fetch_add, load, store
-from ..system.threads import Team
-from .driver import Control, entry, span
+from .driver import Control, span
 from .operands import Buffer
 from .program import Program
+from .team import Team
 
-__all__ = ["Worker", "run", "take"]
+__all__ = ["DynamicRun", "Worker", "take"]
+
+_STEPS = 5  # the place of their number among a worker's integers
 
 
 @dataclass(frozen=True)
@@ -31,45 +35,59 @@ class Worker:
     step: Buffer
 
 
-def run(workers: Sequence[Worker], steps: int, control: Control) -> float:
-    """Run steps 0, …, ``steps`` − 1, each once, on as many threads as there are ``workers``.
+class DynamicRun:
+    """Steps that are run on as many threads as there are ``workers``, as often as one likes.
 
-    Returns
-    -------
-    float
-        For how many seconds the thread that had least of a core had none.
+    Attributes
+    ----------
+    lacked : float
+        For how many seconds of the last run the thread that had least of a core had none.
     """
-    driver = entry(take, 7)
-    control.reset()
 
-    def part(thread: int) -> int:
-        worker = workers[thread]
-        at = int(worker.step.words()[0])
-        return driver(*span(worker.whole), *span(worker.short), at, steps, control.address)
+    def __init__(self, workers: Sequence[Worker], control: Control) -> None:
+        self._control = control
+        self._programs = [p for w in workers for p in (w.whole, w.short) if p is not None]
+        self._words = np.array(
+            [
+                (*span(w.whole), *span(w.short), w.step.words()[0], 0, control.address, 0)
+                for w in workers
+            ],
+            np.int64,
+        )
+        self._team = Team(len(workers))
 
-    with Team(len(workers)) as team:
-        team.run(part, control.stop, wait_for_all=False)
-    control.check([p for worker in workers for p in (worker.whole, worker.short) if p is not None])
-    return team.lacked
+    def __call__(self, steps: int) -> None:
+        """Run steps 0, …, ``steps`` − 1, each once."""
+        self._control.reset()
+        self._words[:, _STEPS] = steps
+        with self._team as team:
+            team.run(take, self._words, self._control.stop, wait_for_all=False)
+        self._control.check(self._programs)
+
+    @property
+    def lacked(self) -> float:
+        return self._team.lacked
 
 
-def take(
-    whole: int, whole_end: int, short: int, short_end: int, step: int, steps: int, control: int
-) -> int:
+def take(words: int, thread: int, threads: int) -> int:
     """Run steps that no thread has taken yet, one after the other; return how many were run.
 
-    The rows lie at the addresses from ``whole`` up to ``whole_end``; those of the last step, where
-    it is shorter, from ``short`` to ``short_end``. ``step`` points to the number of the step, for
-    this thread; ``control`` to the count of steps taken, the stop flag, and the row whose kernel
-    failed.
+    Of each thread there are eight integers at ``words``. The rows of a step lie at the addresses
+    from the first up to the second; those of the last step, where it is shorter, from the third up
+    to the fourth. The fifth points to the number of the step, for this thread; the sixth is how
+    many steps there are; and the seventh points to the count of steps taken, the stop flag, and the
+    row whose kernel failed.
     """
+    words += 64 * thread
+    short, step = load(words + 16), load(words + 32)
+    steps, control = load(words + 40), load(words + 48)
     done = 0
     number = fetch_add(control, 1)
     while number < steps and load(control + 8) == 0:
         store(step, number)
-        row, end = whole, whole_end
+        row, end = load(words), load(words + 8)
         if short != 0 and number == steps - 1:
-            row, end = short, short_end
+            row, end = short, load(words + 24)
         while row < end:
             if call(load(row), row, 0, 1) != 0:
                 store(control + 16, row)

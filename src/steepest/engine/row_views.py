@@ -1,4 +1,4 @@
-"""RowViews: buffers of a program that show the rows of arrays where they lie, step after step.
+"""Buffers of a program that show the rows of arrays where they lie, step after step.
 
 A copied batch costs a pass over memory on its way in, and another on its way out. Rows in their
 own order need none: a batch of them is a piece of the array. So the first instruction of a step
@@ -8,20 +8,20 @@ writes the addresses of that piece over those that the program's rows hold.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..kernels.atomics import store
-from .operands import Buffer
+from .operands import Buffer, Operand
 from .program import Instruction, Program
 
-__all__ = ["RowViews"]
+__all__ = ["assemble_over"]
 
 
-class RowViews:
-    """Makes views of buffers of ``program``, which has its memory and is not yet assembled.
+def assemble_over(
+    program: Program, step: Buffer, starts: Buffer, shown: Mapping[int, tuple[Buffer, int]]
+) -> None:
+    """Assemble ``program``, which has its memory, with buffers that show rows of arrays.
 
     Parameters
     ----------
@@ -29,39 +29,31 @@ class RowViews:
         Gets one instruction more, in front. No other program may use the memory of the buffers.
     step : Buffer
         Where the number of the step lies.
-    buffers : dict of str to (Buffer, int)
-        What becomes views, by names of the caller's, and by how many rows (of the first axis) a
+    starts : Buffer
+        Where the addresses of the arrays lie whenever the program is run. They are C-contiguous,
+        and of the dtype of the buffers that show them.
+    shown : dict of int to (Buffer, int)
+        What becomes views, by the place in ``starts``, and by how many rows (of the first axis) a
         step moves each. Only a last step may have fewer.
     """
-
-    def __init__(
-        self, program: Program, step: Buffer, buffers: Mapping[str, tuple[Buffer, int]]
-    ) -> None:
-        self._program = program
-        self._by = {name: by for name, (_, by) in buffers.items()}
-        count = sum(len(program.places(buffer)) for buffer, _ in buffers.values())
-        self._moves = np.zeros((count, 3), np.int64)  # the word to write, its start, its stride
-        moves = Buffer.of(", ".join(buffers), self._moves)
-        program.instructions.insert(0, Instruction(move, {"step": step, "moves": moves}))
-        self._places = [
-            (name, *at) for name, (buffer, _) in buffers.items() for at in program.places(buffer)
-        ]
-
-    def open(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Show ``arrays``, C-contiguous, from the next run on. They must live as long as it."""
-        assert all(array.flags.c_contiguous for array in arrays.values())
-        begin = {
-            name: (int(array.ctypes.data), array.itemsize, self._by[name] * array.strides[0])
-            for name, array in arrays.items()
-        }
-        rows = int(self._program.rows.ctypes.data)
-        self._moves[:] = [
-            (rows + 8 * place, begin[name][0] + offset * begin[name][1], begin[name][2])
-            for name, place, offset in self._places
-        ]
+    count = sum(len(program.places(buffer)) for buffer, _ in shown.values())
+    moves = np.zeros((count, 4), np.int64)
+    names = ", ".join(buffer.name for buffer, _ in shown.values())
+    operands: dict[str, Operand] = {"step": step, "starts": starts}
+    operands["moves"] = Buffer.of(names, moves)
+    program.instructions.insert(0, Instruction(move, operands))
+    program.assemble()
+    rows, found = int(program.rows.ctypes.data), []
+    for which, (buffer, by) in shown.items():
+        size = buffer.array.itemsize
+        stride = by * (buffer.size // buffer.shape[0]) * size
+        for place, offset in program.places(buffer):
+            found.append((rows + 8 * place, which, offset * size, stride))
+    moves[:] = found
 
 
-def move(step, moves):  # type: ignore[no-untyped-def]
+def move(step, starts, moves):  # type: ignore[no-untyped-def]
     """moves ← the rows of the step"""
     for k in range(moves.shape[0]):
-        store(int(moves[k, 0]), int(moves[k, 1] + step * moves[k, 2]))
+        start = starts[moves[k, 1]]
+        store(int(moves[k, 0]), int(start + moves[k, 2] + step * moves[k, 3]))

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, empty, is_sparse
-from ..engine import dynamic
 from ..engine.arena import Arena
 from ..engine.driver import Control
-from ..engine.dynamic import Worker
+from ..engine.dynamic import DynamicRun, Worker
 from ..engine.operands import Buffer
 from ..engine.program import Program
-from ..engine.row_views import RowViews
+from ..engine.row_views import assemble_over
 from ..engine.team_size import TeamSize
 from ..kernels.moves import average, copy_columns, following_rows
 from ..loss import Loss
@@ -34,6 +33,7 @@ from .lowering import Lowering
 __all__ = ["Predictor"]
 
 
+_ARRAYS = ("z", "X", "y", "w", "losses")
 _KEPT = 16  # programs, for as many sizes of the last block
 _TWO_BLOCKS = 192  # rows that may be two blocks: in smaller ones a row takes longer
 _LARGE, _TWO_LARGE = 1 << 25, 64  # FLOPs, a quarter of a ms, from which fewer rows may be two:
@@ -64,9 +64,11 @@ class Predictor:
         self._flops = network.layer.flops_at(network.input_shape)
         self._threads = threads
         self._control = Control()
-        self._steps: list[Buffer] = []  # of each thread
         self._teams: dict[int, TeamSize] = {}  # of calls for so many threads at most
-        self._programs: dict[Any, tuple[Program, RowViews]] = {}
+        self._starts = np.zeros(len(_ARRAYS), np.int64)  # where these lie
+        self._steps: list[Buffer] = []  # of each thread
+        self._programs: dict[Any, Program] = {}
+        self._runs: dict[Any, DynamicRun] = {}
         self._source = InputRows("csr")
 
     def outputs(self, X: Any) -> Array:
@@ -93,18 +95,19 @@ class Predictor:
             self._source.set(X)
         else:
             arrays["X"] = X
-        team = self._teams.setdefault(threads, TeamSize(threads, threads))
+        for name, array in arrays.items():
+            self._starts[_ARRAYS.index(name)] = array.ctypes.data
+        team = self._teams.get(threads)
+        if team is None:
+            team = self._teams[threads] = TeamSize(threads, threads)
         team.allow(room_for_threads())
-        workers = [
-            self._worker(thread, int(batch), int(rows[-1]), arrays)
-            for thread in range(team.threads)
-        ]
+        run = self._run_of(team.threads, int(batch), int(rows[-1]), arrays)
         if team.is_fixed:
-            dynamic.run(workers, rows.size, self._control)
+            run(rows.size)
         else:
             began = time.perf_counter()
-            lacked = dynamic.run(workers, rows.size, self._control)
-            team.took(n, time.perf_counter() - began, lacked)
+            run(rows.size)
+            team.took(n, time.perf_counter() - began, run.lacked)
         return out, losses.astype(np.float64), rows
 
     def _division(self, n: int) -> tuple[int, int]:
@@ -121,35 +124,40 @@ class Predictor:
         batch = -(-n // blocks)
         return min(threads_for(n, flops, self._threads), -(-n // batch)), batch
 
-    def _worker(self, thread: int, batch: int, last: int, arrays: dict[str, Array]) -> Worker:
-        """Return what a thread runs for ``arrays``."""
+    def _run_of(self, threads: int, batch: int, last: int, arrays: dict[str, Array]) -> DynamicRun:
+        """Return what runs blocks of ``batch`` rows and a last one, for arrays of such kinds."""
+        kinds = tuple((name, array.dtype, array.shape[1:]) for name, array in arrays.items())
+        key = threads, batch, last, kinds
+        run = self._runs.get(key)
+        if run is None:
+            if len(self._runs) >= _KEPT:
+                self._runs.clear()
+                self._programs.clear()
+            workers = [self._worker(thread, key, arrays) for thread in range(threads)]
+            run = self._runs[key] = DynamicRun(workers, self._control)
+        return run
+
+    def _worker(self, thread: int, key: Any, arrays: dict[str, Array]) -> Worker:
+        """Return what a thread runs."""
+        _, batch, last, kinds = key
         while len(self._steps) <= thread:
             self._steps.append(Buffer.number("t"))
-        sizes = [batch] if last == batch else [batch, last]
-        programs = [self._opened(thread, batch, size, arrays) for size in sizes]
-        return Worker(programs[0], programs[1] if len(programs) > 1 else None, self._steps[thread])
-
-    def _opened(self, thread: int, batch: int, size: int, arrays: dict[str, Array]) -> Program:
-        kinds = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
-        key = thread, batch, size, tuple(kinds.items())
-        if key not in self._programs:
-            if len(self._programs) > _KEPT * len(self._steps):
-                self._programs.clear()
-            self._programs[key] = self._program(self._steps[thread], batch, size, arrays)
-        program, views = self._programs[key]
-        views.open(arrays)
-        return program
+        found = []
+        for size in dict.fromkeys((batch, last)):
+            own = thread, batch, size, kinds
+            if own not in self._programs:
+                self._programs[own] = self._program(self._steps[thread], batch, size, arrays)
+            found.append(self._programs[own])
+        return Worker(found[0], found[1] if len(found) > 1 else None, self._steps[thread])
 
     def program(self, batch: int) -> Program:
         """Return the program for ``batch`` rows; print it to read it."""
         network, step = self._network, Buffer.number("t")
         X = np.zeros((batch, *network.input_shape), network.dtype)
         z = np.zeros((batch, *network.output_shape), network.dtype)
-        return self._program(step, batch, batch, {"z": z, "X": X})[0]
+        return self._program(step, batch, batch, {"z": z, "X": X})
 
-    def _program(
-        self, step: Buffer, batch: int, n: int, arrays: dict[str, Array]
-    ) -> tuple[Program, RowViews]:
+    def _program(self, step: Buffer, batch: int, n: int, arrays: dict[str, Array]) -> Program:
         """Lower ``n`` rows, of which ``batch`` go at once otherwise."""
         network = self._network
         program = Program("predict", n, network.dtype, 1)
@@ -174,9 +182,9 @@ class Predictor:
         if "y" in arrays:
             shown |= self._evaluated(low, z, arrays["y"], batch)
         arena.allocate()
-        views = RowViews(program, step, shown)
-        program.assemble()
-        return program, views
+        places = {_ARRAYS.index(name): seen for name, seen in shown.items()}
+        assemble_over(program, step, Buffer.of("starts", self._starts), places)
+        return program
 
     def _evaluated(
         self, low: Lowering, z: Buffer, like: Array, batch: int

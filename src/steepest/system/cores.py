@@ -178,11 +178,11 @@ def _sharing_a_cache(core: int, system: Path) -> frozenset[int]:
     return frozenset()
 
 
-def keep_to(cores: set[int]) -> None:
-    """Have the calling thread run on these cores; on any if there are none."""
+def keep_to(cores: set[int], thread: int) -> None:
+    """Have a thread, by its native number, run on these cores; on any if there are none."""
     if sys.platform == "linux" and cores:
         with contextlib.suppress(OSError):  # a container may have lost a core meanwhile
-            os.sched_setaffinity(0, cores)
+            os.sched_setaffinity(thread, cores)
 
 
 @functools.cache
