@@ -73,24 +73,29 @@ class Predictor:
 
     def outputs(self, X: Any) -> Array:
         """Return f(x; θ) for the rows of ``X``, as `steepest.arrays.as_inputs` returns them."""
-        return self._run(X, {})[0]
+        return self._run(X, {})
 
     def evaluate(self, X: Any, y: Array, w: Array) -> tuple[Array, float]:
         """Return f(x; θ), and the average of w_i ℓ(f(x_i; θ), y_i)."""
-        out, losses, rows = self._run(X, {"y": y, "w": w})
-        return out, float(losses @ rows / rows.sum()) if rows.size else float("nan")
+        n = X.shape[0]
+        if n == 0:
+            return self._run(X, {}), float("nan")
+        batch = self._division(n)[1]
+        rows = np.full(-(-n // batch), batch)
+        rows[-1] = n - batch * (rows.size - 1)
+        losses = np.zeros(rows.size, self._network.dtype)  # the average of every block
+        out = self._run(X, {"y": y, "w": w, "losses": losses})
+        return out, float(losses.astype(np.float64) @ rows / n)
 
-    def _run(self, X: Any, targets: dict[str, Array]) -> tuple[Array, Array, Array]:
-        """Return the outputs, the average loss of every block, and its number of rows."""
+    def _run(self, X: Any, targets: dict[str, Array]) -> Array:
+        """Return the outputs; leave what is asked of the ``targets`` in their arrays."""
         n = X.shape[0]
         out = empty((n, *self._network.output_shape), self._network.dtype)
         if n == 0:
-            return out, np.zeros(0), np.zeros(0)
+            return out
         threads, batch = self._division(n)
-        rows = np.full(-(-n // batch), batch)
-        rows[-1] = n - batch * (rows.size - 1)
-        losses = np.zeros(rows.size, self._network.dtype)  # nobody writes them without targets
-        arrays = {"z": out} | ({**targets, "losses": losses} if targets else {})
+        blocks = -(-n // batch)
+        arrays = {"z": out, **targets}
         if is_sparse(X):
             self._source.set(X)
         else:
@@ -101,14 +106,14 @@ class Predictor:
         if team is None:
             team = self._teams[threads] = TeamSize(threads, threads)
         team.allow(room_for_threads())
-        run = self._run_of(team.threads, int(batch), int(rows[-1]), arrays)
+        run = self._run_of(team.threads, batch, n - batch * (blocks - 1), arrays)
         if team.is_fixed:
-            run(rows.size)
+            run(blocks)
         else:
             began = time.perf_counter()
-            run(rows.size)
+            run(blocks)
             team.took(n, time.perf_counter() - began, run.lacked)
-        return out, losses.astype(np.float64), rows
+        return out
 
     def _division(self, n: int) -> tuple[int, int]:
         """Return by how many threads ``n`` rows are shared at most, and how many rows go at once.

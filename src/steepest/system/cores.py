@@ -49,7 +49,8 @@ def threads_for(batch: int, flops: int, threads: int | None) -> int:
     thread: two would spend their time exchanging parts of A.
     """
     if threads is None:
-        return min(usual_threads(), worth_threads(flops)) if batch > 1 else 1
+        worth = worth_threads(flops) if batch > 1 else 1
+        return min(usual_threads(), worth) if worth > 1 else 1
     if threads > 1 and threads > (most := most_threads()):
         _warn_of_fewer(int(threads), most)
         return most
