@@ -10,12 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sklearn.model_selection import (
-    KFold,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    train_test_split,
-)
 
 from ..arrays import distinct
 from ..errors import ColumnTypeError, TableError
@@ -110,6 +104,9 @@ class SplitBy:
         if self.groups is not None:
             held = self._drawn_groups(rows, wanted, np.random.default_rng(seed))
             return rows[~held], rows[held]
+        # (Imported above, it would be half of what every command takes to start.)
+        from sklearn.model_selection import train_test_split
+
         strata = _strata(self.labels[rows], min(wanted, len(rows) - wanted))
         kept, taken = train_test_split(rows, test_size=wanted, random_state=seed, stratify=strata)
         return np.sort(kept), np.sort(taken)
@@ -134,6 +131,8 @@ class SplitBy:
             raise TableError(f"{count} {what} are too few for {k} folds")
         strata = _strata(self.labels[rows], len(rows) // k, k)
         some = np.zeros(len(rows), np.int64) if strata is None else strata
+        from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
+
         if self.groups is not None:
             pairs = StratifiedGroupKFold(k, shuffle=True, random_state=seed).split(
                 rows, some, self.groups[rows]

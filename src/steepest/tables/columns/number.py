@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from ...errors import ModelError
 from ...printing import counted
@@ -254,6 +253,8 @@ def _normal_scores(known: Floats) -> tuple[list[float], list[float]]:
     first = np.append(0, np.flatnonzero(np.diff(known)) + 1)  # rows with the first of equal ones
     if len(first) <= MANY:
         return [], []
+    from scipy.special import ndtri  # a tenth of what a command takes to start
+
     n = len(known)
     starts = _groups(first, n)
     ends = np.append(starts[1:], n)
