@@ -16,6 +16,11 @@ from steepest.training import run
 # A shell that runs the tests in the background has them, and what they start, ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tests start Python a hundred times. Where it is told to keep no bytecode, as in many containers,
+# each of these processes would compile the package anew, and each worker the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Numba colours every message that it may have to show: a twentieth of a compilation.
 os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 
