@@ -381,6 +381,20 @@ def test_rows_held_out_follow_in_time(parts):
     assert hint.endswith("say time='day'")
 
 
+def test_days_have_codes_unless_rows_held_out_are_later_or_given():
+    X, y = placed()
+    X["day"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(X["place"] // 10, "D")
+
+    def days(model, **options):
+        return model.fit(X, y, **options).model_.encoder.columns["day"].days
+
+    assert len(days(regressor())) == 20
+    assert len(days(regressor(settings={"folds": 2, "epochs": 1}))) == 20
+    for model in (regressor(time="day"), regressor(time="row-order")):
+        assert not days(model)
+    assert not days(regressor(), eval_set=(X, y))
+
+
 def test_rows_set_apart_for_intervals_follow_in_time(parts):
     X, y = placed()
     regressor(time="day", quantiles=(0.1, 0.9)).fit(X, y)

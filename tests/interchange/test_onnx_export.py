@@ -165,10 +165,14 @@ def test_every_kind_of_column(tmp_path):
         "code": RNG.choice(list("ABCDEFGHIJKLM"), n),
         "day": gaps(days.tolist(), 8),
         "time": pa.array(days.astype("datetime64[s]") + RNG.integers(0, 86400, n)),
+        "visit": gaps((days[4] + RNG.integers(0, 60, n) ** 2 // 50).tolist(), 12),
+        "call": days[4] + RNG.integers(0, 60, n),
         "y": RNG.normal(50, 20, n),
     })  # fmt: skip
     monotonic = {"rising": 1, "falling": -1}
-    encoder = Encoder.fit(table, table.column_names[:-1], monotonic=monotonic)
+    encoder = Encoder.fit(table, table.column_names[:-1], monotonic=monotonic, same_days=True)
+    assert encoder.columns["visit"].days
+    assert encoder.columns["call"].days
     assert {kind.label for kind in encoder.columns.values()} == set(COLUMNS) - {"text"}
     assert not encoder.dropped
     assert encoder.columns["spike"].values
@@ -187,6 +191,9 @@ def test_every_kind_of_column(tmp_path):
         "time": pa.array([None, datetime(1, 1, 1, 5), datetime(2999, 3, 1), datetime(2024, 2, 29)]
                          * (n // 4), pa.timestamp("s")),
     })  # fmt: skip
+    late = gaps((days[4] + np.arange(n) % 90 - 15).tolist(), 3)
+    for name in ("visit", "call"):
+        strange = strange.set_column(strange.column_names.index(name), name, late)
     for rows in (table, strange):
         found = run(tmp_path / "e.onnx", **columns(encoder, rows))["x"]
         ours = encoder.transform(rows)

@@ -156,6 +156,12 @@ def test_the_test_follows_the_past():
     assert "day" in found.model.encoder.columns
 
 
+def test_days_have_codes_unless_the_test_is_later_or_given():
+    table = timed(np.datetime64("2024-01-01") + np.arange(N) // 20)
+    for options, codes in (({}, 20), ({"time": "day"}, 0), ({"test_table": table}, 0)):
+        assert len(fit("label", table, **options).model.encoder.columns["day"].days) == codes
+
+
 def test_the_order_of_the_rows_is_a_time():
     found = fit("number", time="row-order", test=0.25)
     assert any("rows for the test are those from row 301 on" in note for note in found.notes)

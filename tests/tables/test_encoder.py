@@ -190,6 +190,33 @@ def test_time(unit, zone):
     np.testing.assert_array_equal(Y, X)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_days_that_many_rows_have_get_codes(missing):
+    first = np.datetime64("2024-03-01")
+    kept = first + np.array([0, 1, 2, 5, 6, 7, 8, 9, 14])
+    rows = [*np.repeat(kept, SHARED).tolist(), (first + 4).item(), *[None] * missing]
+    table = pa.table({"x": pa.array(rows, pa.date32())})
+    assert fit(table).codes == []  # unless rows to come are of the same days
+    encoder = again(fit(table, same_days=True))
+    assert encoder.codes == [len(kept) + missing]
+    X = encoder.transform(table)
+    assert X[: len(kept) * SHARED, -1].tolist() == np.repeat(np.arange(9), SHARED).tolist()
+    asked = {-100: 0, 3: 2, 4: 3, 10: 7, 11: 7, 12: 8, 900: 8}  # 11.5 lies between two
+    days = [(first + day).item() for day in asked]
+    found = encoder.transform(pa.table({"x": pa.array([*days, None], pa.date32())}))[:, -1]
+    assert found[:-1].tolist() == list(asked.values())
+    middle = 4  # of the rows
+    assert found[-1] == (len(kept) if missing else middle)
+
+
+def test_days_have_no_codes_if_they_are_few_or_few_rows_are_of_days_with_many():
+    days = [datetime.date(2024, 1, 1) + datetime.timedelta(k) for k in range(100)]
+    for rows in (days * (SHARED - 1), days[:8] * 50, [*days * 3, *days[:20] * 2]):
+        assert fit(pa.table({"x": rows}), same_days=True).codes == []
+    assert fit(pa.table({"x": [*days * 3, *days[:70] * 2]}), same_days=True).codes == [70]
+    assert fit(pa.table({"x": days * SHARED}), same_days=True, rare=10).codes == []
+
+
 def test_dropped_columns_say_why():
     n = 40
     table = pa.table(
@@ -402,6 +429,7 @@ def test_records_that_are_no_columns():
         ("x", "pattern", "12"),
         ("x", "origin", "1.5"),
         ("d", "order", "?"),
+        ("d", "days", [3, 2]),
     ):
         broken = json.loads(json.dumps(record))
         broken["columns"][column][field] = value

@@ -25,11 +25,12 @@ TABLE = {
     "pair": [["no", "yes"][k % 2] for k in range(N)],
     "price": [f"{k + 1:,}.50" for k in RNG.integers(0, 9000, N)],
     "day": DAYS,
+    "visit": [DAYS[k % 60] for k in range(N)],
     "note": [f"a note of {k} words about {k * 7} things that nobody reads" for k in range(N)],
     "same": [1.0] * N,
     "big": [2**60 + 1000 * k for k in range(N)],
 }
-ENCODER = Encoder.fit(pa.table(TABLE), TABLE, monotonic={"age": 1})
+ENCODER = Encoder.fit(pa.table(TABLE), TABLE, monotonic={"age": 1}, same_days=True)
 NAMES = tuple(TABLE)
 
 
@@ -100,7 +101,7 @@ def test_values_alike_of_other_types_are_apart(reader):
 def test_what_is_no_row(reader):
     with pytest.raises(TableError, match="the row lacks the column 'town'"):
         reader({k: v for k, v in row(0).items() if k != "town"})
-    with pytest.raises(InputError, match="the row has 2 values, expected 13: age, rooms"):
+    with pytest.raises(InputError, match="the row has 2 values, expected 14: age, rooms"):
         reader([1.0, 2.0])
     for nothing in (3.0, "age", None):
         with pytest.raises(InputError, match="a row is a mapping of names to values"):

@@ -208,8 +208,14 @@ class BaseTabular(BaseTrained):
     ) -> tuple[Encoder, TrainingData]:
         odd, names = Counts(), [n for n in rows.data.column_names if n != self.groups]
         signs = read_monotonic(type(self).__name__, self.monotonic)
+        same_days = rows.time is None and (held is None or held.drawn)
         encoder, X = Encoder.fit_transform(
-            rows.data, names, counts=odd, dtype=recipe.dtype, monotonic=signs
+            rows.data,
+            names,
+            counts=odd,
+            dtype=recipe.dtype,
+            monotonic=signs,
+            same_days=same_days,
         )
         self.notes_ = fit_notes(encoder, odd)
         if self._together().speaks:

@@ -178,7 +178,7 @@ def category(column: Column, kind: Category, x: str) -> list[str]:
 
 
 def moment(column: Column, kind: Date, x: str) -> list[str]:
-    """The time as a number; sin and cos of the year; the day of the week; sin and cos of a day."""
+    """The time as a number; sin and cos of the year; the week; sin and cos of a day; the day."""
     x = column.op("Floor", x)
     gone = column.op("IsNaN", x)
     known = column.real(column.op("Not", gone))
@@ -190,7 +190,15 @@ def moment(column: Column, kind: Date, x: str) -> list[str]:
     parts = [*year, column.real(week)]
     if kind.hours:
         parts += _circle(column, column.op("Div", _rest(column, seconds, 86400.0), 86400.0))
-    return [*number(column, kind.time, x), *(column.op("Mul", part, known) for part in parts)]
+    parts = [*number(column, kind.time, x), *(column.op("Mul", part, known) for part in parts)]
+    if kind.days:
+        middle = np.floor(kind.time.median / 86400)
+        days = column.op("Where", gone, float(middle), days)
+        code = column.real(_reached(column, days, kind.edges))
+        if kind.time.missing:
+            code = column.op("Where", gone, float(len(kind.days)), code)
+        parts.append(code)
+    return parts
 
 
 def _rest(column: Column, x: str, by: float) -> str:

@@ -208,8 +208,10 @@ def _encode(
     out = (*request.no_inputs, split.column, *index_columns(table))
     inputs = [name for name in table.column_names if name not in out]
     odd, training = Counts(), _take(table, split.train)
+    drawn = split.column is None and request.test_table is None
+    same_days = drawn and request.time is None
     encoder, X = Encoder.fit_transform(
-        training, inputs, request.rare, odd, request.written, dtype, request.signs
+        training, inputs, request.rare, odd, request.written, dtype, request.signs, same_days
     )
     notes.columns(encoder, odd)
     held_out = None

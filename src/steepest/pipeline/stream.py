@@ -172,6 +172,7 @@ def _plan(source: Source, survey: Survey, request: Request, notes: Notes) -> _Pl
         request.rare,
         options=request.written,
         monotonic=request.signs,
+        same_days=not source.named and request.test_table is None,
     )
     columns, plain = len(encoder.columns), (bool(encoder.texts), bool(encoder.rising))
     recipe = Recipe.for_task(task, request.settings, survey.rows, columns, *plain)

@@ -25,6 +25,7 @@ from .columns import (
     UNSEEN,
     Column,
     Counts,
+    Date,
     Number,
     Part,
     Rising,
@@ -96,6 +97,7 @@ class Encoder:
         counts: Counts | None = None,
         options: TableOptions | None = None,
         monotonic: Mapping[str, int] | None = None,
+        same_days: bool = False,
     ) -> Self:
         """Fit an encoder to the training rows.
 
@@ -114,6 +116,9 @@ class Encoder:
             What is known of how texts are written.
         monotonic : mapping of str to int, optional
             1 or −1 for a column of numbers with which predictions are to rise or fall.
+        same_days : bool
+            Whether rows to be predicted are of the same days as these, and not all later: then days
+            that many rows have get codes.
 
         Returns
         -------
@@ -126,7 +131,8 @@ class Encoder:
             If the table lacks an input, or no input is of use; or a monotone column holds no
             numbers.
         """
-        return cls._fit(table, inputs, rare, counts, options, monotonic or {})[0]
+        said = options, monotonic or {}, same_days
+        return cls._fit(table, inputs, rare, counts, *said)[0]
 
     @classmethod
     def fit_transform(
@@ -138,12 +144,13 @@ class Encoder:
         options: TableOptions | None = None,
         dtype: DTypeLike = np.float32,
         monotonic: Mapping[str, int] | None = None,
+        same_days: bool = False,
     ) -> tuple[Self, Floats]:
         """Fit an encoder to the training rows and transform them, reading each text once.
 
         Parameters
         ----------
-        table, inputs, rare, counts, options, monotonic
+        table, inputs, rare, counts, options, monotonic, same_days
             As of `fit`.
         dtype : dtype
             The precision of the matrix.
@@ -158,7 +165,8 @@ class Encoder:
         TableError
             As of `fit`.
         """
-        encoder, sources = cls._fit(table, inputs, rare, counts, options, monotonic or {})
+        said = options, monotonic or {}, same_days
+        encoder, sources = cls._fit(table, inputs, rare, counts, *said)
         return encoder, encoder._written(table.num_rows, lambda name: sources.pop(name), dtype)
 
     @classmethod
@@ -170,6 +178,7 @@ class Encoder:
         counts: Counts | None,
         options: TableOptions | None,
         monotonic: Mapping[str, int],
+        same_days: bool,
     ) -> tuple[Self, dict[str, Source]]:
         """Return an encoder, and the columns that it was fitted to as they were read."""
         inputs = list(dict.fromkeys(inputs))
@@ -191,7 +200,10 @@ class Encoder:
                 source = Source(name, check_column(table, name), mine, missing, least)
                 kind, said = column_of(source, options)
                 notes += [f"column {name!r}: {note}" for note in said]
-                columns[name] = _fitted(kind, source, rare, monotonic.get(name, 0))
+                column = _fitted(kind, source, rare, monotonic.get(name, 0))
+                if same_days and isinstance(column, Date):
+                    column = column.with_days(source)
+                columns[name] = column
             except NotMonotoneError:
                 raise
             except (TableError, UnusableColumn) as reason:
@@ -368,7 +380,8 @@ class Encoder:
         return [
             f"Of numbers and dates: a rounded middle and spread, and at most {KNOTS} quantiles, "
             f"each the rounded mean of {SHARED} rows or more; of a number that often is the same, "
-            f"also values as they are that {SHARED} rows or more have.",
+            f"also values as they are that {SHARED} rows or more have; of dates, days that "
+            f"{SHARED} rows or more have.",
             f"Of texts: those that {self.shared} rows or more have, word for word.",
             *[free] * bool(self.texts),
             columns,

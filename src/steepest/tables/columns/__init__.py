@@ -7,7 +7,8 @@
     Category  flags, one for each frequent value and one for all the rare ones, or a single one if
               there are two values; above `category.FEW` values, a code
     Date    the time as a Number, and flags: the day of the year on a circle, the day of the
-              week, and the hour on a circle if the column tells a time of day
+              week, and the hour on a circle if the column tells a time of day; a code of the day,
+              if many rows have it
     Text    n-grams of words and characters, as codes with weights, for a column of free text
     Rising  a Number of which predictions rise or fall, beside its normal score, apart from others
 
