@@ -10,6 +10,7 @@ import pytest
 
 from steepest import Gradients, Network, Trainer, layers, losses, rules
 from steepest.pipeline.playground.play import LAYERS, LOSSES
+from steepest.pipeline.playground.remote import placed
 from steepest.saved.config import from_config, known, to_config
 from thorough import THOROUGH
 
@@ -52,8 +53,9 @@ SIMPLE = (
     *(layers.Scale(), layers.Affine(), layers.RootScale(), layers.PReLU(), layers.Identity()),
     layers.Flatten(),
     *(layers.Dropout(0.0), layers.Parametric(layers.SELU()), layers.Softmax()),
-    *(layers.LogSoftmax(), layers.LayerNorm(), layers.RMSNorm(0.1)),
+    *(layers.LogSoftmax(), layers.LayerNorm(), layers.RMSNorm(0.1), layers.Standardise()),
 )
+ALONG_ROWS = tuple(one for one in SIMPLE if one != layers.Flatten())
 OF_A_ROW = layers.Softmax, layers.LogSoftmax, layers.LayerNorm  # constant on a single column
 RULES = (
     rules.SGD(lr=0.01),
@@ -65,26 +67,64 @@ RULES = (
 )
 
 
-def chain(rng, p, depth, length=4):
+KINDS = "dense", "simple", "periodic", "norm", "residual", "parallel", "concat", "inner"
+BAGS = (
+    layers.EmbeddingBag(5, 3),
+    layers.EmbeddingBag(5, 3, "sum", padding=0),
+    layers.EmbeddingBag(5, 2, padding=1),
+    layers.EmbeddingBag(5, 3, "sum", padding=0, weighted=True),
+)
+
+
+def members(rng, p, q):
+    """Draw members that share layers, of q outputs."""
+    inner, _ = chain(rng, p, 1, 3, ALONG_ROWS)
+    links = ("identity", "sigmoid", "softmax")[: 2 if q == 1 else 3]
+    shared = layers.Sequential(*inner)
+    return layers.Sequential(
+        layers.Adapters(3), shared, layers.Heads(q), layers.MemberMean(rng.choice(links))
+    )
+
+
+def last(rng, p, q):
+    """Draw what has q outputs: one network, members that share layers, or several of these."""
+    kind = rng.integers(4)
+    if kind == 0:
+        return [members(rng, p, q)]
+    if kind == 1:
+        return [layers.Concat(members(rng, p, q), members(rng, p, q)), layers.Average(2)]
+    return [layers.Dense(q)]
+
+
+def chain(rng, p, depth, length=4, simple=SIMPLE):
     """Draw layers one after the other; return them, and the width of what comes out."""
     found: list[Any] = []
     for _ in range(rng.integers(1, length)):
-        kind = rng.choice(("dense", "simple", "periodic", "norm", "residual", "parallel", "inner"))
+        kind = rng.choice(KINDS)
         if kind == "residual" and depth:
-            inner, q = chain(rng, p, depth - 1, 3)
+            inner, q = chain(rng, p, depth - 1, 3, simple)
             found.append(layers.Residual(*inner, *([layers.Dense(p)] if q != p else [])))
         elif kind == "parallel" and depth and p > 1:
             cut = int(rng.integers(1, p))
-            parts = chain(rng, cut, depth - 1, 3)[0], chain(rng, p - cut, depth - 1, 3)[0]
+            parts = (
+                chain(rng, cut, depth - 1, 3, simple)[0],
+                chain(rng, p - cut, depth - 1, 3, simple)[0],
+            )
             widths = cut, p - cut
             branches = [(w, layers.Sequential(*b)) for w, b in zip(widths, parts, strict=True)]
             found.append(layers.Parallel(*branches))
         elif kind == "inner" and depth:
-            found.append(layers.Sequential(*chain(rng, p, depth - 1, 3)[0]))
+            found.append(layers.Sequential(*chain(rng, p, depth - 1, 3, simple)[0]))
+        elif kind == "concat" and depth:
+            branches = [
+                layers.Sequential(*chain(rng, p, depth - 1, 3, simple)[0]) for _ in range(2)
+            ]
+            found.append(layers.Concat(*branches))
         elif kind == "periodic":
-            found.append(layers.Periodic(3, 3))
+            functions = layers.Periodic(3, 3), layers.PiecewiseLinear(4, 3)
+            found.append(functions[rng.integers(2)])
         elif kind == "simple":
-            one = SIMPLE[rng.integers(len(SIMPLE))]
+            one = simple[rng.integers(len(simple))]
             found.append(one if p > 1 or type(one) not in OF_A_ROW else layers.Tanh())
         else:
             bias = bool(rng.integers(4))
@@ -125,11 +165,16 @@ def problem(seed):
     loss, y, q = drawn_loss(rng)
     start = []
     if codes:
-        start.append(layers.Parallel((p, layers.Identity()), (codes, layers.Embedding(5, 2))))
-    middle, _ = chain(rng, p + 2 * codes, 2)
-    made = (*start, *middle, layers.Dense(q))
+        coded = layers.Embedding(5, 2) if codes != 2 else BAGS[rng.integers(len(BAGS))]
+        start.append(layers.Parallel((p, layers.Identity()), (codes, coded)))
+    width = layers.Sequential(*start, layers.Identity()).outputs(p + codes)
+    middle, width = chain(rng, width, 2)
+    made = (*start, *middle, *last(rng, width, q))
     network = Network(*made, inputs=p + codes, seed=seed, dtype="float64")
     network.theta[:] += 0.05 * rng.standard_normal(network.theta.size)
+    for value in network.state.values():  # as float32, as which pages get it
+        value += 0.05 * rng.standard_normal(value.shape)
+        value[...] = value.astype("float32")
     return network, loss, X, y
 
 
@@ -148,7 +193,7 @@ def batches():
 def told(network, loss, X, y, chosen):
     """Return a problem as the engine takes it."""
     return {
-        "layers": [to_config(layer) for layer in network.layers],
+        "layers": placed(network.layers, network.input_shape, network.state),
         "inputs": network.inputs,
         "theta": {name: view.tolist() for name, view in network.parameters.items()},
         "X": X.tolist(),
@@ -185,6 +230,8 @@ def test_random_networks_agree(modules):
         assert found["loss"] == pytest.approx(gradient.loss, rel=TOLERANCE)
         floor = 1e-6 * max(np.abs(gradient.vector).max(), 1e-3)
         assert apart(found["gradient"], gradient.theta, floor) < TOLERANCE, network
+        if isinstance(network.layers[-1], layers.Average):
+            continue  # its parts are trained one by one, and not together
         trainer = Trainer(network, loss, rule, batch=BATCH, sampling="sequential")
         trainer.fit(X, y, epochs=3)
         assert trainer.step == STEPS
@@ -234,6 +281,7 @@ def test_every_kind_is_one_of_python_with_the_same_settings(modules):
 
 
 NEEDED = {
+    "Concat": {"layers": [{"type": "Tanh"}]},
     "Parametric": {"layers": [{"type": "Tanh"}]},
     "Sequential": {"layers": [{"type": "Tanh"}]},
     "Residual": {"layers": [{"type": "Tanh"}]},

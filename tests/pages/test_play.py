@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from steepest import Gradients, Model, Network, load
+from steepest import Gradients, Model, Network, Trainer, load
 from steepest.cli.play import play as command
 from steepest.errors import InputError, SteepestError, TableError
-from steepest.layers import Concat, Dense, Tanh
+from steepest.layers import Dense, Sum
 from steepest.losses import Hinge, Logistic, Poisson
 from steepest.pages.server import PageServer
 from steepest.pipeline.fit import fit_table
@@ -35,6 +35,7 @@ from steepest.pipeline.playground import (
 from steepest.pipeline.playground.play import check_loss
 from steepest.pipeline.playground.remote import local
 from steepest.pipeline.request import Request
+from steepest.rules import SGD
 from steepest.saved.config import from_config
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e" + "x" * 10_000
@@ -409,18 +410,79 @@ def test_a_model_is_kept_and_played_with_again(chromium, show, tmp_path):
         np.testing.assert_allclose(again["theta"][name], values, **TOLERANCE)
 
 
-def test_a_model_of_one_member_can_be_played_with_in_a_file(show):
-    settings = {"epochs": 1, "layers": (8,), "members": 1}
-    fit = fit_table(people(), Request("rich", settings, ignore=("kind", "score")))
+@pytest.mark.parametrize("target", ["rich", "kind", "score"])
+@pytest.mark.parametrize("settings", [{}, {"folds": 2, "ensemble": 2}])
+def test_a_model_can_be_played_with_in_a_file(target, settings, show):
+    settings = {"epochs": 1, "layers": (8,), **settings}
+    others = tuple({"rich", "kind", "score"} - {target})
+    fit = fit_table(people(), Request(target, settings, ignore=others))
     shown = show(play_page(play_model(fit.model, people())))
     found = Found(shown)
     rows = people().take(pa.array(shown.evaluate("playground.rows.record.numbers")))
-    expected = fit.model.outputs(rows)[:, 0]
+    X = fit.model.encoder.transform(rows)
+    expected = fit.model.loss.mean(fit.model.network.predict(X))
+    if target == "score":
+        expected = fit.model.task.mean + fit.model.task.deviation * expected
     said = shown.evaluate("[...playground.session.says(playground.rows.X, playground.rows.count)]")
-    np.testing.assert_allclose(said, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(said, np.ravel(expected), rtol=1e-4, atol=1e-5)
     assert found.network.theta.size == fit.model.network.theta.size
     click(shown, "One instruction", "One step")
-    assert "1 Parallel, columns" in shown.inner_text(".instructions")  # 1 is its number
+    assert "Parallel, columns" in shown.inner_text(".instructions")
+
+
+def test_members_are_trained_each_by_a_loss_of_its_own(show):
+    settings = {"epochs": 1, "layers": (8,), "members": 3, "dropout": 0.0}
+    fit = fit_table(people(), Request("rich", settings, ignore=("kind", "score")))
+    shown = show(play_page(play_model(fit.model, people())))
+    before = Found(shown)
+    click(shown, "One step")
+    after = Found(shown)
+    order = shown.evaluate("[...playground.session.training.order]")[: after.state["batch"]]
+    trainer = Trainer(before.network, before.loss, SGD(lr=0.01), batch=len(order))
+    trainer.fit(before.X[order], before.y[order], epochs=1)
+    np.testing.assert_allclose(before.network.theta, after.network.theta, rtol=1e-6, atol=1e-9)
+
+
+def messages(n=120):
+    """Texts of two kinds, most of whose words are of neither."""
+    rng = np.random.default_rng(0)
+    words = [f"word{k}" for k in range(60)]
+    kind = rng.integers(0, 2, n)
+    own = np.where(kind, "free prize", "see you")
+    texts = [f"{' '.join(rng.choice(words, 6))} {one}" for one in own]
+    return pa.table({"text": texts, "size": rng.normal(size=n), "kind": kind.astype(str)})
+
+
+def test_a_model_of_texts_has_what_the_page_uses_and_is_kept_whole(show, tmp_path):
+    table = messages()
+    fit = fit_table(table, Request("kind", {"epochs": 2, "layers": (4,)}))
+    (bag,) = (name for name in fit.model.network.parameters if name.endswith("1.E"))
+    whole = fit.model.network.parameters[bag]
+    play = play_model(fit.model, table.slice(0, 40), name="t.parquet")
+    assert len(play.sets[0].cuts[0].codes) < len(whole) / 10
+    shown = show(play_page(play))
+    rows = table.take(pa.array(shown.evaluate("playground.rows.record.numbers")))
+    said = shown.evaluate("[...playground.session.says(playground.rows.X, playground.rows.count)]")
+    np.testing.assert_allclose(said, fit.model.outputs(rows)[:, 0], rtol=1e-4, atol=1e-5)
+    shown.get_by_text("Python that trains").click()
+    assert f"EmbeddingBag({len(whole)}, " in shown.inner_text("#code")
+    click(shown, "One step")
+    state = shown.evaluate(STATE)
+    sent = {"set": 0, **{name: state[name] for name in ("layers", "loss", "theta")}}
+    assert keep(play, sent, tmp_path / "kept") == "model"
+    kept = Model.load(tmp_path / "kept")
+    assert kept.network.layers == fit.model.network.layers
+    said = shown.evaluate("[...playground.session.says(playground.rows.X, playground.rows.count)]")
+    np.testing.assert_allclose(said, kept.outputs(rows)[:, 0], rtol=1e-4, atol=1e-5)
+    changed = np.flatnonzero((kept.network.parameters[bag] != whole).any(axis=1))
+    assert 0 < len(changed) < len(whole) / 10
+    placed = json.loads(Remote().place({"layers": state["layers"], "shape": state["shape"]}))
+    assert [local(one) for one in placed] == [local(one) for one in state["layers"]]
+    sent["layers"] = placed
+    assert keep(play, sent, tmp_path / "kept") == "model"
+    sent["theta"][bag] = sent["theta"][bag][:-1]
+    with pytest.raises(InputError, match="finite numbers for"):
+        keep(play, sent, tmp_path / "kept")
 
 
 def test_a_network_of_toys_is_kept(tmp_path):
@@ -571,12 +633,12 @@ def test_who_loses_python_is_told(digits, chromium):
 
 
 def test_a_model_of_other_layers_is_played_with_and_refused_as_a_file(served):
-    layers = (Dense(4), Concat(Dense(3), Tanh()), Dense(1))
+    layers = (Dense(4), Sum(Dense(3), Dense(3)), Dense(1))
     encoded = play_table(people(), "rich", ignore=("kind", "score")).sets[0]
     network = Network(*layers, inputs=encoded.encoder.width)
     model = Model(network, Logistic(), encoded.encoder, encoded.task, {})
     play = play_model(model, people())
-    with pytest.raises(InputError, match=r"only Python computes Concat, so .* leave out --output"):
+    with pytest.raises(InputError, match=r"only Python computes Sum, so .* leave out --output"):
         play_page(play)
     page, _ = served(play)
     found = Found(page)

@@ -17,6 +17,7 @@ import { Surface, option } from "./play/surface.js";
 
 const FRAME = 12; // ms of a frame that steps may take
 const PAUSE = 100; // ms before the surface is drawn finely
+const LONG = 1e5; // products for a row: figures that take thousands of rows then wait for a button
 const SELDOM = 6; // frames between what takes longer
 
 /** @typedef {Steps | Scatter | Landscape} Part */
@@ -48,8 +49,8 @@ export class App {
     this.said = h("p", { class: "prediction", role: "status" });
     this.state = h("p", { class: "state", role: "status" });
     this.curves = lines(this.figure());
-    /** @type {[Part, HTMLElement][]} figures that take long where Python computes a layer */
-    this.remote = [];
+    /** @type {[Part, HTMLElement][]} figures that take long of some networks */
+    this.asked = [];
     /** @type {Set<Part>} what is drawn when it comes into sight */
     this.stale = new Set();
     header.querySelector("#which")?.addEventListener("change", (/** @type {any} */ event) => {
@@ -108,7 +109,7 @@ export class App {
             "A step on all rows goes along the mean of the gradients of single rows. A step on one row, or on B of them, " +
               "goes along another arrow, which is that mean in expectation.",
           ),
-          this.asked(this.scatter),
+          this.onRequest(this.scatter),
           this.scatter.element,
         ),
         section(
@@ -118,7 +119,7 @@ export class App {
             "The objective is a landscape over θ. Here two directions of it are drawn, and descents that may move along " +
               "these two alone, so that they lie on the picture.",
           ),
-          this.asked(this.landscape),
+          this.onRequest(this.landscape),
           this.landscape.element,
         ),
       ),
@@ -127,12 +128,12 @@ export class App {
   }
 
   /**
-   * Return a button that computes a figure, for networks that Python computes a part of: it takes
-   * seconds.
+   * Return a button that computes a figure, for networks of which it takes seconds: large ones, and
+   * those that Python computes a part of.
    * @param {Part} part
    * @returns {HTMLElement}
    */
-  asked(part) {
+  onRequest(part) {
     const button = h(
       "button",
       {
@@ -144,7 +145,7 @@ export class App {
       },
       "Compute this figure",
     );
-    this.remote.push([part, button]);
+    this.asked.push([part, button]);
     return button;
   }
 
@@ -241,9 +242,10 @@ export class App {
   renew() {
     this.stepped = null;
     const remote = remoteIn(this.session.layers).length > 0;
-    for (const [part, button] of this.remote) {
-      button.hidden = !remote;
-      part.element.hidden = remote;
+    const long = remote || this.session.other.products > LONG;
+    for (const [part, button] of this.asked) {
+      button.hidden = !long;
+      part.element.hidden = long;
     }
     const at = document.activeElement?.id;
     this.settings.replaceChildren(settings(this));

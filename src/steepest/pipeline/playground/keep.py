@@ -15,6 +15,7 @@ from ...network import Network
 from ...saved.config import from_config
 from ..folders import save
 from ..model import Model
+from .cut import Cut, restored
 from .play import Play, check_loss
 from .remote import asked_network, local, states
 
@@ -52,7 +53,9 @@ def keep(play: Play, record: Any, folder: Path) -> str:
     if not isinstance(layers, list) or not layers or not isinstance(theta, Mapping):
         raise InputError("the page sent a network without layers or parameters")
     chosen = play.sets[number]
-    made = tuple(from_config(local(layer), "layer") for layer in layers)
+    cuts: dict[str, Cut] = {}
+    whole = [restored(one, chosen.cuts, f"{k}", cuts) for k, one in enumerate(layers)]
+    made = tuple(from_config(local(layer), "layer") for layer in whole)
     loss = from_config(record["loss"], "loss")
     check_loss(loss)
     network = asked_network(made, tuple(chosen.record["shape"]))
@@ -60,9 +63,11 @@ def keep(play: Play, record: Any, folder: Path) -> str:
         network.state[name][...] = value.reshape(network.state[name].shape)
     for name, view in network.parameters.items():
         values = np.asarray(theta.get(name, ()), np.float64)
-        if values.shape != (view.size,) or not np.isfinite(values).all():
-            raise InputError(f"the page sent no {view.size:,} finite numbers for {name}")
-        view[...] = values.reshape(view.shape)
+        cut = cuts.get(name.removesuffix(".E"))
+        size = view.size if cut is None else len(cut.codes) * cut.layer.dim
+        if values.shape != (size,) or not np.isfinite(values).all():
+            raise InputError(f"the page sent no {size:,} finite numbers for {name}")
+        view[...] = values.reshape(view.shape) if cut is None else cut.whole(values)
     if chosen.front is not None:
         network = _standardised(network, *chosen.front)
     if chosen.encoder is None or chosen.task is None:

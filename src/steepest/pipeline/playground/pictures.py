@@ -109,7 +109,7 @@ def play_pictures(place: Path, model: Model | None = None, *, seed: int = 0) -> 
         "columns": [],
         **start,
     }
-    return Play(f"Playground: {place.name}", (PlaySet(record, encoder, task, front),))
+    return Play(f"Playground: {place.name}", (PlaySet(record, encoder, task, front=front),))
 
 
 def _read(place: Path, encoder: ImageEncoder | None) -> tuple[Array, Array, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ...images.encoder import ImageEncoder
     from ...tables.encoder import Encoder
     from ...tables.task import Task
+    from .cut import Cut
 
 __all__ = [
-    "ANY_SHAPE",
     "HELD",
     "LAYERS",
     "LOSSES",
@@ -41,20 +41,15 @@ ROWS, VALUES = 2_000, 40_000
 """The most rows of a page, and the most numbers in them: pages that can be mailed are small."""
 LAYERS = frozenset(
     (
-        *("Affine", "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GELU", "Hardsigmoid"),
-        *("Hardswish", "Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "LogSoftmax", "Mish"),
-        *("PReLU", "Parallel", "Parametric", "Periodic", "RMSNorm", "ReLU", "Residual"),
+        *("Adapters", "Affine", "Average", "Concat", "Dense", "Dropout", "ELU", "Embedding"),
+        *("EmbeddingBag", "Flatten", "GELU", "Hardsigmoid", "Hardswish", "Hardtanh", "Heads"),
+        *("Identity", "LayerNorm", "LeakyReLU", "LogSoftmax", "MemberMean", "Mish", "PReLU"),
+        *("Parallel", "Parametric", "Periodic", "PiecewiseLinear", "RMSNorm", "ReLU", "Residual"),
         *("RootScale", "SELU", "Scale", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus"),
-        "Tanh",
+        *("Standardise", "Tanh"),
     )
 )
-ANY_SHAPE = frozenset(
-    (
-        *("Dropout", "ELU", "Flatten", "GELU", "Hardsigmoid", "Hardswish", "Hardtanh", "Identity"),
-        *("LeakyReLU", "Mish", "ReLU", "SELU", "SiLU", "Sigmoid", "Softplus", "Tanh"),
-    )
-)
-"""Those of them that take every number by itself, or leave all as they are."""
+"""What ``pages/web/engine`` computes; all else is Python's."""
 REMOTE = "Remote"
 """The type of a layer that Python computes for the page."""
 HELD = 0.25
@@ -73,6 +68,8 @@ class PlaySet:
         What the page reads, in plain JSON types.
     encoder, task : optional
         What a model folder needs beside the network.
+    cuts : list of Cut
+        Tables of embeddings of which the page has some rows.
     front : tuple of ndarray, optional
         Mean and scale of each channel of pictures: the page's network gets them standardised, one
         in a folder does that itself.
@@ -81,6 +78,7 @@ class PlaySet:
     record: Mapping[str, Any]
     encoder: Encoder | ImageEncoder | None = None
     task: Task | None = None
+    cuts: list[Cut] = field(default_factory=list)
     front: tuple[Array, Array] | None = None
 
 
@@ -117,7 +115,7 @@ class Play:
 
 
 def play_page(play: Play) -> bytes:
-    """Return the page as one file of HTML that needs neither Python nor a network.
+    """Return the page as one file of HTML that works without Python, and offline.
 
     Raises
     ------

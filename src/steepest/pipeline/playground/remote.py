@@ -23,16 +23,18 @@ from ...arrays import Array
 from ...errors import InputError
 from ...inspection.gradients import Gradients
 from ...layer import Layer
-from ...layers import Parallel, Residual, Sequential
+from ...layers import Sequential
+from ...layers._combinator import Combinator
 from ...loss import Loss
 from ...losses import Squared
 from ...network import Network
 from ...parameters import walk
 from ...saved.config import from_config, to_config
 from ...shape import Shape
-from .play import ANY_SHAPE, LAYERS, REMOTE, packed
+from .cut import CUT
+from .play import LAYERS, REMOTE, packed
 
-__all__ = ["Remote", "asked_network", "local", "placed", "start_of", "states"]
+__all__ = ["Remote", "asked_network", "local", "opened_layers", "placed", "start_of", "states"]
 
 _KEPT = 64  # networks, for as many layers
 _MOST = 50_000_000
@@ -76,29 +78,31 @@ def _one(
     layer: Layer, shape: Shape, parts: Mapping[str, Array], path: str
 ) -> tuple[dict[str, Any], Shape]:
     """Return the record of a layer, and the shape of what comes out."""
-    name = type(layer).__name__
-    after = Network(layer, inputs=shape).output_shape
-    if isinstance(layer, Sequential | Residual):
-        return {"type": name, "layers": _placed(layer.layers, shape, parts, f"{path}.")[0]}, after
-    if isinstance(layer, Parallel) and len(shape) == 1:
-        inner = [
-            _one(one, (width,), parts, f"{path}.{k}")[0]
-            for k, (width, one) in enumerate(zip(layer.widths, layer.layers, strict=True))
-        ]
-        return {"type": name, "widths": list(layer.widths), "layers": inner}, after
-    inside = getattr(layer, "layers", ())
-    alone = len(shape) == 1 and all(type(one).__name__ in LAYERS for one in inside)
-    if name in ANY_SHAPE or (name in LAYERS and alone):
-        return to_config(layer), after
-    return _remote(layer, shape, parts, path), after
-
-
-def _remote(layer: Layer, shape: Shape, parts: Mapping[str, Array], path: str) -> dict[str, Any]:
     network = Network(layer, inputs=shape)
-    state = {}
-    for name, value in network.state.items():
-        own = _own(name)
-        state[own] = _packed(parts.get(f"{path}.{own}", value))
+    if type(layer).__name__ not in LAYERS:
+        return _remote(layer, network, shape, _state(network, parts, path)), network.output_shape
+    record = to_config(layer)
+    if isinstance(layer, Combinator):
+        record["layers"] = [
+            _one(one, inside, parts, f"{path}.{name}")[0]
+            for name, one, inside in layer.children_at(shape)
+        ]
+    elif network.state:
+        record["state"] = _state(network, parts, path)
+    return record, network.output_shape
+
+
+def _state(network: Network, parts: Mapping[str, Array], path: str) -> dict[str, str]:
+    """Return the state of the only layer of a network, packed, by name."""
+    return {
+        _own(name): _packed(parts.get(f"{path}.{_own(name)}", value))
+        for name, value in network.state.items()
+    }
+
+
+def _remote(
+    layer: Layer, network: Network, shape: Shape, state: Mapping[str, str]
+) -> dict[str, Any]:
     says = inspect.getdoc(sys.modules[type(layer).__module__]) or ""
     return {
         "type": REMOTE,
@@ -119,35 +123,46 @@ def _own(name: str) -> str:
     return name.removeprefix("0.")
 
 
+_BESIDE = "state", CUT, "spelled"
+"""What records of layers have on a page beside their settings."""
+
+
 def local(record: Any) -> Any:
-    """Return a record as Python writes it, without what a page has to know of remote layers."""
+    """Return a record as Python writes it, without what a page has to know beside that."""
     if not isinstance(record, Mapping):
         return record
     if record.get("type") == REMOTE:
         return record.get("layer")
-    inner = record.get("layers")
+    own = {name: value for name, value in record.items() if name not in _BESIDE}
+    inner = own.get("layers")
     if not isinstance(inner, list):
-        return record
-    return {**record, "layers": [local(one) for one in inner]}
+        return own
+    return {**own, "layers": [local(one) for one in inner]}
 
 
 def states(records: Any, path: str = "") -> dict[str, Array]:
-    """Return the state that records of remote layers hold, by its names in the network."""
+    """Return the state that records of layers hold, by its names in the network."""
     found = {}
     for k, record in enumerate(records):
-        if record.get("type") == REMOTE:
+        if "state" in record:
             for own, text in _field(record, "state", dict).items():
                 found[f"{path}{k}.{own}"] = _numbers(text, (-1,))
-        elif isinstance(record.get("layers"), list):
+        if isinstance(record.get("layers"), list):
             found |= states(record["layers"], f"{path}{k}.")
     return found
 
 
-def start_of(network: Network, loss: Loss) -> dict[str, Any]:
-    """Return layers and a loss as the page takes them; a `Sequential` in front is opened."""
+def opened_layers(network: Network) -> tuple[tuple[Layer, ...], str]:
+    """Return the layers of a network, and what their paths begin with: see `start_of`."""
     layers, opened = network.layers, ""
     while len(layers) == 1 and isinstance(layers[0], Sequential):
         layers, opened = layers[0].layers, f"{opened}0."
+    return layers, opened
+
+
+def start_of(network: Network, loss: Loss) -> dict[str, Any]:
+    """Return layers and a loss as the page takes them; a `Sequential` in front is opened."""
+    layers, opened = opened_layers(network)
     state = {name.removeprefix(opened): value for name, value in network.state.items()}
     assert network.input_shape is not None
     return {
@@ -217,7 +232,9 @@ class Remote:
         layers, shape = _field(sent, "layers", list), _shape(sent)
         made = tuple(from_config(local(one), "layer") for one in layers)
         _check_size(made, shape)
-        return json.dumps(placed(made, shape, states(layers)))
+        found = placed(made, shape, states(layers))
+        _carry(layers, found)
+        return json.dumps(found)
 
     def start(self, sent: Any) -> str:
         """Return θ of a layer, drawn from the number ``seed``."""
@@ -261,6 +278,15 @@ class Remote:
             network = asked_network((from_config(record, "layer"),), shape)
             self._made[key] = network, Gradients(network, Squared())
         return self._made[key]
+
+
+def _carry(sent: Sequence[Any], found: list[Any]) -> None:
+    """Have records say what those say that were sent in their places, of tables that are cut."""
+    for one, other in zip(sent, found, strict=True):
+        if CUT in one:
+            other |= {name: one[name] for name in (CUT, "spelled") if name in one}
+        if "layers" in other:
+            _carry(one["layers"], other["layers"])
 
 
 def _field(sent: Any, name: str, kind: type) -> Any:

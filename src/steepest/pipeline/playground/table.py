@@ -23,8 +23,9 @@ from ...tables.options import NOTHING_SAID, TableOptions
 from ...tables.parsing import plain, read_numbers, read_texts
 from ...tables.split import SPLIT_COLUMN, read_parts
 from ...tables.task import Task, infer_task
+from .cut import Cut, codes_of, cut_network, mark
 from .play import HELD, ROWS, VALUES, Play, PlaySet, check_loss, packed
-from .remote import start_of
+from .remote import opened_layers, start_of
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -100,7 +101,9 @@ def play_table(
     start = start_of(Network(*layers, inputs=encoder.width), _LOSSES[task.kind])
     del start["theta"]  # the page draws its own
     start["rule"] = {"type": "SGD", "lr": 0.1}
-    return Play(f"Playground: {name}", (_set(drawn, encoder, task, start, name, texts),))
+    return Play(
+        f"Playground: {name}", (_set(_Rows.of(drawn, encoder), encoder, task, start, name, texts),)
+    )
 
 
 def play_model(model: Model, table: pa.Table, *, name: str = "table", seed: int = 0) -> Play:
@@ -120,9 +123,11 @@ def play_model(model: Model, table: pa.Table, *, name: str = "table", seed: int 
     table = lay_out_table(table)
     if task.name not in table.column_names:
         raise TableError(f"the table lacks the column {task.name!r}, which the model predicts")
+    rows = _Rows.of(_Drawn.of(table, task, seed), encoder)
+    network, cuts = cut_network(network, codes_of(encoder, rows.X, rows.values))
     start = {**start_of(network, model.loss), "rule": {"type": "SGD", "lr": 0.01}}
-    drawn = _Drawn.of(table, task, seed)
-    return Play(f"Playground: {name}", (_set(drawn, encoder, task, start, name),))
+    mark(start["layers"], cuts, opened_layers(network)[1])
+    return Play(f"Playground: {name}", (_set(rows, encoder, task, start, name, cuts=cuts),))
 
 
 def _parts_column(table: pa.Table) -> tuple[str, ...]:
@@ -162,19 +167,36 @@ class _Drawn:
         return _Drawn(self.table.take(pa.array(chosen)), self.numbers[chosen], train, self.known)
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a page as its network takes them, and the values that columns can be given.
+
+    ``values`` are rows, too, of which each of ``columns`` has some, one column after the other.
+    """
+
+    drawn: _Drawn
+    X: Array
+    columns: list[dict[str, Any]]
+    values: Array
+
+    @classmethod
+    def of(cls, drawn: _Drawn, encoder: Encoder) -> _Rows:
+        shown = list(encoder.columns)[:_COLUMNS]
+        used = drawn.first(max(16, VALUES // (encoder.width + len(shown) + 1)))
+        return cls(used, encoder.transform(used.table), *_columns(drawn, encoder, shown))
+
+
 def _set(
-    drawn: _Drawn,
+    rows: _Rows,
     encoder: Encoder,
     task: Task,
     start: dict[str, Any],
     name: str,
     texts: Sequence[str] = (),
+    cuts: Sequence[Cut] = (),
 ) -> PlaySet:
-    shown = list(encoder.columns)[:_COLUMNS]
-    rows = max(16, VALUES // (encoder.width + len(shown) + 1))
-    columns = _columns(drawn, encoder, shown)
-    used = drawn.first(rows)
-    X = encoder.transform(used.table)
+    used = rows.drawn
+    columns = _with_values(rows.columns, rows.values)
     count = len(used.numbers)
     part = count < used.known
     says = f"{count:,} of the {counted(used.known, 'row')}" if part else f"All {count:,} rows"
@@ -194,16 +216,16 @@ def _set(
         "rows": count,
         "train": used.train,
         "numbers": used.numbers.tolist(),
-        "X": packed(X),
+        "X": packed(rows.X),
         "y": packed(task.encode(used.table.column(task.name))),
         "columns": [
             {**column, "raw": packed(_raw(used.table, encoder, column))} for column in columns
         ],
-        "unshown": len(encoder.columns) - len(shown),
+        "unshown": max(0, len(encoder.columns) - _COLUMNS),
         "left": [column for column in used.table.column_names if column not in encoder.columns],
         **start,
     }
-    return PlaySet(record, encoder, task)
+    return PlaySet(record, encoder, task, list(cuts))
 
 
 def _unread(texts: Sequence[str]) -> str:
@@ -214,8 +236,10 @@ def _unread(texts: Sequence[str]) -> str:
     return f" Texts are no inputs here ({names}); a model that steepest train makes reads them."
 
 
-def _columns(drawn: _Drawn, encoder: Encoder, names: list[str]) -> list[dict[str, Any]]:
-    """Return for each column values that it can be given, and what they are encoded as."""
+def _columns(
+    drawn: _Drawn, encoder: Encoder, names: list[str]
+) -> tuple[list[dict[str, Any]], Array]:
+    """Return for each column values that it can be given; and encoded rows that have them."""
     found, picked = [], []
     places = encoder.places
     for name in names:
@@ -236,13 +260,18 @@ def _columns(drawn: _Drawn, encoder: Encoder, names: list[str]) -> list[dict[str
             found.append({"name": name, "labels": labels})
         found[-1]["places"] = places[name]
         picked.append(rows)
-    X = encoder.transform(drawn.table.take(pa.array(np.concatenate(picked))))
-    ends = np.cumsum([len(rows) for rows in picked])
-    for one, part in zip(found, np.split(X, ends[:-1]), strict=True):
-        one["encoded"] = [
-            [float(f"{value:.7g}") for value in row] for row in part[:, one["places"]].tolist()
-        ]
-    return [one for one in found if one["encoded"]]
+    return found, encoder.transform(drawn.table.take(pa.array(np.concatenate(picked))))
+
+
+def _with_values(columns: list[dict[str, Any]], values: Array) -> list[dict[str, Any]]:
+    """Return those columns that can be given values, with what these are encoded as."""
+    counts = [len(one["at"] if "at" in one else one["labels"]) for one in columns]
+    found = []
+    for one, part in zip(columns, np.split(values, np.cumsum(counts)[:-1]), strict=True):
+        rows = part[:, one["places"]].tolist()
+        encoded = [[float(f"{value:.7g}") for value in row] for row in rows]
+        found += [{**one, "encoded": encoded}] if encoded else []
+    return found
 
 
 def _numbers(encoder: Encoder, name: str, column: Any) -> Array:

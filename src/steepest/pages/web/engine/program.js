@@ -2,13 +2,14 @@
 // layer, ℓ and ∇ℓ, then backwards, Φ by Φ. An instruction says what it reads, writes and means.
 
 import { KINDS } from "./kinds.js";
-import { Remote, Whole, remoteIn } from "./layers/remote.js";
+import { Remote, Whole, remoteIn, unpack } from "./layers/remote.js";
 import { LOSSES } from "./losses.js";
 import { Random } from "./random.js";
+import { lastOf, sizeOf } from "./shapes.js";
 
 /**
- * An array of so many numbers a row.
- * @typedef {{name: string, path: string, width: number, values: Float64Array}} Buffer
+ * An array: of each example a part of this shape, so many numbers wide.
+ * @typedef {{name: string, path: string, shape: number[], width: number, values: Float64Array}} Buffer
  *
  * A parameter: where it lies in θ.
  * @typedef {{name: string, path: string, own: string, shape: number[], offset: number, size: number}} Parameter
@@ -30,7 +31,8 @@ import { Random } from "./random.js";
  * y, and what emits the instructions of Φ: it gets dy and whether dx is wanted, and returns dx.
  * @typedef {[Buffer, (dy: Buffer, wantsDx: boolean) => Buffer | null]} Lowered
  *
- * @typedef {{outputs: (record: any, p: number) => number}} Widths
+ * What tells the shape of what a layer makes of an example.
+ * @typedef {(record: any, shape: number[]) => number[]} ShapeOf
  */
 
 /**
@@ -57,31 +59,77 @@ export function complete(record) {
   return { ...kindOf(record).settings, ...record };
 }
 
-/** @type {Widths} */
-export const WIDTHS = {
-  outputs(record, p) {
-    return kindOf(record).outputs?.(complete(record), p, WIDTHS) ?? p;
-  },
-};
+/**
+ * Return the shape of what a layer makes of an example: a layer that says no shape goes along the
+ * last axis.
+ * @param {any} record
+ * @param {number[]} shape
+ * @returns {number[]}
+ */
+export function shapeOf(record, shape) {
+  const [kind, s] = [kindOf(record), complete(record)];
+  if (kind.outputShape) return kind.outputShape(s, shape, shapeOf);
+  return [...shape.slice(0, -1), kind.outputs?.(s, lastOf(shape)) ?? lastOf(shape)];
+}
+
+/**
+ * Return the path of the last layer of a network.
+ * @param {any[]} layers
+ * @returns {string}
+ */
+function lastPath(layers) {
+  const last = layers.length - 1;
+  const { type, layers: inner } = layers[last];
+  return type === "Sequential" ? `${last}.${lastPath(inner)}` : `${last}`;
+}
 
 /**
  * List the parameters of a layer and of all in it.
  * @param {any} record
- * @param {number} p
+ * @param {number[]} inside  the shape of what goes in
  * @param {string} path
  * @param {Parameter[]} found
  */
-function walk(record, p, path, found) {
+function walk(record, inside, path, found) {
   const [kind, s] = [kindOf(record), complete(record)];
-  for (const [own, shape] of Object.entries(kind.parameters?.(s, p) ?? {})) {
-    const size = shape.reduce((a, b) => a * b, 1);
+  const named = kind.parameters?.(s, lastOf(inside), inside) ?? {};
+  for (const [own, shape] of Object.entries(named)) {
     const last = found.at(-1);
     const offset = last ? last.offset + last.size : 0;
-    found.push({ name: `${path}.${own}`, path, own, shape, offset, size });
+    found.push({ name: `${path}.${own}`, path, own, shape, offset, size: sizeOf(shape) });
   }
-  kind.children?.(s, p, WIDTHS).forEach((width, k) => {
-    walk(s.layers[k], width, path === "" ? `${k}` : `${path}.${k}`, found);
+  kind.children?.(s, inside, shapeOf).forEach((shape, k) => {
+    walk(s.layers[k], shape, path === "" ? `${k}` : `${path}.${k}`, found);
   });
+}
+
+/**
+ * Return the state of a layer by name: what Python packed, or what it begins with.
+ * @param {any} record
+ * @param {number[]} inside
+ * @returns {Record<string, Float64Array>}
+ */
+function statesOf(record, inside) {
+  const named = kindOf(record).state?.(complete(record), lastOf(inside)) ?? {};
+  for (const [name, values] of Object.entries(named)) {
+    if (record.state) values.set(unpack(record.state[name]));
+  }
+  return named;
+}
+
+/**
+ * Write each row of targets several times, one behind the other.
+ * @param {Float64Array} y
+ * @param {Float64Array} repeated
+ * @param {number} n
+ * @param {number} k
+ * @param {number} each
+ */
+function repeat(y, repeated, n, k, each) {
+  for (let i = 0; i < n; i++) {
+    const row = y.subarray(i * k, (i + 1) * k);
+    for (let m = 0; m < each; m++) repeated.set(row, (i * each + m) * k);
+  }
 }
 
 /**
@@ -104,10 +152,10 @@ export class Network {
     this.shape = shape;
     this.inputs = inputs;
     this.record = { type: "Sequential", layers };
-    this.outputs = WIDTHS.outputs(this.record, inputs);
+    this.outputs = sizeOf(shapeOf(this.record, shape));
     /** @type {Parameter[]} */
     this.parameters = [];
-    walk(this.record, inputs, "", this.parameters);
+    walk(this.record, shape, "", this.parameters);
     const last = this.parameters.at(-1);
     this.theta = new Float64Array(last ? last.offset + last.size : 0);
   }
@@ -147,37 +195,41 @@ export class Lowering {
    * @param {Network} network
    * @param {Float64Array} gradient  like θ
    * @param {number} rows  the most at once
+   * @param {boolean} training  whether it is as in a training, and not as in a prediction
    */
-  constructor(network, gradient, rows) {
+  constructor(network, gradient, rows, training) {
     this.network = network;
     this.gradient = gradient;
     this.rows = rows;
+    /** The path of the only layer that may compute more rows in a training than in a prediction. */
+    this.members = training ? lastPath(network.layers) : null;
+    this.shapeOf = shapeOf;
     /** @type {Instruction[]} */
     this.instructions = [];
-    this.outputs = WIDTHS.outputs;
   }
 
   /**
    * Return a new array.
    * @param {string} path
    * @param {string} name
-   * @param {number} width
+   * @param {number[]} shape  of what it holds of each example
    * @returns {Buffer}
    */
-  array(path, name, width) {
-    return { name, path, width, values: new Float64Array(this.rows * width) };
+  array(path, name, shape) {
+    const width = sizeOf(shape);
+    return { name, path, shape, width, values: new Float64Array(this.rows * width) };
   }
 
   /**
    * Whether a layer, or one in it, has parameters.
    * @param {any} record
-   * @param {number} p
+   * @param {number[]} shape
    * @returns {boolean}
    */
-  learns(record, p) {
+  learns(record, shape) {
     /** @type {Parameter[]} */
     const found = [];
-    walk(record, p, "", found);
+    walk(record, shape, "", found);
     return found.length > 0;
   }
 
@@ -199,7 +251,7 @@ export class Lowering {
   }
 
   /**
-   * Add an instruction.
+   * Add an instruction. `each` of the call is the number of rows that an example has.
    * @param {Phase} phase
    * @param {string} path
    * @param {import("./kinds.js").Kind} kind
@@ -227,7 +279,7 @@ export class Lowering {
       parameters: this.network.parameters.filter((parameter) => parameter.path === path),
       settings: call,
       remote: kind.remote,
-      run: (n) => kernel({ ...bound, n }),
+      run: (n) => kernel({ ...bound, n: n * (call.each ?? 1) }),
     });
   }
 
@@ -241,14 +293,18 @@ export class Lowering {
   lower(record, x, path) {
     const [kind, s] = [kindOf(record), complete(record)];
     if (kind.lower) return kind.lower(this, s, x, path);
-    const [p, q] = [x.width, WIDTHS.outputs(record, x.width)];
-    const y = this.array(path, "y", q);
+    const { shape } = x;
+    const y = this.array(path, "y", shapeOf(record, shape));
+    // A layer that knows shapes has one row for each example, the others one for each of its rows.
+    const whole = kind.outputShape !== undefined;
+    const [p, q] = whole ? [x.width, y.width] : [lastOf(shape), lastOf(y.shape)];
+    const each = x.width / p;
     /** @type {Record<string, any>} */
-    const call = { ...s, p, q, x, y };
-    const names = Object.keys(kind.parameters?.(s, p) ?? {});
+    const call = { ...s, each, shape, p, q, x, y, ...statesOf(record, shape) };
+    const names = Object.keys(kind.parameters?.(s, lastOf(shape), shape) ?? {});
     Object.assign(call, this.views(path, ...names));
-    for (const [name, width] of Object.entries(kind.memory?.(s, p) ?? {})) {
-      call[name] = this.array(path, name, width);
+    for (const [name, width] of Object.entries(kind.memory?.(s, p, shape) ?? {})) {
+      call[name] = this.array(path, name, [each * width]);
     }
     const { forward, backwardX, backwardTheta } = kind;
     if (forward) this.emit("forward", path, kind, call, ["x"], ["y"], forward);
@@ -258,7 +314,7 @@ export class Lowering {
         const back = { ...call, dy };
         let dx = null;
         if (wantsDx && backwardX) {
-          dx = this.array(path, "dx", p);
+          dx = this.array(path, "dx", shape);
           this.emit("backwardX", path, kind, { ...back, dx }, ["x", "dy"], ["dx"], backwardX);
         }
         if (backwardTheta) {
@@ -270,6 +326,17 @@ export class Lowering {
   }
 }
 
+/**
+ * Return about how many products an instruction takes for an example: it uses each parameter once
+ * in each row of it, but for tables of embeddings, and layers that have parameters for each row.
+ * @param {Instruction} one
+ * @returns {number}
+ */
+function worked({ parameters, settings }) {
+  if (settings.codes) return settings.q;
+  return parameters.reduce((sum, { size }) => sum + size, 0) * (settings.each ?? 1);
+}
+
 /** Forward, ℓ and backward for up to so many rows at once. */
 export class Program {
   /**
@@ -277,8 +344,10 @@ export class Program {
    * @param {any} loss  as Python records it
    * @param {number} targets  numbers a row
    * @param {number} rows
+   * @param {boolean} [training]  whether it computes what a training does, and not a prediction; no
+   *   difference where Python computes a layer
    */
-  constructor(network, loss, targets, rows) {
+  constructor(network, loss, targets, rows, training = false) {
     const kind = LOSSES[loss.type];
     if (kind === undefined) {
       throw new Error(`${loss.type}: this page does not compute this loss`);
@@ -286,16 +355,20 @@ export class Program {
     this.network = network;
     this.gradient = new Float64Array(network.theta.length);
     this.rows = rows;
-    const low = new Lowering(network, this.gradient, rows);
-    this.x = low.array("", "x", network.inputs);
-    this.y = low.array("", "target", targets);
+    const remote = remoteIn(network.layers).length > 0;
+    const low = new Lowering(network, this.gradient, rows, training && !remote);
+    this.x = low.array("", "x", network.shape);
+    this.y = low.array("", "target", [targets]);
     const [z, backward] = low.lower(network.record, this.x, "");
     this.z = z;
     this.forwardCount = low.instructions.length;
-    this.dz = low.array("loss", "dz", z.width);
-    this.loss = low.array("loss", "loss", 1);
-    const call = { ...kind.settings, ...loss, q: z.width, k: targets };
-    const arrays = { z: z.values, y: this.y.values, dz: this.dz.values, loss: this.loss.values };
+    const q = lastOf(z.shape);
+    const each = z.width / q; // rows of an example, each with its target and a loss of its own
+    this.dz = low.array("loss", "dz", z.shape);
+    this.loss = low.array("loss", "loss", [each]);
+    const call = { ...kind.settings, ...loss, q, k: targets };
+    const arrays = { z: z.values, dz: this.dz.values, loss: this.loss.values };
+    const repeated = each > 1 ? low.array("loss", "y", [each, targets]).values : this.y.values;
     low.instructions.push({
       phase: "loss",
       path: "",
@@ -311,11 +384,17 @@ export class Program {
       ],
       parameters: [],
       settings: call,
-      run: (n) => kind.gradient({ ...call, ...arrays, n, scale: 1 / n }),
+      run: (n) => {
+        if (each > 1) repeat(this.y.values, repeated, n, targets, each);
+        kind.gradient({ ...call, ...arrays, y: repeated, n: n * each, scale: 1 / (n * each) });
+      },
     });
     backward(this.dz, false);
     this.instructions = low.instructions;
-    const remote = remoteIn(network.layers).length > 0;
+    /** About how many products the outputs of a row take. */
+    this.products = low.instructions
+      .slice(0, this.forwardCount)
+      .reduce((sum, one) => sum + worked(one), 0);
     this.whole = remote ? new Whole(network, network.shape) : null;
   }
 
@@ -372,8 +451,9 @@ export class Program {
    * @returns {number}
    */
   mean(n) {
+    const count = n * this.loss.width;
     let total = 0;
-    for (let i = 0; i < n; i++) total += this.loss.values[i];
-    return total / n;
+    for (let i = 0; i < count; i++) total += this.loss.values[i];
+    return total / count;
   }
 }

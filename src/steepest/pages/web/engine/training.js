@@ -22,7 +22,7 @@ export class Training {
     this.network = network;
     this.data = data;
     this.batch = Math.min(batch, data.rows);
-    this.program = new Program(network, loss, data.targets, this.batch);
+    this.program = new Program(network, loss, data.targets, this.batch, true);
     this.random = new Random(seed);
     /** @type {Int32Array} */
     this.order = new Int32Array(data.rows);

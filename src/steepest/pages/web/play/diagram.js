@@ -5,10 +5,11 @@ import { typeOf } from "./session.js";
 
 const UNITS = 10;
 const GAP = 22;
+const LEGIBLE = 0.75; // of its size: the drawing of a deep network is scrolled instead
 
 /**
- * One column of the drawing.
- * @typedef {{label: string, width: number, y: import("../engine/program.js").Buffer | null, dy: import("../engine/program.js").Buffer | null, path: string}} Station
+ * One column of the drawing: of an example with several rows, such as members, the first one.
+ * @typedef {{label: string, width: number, times: number, y: import("../engine/program.js").Buffer | null, dy: import("../engine/program.js").Buffer | null, path: string}} Station
  */
 
 /**
@@ -22,13 +23,16 @@ export function stations(program, layers) {
     path === `${k}` || path.startsWith(`${k}.`);
   const last = (/** @type {string} */ phase, /** @type {number} */ k) =>
     program.instructions.filter((one) => one.phase === phase && belongs(one.path, k)).at(-1);
+  const sizes = (/** @type {import("../engine/program.js").Buffer} */ { shape, width }) =>
+    shape.length === 2 ? { width: shape[1], times: shape[0] } : { width, times: 1 };
+  const { x } = program;
   /** @type {Station[]} */
-  const found = [{ label: "x", width: program.x.width, y: program.x, dy: null, path: "" }];
+  const found = [{ label: "x", ...sizes(x), y: x, dy: null, path: "" }];
   layers.forEach((layer, k) => {
     const y = last("forward", k)?.writes[0][1] ?? found[k].y;
     found.push({
       label: typeOf(layer),
-      width: y?.width ?? found[k].width,
+      ...(y ? sizes(y) : { width: found[k].width, times: found[k].times }),
       y,
       dy: last("backwardX", k + 1)?.writes[0][1] ?? null,
       path: `${k}`,
@@ -41,7 +45,12 @@ export function stations(program, layers) {
 /** The drawing. */
 export class Diagram {
   constructor() {
-    this.element = h("div", { class: "diagram" });
+    this.element = h("div", {
+      class: "diagram",
+      role: "group",
+      "aria-label": "Drawing of the network",
+      tabindex: 0,
+    });
   }
 
   /**
@@ -54,8 +63,10 @@ export class Diagram {
     const program = training.program;
     const columns = stations(program, layers);
     const tall = Math.min(UNITS, Math.max(...columns.map((one) => one.width)));
-    const [wide, high] = [Math.max(300, columns.length * 62), tall * GAP + 46];
-    const across = (/** @type {number} */ k) => 31 + (k * (wide - 62)) / (columns.length - 1);
+    const apart = columns.some((one) => one.times > 1) ? 80 : 62;
+    const [wide, high] = [Math.max(300, columns.length * apart), tall * GAP + 46];
+    const across = (/** @type {number} */ k) =>
+      apart / 2 + (k * (wide - apart)) / (columns.length - 1);
     const down = (/** @type {Station} */ one, /** @type {number} */ j) =>
       22 + GAP / 2 + ((tall - Math.min(UNITS, one.width)) * GAP) / 2 + j * GAP;
     /** @type {SVGElement[]} */
@@ -98,18 +109,22 @@ export class Diagram {
         svg(
           "text",
           { x: across(k), y: high - 8 },
-          one.width > UNITS ? `${UNITS} of ${one.width}` : String(one.width),
+          `${one.width > UNITS ? `${UNITS} of ` : ""}${one.width}${one.times > 1 ? ` ×${one.times}` : ""}`,
         ),
       );
     });
-    const told = columns.map((one) => `${one.label} ${one.width}`).join(", then ");
-    this.element.replaceChildren(
-      svg(
-        "svg",
-        { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": `The network: ${told}` },
-        ...drawn,
-      ),
+    const told = columns
+      .map((one) => `${one.label} ${one.width}${one.times > 1 ? ` of each of ${one.times}` : ""}`)
+      .join(", then ");
+    const drawing = svg(
+      "svg",
+      { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": `The network: ${told}` },
+      ...drawn,
     );
+    drawing.style.minWidth = `${Math.round(LEGIBLE * wide)}px`;
+    const at = this.element.scrollLeft;
+    this.element.replaceChildren(drawing);
+    this.element.scrollLeft = at;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { KINDS } from "../engine/kinds.js";
-import { WIDTHS, complete } from "../engine/program.js";
+import { complete, shapeOf } from "../engine/program.js";
 import { RULES } from "../engine/rules.js";
 import { typeOf } from "./session.js";
 
@@ -24,6 +24,8 @@ const LOSSES = {
   multiclass: ["SoftmaxCrossEntropy"],
   regression: ["Squared", "Absolute", "Huber"],
 };
+/** What turns a table into numbers, and members: the layers behind can't do without. */
+const FIXED = ["Parallel", "Concat", "Embedding", "EmbeddingBag", "Adapters", "Heads", "Average"];
 const MOST_UNITS = 256;
 const BATCHES = [1, 4, 16, 32, 64, 128, 256];
 
@@ -65,7 +67,7 @@ export class Editor {
   draw() {
     const { session, rows } = this.app;
     const last = session.layers.length - 1;
-    let p = rows.inputs;
+    let shape = rows.record.shape;
     const chosen = this.before.selectedIndex;
     this.before.replaceChildren(
       ...session.layers.map((/** @type {any} */ layer, /** @type {number} */ k) =>
@@ -76,14 +78,14 @@ export class Editor {
     this.list.replaceChildren(
       ...session.layers.map((/** @type {any} */ layer, /** @type {number} */ k) => {
         const s = complete(layer);
-        const q = WIDTHS.outputs(layer, p);
+        const behind = shapeOf(layer, shape);
         const item = h(
           "li",
           {},
           ...this.parts(s, k, k === last, `layer ${k + 1}`),
-          h("span", { class: "sizes" }, `${p} → ${q}`),
+          h("span", { class: "sizes" }, `${shape.join("×")} → ${behind.join("×")}`),
         );
-        p = q;
+        shape = behind;
         return item;
       }),
     );
@@ -132,8 +134,8 @@ export class Editor {
         button("+", `more units in ${name}`, () => units(s.units + 1)),
       );
     }
-    const fixed = last || s.type === "Parallel" || s.type === "Embedding";
-    if (!fixed) found.push(button("×", `remove ${name}, ${typeOf(s)}`, () => this.change(k, null)));
+    if (!last && !FIXED.includes(s.type))
+      found.push(button("×", `remove ${name}, ${typeOf(s)}`, () => this.change(k, null)));
     return found;
   }
 

@@ -9,7 +9,9 @@ import { Plane, mixed, rgb } from "./canvas.js";
 import { dot, unit } from "./scatter.js";
 import { spokenName } from "./steps.js";
 
-const SIZE = 41;
+const SIZES = [41, 31, 21, 15]; // points of a side: fewer if the network is large
+const LEAST = 32; // rows: more than a step of 16 looks at
+const MOST = 1.5e9; // products, if there are more points than the fewest
 const COARSE = 11; // points of a side where Python computes a layer: each costs some milliseconds
 const WORK = 1.2e8; // products for a picture
 const STEPS = 60;
@@ -33,7 +35,7 @@ export class Landscape {
   constructor(app) {
     this.app = app;
     this.span = 4;
-    this.size = SIZE;
+    this.size = SIZES[0];
     this.start = 0;
     this.compare = "rows";
     /** @type {[string, string]} */
@@ -181,14 +183,16 @@ export class Landscape {
     const { network } = session;
     const data = rows.part(session.loss.type, false);
     const remote = remoteIn(session.layers).length > 0;
-    this.size = remote ? COARSE : SIZE;
+    const { products } = session.training.program;
+    const fits = (/** @type {number} */ side) => LEAST * side * side * products < MOST;
+    this.size = remote ? COARSE : (SIZES.find(fits) ?? COARSE);
     const size = this.size;
     const most = remote ? 32 : 240;
-    const cost = network.theta.length * size * size;
-    const count = Math.max(8, Math.min(rows.train, most, Math.floor(WORK / cost)));
+    const cost = products * size * size;
+    const count = Math.max(LEAST, Math.min(rows.train, most, Math.floor(WORK / cost)));
     const every = Math.max(1, Math.floor(rows.train / count));
     const chosen = Array.from({ length: count }, (_, k) => (k * every) % rows.train);
-    const program = new Program(network, session.loss, 1, count);
+    const program = new Program(network, session.loss, 1, count, true);
     const theta = network.theta.slice();
     const take = (/** @type {number[]} */ some) => program.take(data.X, data.Y, some);
     take(chosen);

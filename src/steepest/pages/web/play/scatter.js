@@ -7,6 +7,8 @@ import { Random } from "../engine/random.js";
 import { Plane } from "./canvas.js";
 
 const ROWS = 160;
+const LEAST = 16;
+const NUMBERS = 8e6; // in the gradients that are kept: of large networks, those of fewer rows
 const DRAWS = 160;
 const ROUNDS = 12;
 const SIZES = [2, 4, 8, 16, 32, 64];
@@ -64,9 +66,10 @@ export class Scatter {
   single() {
     const { session, rows } = this.app;
     const data = rows.part(session.loss.type, false);
-    const program = new Program(session.network, session.loss, 1, 1);
-    const every = Math.max(1, Math.floor(rows.train / ROWS));
-    const chosen = Array.from({ length: Math.min(ROWS, rows.train) }, (_, k) => k * every);
+    const program = new Program(session.network, session.loss, 1, 1, true);
+    const most = Math.max(LEAST, Math.min(ROWS, Math.floor(NUMBERS / program.gradient.length)));
+    const every = Math.max(1, Math.floor(rows.train / most));
+    const chosen = Array.from({ length: Math.min(most, rows.train) }, (_, k) => k * every);
     const gradients = chosen.map((row) => {
       program.take(data.X, data.Y, [row]);
       program.descent(1);
@@ -82,15 +85,22 @@ export class Scatter {
     const [u, v] = axes(gradients, mean);
     const flat = gradients.map((g) => /** @type {[number, number]} */ ([dot(g, u), dot(g, v)]));
     const random = new Random(1);
-    const drawn = Array.from({ length: DRAWS }, () => {
-      const chosen = Array.from(
-        { length: this.size },
-        () => gradients[Math.floor(random.uniform() * gradients.length)],
+    /** @type {[number, number][]} */
+    const means = [];
+    let squares = 0;
+    for (let draw = 0; draw < DRAWS; draw++) {
+      const g = average(
+        Array.from(
+          { length: this.size },
+          () => gradients[Math.floor(random.uniform() * gradients.length)],
+        ),
       );
-      return average(chosen);
-    });
-    const means = drawn.map((g) => /** @type {[number, number]} */ ([dot(g, u), dot(g, v)]));
-    const [far, near] = [gradients, drawn].map((all) => spread(all, mean));
+      means.push([dot(g, u), dot(g, v)]);
+      squares += distance(g, mean);
+    }
+    const near = Math.sqrt(squares / DRAWS);
+    const total = gradients.reduce((sum, g) => sum + distance(g, mean), 0);
+    const far = Math.sqrt(total / gradients.length);
     const plane = new Plane(this.canvas, 0.72);
     const all = [...flat, [0, 0], [dot(mean, u), dot(mean, v)]];
     plane.x = bounds(all.map((point) => point[0]));
@@ -125,7 +135,7 @@ export class Scatter {
     plane.dot(dot(mean, u), dot(mean, v), "--ink", 5);
     plane.free();
     plane.axes("along the mean gradient", "across it, where it varies most");
-    this.found = { length: Math.hypot(...mean), far, near, rows: gradients.length };
+    this.found = { length: Math.sqrt(dot(mean, mean)), far, near, rows: gradients.length };
     this.said.textContent =
       `The mean of the gradients of ${gradients.length} rows is ${number(this.found.length)} long. ` +
       `A single one lies ${number(far)} away from it, the mean of ${this.size} drawn ones ${number(near)}: ` +
@@ -157,15 +167,15 @@ export function dot(a, b) {
 }
 
 /**
- * Return the root of the mean squared distance of vectors from another one.
- * @param {Float64Array[]} vectors
- * @param {Float64Array} from
+ * Return the squared distance of two vectors.
+ * @param {Float64Array} a
+ * @param {Float64Array} b
  * @returns {number}
  */
-function spread(vectors, from) {
+function distance(a, b) {
   let total = 0;
-  for (const one of vectors) for (let k = 0; k < one.length; k++) total += (one[k] - from[k]) ** 2;
-  return Math.sqrt(total / vectors.length);
+  for (let k = 0; k < a.length; k++) total += (a[k] - b[k]) ** 2;
+  return total;
 }
 
 /**

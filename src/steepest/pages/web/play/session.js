@@ -189,13 +189,24 @@ export function typeOf(record) {
   return record.type === "Remote" ? record.layer.type : record.type;
 }
 
+/** Settings that come first, without their names.
+ * @type {Record<string, string[]>} */
+const FIRST = {
+  Adapters: ["members"],
+  Average: ["parts"],
+  Dense: ["units"],
+  Embedding: ["codes"],
+  EmbeddingBag: ["codes", "dim"],
+  Heads: ["units"],
+};
+
 /**
  * Return a layer's settings in words, as Python writes the layer.
  * @param {any} record
  * @returns {string}
  */
 export function spelled(record) {
-  const s = complete(record);
+  const { state: _, ...s } = complete(record);
   if (s.spelled) return s.spelled;
   if (s.widths) {
     const parts = s.layers.map(
@@ -208,11 +219,11 @@ export function spelled(record) {
   const own = Object.entries(s).filter(
     ([name, value]) => name !== "type" && JSON.stringify(value) !== JSON.stringify(usual[name]),
   );
-  const first = { Dense: "units", Embedding: "codes" }[/** @type {string} */ (s.type)];
-  const needed = first ? [[first, s[first]], ...own.filter(([name]) => name !== first)] : own;
-  const words = needed.map(([name, value]) =>
-    name === first ? `${value}` : `${name}=${literal(value)}`,
-  );
+  const first = FIRST[s.type] ?? [];
+  const words = [
+    ...first.map((name) => `${s[name]}`),
+    ...own.filter(([name]) => !first.includes(name)).map(([name, v]) => `${name}=${literal(v)}`),
+  ];
   return `${s.type}(${words.join(", ")})`;
 }
 

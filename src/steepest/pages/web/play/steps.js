@@ -322,8 +322,10 @@ function worked(one, n, session) {
     const pairs = count(c.q).map((j) => /** @type {[number, number]} */ ([c.A[j * c.p], dy[j]]));
     return `First input, first row: ${products(pairs)} = ${number(dx[0])}`;
   }
-  const pairs = count(n).map((i) => /** @type {[number, number]} */ ([dy[i * c.q], x[i * c.p]]));
+  const pairs = count(n * c.each).map(
+    (i) => /** @type {[number, number]} */ ([dy[i * c.q], x[i * c.p]]),
+  );
   const own = one.parameters.find((parameter) => parameter.own === "A");
   const found = own ? session.training.program.gradient[own.offset] : 0;
-  return `First entry of ∇A${n > 1 ? ", over the rows" : ""}: ${products(pairs)} = ${number(found)}`;
+  return `First entry of ∇A${n * c.each > 1 ? ", over the rows" : ""}: ${products(pairs)} = ${number(found)}`;
 }

@@ -111,7 +111,7 @@ export class Surface {
   draw(coarse = false) {
     const plane = this.empty();
     if (this.y === CURVE) this.curve(plane);
-    else this.plane(plane, coarse ? 33 : 100);
+    else this.plane(plane, this.size(coarse));
     const { columns } = this.app.rows;
     const others = columns.length - (this.y === CURVE ? 1 : 2);
     this.canvas.setAttribute(
@@ -120,6 +120,17 @@ export class Surface {
         (this.y === CURVE ? "" : ` and ${brief(columns[this.y].name)}`) +
         (others ? `, other columns as in ${this.app.rows.nameOf(this.row)}` : ""),
     );
+  }
+
+  /**
+   * Return how many points a side has: fewer if the network is large.
+   * @param {boolean} coarse
+   * @returns {number}
+   */
+  size(coarse) {
+    const [most, least, products] = coarse ? [33, 9, 4e7] : [100, 25, 4e8];
+    const affordable = Math.sqrt(products / this.app.session.other.products);
+    return Math.round(Math.min(most, Math.max(least, affordable)));
   }
 
   /**

@@ -1,6 +1,8 @@
 // Remote: a layer that Python computes, one question for each instruction. The page waits for the
 // answer, since all that comes after it is computed from it.
 
+import { sizeOf } from "../shapes.js";
+
 /** @typedef {import("../kinds.js").Kind} Kind */
 
 /**
@@ -40,7 +42,7 @@ function pack(values) {
  * @param {string} text
  * @returns {Float32Array}
  */
-function unpack(text) {
+export function unpack(text) {
   const letters = atob(text);
   const bytes = new Uint8Array(letters.length);
   for (let k = 0; k < bytes.length; k++) bytes[k] = letters.charCodeAt(k);
@@ -59,9 +61,10 @@ function about(s) {
 /** @type {Kind} */
 export const Remote = {
   settings: {},
-  outputs(s, p) {
+  outputShape(s, shape) {
+    const p = sizeOf(shape);
     if (p !== s.inputs) throw new Error(`${s.spelled} takes ${s.inputs} numbers here, not ${p}.`);
-    return s.outputs;
+    return s.output_shape;
   },
   parameters: (s) => s.parameters,
   init(random, theta, s) {
@@ -72,7 +75,7 @@ export const Remote = {
   },
   lower(low, s, x, path) {
     const names = Object.keys(s.parameters);
-    const y = low.array(path, "y", s.outputs);
+    const y = low.array(path, "y", s.output_shape);
     const views = low.views(path, ...names);
     const call = { ...s, p: x.width, q: s.outputs, x, y };
     const kind = { name: s.layer.type, remote: true, settings: {} };
@@ -91,7 +94,7 @@ export const Remote = {
         let answer = null;
         const back = (/** @type {any} */ c) =>
           (answer = ask("compute", { ...question(c), dy: pack(c.dy.subarray(0, c.n * c.q)) }));
-        const dx = wantsDx ? low.array(path, "dx", x.width) : null;
+        const dx = wantsDx ? low.array(path, "dx", x.shape) : null;
         if (dx) {
           low.emit("backwardX", path, kind, { ...call, dy, dx }, ["x", "dy"], ["dx"], (c) => {
             c.dx.set(unpack(back(c).dx));
@@ -120,11 +123,12 @@ export const Remote = {
  */
 function local(record) {
   if (record.type === "Remote") return record.layer;
-  return record.layers ? { ...record, layers: record.layers.map(local) } : record;
+  const { state: _, cut: __, spelled: ___, ...own } = record;
+  return own.layers ? { ...own, layers: own.layers.map(local) } : own;
 }
 
 /**
- * Return the state that remote layers hold, by its names in the network.
+ * Return the state that layers hold, by its names in the network.
  * @param {any[]} records
  * @param {string} [path]
  * @returns {Record<string, string>}
@@ -133,11 +137,12 @@ function states(records, path = "") {
   return Object.assign(
     {},
     ...records.map((record, k) =>
-      record.type === "Remote"
-        ? Object.fromEntries(
-            Object.entries(record.state).map(([name, text]) => [`${path}${k}.${name}`, text]),
-          )
-        : states(record.layers ?? [], `${path}${k}.`),
+      Object.assign(
+        Object.fromEntries(
+          Object.entries(record.state ?? {}).map(([name, text]) => [`${path}${k}.${name}`, text]),
+        ),
+        states(record.layers ?? [], `${path}${k}.`),
+      ),
     ),
   );
 }

@@ -54,6 +54,22 @@ export const Affine = {
 };
 
 /** @type {import("../kinds.js").Kind} */
+export const Standardise = {
+  settings: {},
+  state: (_, p) => ({ mean: new Float64Array(p), scale: new Float64Array(p).fill(1) }),
+  formulas: {
+    forward: ["y = (x − m) ⊙ s"],
+    backwardX: ["∇_x ℓ = s ⊙ ∇_y ℓ"],
+  },
+  forward({ n, p, x, y, mean, scale }) {
+    for (let k = 0; k < n * p; k++) y[k] = (x[k] - mean[k % p]) * scale[k % p];
+  },
+  backwardX({ n, p, dy, dx, scale }) {
+    for (let k = 0; k < n * p; k++) dx[k] = scale[k % p] * dy[k];
+  },
+};
+
+/** @type {import("../kinds.js").Kind} */
 export const RootScale = {
   settings: {},
   formulas: {
