@@ -26,6 +26,7 @@ import { brief, clipped, number, tick } from "../format.js";
 
 const HEIGHT = 260;
 const COLOURS = 8;
+const FEW = 3;
 const WHOLE = [1, 2, 5]
   .flatMap((k) => [1, 10, 100, 1e3, 1e4, 1e5, 1e6].map((p) => k * p))
   .sort((a, b) => a - b);
@@ -160,7 +161,10 @@ function options(figure, width) {
           stroke: colour(line.faint ? "--faint" : (line.colour ?? `--series-${place % COLOURS}`)),
           width: line.faint ? 1 : 2,
           dash: line.dashed || place >= COLOURS ? [6, 4] : undefined,
-          points: { show: figure.points ?? false },
+          points: {
+            show: (/** @type {any} */ plot, /** @type {number} */ k) =>
+              (figure.points ?? false) || few(plot.data[k]),
+          },
           value: shown,
           spanGaps: true,
         };
@@ -184,6 +188,15 @@ function options(figure, width) {
       draw: [(/** @type {any} */ plot) => mark(plot, figure.mark)],
     },
   };
+}
+
+/**
+ * Say whether there are so few values that a line alone is not seen, or hardly says where they lie.
+ * @param {(number | null)[]} values
+ * @returns {boolean}
+ */
+function few(values) {
+  return values.filter((value) => value !== null).length < FEW;
 }
 
 /**

@@ -64,7 +64,6 @@ function nameOf(layer) {
  * @returns {import("../charts/lines.js").Figure[]}
  */
 export function gradientFigures(section) {
-  const points = section.epoch.length < 3;
   return SEEN.flatMap(([name, title, log]) => {
     const seen = section.layers.filter((/** @type {any} */ layer) => layer[name] !== undefined);
     if (!seen.length) return [];
@@ -72,9 +71,7 @@ export function gradientFigures(section) {
       label: nameOf(layer),
       values: log ? layer[name].map(positive) : layer[name],
     }));
-    return [
-      { title, x: "epoch", at: section.epoch, log, lines: drawn, points, ...(log ? {} : SHARE) },
-    ];
+    return [{ title, x: "epoch", at: section.epoch, log, lines: drawn, ...(log ? {} : SHARE) }];
   });
 }
 
