@@ -31,7 +31,7 @@ def check(
         ),
     ] = False,
 ) -> None:
-    """Check that the gradients of layers and losses are right, and more.
+    """Check layers, losses, rules and schedules, above all their gradients.
 
     Each gradient is computed by the code that training runs, and again from small differences of
     the function itself. A line shows where the two differ most. The exit status is 1 if something

@@ -111,7 +111,7 @@ def explain(
     the column are shuffled, and the column's share of the gradient.
 
     For a model of images, it shows how often each class was taken for each other one, and the files
-    of the worst mistakes; --hardest says of how many.
+    of the worst mistakes; --hardest says how many of these.
 
     Example: steepest explain model data/census_income.parquet --rows 0,3 --hardest 2
     """

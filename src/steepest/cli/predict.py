@@ -34,8 +34,8 @@ _Keep = Annotated[
     bool,
     typer.Option(
         "--keep",
-        help="Copy the columns of TABLE to the output as well. If one of them is called as a new "
-        "one, such as prediction, the new one gets an underscore at its end.",
+        help="Copy the columns of TABLE to the output as well. If TABLE already has a column "
+        "called prediction, the new one is called prediction_, and so on.",
         **FLAG,
     ),
 ]

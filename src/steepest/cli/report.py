@@ -34,12 +34,12 @@ def report(
     plugin: PluginOption = None,
     **written: Any,
 ) -> None:
-    """Write a report on a model: one page of HTML that needs no network.
+    """Write a report on a model: one page of HTML that works offline.
 
     With a table it shows how good the model is on its rows, with intervals; confusions, curves and
     calibration, or residuals; groups of rows that the model is worse at; how much each column
     matters, and how predictions move with it; the hardest rows. With or without, it shows how the
-    training went, the network and what it computes, and what is needed to do it again.
+    training went, the network and what it computes, and what is needed to repeat the training.
 
     Example: steepest report model data/census_income.parquet -o report.html
     """

@@ -117,8 +117,8 @@ class RecipeSettings:
         int,
         _network(
             "A step from 1 to 4: 1 trains one network, 2 an ensemble whose members share layers, 3 "
-            "a bag of networks over folds of the rows, 4 several bags. Each takes longer, and is "
-            "better most of the time."
+            "a bag of networks over folds of the rows, 4 several bags. Each step takes longer than "
+            "the one before, and usually gives a better model."
         ),
     ] = 1
     members: Annotated[
@@ -170,8 +170,8 @@ class RecipeSettings:
     bins: Annotated[
         int,
         _network(
-            "In place of waves, let each number enter as a line that may bend at the edges of "
-            "this many bins, which hold equally many rows. 0 keeps the waves."
+            "In place of waves, let each number enter as piecewise linear functions of it, over "
+            "this many bins between quantiles of its column. 0 keeps the waves."
         ),
     ] = 0
     embedding: Annotated[
@@ -197,7 +197,7 @@ class RecipeSettings:
     loss: Annotated[
         str | None,
         _training(
-            f"The error that the training makes small: {words.losses()}.",
+            f"The loss that training minimises: {words.losses()}.",
             "the first one for the task",
         ),
     ] = None
@@ -273,7 +273,7 @@ class RecipeSettings:
         int | None,
         _training(
             "How many times the training goes through all of its rows, at most.",
-            f"as many as these steps take: {words.steps()}; {words.epochs()}",
+            f"as many as make {words.steps()}, but {words.epochs()}",
         ),
     ] = None
     patience: Annotated[
@@ -288,8 +288,8 @@ class RecipeSettings:
         str | None,
         _training(
             "What decides which epoch (pass through the rows) was best, on the validation rows: "
-            "validation_loss, the error that the training makes small, or a score such as "
-            "log_loss, accuracy, auc, f1, mse, mae or r2.",
+            "validation_loss, which is the training's own loss, or a score such as log_loss, "
+            "accuracy, auc, f1, mse, mae or r2.",
             "log_loss for classes, validation_loss for numbers",
         ),
     ] = None

@@ -49,29 +49,20 @@ def batches() -> str:
 
 def steps() -> str:
     """Return how many steps a training takes by default."""
-    return ", ".join(f"{value:,} {_KINDS[kind]}" for kind, value in STEPS.items())
+    return ", ".join(f"{value:,} steps {_KINDS[kind]}" for kind, value in STEPS.items())
 
 
 def epochs() -> str:
     """Return how many epochs these steps are at least and at most."""
-    texts = f"with columns of text at most {TEXT_EPOCHS} if they are {TEXT_STEPS} steps"
-    return "; ".join([f"from {LEAST_EPOCHS} to {MOST_EPOCHS}", *by_few_rows("epochs"), texts])
+    texts = f"{TEXT_EPOCHS} at most with columns of text, if these are {TEXT_STEPS} steps"
+    least = f"{LEAST_EPOCHS} at least and {MOST_EPOCHS} at most"
+    return _told(least, _by_few_rows("epochs")) + f"; {texts}"
 
 
 def by_quality(name: str, otherwise: int) -> str:
     """Return what a setting is by default, if that depends on the quality."""
-    found = {q: own[name] for q, own in LADDER.items() if name in own}
-    of_quality = (f"{v} with quality {q}" for q, v in found.items())
-    return "; ".join([f"{otherwise}", *_by_kind(name), *by_few_rows(name), *of_quality])
-
-
-def by_few_rows(name: str) -> list[str]:
-    """Return what a setting is by default of few rows, if that is another value."""
-    kinds: dict[Any, list[str]] = {}
-    for kind, own in FEW_ROWS.items():
-        if name in own:
-            kinds.setdefault(own[name], []).append(_KINDS[kind])
-    return [f"{v} up to {FEW:,} rows {' or '.join(found)}" for v, found in kinds.items()]
+    of_quality = [(own[name], f"with quality {q}") for q, own in LADDER.items() if name in own]
+    return _told(f"{otherwise}", [*_by_kind(name), *_by_few_rows(name), *of_quality])
 
 
 def by_task(name: str, value: Any) -> str:
@@ -79,11 +70,32 @@ def by_task(name: str, value: Any) -> str:
     shown = f"{value}"
     if name == "frequency":
         shown = f"{_by_rows(FREQUENCIES, value)}; 0 for more than {WAVED:,} columns"
-    return "; ".join([shown, *_by_kind(name), *by_few_rows(name)])
+    return _told(shown, [*_by_kind(name), *_by_few_rows(name)])
 
 
-def _by_kind(name: str) -> list[str]:
-    return [f"{own[name]} {_KINDS[kind]}" for kind, own in BY_KIND.items() if name in own]
+def _told(usual: str, others: list[tuple[Any, str]]) -> str:
+    """Return a default, and each other value once with all that it goes with."""
+    when: dict[Any, list[str]] = {}
+    for value, condition in others:
+        when.setdefault(value, []).append(condition)
+    return "; ".join([usual, *(f"{value} {either(found)}" for value, found in when.items())])
+
+
+def _by_kind(name: str) -> list[tuple[Any, str]]:
+    return [(own[name], _KINDS[kind]) for kind, own in BY_KIND.items() if name in own]
+
+
+def _by_few_rows(name: str) -> list[tuple[Any, str]]:
+    """Return what a setting is of few rows, and of which, if that is another value."""
+    kinds: dict[Any, list[str]] = {}
+    for kind, own in FEW_ROWS.items():
+        if name in own:
+            kinds.setdefault(own[name], []).append(kind)
+    return [(value, f"up to {FEW:,} rows {_of(found)}") for value, found in kinds.items()]
+
+
+def _of(kinds: list[str]) -> str:
+    return "of classes" if len(kinds) > 1 else _KINDS[kinds[0]]
 
 
 def _by_rows(bounds: tuple[tuple[int, Any], ...], most: Any) -> str:

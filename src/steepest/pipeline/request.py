@@ -176,9 +176,9 @@ class Request:
         bool,
         Setting(
             "",
-            "Write a model that tells less of the rows. It lacks the command, the history, the "
-            "settings and the names of unused columns, the texts and n-grams that fewer than 10 "
-            "rows have, and what predict --sets needs.",
+            "Write a model that reveals less about the rows: without the command, the history, the "
+            "settings, the names of unused columns, and texts and n-grams that fewer than 10 rows "
+            "have. Then predict --sets can't be used.",
         ),
     ] = False
     class_weight: Annotated[
