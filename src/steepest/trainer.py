@@ -281,7 +281,9 @@ class Trainer:
             unused |= {"checkpoint": checkpoint, "resume": resume or None}
             for name, given in unused.items():
                 if given is not None:
-                    raise InputError(f"{where}: {name} can't be had with batches, without y")
+                    raise InputError(
+                        f"{where}: {name} can't be given where y is missing and X yields batches"
+                    )
             asked = replace(asked, epochs=check_source(X, epochs, where))
             return self._fit_batches(X, validation, asked)
 

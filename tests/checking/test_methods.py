@@ -106,7 +106,7 @@ LAYERS = [
     (TakesSelf, "dx", "@staticmethod above def backward_x, and take self out"),
     (LowersToNothing, "y", r"lower must return \(y, backward\)"),
     (NoFunction, "y", "must be a plain function, got 3"),
-    (WrongName, "y", "asks for 'out', which nobody provides"),
+    (WrongName, "y", "asks for 'out', which is not known here"),
     (NoTheta, "dθ", "NoTheta has no backward_theta"),
     (TakesNothing, "y", r"outputs must take \(self, p\), and takes \(self\)"),
     (ReturnsNothing, "y", r"outputs\(5\) must return a whole number of at least 1, not None"),
@@ -172,9 +172,9 @@ class OddStep(Rule):
     ("thing", "message"),
     [
         (NoGradient(), "^NoGradient has no gradient, which writes dz"),
-        (WrongWeights(), "^WrongWeights.value asks for 'weights', which nobody provides"),
+        (WrongWeights(), "^WrongWeights.value asks for 'weights', which is not known here"),
         (NoStep(), "^NoStep has no step, "),
-        (OddStep(), "^OddStep.step asks for 'units', which nobody provides"),
+        (OddStep(), "^OddStep.step asks for 'units', which is not known here"),
     ],
     ids=lambda x: str(x)[:20],
 )

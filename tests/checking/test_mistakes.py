@@ -432,5 +432,5 @@ def test_a_kernel_that_cannot_be_compiled_or_called():
         def backward_x(x, dx, nonsense, rows):
             dx[0, 0] = nonsense
 
-    with pytest.raises(CheckError, match="asks for 'nonsense', which nobody provides"):
+    with pytest.raises(CheckError, match="asks for 'nonsense', which is not known here"):
         check(Strange())

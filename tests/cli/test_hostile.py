@@ -109,7 +109,7 @@ def test_no_command_writes_where_it_reads_or_where_there_is_no_folder(table, mod
         train,
     ):
         before = table.read_bytes()
-        for out, said in ((table, "it is read"), (table.parent / "no" / "t.csv", "no")):
+        for out, said in ((table, "it is also read"), (table.parent / "no" / "t.csv", "no")):
             done = CliRunner().invoke(app, list(map(str, (*words, out))))
             assert isinstance(done.exception, OSError | TableError), (words, done.output)
             assert said in str(done.exception)

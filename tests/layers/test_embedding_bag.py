@@ -201,7 +201,7 @@ def test_bad_input_is_refused():
     with pytest.raises(InputError, match=r"row 1, column 2: the code must be .* got 60\.0"):
         net.predict([[1] * CODES, [1, 2, 60, *[0] * (CODES - 3)]])
     narrow = Network(EmbeddingBag(CODES, DIM), inputs=4)
-    with pytest.raises(InputError, match="a column for each of the 60 codes, but X has 4"):
+    with pytest.raises(InputError, match="must have 60 columns, one for each code, got 4"):
         narrow.predict(sparse.csr_matrix((2, 4)))
     with pytest.raises(InputError, match="the mean needs weights of at least 0, got -2"):
         net.predict(BAG.matrix([[1]], weights=[[-2]]))

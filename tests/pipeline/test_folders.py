@@ -73,7 +73,7 @@ def test_a_network_finds_folders_without_any_other_import(tmp_path):
     [
         (3, "folder must be a path", "folder must be a path"),
         (None, "folder must be a path", "folder must be a path"),
-        ("", "folder that we are in", "no whole model"),
+        ("", "folder that we are in", "not a complete model"),
         ("a\0b", "null byte", "does not exist"),
     ],
 )

@@ -211,7 +211,7 @@ def test_what_is_read_is_not_written_over(tmp_path):
     (tmp_path / "link").symlink_to("t.csv")
     check_replaceable(tmp_path / "t.csv", None, tmp_path / "none", Path("-"))
     for source in ("t.csv", "link"):
-        with pytest.raises(OSError, match="it is read; give what is written another name"):
+        with pytest.raises(OSError, match="it is also read; choose another name to write to"):
             check_replaceable(tmp_path / "t.csv", tmp_path / source)
     with pytest.raises(FileNotFoundError, match="there is no such folder"):
         check_replaceable(tmp_path / "no" / "t.csv")

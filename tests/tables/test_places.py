@@ -77,7 +77,9 @@ def test_an_archive_that_unpacks_to_more_than_the_disk_holds(tmp_path, monkeypat
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("t.csv", "a\n" + "1\n" * 2_000_000)
     monkeypatch.setattr(places.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
-    with pytest.raises(TableError, match="unpacks to more than half of the room on the disk"):
+    with pytest.raises(
+        TableError, match="needs more than half of the free space of the disk once it is unpacked"
+    ):
         read_table(path)
 
 

@@ -280,7 +280,10 @@ def _request(
     if "target" not in given:
         raise InputError("which column is to be predicted? Give --target COLUMN")
     if "memory" in given and test_table is not None:
-        raise InputError("--memory can't be had with --test-table; give a column called split")
+        raise InputError(
+            "--memory can't be combined with --test-table; mark the rows of the test in a column "
+            "called split"
+        )
     written = TableOptions(**settings_of(TableOptions, given))
     return Request(
         **settings_of(Request, given),

@@ -167,7 +167,7 @@ def read_folder(
         found = f"only {inner[0].name!r}" if inner else "none"
         raise ImageError(
             f"{place}: expected a folder of pictures for each of two classes or more, found "
-            f"{found}; pictures end in {', '.join(SUFFIXES)}"
+            f"{found}; names of pictures end in {', '.join(SUFFIXES)}"
         )
     files = [(file, each.name) for each in inner for file in pictures_in(each)]
     read = _read(place, files, size, None, skip)
@@ -209,7 +209,7 @@ def read_files(
         parts = ", ".join(str(inner) for inner in part_folders(path).values())
         raise ImageError(f"{path} holds pictures in parts; give one of them: {parts}")
     if not files:
-        raise ImageError(f"{path} holds no pictures; they end in {', '.join(SUFFIXES)}")
+        raise ImageError(f"{path} holds no pictures, whose names end in {', '.join(SUFFIXES)}")
     root = path if path.is_dir() else path.parent
     height, width, channels = shape
     return _read(root, files, (height, width) if scaled else None, (height, width, channels), skip)

@@ -335,7 +335,10 @@ class OnnxFile:
             )
         for function in model.functions:
             if function.domain in STANDARD:
-                raise self.error(f"it defines the operator {function.name!r} itself")
+                raise self.error(
+                    f"it defines the operator {function.name!r} by a function of its own, and such "
+                    "functions are not read"
+                )
 
     def _sizes(self, value: Any) -> Sizes:
         tensor = value.type.tensor_type

@@ -153,8 +153,8 @@ class EmbeddingBag(Layer):
         if is_sparse(X):
             if X.shape[1] != self.codes:
                 raise InputError(
-                    f"EmbeddingBag: a CSR matrix has a column for each of the {self.codes:,} codes,"
-                    f" but X has {X.shape[1]:,}; EmbeddingBag.matrix makes one of lists"
+                    f"EmbeddingBag: a CSR matrix must have {self.codes:,} columns, one for each "
+                    f"code, got {X.shape[1]:,}; EmbeddingBag.matrix makes such a matrix of lists"
                 )
             if self.mode == "mean" and X.nnz and not X.data.min() >= 0:
                 raise InputError(

@@ -151,7 +151,7 @@ def _read(kind: Any, node: OnnxNode) -> Reading:
     end, parts, pairs, axes = 0, [], [], set()
     for first, *rest in (branch or [Reading(None, origin)] for branch in branches):
         if first.columns is None or first.columns[0] != end:
-            raise node.error("joins columns that are not all, each once, from left to right")
+            raise node.error("does not join all columns, each once, from left to right")
         axes.add(first.axis)
         part = joined(rest)
         stop = first.columns[1]

@@ -480,7 +480,7 @@ class Lowering:
             return self._target.alpha
         known = ", ".join(sorted({*names, *_PROVIDED}))
         called = kernel.__name__ if self._layer else kernel.__qualname__.rpartition("<locals>.")[2]
-        raise self._error(f"{called} asks for {name!r}, which nobody provides; there are {known}")
+        raise self._error(f"{called} asks for {name!r}, which is not known here; known are {known}")
 
     def _error(self, fault: str) -> InputError:
         return InputError(f"{self._layer}: {fault}" if self._layer else fault)

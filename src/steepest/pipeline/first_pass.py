@@ -165,7 +165,7 @@ class Source:
             sample.settle()
         table = found.train.table()
         if table is None:
-            raise TableError(f"{self.path} leaves no row for training; hold out fewer")
+            raise TableError(f"no row of {self.path} is left for training; hold out fewer")
         found.sample, found.train = table, found.train.bare()
         return found
 

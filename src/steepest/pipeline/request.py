@@ -211,7 +211,7 @@ class Request:
                     f"{_WHERE}: {name} must be the name of a column, got {shown(value)}"
                 )
             if value == self.target:
-                raise InputError(f"{_WHERE}: {name} is the column to predict, {value!r}")
+                raise InputError(f"{_WHERE}: {name} can't be {value!r}, the column to predict")
         if self.task is not None:
             one_of(_WHERE, "task", self.task, ("classification", "regression"))
         for name in ("test", "validation"):

@@ -202,7 +202,7 @@ def read_file(place: Path, name: str, most: int) -> bytes:
     try:
         return read_plain(path, most)
     except FileNotFoundError:
-        raise ModelError(f"{place} is no whole model: {name} is missing") from None
+        raise ModelError(f"{place} is not a complete model: {name} is missing") from None
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror or error}") from error
 

@@ -126,7 +126,7 @@ def check_replaceable(place: Path, *sources: Path | None) -> None:
         _check_plain(place, found)
         for source in sources:
             if source is not None and _is_at(source, found):
-                raise OSError(errno.EINVAL, "it is read; give what is written another name",
+                raise OSError(errno.EINVAL, "it is also read; choose another name to write to",
                               str(place))  # fmt: skip
 
 

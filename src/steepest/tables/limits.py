@@ -96,7 +96,9 @@ def unpack(source: IO[bytes], sink: IO[bytes], name: object, folder: os.PathLike
     while chunk := source.read(_CHUNK):
         room -= len(chunk)
         if room < 0:
-            raise TableError(f"{name} unpacks to more than half of the room on the disk")
+            raise TableError(
+                f"{name} needs more than half of the free space of the disk once it is unpacked"
+            )
         sink.write(chunk)
 
 

@@ -86,8 +86,8 @@ def _received(stack: contextlib.ExitStack) -> Path:
             shutil.copyfileobj(source, sink, _CHUNK)
     except OSError as error:
         raise TableError(
-            f"the standard input can't be kept among the temporary files: {line_of(error)}; "
-            "$TMPDIR may name a folder on a larger disk"
+            f"the standard input can't be copied to a temporary file: {line_of(error)}; "
+            "set TMPDIR to a folder with more room"
         ) from error
     return file
 

@@ -12,9 +12,10 @@ const COLUMNS = 8;
  * @param {ArrayLike<number>} values  row after row
  * @param {number} rows
  * @param {number} columns
+ * @param {number[]} [shape]  of a row, if it has several axes
  * @returns {HTMLElement}
  */
-export function matrix(name, values, rows, columns) {
+export function matrix(name, values, rows, columns, shape = [columns]) {
   const [shownRows, shownColumns] = [Math.min(ROWS, rows), Math.min(COLUMNS, columns)];
   let most = 1e-300;
   for (let k = 0; k < rows * columns; k++) most = Math.max(most, Math.abs(values[k]) || 0);
@@ -34,7 +35,7 @@ export function matrix(name, values, rows, columns) {
   if (rows > shownRows) {
     body.push(h("tr", {}, h("td", { class: "more", colspan: shownColumns + 1 }, "⋮")));
   }
-  const size = `${rows} × ${columns}`;
+  const size = [rows, ...shape].join(" × ");
   return h(
     "figure",
     { class: "array" },

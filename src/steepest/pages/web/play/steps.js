@@ -102,7 +102,7 @@ export class Steps {
     const n = training.rows.length;
     const names = letters(one, session.layers.length);
     const array = (/** @type {[string, import("../engine/program.js").Buffer]} */ [name, buffer]) =>
-      matrix(readable(name, names), buffer.values, n, buffer.width);
+      matrix(readable(name, names), buffer.values, n, buffer.width, buffer.shape);
     const theta = (/** @type {Float64Array | undefined} */ vector) =>
       one.parameters.map((parameter) => {
         const [q, p] = flat(parameter.shape);
