@@ -6,7 +6,8 @@ x with A are made for a block of moments at a time, those of h with U moment by 
 
 There all matrices lie in panels, of w columns (`panel_columns`), and then row after row.
 So products need no copies, what they read and write lies side by side, and each gate, of all rows,
-is one vector. h is filled up with zeros to H, a multiple of `FILLED`; then Q = H·q/h.
+is one vector. h is filled up with zeros to H, a multiple of `FILLED`, or 4 or 8 where that is
+enough; then Q = H·q/h.
 
 ===================  ========================================================================
 ``x, y``             (n, T·d) and (n, T·h); or y (n, h), the last state alone
@@ -107,8 +108,18 @@ def moment(plan: Array, step: Any) -> Any:
 
 
 def panel_columns(like: Any, H: Any) -> Any:
-    """Return w: the columns of a microtile, or half as many where H is no multiple of them."""
+    """Return w: the columns of a microtile, or half as many where H is no multiple of them.
+
+    Where H is less than a vector, it is H.
+    """
+    if H % lanes(like) != 0:
+        return np.int64(H)
     return microtile_columns(like) if H % microtile_columns(like) == 0 else lanes(like)
+
+
+def whole_columns(like: Any, h: Any, wide: Any) -> Any:
+    """Return how many of h columns lie in panels that are whole vectors."""
+    return h // wide * wide if wide >= lanes(like) else np.int64(0)
 
 
 def pack(
@@ -126,7 +137,8 @@ def pack(
     """panels = A, Up = U, biases = b, c; and Ub = Uᵀ if there will be a backward pass"""
     d, h, H = At.shape[0], Ut.shape[0], Up.shape[1]
     wide = panel_columns(At[0, 0], H)
-    for j in range(np.int64(units.start), np.int64(units.stop), wide):
+    begin = (np.int64(units.start) + wide - 1) // wide * wide  # of the first whole panel
+    for j in range(begin, np.int64(units.stop), wide):
         gate, column = j // H, j % H
         at, width = gate * h + column, max(np.int64(0), min(wide, h - column))
         into = Up.reshape(-1)[j * H : (j + wide) * H]
@@ -341,7 +353,7 @@ def keep(panels: Array, kept: Array, h: Any, of_rows: tuple[Any, Any], at: Any) 
     size = np.int64(item_bytes(like))
     source, to = np.int64(panels.ctypes.data), np.int64(kept.ctypes.data)
     to += (first * kept.shape[1] + at) * size
-    whole = h // wide * wide
+    whole = whole_columns(like, h, wide)
     for j in range(0, whole, wide):
         for i in range(rows):
             row, there = source + (j * rows + i * wide) * size, to + (i * kept.shape[1] + j) * size
@@ -362,7 +374,7 @@ def fetch(kept: Array, panels: Array, h: Any, of_rows: tuple[Any, Any], at: Any)
     size = np.int64(item_bytes(like))
     source, to = np.int64(kept.ctypes.data), np.int64(panels.ctypes.data)
     source += (first * kept.shape[1] + at) * size
-    whole = h // wide * wide
+    whole = whole_columns(like, h, wide)
     for j in range(0, whole, wide):
         for i in range(rows):
             row, there = to + (j * rows + i * wide) * size, source + (i * kept.shape[1] + j) * size

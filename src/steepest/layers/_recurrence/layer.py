@@ -130,8 +130,7 @@ class RecurrentLayer(Layer):
         q, keeps = self.gates * h, low.goes_back
         y = low.array("y", n, *self.output_shape(shape))
         memory = self.memory_at(n if keeps else 1, shape if keeps else (1, shape[1]))
-        filled = int(FILLED) if h < _WIDE else 2 * int(FILLED)
-        H = -(-h // filled) * filled
+        H = _filled(h)
         Q, vectors = self.gates * H, self.states + self.inner + self.gates + 2
         size = vectors * int(ROWS) * H + int(AT_ONCE) * Q
         forward, through_time, backward_theta = self.kernels
@@ -165,3 +164,11 @@ class RecurrentLayer(Layer):
             return dx
 
         return y, backward
+
+
+def _filled(h: int) -> int:
+    """Return H, to which ``h`` units are filled up."""
+    if h <= 8:
+        return 4 if h <= 4 else 8
+    multiple = int(FILLED) if h < _WIDE else 2 * int(FILLED)
+    return -(-h // multiple) * multiple
