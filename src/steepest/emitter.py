@@ -170,5 +170,12 @@ class Emitter(Protocol):
         For ``rows`` that are not those of x, say.
         """
 
+    def row_share(self, extent: int) -> Share:
+        """Return each thread's part of a range with as many entries for each example of the batch.
+
+        A kernel that gets one is to read and write, of what others so shared have written, the same
+        examples alone: then threads need not meet in between.
+        """
+
     def dynamic_share(self, extent: int) -> Share | DynamicShare:
         """Return parts of ``range(extent)`` that threads take when they are free."""

@@ -197,7 +197,7 @@ class Augment:
         names = {"x": x.as_examples(), "y": images.as_examples()}
         sizes = {"height": height, "width": width, "channels": channels}
         own = {"shift": int(self.shift), "cutout": int(self.cutout), "flip": int(self.flip)}
-        low.emit(change_images, {**names, **sizes, **own, "rows": low.share(x.shape[0])})
+        low.emit(change_images, {**names, **sizes, **own, "rows": low.row_share(x.shape[0])})
         return images
 
 

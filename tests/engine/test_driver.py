@@ -11,7 +11,7 @@ import pytest
 from steepest import Dense, Layer, Network, SoftmaxCrossEntropy, Trainer
 from steepest.engine.arena import Arena
 from steepest.engine.driver import Control, Engine, barrier
-from steepest.engine.operands import Constant, DynamicShare, Share, Special
+from steepest.engine.operands import Constant, DynamicShare, HalfShare, Share, Special
 from steepest.engine.program import Instruction, Program
 from steepest.errors import KernelError, SteepestError
 from steepest.estimators.compiled import Compiled
@@ -45,6 +45,28 @@ def add_up(a, b, thread):
     """b += Σ a"""
     for k in range(a.shape[0]):
         b[thread] += a[k]
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.parametrize("half", [0, 1])
+def test_half_of_the_threads_cover_a_range_once(threads, half):
+    arena, control, extent = Arena("float64"), Control(), 100
+    marks = arena.array("marks", threads, extent)
+    arena.allocate()
+    operands = {"marks": marks, "entries": HalfShare(extent, 16, half), "thread": Special("thread")}
+    program = Program("test", 1, "float64", threads, [Instruction(mark_own, operands)])
+    program.assemble()
+    with Engine(program, None, 1, control) as engine:
+        engine.run(0, 1)
+    assert (marks.array.sum(axis=0) == 1).all()
+    own = range(half * threads // 2, (half + 1) * threads // 2)
+    assert [k for k in range(threads) if marks.array[k].any()] == list(own)
+
+
+def mark_own(marks, entries, thread):
+    """marks[thread] += 1"""
+    for k in entries:
+        marks[thread, k] += 1
 
 
 def test_shares_cover_a_range_once():

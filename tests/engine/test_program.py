@@ -46,6 +46,20 @@ def test_a_row_is_an_address_a_length_and_the_operands():
     assert row[7:].tolist() == [5, 16]
 
 
+def test_buffers_that_share_numbers():
+    array = aligned(32, np.float64)
+    whole, part = Buffer.of("whole", array), Buffer.of("part", array[8:16])
+    assert not whole.is_apart_from(part)
+    assert not part.begins_with(whole)
+    assert part.begins_with(whole.part(8, 2))
+    assert part.is_apart_from(whole.head(8))
+    assert part.is_apart_from(whole.part(16, 16))
+    arena = Arena("float64")
+    first, second = arena.array("a", 4), arena.array("b", 4)  # have no memory yet
+    assert first.is_apart_from(second)
+    assert not first.is_apart_from(first.head(2))
+
+
 def test_kinds_of_operands():
     assert Buffer.of("a", np.zeros((2, 3))).code == "f2"
     assert Buffer.of("a", np.zeros(2, np.int64)).code == "i1"

@@ -130,7 +130,8 @@ def test_sharing_units_changes_nothing(layer):
     layers = Dense(256), layer, Dense(256), layer
     _, alone = run_of(*layers, threads=1, inputs=300)
     run, together = run_of(*layers, threads=2, inputs=300)
-    assert (f"{type(layer).__name__}.forward", "units") in shown(run)
+    name = f"{type(layer).__name__}.forward"  # or more, if it keeps what its way back needs
+    assert any(kernel.startswith(name) and share == "units" for kernel, share in shown(run))
     np.testing.assert_allclose(together.theta, alone.theta, rtol=1e-9, atol=1e-12)
 
 

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from ..engine.driver import barrier
-from ..engine.operands import Buffer, Constant, CountedShare, DynamicShare, Share, Special, Whole
+from ..engine.operands import (
+    Buffer,
+    Constant,
+    CountedShare,
+    DynamicShare,
+    HalfShare,
+    Share,
+    Special,
+    Whole,
+)
 from ..engine.program import Instruction, Program
 
 __all__ = ["THREADS", "PlainError", "run_plain"]
@@ -40,7 +49,7 @@ def _run(instruction: Instruction, dtype: np.dtype[Any]) -> None:
     name, operands = instruction.function.__name__, instruction.operands
     arrays = {k: o.array for k, o in operands.items() if isinstance(o, Buffer) and o.shape}
     shared = any(
-        isinstance(operand, Share | CountedShare | Special | DynamicShare)
+        isinstance(operand, Share | CountedShare | HalfShare | Special | DynamicShare)
         for operand in operands.values()
     )
     touched = {k: np.zeros(array.shape, bool) for k, array in arrays.items()}
@@ -75,6 +84,8 @@ def _argument(operand: Any, thread: int, dtype: np.dtype[Any]) -> Any:
     if isinstance(operand, Share | CountedShare | DynamicShare):
         ends = [operand.extent * k // THREADS for k in (thread, thread + 1)]
         return range(*ends)
+    if isinstance(operand, HalfShare):
+        return range(operand.extent if thread == operand.half else 0)
     if isinstance(operand, Whole):
         return range(operand.extent)
     assert isinstance(operand, Special)

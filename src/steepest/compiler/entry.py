@@ -24,7 +24,7 @@ _ROW = types.CPointer(types.int64), types.int64, types.int64
 _REAL = {"float32": types.float32, "float64": types.float64}
 _ITEM = {"i": types.int64, "j": types.int32, "b": types.uint8}
 
-_WIDTHS = {"thread": 0, "threads": 0, "share": 2, "all": 2, "counted": 3, "dynamic": 3}
+_WIDTHS = {"thread": 0, "threads": 0, "share": 2, "all": 2, "counted": 3, "half": 3, "dynamic": 3}
 """The words that an operand takes which is neither a number nor an array."""
 
 _OF_ALL = {"share", "counted", "all", "thread", "threads"}
@@ -69,7 +69,7 @@ def entry_code(
 
 def _type(operand: str, real: Any) -> Any:
     """Return the type of the argument that the kernel gets."""
-    if operand in ("share", "counted", "dynamic", "all"):
+    if operand in ("share", "counted", "half", "dynamic", "all"):
         return types.unsigned_range_state64_type
     if operand in ("thread", "threads"):
         return types.int64
@@ -118,6 +118,9 @@ class _Entry:
         if "dynamic" in operands:
             with self._taken(slots[operands.index("dynamic")]) as begin:
                 call(begin)
+        elif "half" in operands:
+            with self._of_half(slots[operands.index("half")]):
+                call()
         elif _OF_ALL & set(operands):
             call()
         else:
@@ -178,10 +181,26 @@ class _Entry:
         if operand == "counted":
             count = builder.load(self._pointer(extent, types.int64))
             extent, grain = builder.mul(count, grain), self._word(slot + 2)
-        first, last = (
-            self._parts(extent, grain, self._thread, self._threads, _WORD(end)) for end in (0, 1)
-        )
+        thread, threads = self._thread, self._threads
+        if operand == "half":
+            thread, threads = self._in_half(slot)
+        first, last = (self._parts(extent, grain, thread, threads, _WORD(end)) for end in (0, 1))
         return first, last
+
+    def _in_half(self, slot: int) -> tuple[Any, Any]:
+        """Return the number of this thread in a half of all, below 0 or too high if it is in the
+        other one, and how many threads that half has.
+        """
+        threads = self._builder.sdiv(self._threads, _WORD(2))
+        before = self._builder.mul(self._word(slot + 2), threads)
+        return self._builder.sub(self._thread, before), threads
+
+    @contextmanager
+    def _of_half(self, slot: int) -> Iterator[None]:
+        """Have what is written be for the threads of one half."""
+        number, threads = self._in_half(slot)  # (of one below 0, all bits count as a high one)
+        with self._builder.if_then(self._builder.icmp_unsigned("<", number, threads)):
+            yield
 
     @contextmanager
     def _taken(self, slot: int) -> Iterator[Any]:

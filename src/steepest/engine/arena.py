@@ -27,6 +27,7 @@ class Arena:
         self.most_threads = 1  # of all programs that are to be lowered into it
         self._blocks: dict[str, Block] = {}
         self._fills: dict[int, float] = {}
+        self._zeros: list[Block] = []
         self._reals: list[NDArray[Any]] = []
 
     def array(self, name: str, *shape: int, kind: str = "f") -> Buffer:
@@ -44,6 +45,10 @@ class Arena:
     def fill(self, buffer: Buffer, value: float) -> None:
         """Have ``buffer`` begin at ``value`` instead of zero."""
         self._fills[id(buffer.block)] = value
+
+    def reset(self, buffer: Buffer) -> None:
+        """Have `clean` put zeros into ``buffer``: steps expect them there, and leave them there."""
+        self._zeros.append(buffer.block)
 
     def allocate(self) -> None:
         """Give every block that has none its memory."""
@@ -66,7 +71,10 @@ class Arena:
         return all(map(is_finite, self._reals))
 
     def clean(self) -> None:
-        """Put 0 in the place of what is not finite."""
+        """Put 0 in the place of what is not finite, and of what an unfinished step has left."""
+        for block in self._zeros:
+            if block.array is not None:
+                block.array[:] = 0
         for memory in self._reals:
             np.nan_to_num(memory, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 

@@ -20,6 +20,7 @@ __all__ = [
     "Constant",
     "CountedShare",
     "DynamicShare",
+    "HalfShare",
     "Handle",
     "Operand",
     "Share",
@@ -48,7 +49,8 @@ class Operand(Protocol):
         ``f2``, ``i1``, ``j1``, ``b2``: an array of reals, int64, int32 or uint8 of that many axes;
         ``@f2``: one that a handle points to; ``*f``, ``*i``: a number that lies at an address;
         ``f``, ``i``: a number in the row; ``share``: a thread's part of a range; ``counted``: one
-        of a range whose length lies in memory; ``dynamic``: parts of a range that threads take;
+        of a range whose length lies in memory; ``half``: one that only half of the threads have;
+        ``dynamic``: parts of a range that threads take;
         ``all``: the whole range; ``thread``, ``threads``: which thread this is, of how many.
         """
 
@@ -127,6 +129,23 @@ class Buffer:
     def size(self) -> int:
         return math.prod(self.shape)
 
+    def is_apart_from(self, other: Buffer) -> bool:
+        """Whether no number is in both."""
+        (block, start), (others, begin) = self._start, other._start
+        return block != others or start >= begin + other.size or begin >= start + self.size
+
+    def begins_with(self, other: Buffer) -> bool:
+        """Whether the first number of both is the same one."""
+        return self._start == other._start
+
+    @property
+    def _start(self) -> tuple[int, int]:
+        """Where it begins: in which memory, 0 if it has an address, and with which number."""
+        array = self.block.array
+        if array is None:
+            return id(self.block), self.offset
+        return 0, array.ctypes.data // array.itemsize + self.offset
+
     @property
     def array(self) -> NDArray[Any]:
         """The numbers, as an array that shares the memory of the program."""
@@ -160,12 +179,14 @@ class Share:
     """Each thread's part of ``range(extent)``, in multiples of ``grain``.
 
     On one thread that is all of it, which is a kind of its own: loops that are known to begin at
-    zero run a tenth faster.
+    zero run a tenth faster. Where ``examples`` is not 0, the range has as many entries for each of
+    so many examples, and the part is that of whole examples: the same ones for all such ranges.
     """
 
     extent: int
     grain: int = 1
     alone: bool = False
+    examples: int = 0
 
     @property
     def code(self) -> str:
@@ -194,6 +215,22 @@ class CountedShare:
 
     def words(self) -> Sequence[int]:
         return (self.count.words()[0], self.each, self.grain)
+
+
+@dataclass(frozen=True)
+class HalfShare:
+    """Parts of ``range(extent)``, in multiples of ``grain``, of one half of an even team alone.
+
+    ``half`` is 0 for the first threads, 1 for the others, which don't call the kernel.
+    """
+
+    extent: int
+    grain: int
+    half: int
+    code: ClassVar[str] = "half"
+
+    def words(self) -> Sequence[int]:
+        return (self.extent, self.grain, self.half)
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def onnx_chain(g: OnnxGraph, layers: Children) -> str:
 def add(low: Emitter, first: Buffer, second: Buffer, total: Buffer) -> None:
     """Emit total = first + second, of one shape."""
     names = {"first": first.as_rows(), "second": second.as_rows(), "total": total.as_rows()}
-    rows = low.share(names["total"].shape[0])
+    rows = low.row_share(names["total"].shape[0])
     low.emit(sum_of, {**names, "rows": rows}, flops=total.size)
 
 
@@ -128,7 +128,7 @@ def move(
     """Emit what moves ``width`` columns of all rows: from an array and its column, to others."""
     start, begin = source[0].as_rows(), target[0].as_rows()
     names = {"source": start, "start": source[1], "target": begin, "begin": target[1]}
-    low.emit(kernel, {**names, "width": width, "rows": low.share(begin.shape[0])})
+    low.emit(kernel, {**names, "width": width, "rows": low.row_share(begin.shape[0])})
 
 
 def output_shape(name: str, layer: Layer, shape: Shape) -> Shape:

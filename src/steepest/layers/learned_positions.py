@@ -75,7 +75,8 @@ class LearnedPositions(Layer):
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             names["dy"] = dy.as_rows()
-            low.backward_theta(self, shape, self.backward_theta, names, dy.size)
+            kernel = self.backward_theta
+            low.backward_theta(self, shape, kernel, names, dy.size, waits=True)
             return dy if wants_dx else None
 
         return y, backward

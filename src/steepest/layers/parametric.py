@@ -81,7 +81,7 @@ class Parametric(Combinator):
         f, back = low.child("0", self.layers[0], x)
         y = low.array("y", *x.shape)
         names: dict[str, Any] = {"x": x.as_rows(), "f": f.as_rows(), "y": y.as_rows()}
-        names |= {"rows": low.share(y.size // p), **low.theta(self, p)}
+        names |= {"rows": low.row_share(y.size // p), **low.theta(self, p)}
         low.emit(self.forward, names, flops=3 * y.size)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:

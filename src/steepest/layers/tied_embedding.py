@@ -99,7 +99,7 @@ class TiedEmbedding(Combinator):
         low.emit(embedding.forward, {**tokens, "E": E, "y": begin.as_examples()})
         h, back = chain(low, begin, self.children_at(shape))
         z = low.array("z", n, *self.output_shape(shape))
-        rows, flops = low.share(n * shape[0]), 2 * h.size * embedding.codes
+        rows, flops = low.row_share(n * shape[0]), 2 * h.size * embedding.codes
         names: dict[str, Any] = {**tokens, "E": E, "h": h.as_rows(), "y": z.as_rows(), "rows": rows}
         low.emit(self.forward, names, flops=flops)
 

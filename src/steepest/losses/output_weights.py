@@ -92,7 +92,7 @@ class OutputWeights(Loss):
         """List the calls that spread the weights, those of the loss, and those that sum up."""
         (n, q), k = names["z"].shape, len(self.weights)
         parts, spread_w = low.array("ℓ_k", n * k), low.array("w c", n * k)
-        rows = {"rows": low.share(n)}
+        rows = {"rows": low.row_share(n)}
         given = {"w": names["w"], "weights": np.array(self.weights), **rows}
         low.emit(spread, {**given, "spread_w": spread_w})
         alone = {
@@ -101,7 +101,7 @@ class OutputWeights(Loss):
             "y": names["y"].reshaped(n * k, 1),
             "w": spread_w,
             "loss": parts,
-            "rows": low.share(n * k, k),
+            "rows": low.row_share(n * k),
         }
         self.loss.lower(low, alone, y.reshape(-1, 1), gradient=gradient)
         low.emit(add_up, {"parts": parts, "loss": names["loss"], **rows})

@@ -199,7 +199,7 @@ def targets_of_rows(low: Lowering, batch: Batch, rows: int) -> dict[str, Buffer]
     y, w = batch.y, batch.w
     if w.size == rows:
         return {"y": y, "w": w}
-    share = low.share(w.size)
+    share = low.row_share(w.size)
     repeated = low.arena.array("y of rows", rows, *y.shape[1:], kind=y.kind)
     kernel = repeat_rows if y.shape[1:] else repeat_items
     low.emit(kernel, {"items": y, "repeated": repeated, "rows": share})

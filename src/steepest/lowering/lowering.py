@@ -32,6 +32,7 @@ from ..engine.operands import (
     Constant,
     CountedShare,
     DynamicShare,
+    HalfShare,
     Handle,
     Share,
     SparseBatch,
@@ -48,6 +49,7 @@ from ..printing import shown
 from ..schedules import Schedule
 from ..shape import Shape
 from ..system.cores import spins_for
+from .halves import add_second, half_of_rows, in_rows, units_to_share
 from .observer import Observer
 from .training_settings import RowsBefore, TrainingSettings
 
@@ -130,6 +132,8 @@ class Lowering:
         self.keys, shared = self._settings.keys, self._settings.shared
         self._shared, self._before = shared, shared.before if shared else RowsBefore()
         self._waiting: list[Instruction] = []
+        self._halved: list[tuple[Buffer, Buffer]] = []  # where both halves of a gradient go
+        self._entries: list[tuple[Buffer, Share]] = []  # changed since threads met last
         self.seam: Seam | None = None
         self.spans: Buffer | None = None
         self.window: int | None = None
@@ -294,12 +298,48 @@ class Lowering:
         """
         if self._target is not None:
             named = {**names, **self.targets(layer, at)}
-            if waits and self.threads > 1:
+            shared = units_to_share(kernel, named) if waits else {}
+            rows = in_rows(layer, self.examples, self.rows, _shape(at)) if shared else ()
+            if rows and self.examples > 1:
+                self._in_halves(layer, at, kernel, named, (flops, shared, rows))
+            elif waits and self.threads > 1:
                 self._waiting.append(self._instruction(kernel, named, flops, None))
             else:
                 self.emit(kernel, named, flops=flops)
         for observer in self.observers:
             observer.theta(self, layer, _shape(at), kernel, names, flops)
+
+    def _in_halves(
+        self,
+        layer: Layer,
+        at: int | Shape,
+        kernel: Callable[..., None],
+        names: Mapping[str, Any],
+        known: tuple[int, dict[str, int], tuple[str, ...]],
+    ) -> None:
+        """Emit a parameter half of Φ for the first half of the examples, and for the second."""
+        flops, shared, rows = known
+        targets = self.targets(layer, at)
+        second = {k: self.array(f"second {k}", *b.shape) for k, b in targets.items()}
+        for k, buffer in second.items():
+            self.arena.reset(buffer)
+            self._halved.append((targets[k], buffer))
+        # θ as the target is still read by threads that are not so far.
+        at_once = self.threads == 1 or (self.threads == 2 and self._even and not self.fused)
+        for half in (0, 1):
+            views = {
+                k: half_of_rows(names[k], half, self.examples)
+                for k in rows
+                if isinstance(names.get(k), Buffer)
+            }
+            own = {k: self._half_share(extent, half) for k, extent in shared.items()}
+            sums = second if half else targets
+            named = {**names, **views, **own, **sums}
+            instruction = self._instruction(kernel, named, flops // 2, None)
+            if not at_once:
+                self._waiting.append(instruction)
+            elif self._shared is None or not self._shared.idle:
+                self._append(instruction)
 
     def _named(
         self, layer: Layer, at: int | Shape, d: str, buffers: Mapping[str, Any]
@@ -341,6 +381,27 @@ class Lowering:
     def share(self, extent: int, grain: int = 1) -> Share:
         """Return each thread's part of ``range(extent)``."""
         return Share(extent, grain, alone=self.threads == 1)
+
+    def row_share(self, extent: int) -> Share:
+        """Return each thread's part of a range with as many entries for each example.
+
+        Of whole examples where these can be shared out evenly.
+        """
+        examples = self.examples
+        if extent % examples or not self._even:
+            return self.share(extent)
+        return Share(extent, extent // examples, self.threads == 1, examples)
+
+    @property
+    def _even(self) -> bool:
+        """Whether threads that share whole examples have nearly as much to do."""
+        return self.examples % self.threads == 0 or self.examples >= 8 * self.threads
+
+    def _half_share(self, extent: int, half: int) -> Share | HalfShare:
+        """Return each thread's part of a range that is to be computed for half of the rows."""
+        if self.threads % 2 or self.threads == 0:
+            return self.share(extent, 16)
+        return HalfShare(extent, 16, half)
 
     def dynamic_share(self, extent: int) -> Share | DynamicShare:
         """Return parts of ``range(extent)`` that threads take when they are free, if it has many.
@@ -423,6 +484,10 @@ class Lowering:
             self.program.instructions.extend(self._waiting)
             self._waiting.clear()
             self._last = None
+        for target, second in self._halved:
+            vectors = {"target": target.as_vector(), "second": second.as_vector()}
+            self.emit(add_second, {**vectors, "entries": self.share(target.size, 16)})
+        self._halved.clear()
 
     def _instruction(
         self,
@@ -457,7 +522,7 @@ class Lowering:
         if value is not None:
             return Constant(value)
         if name == "rows":
-            return self.share(self.rows)
+            return self.row_share(self.rows)
         if name == "units" and "y" in names:
             return self.share(names["y"].shape[1], 16)
         if name == "inputs" and "x" in names:
@@ -493,7 +558,7 @@ class Lowering:
         units = self.share(q, 16)
         if self._last == ("units", units) or (backward and self._last == ("inputs", units)):
             return {"rows": Whole(n), "units": units}
-        return {"rows": self.share(n), "units": Whole(q)}
+        return {"rows": self.row_share(n), "units": Whole(q)}
 
     def _meet(self, operands: Mapping[str, Any]) -> None:
         """Put a barrier before an instruction that may read what another thread wrote.
@@ -503,15 +568,38 @@ class Lowering:
         """
         if self.threads == 1:
             return
-        shares = [(k, o) for k, o in operands.items() if isinstance(o, Share | CountedShare)]
-        kind: object = shares[0] if shares else "alone"
-        if not shares and any(isinstance(o, Special | DynamicShare) for o in operands.values()):
-            kind = None
+        kind = self._kind(operands)
         rows = operands.get("rows")
-        own = isinstance(rows, Share) or kind == "alone"
-        if not isinstance(rows, Whole) and not (own and kind == self._last):
+        own = isinstance(rows, Share) or isinstance(kind, int) or kind == "alone"
+        apart = kind == "entries" == self._last and self._apart(operands)
+        if not isinstance(rows, Whole) and not (own and kind == self._last) and not apart:
             self.barrier()
         self._last = kind
+        if kind == "entries":
+            share = operands["entries"]
+            vectors = [o for o in operands.values() if isinstance(o, Buffer) and o.shape]
+            self._entries += [(o, share) for o in vectors]
+
+    def _kind(self, operands: Mapping[str, Any]) -> object:
+        """Return what threads share: as a number, so many examples; None if nobody knows."""
+        shares = [(k, o) for k, o in operands.items() if isinstance(o, Share | CountedShare)]
+        if shares and isinstance(shares[0][1], Share) and shares[0][1].examples:
+            return shares[0][1].examples
+        if shares:
+            return "entries" if _entry_by_entry(operands) else shares[0]
+        if any(isinstance(o, HalfShare) for o in operands.values()):
+            return self.examples if self.threads == 2 and self._even else None
+        some = any(isinstance(o, Special | DynamicShare) for o in operands.values())
+        return None if some else "alone"
+
+    def _apart(self, operands: Mapping[str, Any]) -> bool:
+        """Whether each thread has, of vectors changed since threads met, the entries it changed."""
+        own = [o for o in operands.values() if isinstance(o, Buffer) and o.shape]
+        return all(
+            new.is_apart_from(old) or (new.begins_with(old) and operands["entries"] == share)
+            for new in own
+            for old, share in self._entries
+        )
 
     def barrier(self) -> None:
         """Emit a barrier, if there are threads to meet."""
@@ -523,10 +611,11 @@ class Lowering:
             }
             self.program.instructions.append(Instruction(driver.barrier, operands, "barrier"))
             self._last = _BARRIER
+            self._entries.clear()
 
 
 _BARRIER = object()
-_SHARE = Share | CountedShare | DynamicShare | Whole
+_SHARE = Share | CountedShare | DynamicShare | HalfShare | Whole
 _SHARES = ("rows", "units", "inputs")
 _PROVIDED = (
     "alpha",
@@ -560,6 +649,13 @@ class _Scope:
 @functools.lru_cache(1024)
 def _arguments(kernel: Callable[..., None]) -> tuple[str, ...]:
     return tuple(inspect.signature(kernel).parameters)
+
+
+def _entry_by_entry(operands: Mapping[str, Any]) -> bool:
+    """Whether a kernel goes through vectors, all as long as what threads share."""
+    share = operands.get("entries")
+    arrays = [o for o in operands.values() if isinstance(o, Buffer) and o.shape]
+    return isinstance(share, Share) and all(o.shape == (share.extent,) for o in arrays)
 
 
 def _shape(at: int | Shape) -> Shape:

@@ -206,7 +206,7 @@ class Predictor:
             "y": y.reshaped(rows.shape[0], *own),
             "w": weights_of_rows(low, w, several),
             "loss": loss,
-            "rows": low.share(rows.shape[0]),
+            "rows": low.row_share(rows.shape[0]),
         }
         self._loss.lower(low, names, np.empty((0, *own), like.dtype))
         low.emit(average, {"loss": loss, "mean": total})

@@ -93,7 +93,7 @@ def backpropagate(
     losses = low.arena.array("loss", n)
     own = targets_of_rows(low, batch, n)
     names = {"z": z.as_rows(), **own, "loss": losses, "dz": dz.as_rows()}
-    more = {"scale": scale / (n // low.examples), "rows": low.share(n)}
+    more = {"scale": scale / (n // low.examples), "rows": low.row_share(n)}
     loss.lower(low, {**names, **more}, batch.like, gradient=True)
     dx = backward(dz, wants_dx and isinstance(batch.x, Buffer))  # Φ_h, …, Φ_1, backwards
     low.settle()  # what waits for every row

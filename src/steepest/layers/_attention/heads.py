@@ -89,7 +89,7 @@ class AttentionHeads(Layer):
             low.emit(rotate, {**turns, "x": x.as_rows(), "turned": qk.as_rows()}, flops=3 * qk.size)
             names["qk"] = qk.as_examples()
         panels = n * self.heads * math.ceil(steps / kernels.LANES)
-        low.emit(kernels.forward, {**names, "panels": low.share(panels)}, flops=flops)
+        low.emit(kernels.forward, {**names, "panels": low.row_share(panels)}, flops=flops)
 
         def backward(dy: Buffer, wants_dx: bool) -> Buffer | None:
             if not wants_dx:
@@ -99,7 +99,7 @@ class AttentionHeads(Layer):
             if turns:
                 dturned = low.array("dturned", *turned)
                 names["dqk"] = dturned.as_examples()
-            groups = low.share(n * self.groups)
+            groups = low.row_share(n * self.groups)
             low.emit(kernels.backward_x, {**names, "groups": groups}, flops=5 * flops // 2)
             if turns:
                 back = {**turns, "dturned": dturned.as_rows(), "dx": dx.as_rows()}
@@ -149,4 +149,4 @@ class AttentionHeads(Layer):
         if self.rotary is None:
             return {}
         cosines, sines = cosines_and_sines(shape[0], self.size(shape), self.rotary)
-        return {"cosines": cosines, "sines": sines, "rows": low.share(n * shape[0])}
+        return {"cosines": cosines, "sines": sines, "rows": low.row_share(n * shape[0])}

@@ -47,7 +47,7 @@ def lower_positions(low: Emitter, x: Buffer, P: Any) -> tuple[Buffer, dict[str, 
         return y, names
     y, spans = low.array("y", n, steps, d), low.spans
     names = {"x": x.as_rows(), "y": y.as_rows(), "P": P, "steps": steps}
-    names |= {"places": low.array("places", n * steps), "rows": low.share(n * steps)}
+    names |= {"places": low.array("places", n * steps), "rows": low.row_share(n * steps)}
     names |= {"spans": np.zeros((1, 1), np.int32) if spans is None else spans}
     low.emit(add_positions, {**names, "masked": int(spans is not None)}, flops=y.size)
     return y, names

@@ -36,7 +36,7 @@ class Kernels(NamedTuple):
     in_parts: bool = False
 
 
-def kernels_for(wide: Kernels, n: int, p: int, q: int, *, sparse: bool) -> Kernels:
+def kernels_for(wide: Kernels, n: int, p: int, q: int, *, sparse: bool, bias: bool) -> Kernels:
     """Return the kernels for ``n`` rows a batch, ``p`` inputs and ``q`` outputs.
 
     ``wide`` are those of a large A stored column after column.
@@ -54,8 +54,9 @@ def kernels_for(wide: Kernels, n: int, p: int, q: int, *, sparse: bool) -> Kerne
             one_example.update_and_forward,
         )
     if q >= FEW_OUTPUTS and p * q <= min(_SMALL, n * (p + q)):
-        forward, backward_x = by_columns.forward, by_columns.backward_x
-        return Kernels(forward, wide.backward_theta, backward_x, by_rows=True)
+        forward: Callable[..., None] = by_columns.forward if bias else by_columns.multiply
+        backward_theta = wide.backward_theta if bias else by_columns.backward_theta
+        return Kernels(forward, backward_theta, by_columns.backward_x, by_rows=True)
     if q >= FEW_OUTPUTS:
         return wide._replace(in_parts=n <= _FEW and 2 * n * p * q >= _LONG)
     if n == 1 or q <= _SINGLE_OUTPUTS:

@@ -31,7 +31,7 @@ def lower(
     if not bias:
         names["b"] = low.array("zero", q)
     flops = n * layer.flops(p)
-    kernels = kernels_for(wide, n, p, q, sparse=isinstance(x, SparseBatch))
+    kernels = kernels_for(wide, n, p, q, sparse=isinstance(x, SparseBatch), bias=bias)
     if isinstance(x, SparseBatch):
         names |= {"values": x.data, "columns": x.indices, "starts": x.indptr, "i": x.chosen}
         flops = 2 * x.nonzeros * n * q
