@@ -12,7 +12,7 @@ They are asked for where an example is one row.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from .emitter import Emitter
 
@@ -20,7 +20,13 @@ __all__ = ["ExampleGradients"]
 
 
 class ExampleGradients:
-    """The part of a layer's contract that is about single examples."""
+    """The part of a layer's contract that is about single examples, or some of a batch.
+
+    Where ``sums_rows``, ``backward_theta`` is a sum over rows whose units threads share: of many
+    rows it is called for each half (`steepest.lowering.halves`).
+    """
+
+    sums_rows: ClassVar[bool] = False
 
     def lower_examples(
         self, low: Emitter, what: str, kernel: Callable[..., None], names: Mapping[str, Any]

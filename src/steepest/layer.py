@@ -83,8 +83,6 @@ class Layer(Named, Exchanged, Shaped, ExampleGradients):
     """Of an activation: about its largest slope. `steepest.Watch` calls units flat by it."""
     init_from_data: ClassVar[Callable[..., None] | None] = None
     """Sets what should fit a sample of inputs (n, …): ``(rng, x, arrays)``, the arrays by name."""
-    theta_waits: ClassVar[bool] = False
-    """Whether ``backward_theta`` sums over rows, by ``units``: it may be called for some."""
     sums_over_processes: ClassVar[bool] = False  # whether ``lower`` asks for them, by ``jointly``
     predicts_alike: ClassVar[bool] = True
     """Whether predicting computes the same y as training, from the same state."""
@@ -135,8 +133,7 @@ class Layer(Named, Exchanged, Shaped, ExampleGradients):
                 names["dx"] = dx.as_examples()
                 low.emit(self.backward_x, names, flops=flops)
             if self.parameters_at(shape):  # (low fills in the targets and alpha)
-                waits = self.theta_waits
-                low.backward_theta(self, shape, self.backward_theta, names, flops, waits=waits)
+                low.backward_theta(self, shape, self.backward_theta, names, flops)
             return dx
 
         return y, backward

@@ -32,7 +32,7 @@ class LayerNorm(Layer):
         Added to the variance.
     """
 
-    theta_waits: ClassVar[bool] = True
+    sums_rows: ClassVar[bool] = True
     scales_and_shifts: ClassVar[tuple[str, int, str]] = ("gamma", 0, "beta")
     torch_names: ClassVar[Mapping[str, str]] = {"gamma": "weight", "beta": "bias"}
 

@@ -31,7 +31,7 @@ class RMSNorm(Layer):
         Added to the mean square.
     """
 
-    theta_waits: ClassVar[bool] = True
+    sums_rows: ClassVar[bool] = True
     scales_and_shifts: ClassVar[tuple[str, int, str]] = ("gamma", 0, "")
     torch_names: ClassVar[Mapping[str, str]] = {"gamma": "weight"}
 

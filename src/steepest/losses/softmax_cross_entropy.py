@@ -26,8 +26,6 @@ from ._two_classes import gradient_of_two, value_of_two
 
 __all__ = ["SoftmaxCrossEntropy"]
 
-_CHUNK = 16  # classes whose exponentials are computed at once
-
 
 @dataclass(frozen=True, repr=False)
 class SoftmaxCrossEntropy(OfLogits):
@@ -120,27 +118,18 @@ class SoftmaxCrossEntropy(OfLogits):
         if q == 2 and dz.shape[1] == 2:  # (of q alone, LLVM does not learn it of dz)
             gradient_of_two(z, y, w, loss, dz, scale, label_smoothing, rows)
             return
-        even, zero = label_smoothing / z.dtype.type(q), z.dtype.type(0)
-        whole = q // _CHUNK * _CHUNK if q >= _CHUNK else q
+        even = label_smoothing / z.dtype.type(q)
         for i in rows:
             top = z[i, 0]
             for k in range(1, q):
                 top = z[i, k] if z[i, k] > top else top
-            total, shifted = zero, zero
-            for k in range(whole):
+            total, shifted = z.dtype.type(0), z.dtype.type(0)
+            for k in range(q):
                 v = z[i, k] - top
                 e = exp(v, z)
                 dz[i, k] = e
                 total += e
                 shifted += v
-            if whole < q:  # the last ones, and some before them again, as many as fill vectors
-                for n in range(_CHUNK):
-                    k = q - _CHUNK + n
-                    v = z[i, k] - top
-                    e = exp(v, z)
-                    dz[i, k] = e
-                    total += e if k >= whole else zero
-                    shifted += v if k >= whole else zero
             aim = (one - label_smoothing) * (z[i, y[i]] - top) + times(even, shifted)
             loss[i] = times(w[i], z.dtype.type(math.log(total)) - aim)
             factor = scale * w[i]

@@ -296,6 +296,7 @@ class Lowering:
             Whether it comes only in `settle` where several threads run: threads that share rows go
             through all layers without meeting, and then meet once for all that needs every row.
         """
+        waits = waits or layer.sums_rows
         if self._target is not None:
             named = {**names, **self.targets(layer, at)}
             shared = units_to_share(kernel, named) if waits else {}
