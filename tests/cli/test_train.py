@@ -36,6 +36,31 @@ def train(table, *flags):
     return json.loads((place / "model.json").read_text("utf-8"))["about"]["recipe"], done
 
 
+def test_few_rows_train_a_bag_and_are_told_to(table):
+    place, said = table.parent / "model", "8 networks over folds of the rows in place of one"
+
+    def trained(*flags):
+        command = ["train", str(table), "--target", "y", "--layers", "4", "-o", str(place), *flags]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+        return done.output, json.loads((place / "model.json").read_text("utf-8"))["about"]
+
+    report = table.parent / "report.html"
+    output, about = trained("--report", str(report))
+    assert f"{said}, since there are only 64 to train on (--folds 0 trains one)" in output
+    assert "64 rows to train, by turns, in 8 folds, to validate" in output
+    assert "--quality 4 would take about" in output
+    assert "--quality 3 would" not in output
+    assert about["recipe"]["folds"] == 8
+    assert about["rows"] == {"train": 64, "validation": 0, "test": 16}
+    assert "network" in report.read_text("utf-8")
+    for flags in (["--watch"], ["--folds", "0"]):
+        output, about = trained(*flags)
+        assert said not in output
+        assert about["recipe"]["folds"] == 0
+    assert "--quality 3 would take about" in output
+
+
 def test_every_field_of_the_recipe_is_an_option(table):
     options = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "120"}).output
     for name in Recipe.names():

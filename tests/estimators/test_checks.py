@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of estimators, with the defaults of ours."""
+"""scikit-learn's own checks of estimators, with the defaults of ours; tables in few epochs."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -6,6 +6,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from steepest import MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore")
+SHORT = {"epochs": 48}
 
 
 @parametrize_with_checks([MLPClassifier(), MLPRegressor()])
@@ -19,7 +20,8 @@ def expected(estimator):
 
 
 @parametrize_with_checks(  # one thread computes the same, and does not wait where cores are taken
-    [TabularClassifier(n_threads=1), TabularRegressor(n_threads=1)], expected_failed_checks=expected
+    [TabularClassifier(settings=SHORT, n_threads=1), TabularRegressor(settings=SHORT, n_threads=1)],
+    expected_failed_checks=expected,
 )
 def test_checks_of_tabular(estimator, check):
     check(estimator)

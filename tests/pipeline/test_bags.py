@@ -7,6 +7,10 @@ import re
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import ShuffleSplit
+from sklearn.preprocessing import StandardScaler
 
 from steepest import (
     Checkpoint,
@@ -178,19 +182,22 @@ def test_times_as_people_say_them():
     told = [told_seconds(s) for s in (0.1, 7.4, 34, 130, 7200)]
     assert told == ["1 s", "7 s", "30 s", "2 min", "2.0 h"]
     assert ladder_line(2, {1: 3, 2: 40}) == "quality 2 takes about 40 s (1: 3 s)"
-    line = next_line(1, {1: 3, 2: 40}, "--quality {}", 9_000)
+    line = next_line(Recipe(), {1: 3, 2: 40}, "--quality {}", 9_000)
     assert line == "--quality 2 would take about 40 s"
-    assert next_line(2, {1: 3, 2: 40}, "--quality {}", 9_000) is None
+    assert next_line(Recipe(quality=2), {1: 3, 2: 40}, "--quality {}", 9_000) is None
 
 
 def test_a_bag_is_recommended_for_few_rows():
     seconds = {1: 1, 2: 8, 3: 9, 4: 30}
-    few = next_line(1, seconds, "--quality {}", 200)
+    few = next_line(Recipe(), seconds, "--quality {}", 200)
     assert few == (
         "--quality 3 would take about 9 s, and is better most of the time on so few rows (200)"
     )
-    assert next_line(2, seconds, "--quality {}", 200) == few
-    assert next_line(3, seconds, "--quality {}", 200) == "--quality 4 would take about 30 s"
+    assert next_line(Recipe(quality=2), seconds, "--quality {}", 200) == few
+    for bag in (Recipe(folds=8), Recipe(quality=2, folds=8), Recipe(quality=3, folds=8)):
+        line = next_line(bag, seconds, "--quality {}", 200)
+        assert line == "--quality 4 would take about 30 s"
+    assert next_line(Recipe(quality=4, folds=8), seconds, "--quality {}", 200) is None
 
 
 def test_the_command_line_says_what_steps_cost_before_and_after():
@@ -273,6 +280,113 @@ def test_bags_go_by_groups_and_want_no_other_rows_to_validate_on(capsys):
         TabularClassifier(settings=settings).fit(X, KIND, eval_set=(X, KIND))
     with pytest.raises(InputError, match="give quality of TabularClassifier instead"):
         TabularClassifier(settings={"quality": 2}).fit(X, KIND)
+
+
+class StoppedError(Exception):
+    """Ends a fit before its training, which it has the recipe and the data of."""
+
+
+def stop(recipe, task, encoder, data, options):
+    raise StoppedError(recipe, data)
+
+
+ROWS = 60
+FEW = TABLE.slice(0, ROWS).append_column("kind", pa.array(KIND[:ROWS]))
+WORDS = pa.array([" ".join(RNG.choice(list("abcdefghij"), 9)) for _ in range(ROWS)])
+RARE = pa.array(["yes"] * 7 + ["no"] * (ROWS - 7))
+SIZE = {"layers": (4,)}
+
+
+def trains(monkeypatch, target="y", table=FEW, **request):
+    """Return the recipe and the data that `fit_table` trains by."""
+    monkeypatch.setattr("steepest.pipeline.fit.train_all", stop)
+    settings = SIZE | request.pop("settings", {})
+    with pytest.raises(StoppedError) as told:
+        fit_table(table, Request(target, settings, test=0.0, **request))
+    return told.value.args
+
+
+@pytest.mark.parametrize("target", ["y", "kind"])
+def test_a_table_of_few_rows_trains_a_bag(monkeypatch, target):
+    recipe, data = trains(monkeypatch, target)
+    assert (recipe.quality, recipe.folds, len(data.folds)) == (1, 8, 8)
+    assert data.held_out is None
+    assert len(data.y) == ROWS
+    assert sorted(np.concatenate([out for _, out in data.folds])) == list(range(ROWS))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"validation": 0.2},
+        {"settings": {"epochs": 2}},
+        {"settings": {"folds": 0}},
+        {"monotonic": ["a=+1"]},
+        {"time": "a"},
+        {"groups": "b"},
+        {"options": RunOptions(watched=True)},
+        {"table": FEW.slice(1, 48)},
+        {"table": FEW.append_column("split", pa.array(["train"] * 54 + ["validation"] * 6))},
+        {"table": FEW.append_column("words", WORDS)},
+        {"table": FEW.append_column("rare", RARE), "target": "rare"},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+def test_what_speaks_against_a_bag_of_few_rows(monkeypatch, request_):
+    recipe, data = trains(monkeypatch, **request_)
+    assert recipe.folds == 0
+    assert data.held_out is not None
+
+
+def test_a_checkpoint_is_of_one_network(monkeypatch, tmp_path):
+    kept = RunOptions(checkpoint=Checkpoint(tmp_path / "c"))
+    assert trains(monkeypatch, options=kept)[0].folds == 0
+
+
+def fits(monkeypatch, model, *more, rows=ROWS, **given):
+    """Return the recipe that an estimator trains by."""
+    monkeypatch.setattr("steepest.estimators.trained.train_all", stop)
+    y = (KIND if isinstance(model, TabularClassifier) else TABLE["y"].to_numpy())[:rows]
+    with pytest.raises(StoppedError) as told:
+        model.fit({"a": X[:rows, 0], "b": X[:rows, 1]}, y, *more, **given)
+    return told.value.args[0]
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_estimators_train_few_rows_as_a_bag_unless_rows_are_given(monkeypatch, kind):
+    def folds(*more, given=None, rows=ROWS, **parameters):
+        model = kind(settings=SIZE | parameters.pop("settings", {}), **parameters)
+        return fits(monkeypatch, model, *more, rows=rows, **(given or {})).folds
+
+    assert folds() == folds(np.ones(ROWS)) == folds(quality=2) == 8
+    assert folds(rows=49) == 0
+    assert folds(validation_fraction=0.2) == folds(validation_fraction=0) == 0
+    assert folds(validation_fraction=ShuffleSplit(2)) == 0
+    assert folds(callbacks=[print]) == folds(ensemble=2) == folds(settings={"lr": 0.1}) == 0
+    assert folds(monotonic={"a": 1}) == 0
+    assert folds(given={"groups": np.arange(ROWS)}) == folds(given={"time": np.arange(ROWS)}) == 0
+    y = (KIND if kind is TabularClassifier else TABLE["y"].to_numpy())[:ROWS]
+    assert folds(given={"eval_set": ({"a": X[:ROWS, 0], "b": X[:ROWS, 1]}, y)}) == 0
+
+
+def test_rows_that_were_too_many_before_some_were_held_out_train_one_network(monkeypatch):
+    x = RNG.normal(size=540)
+    monkeypatch.setattr("steepest.estimators.trained.train_all", stop)
+    with pytest.raises(StoppedError) as told:
+        TabularRegressor(settings=SIZE).fit({"x": x}, x)
+    recipe, data = told.value.args
+    assert (recipe.folds, len(data.y)) == (0, 486)
+    table = pa.table({"x": x, "y": x})
+    assert trains(monkeypatch, table=table)[0].folds == 0
+
+
+def test_two_hundred_rows_are_predicted_about_as_well_as_by_ridge_regression():
+    rows, y = load_diabetes(return_X_y=True)
+    model = TabularRegressor().fit(rows[:200], y[:200])
+    ridge = RidgeCV(np.logspace(-2, 4, 13)).fit(StandardScaler().fit_transform(rows[:200]), y[:200])
+    linear = ridge.score(StandardScaler().fit(rows[:200]).transform(rows[200:]), y[200:])
+    assert len(model.histories_) == 8
+    assert model.score(rows[200:], y[200:]) > linear - 0.04
 
 
 def test_onnx_of_every_step(classifier, tmp_path):

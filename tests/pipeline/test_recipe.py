@@ -8,6 +8,8 @@ import pytest
 
 from steepest import InputError, layers, losses, rules, schedules
 from steepest.pipeline.defaults import (
+    BAG_ROWS,
+    BAGS,
     BY_KIND,
     FEW,
     FEW_ROWS,
@@ -240,6 +242,34 @@ def test_few_rows_of_classes_get_members_and_a_short_training(kind):
     assert found(FEW, {"epochs": 5}) == {**usual, "epochs": 5}  # all of it or nothing
     bag = Recipe.for_task(wanted, {"quality": 3}, FEW)
     assert (bag.members, bag.folds, bag.epochs) == (LADDER[3]["members"], 8, own["epochs"])
+
+
+@pytest.mark.parametrize("kind", BAGS)
+def test_very_few_rows_get_a_bag_if_folds_may_choose_the_epochs(kind):
+    wanted, own = task(kind), BAGS[kind]
+
+    def found(rows, settings=None, bag=True, **plain):
+        recipe = Recipe.for_task(wanted, settings, rows, bag=bag, **plain)
+        return {name: getattr(recipe, name) for name in own}
+
+    least, most = BAG_ROWS
+    assert own["folds"] > 1
+    for rows in BAG_ROWS:
+        assert found(rows) == own
+        assert found(rows, {"quality": 2}) == own | {"members": LADDER[2]["members"]}
+        for quality in (3, 4):
+            assert found(rows, {"quality": quality}) == found(rows, {"quality": quality}, False)
+        assert found(rows, bag=False)["folds"] == 0
+        assert found(rows, {"dropout": 0.5, "activation": "relu", "patience": 9}) == own
+    for rows in (least - 1, most + 1):
+        assert found(rows) == found(rows, bag=False)
+    layers = [{"type": "Dense", "units": 3}]
+    for given in ({name: own[name]} for name in own if name != "folds"):
+        assert found(least, given) == found(least, given, False)
+    assert found(least, {"layers": layers})["folds"] == 0
+    assert found(least, {"folds": 5}) == found(least, {"folds": 5}, False)
+    for unlike in ({"texts": True}, {"rising": True}):
+        assert found(least, **unlike)["folds"] == 0
 
 
 @pytest.mark.parametrize("kind", ["binary", "regression"])

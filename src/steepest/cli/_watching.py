@@ -42,6 +42,11 @@ class Watching:
         self._aloud, self._report, self._live = aloud, report, live
         self._watches: list[Watch] = []
 
+    @property
+    def follows_one(self) -> bool:
+        """Whether somebody follows a network as it trains."""
+        return self._aloud or self._live
+
     def check(self, images: bool, tables: Iterable[Path | None]) -> None:
         """Raise `InputError` or OSError before the training for what can't be written after it."""
         from ..system.files import check_replaceable

@@ -186,7 +186,7 @@ def train(
             watching = Watching(watch and first, report if first else None, live and first)
         tell: Callable[[str], None] = say if first and not quiet else lambda _: None
         with _bar(quiet or not first) as bar, watching.callbacks(table, bar) as callbacks:
-            options = _run_options(given, callbacks, kept, resume, together)
+            options = _run_options(given, callbacks, watching, kept, resume, together)
             if kept is not None and resume:
                 tell(_where_it_goes_on(kept))
             fit = _fit(table, given, test_table, tell, options, watching)
@@ -298,14 +298,21 @@ def _request(
 def _run_options(
     given: dict[str, Any],
     callbacks: Callbacks | None,
+    watching: Watching,
     kept: Checkpoint | None,
     resume: bool,
     ranks: Ranks,
 ) -> RunOptions:
     from ..pipeline.train import RunOptions
 
-    own = settings_of(RunOptions, given)
-    return RunOptions(**own, callbacks=callbacks, checkpoint=kept, resume=resume, ranks=ranks)
+    return RunOptions(
+        **settings_of(RunOptions, given),
+        callbacks=callbacks,
+        watched=watching.follows_one,
+        checkpoint=kept,
+        resume=resume,
+        ranks=ranks,
+    )
 
 
 def _refuse_others(

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 from ..arrays import Array, as_numbers
 from ..errors import InputError
 from ..pipeline.conformal import conformal_margin
+from ..pipeline.defaults import VALIDATION
 from ..pipeline.train import Trained
 from ..printing import shown
 from ..tables.split import SplitBy
@@ -55,7 +56,7 @@ class TabularClassifier(TrainedClassifier, BaseTabular):
         quality: int = 1,
         ensemble: int | None = None,
         class_weight: Any = None,
-        validation_fraction: Any = 0.1,
+        validation_fraction: Any = VALIDATION,
         time: str | None = None,
         groups: str | None = None,
         monotonic: Mapping[str, int] | None = None,
@@ -117,7 +118,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         ensemble: int | None = None,
         quantiles: Any = None,
         calibration_fraction: float = 0.2,
-        validation_fraction: Any = 0.1,
+        validation_fraction: Any = VALIDATION,
         time: str | None = None,
         groups: str | None = None,
         monotonic: Mapping[str, int] | None = None,

@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..arrays import Array, within_memory
 from ..errors import InputError
+from ..pipeline.bags import suits_a_bag
 from ..pipeline.compiled import CompiledModel
-from ..pipeline.defaults import LADDER
+from ..pipeline.defaults import LADDER, VALIDATION
 from ..pipeline.ladder import Ladder, ladder_line
 from ..pipeline.monotone import read_monotonic
 from ..pipeline.recipe import Recipe
@@ -54,7 +55,10 @@ class BaseTabular(BaseTrained):
         A step from 1 to 4: one network; an ensemble whose members share layers; a bag of networks
         over folds of the rows; several bags. Each takes longer, and predicts better most of the
         time. It is what ``members``, ``folds`` and ``ensemble`` are by default. Folds have no use
-        for ``validation_fraction``, and train on all rows.
+        for ``validation_fraction``, and train on all rows. From 50 to 500 rows the first two steps
+        are bags, too, unless rows are given that choose the epoch, rows have a time or groups, a
+        class is rare, or there are ``callbacks``, columns of text or monotone ones;
+        ``settings={"folds": 0}`` trains one network.
     time : str, optional
         A column of X that says when each row was: rows held out of a fit come after those trained
         on. ``"row-order"`` means the order of the rows.
@@ -153,7 +157,23 @@ class BaseTabular(BaseTrained):
         texts = encoder is not None and bool(encoder.texts)
         rising = encoder is not None and bool(encoder.rising)
         columns = rows.data.num_columns
-        return Recipe.for_task(task, settings, len(rows.y), columns, texts, rising)
+        return Recipe.for_task(task, settings, len(rows.y), columns, texts, rising, rows.whole)
+
+    def _may_be_a_bag(self, task: Task, settings: dict[str, Any], rows: Examples) -> bool:
+        if self.validation_fraction != VALIDATION or self.callbacks is not None:
+            return False
+
+        def texts() -> bool:
+            return bool(Encoder.fit(rows.data, self._inputs(rows)).texts)
+
+        signs = read_monotonic(type(self).__name__, self.monotonic)
+        plain = {"rising": bool(signs), "bag": True}
+        recipe = Recipe.for_task(task, settings, len(rows.y), **plain)
+        return suits_a_bag(recipe, rows.split_by(task), texts)
+
+    def _inputs(self, rows: Examples) -> list[str]:
+        """Return the columns that are inputs."""
+        return [name for name in rows.data.column_names if name != self.groups]
 
     def _foretell(
         self,
@@ -161,12 +181,13 @@ class BaseTabular(BaseTrained):
         encoder: Any,
         recipe: Recipe,
         settings: dict[str, Any],
+        rows: Examples,
         data: TrainingData,
     ) -> None:
         self.costs_: dict[int, float] | None = None
         if recipe.quality == 1 and not self.verbose:
             return
-        ladder = Ladder(recipe, task, encoder, settings, len(data.y))
+        ladder = Ladder(recipe, task, encoder, settings, len(data.y), rows.whole)
         self.costs_ = ladder.seconds(ladder.pace_before(data))
         if self.verbose:
             print(ladder_line(recipe.quality, self.costs_))
@@ -206,7 +227,7 @@ class BaseTabular(BaseTrained):
     def _encode(
         self, task: Task, recipe: Recipe, rows: Examples, held: Examples | None
     ) -> tuple[Encoder, TrainingData]:
-        odd, names = Counts(), [n for n in rows.data.column_names if n != self.groups]
+        odd, names = Counts(), self._inputs(rows)
         signs = read_monotonic(type(self).__name__, self.monotonic)
         same_days = rows.time is None and (held is None or held.drawn)
         encoder, X = Encoder.fit_transform(
@@ -220,7 +241,7 @@ class BaseTabular(BaseTrained):
         self.notes_ = fit_notes(encoder, odd)
         if self._together().speaks:
             warn(type(self).__name__, self.notes_)
-        self.hints_ = self._hints(task, encoder, rows, held)
+        self.hints_ = self._hints(task, encoder, recipe, rows, held)
         held_out = None
         if held is not None:
             checked = encoder.transform(held.data, dtype=recipe.dtype)
@@ -228,10 +249,16 @@ class BaseTabular(BaseTrained):
         return encoder, TrainingData(X, *self._targets(task, rows), held_out)
 
     def _hints(
-        self, task: Task, encoder: Encoder, rows: Examples, held: Examples | None
+        self,
+        task: Task,
+        encoder: Encoder,
+        recipe: Recipe,
+        rows: Examples,
+        held: Examples | None,
     ) -> list[str]:
         """Return what the rows may want that nobody asked for; print it if asked to print."""
-        if held is None or not held.drawn or not rows.split_by(task).is_random:
+        drawn = recipe.folds or (held is not None and held.drawn)
+        if not drawn or not rows.split_by(task).is_random:
             return []
         y = task.encode(target_column(rows.y))
         hints = time_hints(encoder.columns, y, task, "time={!r}")

@@ -46,7 +46,8 @@ _PARAMETERS = {"ensemble": "ensemble", "threads": "n_threads", "seed": "random_s
 class Examples:
     """Examples, their targets as users have them, their weights, and what a split goes by.
 
-    ``drawn`` says whether they were drawn from others to choose the best epoch by.
+    ``drawn`` says whether they were drawn from others to choose the best epoch by, ``whole``
+    whether folds of them may do that, since nobody said what does.
     """
 
     data: Any
@@ -55,6 +56,7 @@ class Examples:
     time: Array | None = None
     groups: Array | None = None
     drawn: bool = False
+    whole: bool = False
 
     def take(self, chosen: Array) -> Self:
         """Return these of them."""
@@ -169,6 +171,10 @@ class BaseTrained(NestedParameters, BaseEstimator):
     ) -> tuple[Any, TrainingData]:
         """Return an encoder that was fitted to the examples, and what it makes of them."""
 
+    def _may_be_a_bag(self, task: Task, settings: dict[str, Any], rows: Examples) -> bool:
+        """Return whether folds may choose the epochs, if no rows are given for that."""
+        return False
+
     def _own_settings(self) -> dict[str, Any]:
         """Return settings of the recipe that are parameters of the estimator."""
         return {}
@@ -196,6 +202,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
         encoder: Any,
         recipe: Any,
         settings: dict[str, Any],
+        rows: Examples,
         data: TrainingData,
     ) -> None:
         """Say about how long the training takes."""
@@ -228,6 +235,8 @@ class BaseTrained(NestedParameters, BaseEstimator):
             own = {name: value for name, value in own.items() if value is not None}
             given_settings = renamed_keys("settings", self.settings or {})
             settings = {**given_settings, **own, **self._own_settings()}
+            whole = given is None and self._may_be_a_bag(task, settings, rows)
+            rows = replace(rows, whole=whole)
             folds = self._recipe(task, settings, rows).folds
             rows, held, apart = self._divide(rows, task, given, seed, folds)
             asked = () if self.metrics is None else self.metrics
@@ -253,7 +262,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
             content = fingerprint(data.X, data.y, data.weights, *(data.held_out or ()), read)
             what = f"{type(self).__name__}.fit: the table (all ranks get all of its rows)"
             ranks.check({what: f"{len(data.y)} rows {content}"})
-        self._foretell(task, encoder, recipe, settings, data)
+        self._foretell(task, encoder, recipe, settings, rows, data)
         with showing(self.progress_bar and ranks.speaks) as bars:
             trained = train_all(
                 recipe,

@@ -35,6 +35,7 @@ from ..network import Network, prepare
 from ..ranks.together import ALONE
 from ..system.cores import most_threads
 from ..training.progress import of_one
+from .defaults import BAG_ROWS
 from .monitor import LOSS, make_monitor
 from .train import (
     Networks,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from ..trainer import Trainer
     from ..training.progress import Callback, Progress
 
-__all__ = ["chosen_weights", "folds_of", "train_all"]
+__all__ = ["chosen_weights", "folds_of", "suits_a_bag", "train_all"]
 
 ROUNDS = 25
 """So many times a bag is chosen; a weight is the share of these."""
@@ -75,6 +76,26 @@ def folds_of(by: SplitBy, rows: int, folds: int, seed: int) -> tuple[tuple[Array
     if by.time is None:
         return tuple(by.folds(everything, folds, seed))
     return tuple(by.folds(everything, 2 * folds, seed))[folds:]
+
+
+def suits_a_bag(recipe: Any, by: SplitBy, texts: Callable[[], bool]) -> bool:
+    """Return whether rows to train on are so few that a bag is better, and folds suit them.
+
+    Each row must stand alone, each class be in every fold, and no column hold free text.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is trained on them if folds may choose the epochs.
+    by : SplitBy
+        What a split of them goes by.
+    texts : callable
+        Says whether one of their columns holds free text.
+    """
+    few = BAG_ROWS[0] <= len(by.labels) <= BAG_ROWS[1]
+    if not few or not recipe.folds or not by.is_random:
+        return False
+    return int(np.bincount(by.labels).min()) >= recipe.folds and not texts()
 
 
 def train_all(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ..rule import IfPresent
 
 __all__ = [
     "AVERAGE",
+    "BAG",
+    "BAGS",
+    "BAG_ROWS",
     "BATCHES",
     "BY_KIND",
     "FACTORS",
@@ -21,8 +25,10 @@ __all__ = [
     "STEPS",
     "TEXT_EPOCHS",
     "TEXT_STEPS",
+    "VALIDATION",
     "WAVED",
     "by_rows",
+    "of_few_rows",
 ]
 
 _T = TypeVar("_T")
@@ -60,7 +66,17 @@ FEW_ROWS: dict[str, dict[str, Any]] = {
 layers, and a short training. One network soon knows so few rows by heart, and they hardly tell
 which epoch was best. These belong together: whoever gives one of them has the others as for more
 rows; and so have tables with texts or with monotone columns."""
+BAG_ROWS = 50, 500
+BAGS: dict[str, dict[str, Any]] = {
+    "binary": FEW_ROWS["binary"] | {"members": 4, "folds": 8, "ensemble": 1},
+    "regression": {"members": 4, "folds": 8, "ensemble": 1, "lr": 0.05, "epochs": 64},
+}
+"""What goes before that from so few to so many rows, if nobody says which rows choose the epoch: a
+bag of networks over folds. All rows train it, and all choose its epochs. These belong together,
+too."""
 # docs/guide/tables.md has the figures.
+VALIDATION = 0.1
+"""The share of the rows that chooses the epoch, where folds do not."""
 FREQUENCIES = ((60_000, 0.3),)
 """Up to so many rows, waves are as long as this: few rows can't tell short ones from noise."""
 WAVED = 1_000
@@ -87,6 +103,19 @@ LADDER: dict[int, dict[str, Any]] = {
     4: {"members": 4, "folds": 8, "ensemble": 3},
 }
 """What each step of ``quality`` has in place of the defaults."""
+BAG = 3
+"""The first step that is a bag for any number of rows."""
+
+
+def of_few_rows(kind: str, rows: int, quality: int, bag: bool) -> list[Mapping[str, Any]]:
+    """Return what a kind of task may have in place of the defaults of many rows, the best first.
+
+    ``bag`` says whether folds may choose the epochs.
+    """
+    least, most = BAG_ROWS
+    bags = bag and quality < BAG and least <= rows <= most
+    tables = [BAGS] * bags + [FEW_ROWS] * (rows <= FEW)
+    return [table[kind] for table in tables if kind in table]
 
 
 def by_rows(steps: tuple[tuple[int, _T], ...], rows: int, most: _T) -> _T:

@@ -14,9 +14,10 @@ from ..errors import TableError
 from ..printing import counted
 from ..tables.door import check_column, index_columns, lay_out_table
 from ..tables.encoder import Counts, Encoder
-from ..tables.split import Split, class_labels, split_rows
+from ..tables.split import Split, SplitBy, class_labels, split_rows
 from ..tables.task import Task, infer_task
-from .bags import folds_of, train_all
+from .bags import folds_of, suits_a_bag, train_all
+from .defaults import VALIDATION
 from .image_recipe import ImageRecipe
 from .ladder import Ladder, ladder_line, next_line
 from .model import Model
@@ -99,15 +100,13 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
     if split.column is not None:
         notes.split_column()
     notes.split_by(table, by, split, request)
-    if recipe.folds:
+    bag = _may_be_a_bag(table, task, by, split, request)
+    if recipe.folds or bag:
         split = split.joined()
     weights = request.class_weights(task, targets[split.train])
     encoder, data = _encode(table, targets, split, request, recipe.dtype, notes)
     data = _weighed(data, request.row_weights(table), split)
     data = replace(data, class_weights=weights)
-    if recipe.folds:
-        pairs = folds_of(by.take(split.train), len(data.y), recipe.folds, recipe.seed)
-        data = replace(data, folds=pairs)
     if by.is_random and split.column is None:
         notes.drawn_rows(encoder, task, targets)
     if request.test_table is None:
@@ -117,10 +116,15 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
         known = task.encode(tested.column(request.target))
     rows, columns = len(split.train), len(encoder.columns)
     plain = bool(encoder.texts), bool(encoder.rising)
-    recipe = Recipe.for_task(task, request.settings, rows, columns, *plain)
+    given, recipe = recipe, Recipe.for_task(task, request.settings, rows, columns, *plain, bag)
+    if recipe.folds:
+        pairs = folds_of(by.take(split.train), rows, recipe.folds, recipe.seed)
+        data = replace(data, folds=pairs)
+    if recipe.folds > given.folds:
+        notes.bag(rows, recipe.folds)
     notes.rows(len(split.train), len(split.validation), encoder, folds=recipe.folds)
     notes.add(_describe(recipe, task, encoder))
-    trained = _train(recipe, task, encoder, data, request, notes)
+    trained = _train(recipe, task, encoder, data, bag, request, notes)
     about = _about(recipe, trained, data, len(split.validation))
     model = Model(trained.network, loss, encoder, task, about, trained.calibration)
     fit = Fit(model, notes.lines, ended=trained.ended, data=data)
@@ -195,6 +199,28 @@ def _weighed(data: TrainingData, weights: NDArray[np.float64] | None, split: Spl
     return replace(data, weights=weights[split.train], held_out=held_out)
 
 
+def _may_be_a_bag(table: pa.Table, task: Task, by: SplitBy, split: Split, request: Request) -> bool:
+    """Return whether folds may choose the epochs, since nobody said which rows do."""
+    told = request.validation != VALIDATION or split.column is not None
+    if told or request.options.watched or request.options.checkpoint is not None:
+        return False
+    whole = split.joined().train
+
+    def texts() -> bool:
+        names = _inputs(table, split, request)
+        return bool(Encoder.fit(_take(table, whole), names, options=request.written).texts)
+
+    plain = {"rising": bool(request.signs), "bag": True}
+    recipe = Recipe.for_task(task, request.settings, len(whole), **plain)
+    return suits_a_bag(recipe, by.take(whole), texts)
+
+
+def _inputs(table: pa.Table, split: Split, request: Request) -> list[str]:
+    """Return the columns that are inputs."""
+    out = (*request.no_inputs, split.column, *index_columns(table))
+    return [name for name in table.column_names if name not in out]
+
+
 def _take(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
     import pyarrow as pa
 
@@ -205,8 +231,7 @@ def _encode(
     table: pa.Table, targets: Array, split: Split, request: Request, dtype: str, notes: Notes
 ) -> tuple[Encoder, TrainingData]:
     """Fit the encoder to the rows to train on; encode these and the rows to validate on."""
-    out = (*request.no_inputs, split.column, *index_columns(table))
-    inputs = [name for name in table.column_names if name not in out]
+    inputs = _inputs(table, split, request)
     odd, training = Counts(), _take(table, split.train)
     drawn = split.column is None and request.test_table is None
     same_days = drawn and request.time is None
@@ -240,11 +265,12 @@ def _train(
     task: Task,
     encoder: Encoder,
     data: TrainingData,
+    bag: bool,
     request: Request,
     notes: Notes,
 ) -> Trained:
     """Train, and note how long it takes, and what the next step of the ladder would."""
-    ladder = Ladder(recipe, task, encoder, request.settings, len(data.y))
+    ladder = Ladder(recipe, task, encoder, request.settings, len(data.y), bag)
     notes.add(ladder_line(recipe.quality, ladder.seconds(ladder.pace_before(data))))
     began = time.perf_counter()
     trained = train_all(recipe, task, encoder, data, request.options)
@@ -254,7 +280,7 @@ def _train(
     best = ", ".join(map(str, trained.best)) if data.held_out or data.folds else ""
     notes.add(f"{epochs} in {seconds:.1f} s" + f", best epoch {best}" * bool(best))
     costs = ladder.seconds(ladder.pace_after(trained, seconds))
-    higher = next_line(recipe.quality, costs, "--quality {}", len(data.y))
+    higher = next_line(recipe, costs, "--quality {}", len(data.y))
     if higher is not None and trained.ended is None:
         notes.add(higher)
     return trained

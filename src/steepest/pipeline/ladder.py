@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..system.cores import most_threads
-from .defaults import FEW, LADDER
+from .defaults import BAG, FEW, LADDER
 from .recipe import Recipe
 from .train import SAMPLE, Trained, TrainingData, make_trainer
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Ladder", "ladder_line", "next_line", "told_seconds"]
 
 _BATCHES = 8
-BAG = 3
-"""Up to `FEW` rows to train, this quality is recommended."""
 _WIDE, _SHARED = 0.65, 0.8  # the first of 16 members on census income; the second assumed
 
 
@@ -47,6 +45,8 @@ class Ladder:
         Of the recipe, where they are not its defaults.
     rows : int
         To train on.
+    bag : bool
+        Whether folds may choose the epochs.
     """
 
     recipe: Recipe
@@ -54,13 +54,14 @@ class Ladder:
     encoder: Encoder
     settings: Mapping[str, Any]
     rows: int
+    bag: bool = False
 
     def step(self, quality: int) -> Recipe:
         """Return the recipe of a step."""
         settings = {**self.settings, "quality": quality}
         columns, texts = len(self.encoder.columns), bool(self.encoder.texts)
-        rising = bool(self.encoder.rising)
-        return type(self.recipe).for_task(self.task, settings, self.rows, columns, texts, rising)
+        facts = self.rows, columns, texts, bool(self.encoder.rising), self.bag
+        return type(self.recipe).for_task(self.task, settings, *facts)
 
     def work(self, recipe: Recipe) -> float:
         """Return the work of all trainings of a recipe, to the last epoch.
@@ -112,13 +113,15 @@ def ladder_line(quality: int, seconds: Mapping[int, float]) -> str:
     return f"quality {quality} takes about {told_seconds(seconds[quality])} ({others})"
 
 
-def next_line(quality: int, seconds: Mapping[int, float], option: str, rows: int) -> str | None:
+def next_line(recipe: Recipe, seconds: Mapping[int, float], option: str, rows: int) -> str | None:
     """Return a line about the next step of the ladder; None if there is none.
 
     Of few rows, hardly any are left to choose the epoch and to calibrate by: a bag has them all.
+    Whatever step has trained a bag, the next one is several.
     """
-    few = rows <= FEW and quality < BAG
-    higher = BAG if few else quality + 1
+    step = max(recipe.quality, BAG) if recipe.folds else recipe.quality
+    few = rows <= FEW and step < BAG
+    higher = BAG if few else step + 1
     if higher not in seconds:
         return None
     line = f"{option.format(higher)} would take about {told_seconds(seconds[higher])}"

@@ -66,6 +66,13 @@ class Notes:
             f"column {SPLIT_COLUMN!r} says which rows train, validate and test; it is no input"
         )
 
+    def bag(self, rows: int, folds: int) -> None:
+        """Say that a bag is trained, which nobody asked for."""
+        self.add(
+            f"{folds} networks over folds of the rows in place of one, since there are only {rows} "
+            "to train on (--folds 0 trains one)"
+        )
+
     def drawn_rows(self, encoder: Encoder, task: Task, targets: Array) -> None:
         """Say what speaks against rows held out that are drawn at random, if anything does."""
         for line in time_hints(encoder.columns, targets, task, "--time {}"):

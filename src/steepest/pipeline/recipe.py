@@ -27,8 +27,6 @@ from .defaults import (
     BATCHES,
     BY_KIND,
     FACTORS,
-    FEW,
-    FEW_ROWS,
     FREQUENCIES,
     LADDER,
     LEAST_EPOCHS,
@@ -39,6 +37,7 @@ from .defaults import (
     TEXT_STEPS,
     WAVED,
     by_rows,
+    of_few_rows,
 )
 from .monitor import check_monitor
 from .monotone import monotone_layers
@@ -72,6 +71,7 @@ class Recipe(RecipeSettings):
         columns: int = 1,
         texts: bool = False,
         rising: bool = False,
+        bag: bool = False,
     ) -> Self:
         """Return the default recipe for a task and so many training rows, with some changed.
 
@@ -84,6 +84,8 @@ class Recipe(RecipeSettings):
             To train on; columns of the table.
         texts, rising : bool
             Whether one of the columns holds free text; whether predictions must rise with one.
+        bag : bool
+            Whether folds may choose the epochs, so that few rows may have a bag.
         """
         wanted = renamed_keys(WHERE, {} if settings is None else settings)
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
@@ -93,11 +95,10 @@ class Recipe(RecipeSettings):
         given = {name: wanted[name] for name in ("quality", "layers") if name in wanted}
         recipe = cls(frequency=waves, **given)
         alone = texts or rising or any(isinstance(u, Mapping) for u in recipe.layers)
-        few = FEW_ROWS.get(task.kind, {})
-        if rows > FEW or alone or few.keys() & wanted:
-            few = {}
         usual = BY_KIND[task.kind] | ({"members": 1, "average": None} if alone else {})
-        recipe = replace(recipe, **(usual | few | LADDER[recipe.quality] | wanted))
+        known = of_few_rows(task.kind, rows, recipe.quality, bag)
+        few = next((own for own in known if not (alone or own.keys() & wanted)), {})
+        recipe = replace(recipe, **{**usual, **few, **LADDER[recipe.quality], **wanted})
         loss = recipe.make_loss(task)
         check_monitor(recipe.monitor, task, loss)
         check_decision(recipe.threshold, recipe.cost, task, loss)

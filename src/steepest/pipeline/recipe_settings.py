@@ -54,7 +54,8 @@ class RecipeSettings:
     quality : int
         From 1 to 4, a step of a ladder on which training takes longer and predictions get better:
         one network; members that share layers; a bag of networks over folds of the rows; several
-        bags. A few members share the layers of the first, too, but of many rows of several classes.
+        bags. A few members share the layers of the first, too, but of many rows of several classes;
+        of few rows, the first two are bags, where folds may choose the epochs (`BAGS`).
         It gives ``members``, ``folds`` and ``ensemble`` their defaults (`LADDER`).
     members : int
         Members of an ensemble that share the hidden layers (`steepest.Adapters`); 1 for none.
@@ -118,7 +119,8 @@ class RecipeSettings:
         _network(
             "A step from 1 to 4: 1 trains one network, 2 an ensemble whose members share layers, 3 "
             "a bag of networks over folds of the rows, 4 several bags. Each step takes longer than "
-            "the one before, and usually gives a better model."
+            "the one before, and usually gives a better model. "
+            f"{words.few_rows()}"
         ),
     ] = 1
     members: Annotated[

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from .defaults import (
+    BAG_ROWS,
+    BAGS,
     BATCHES,
     BY_KIND,
     FEW,
@@ -22,7 +24,7 @@ from .defaults import (
 )
 from .names import LOSSES
 
-__all__ = ["batches", "by_quality", "by_task", "either", "epochs", "losses", "steps"]
+__all__ = ["batches", "by_quality", "by_task", "either", "epochs", "few_rows", "losses", "steps"]
 
 _KINDS = {
     "binary": "with two classes",
@@ -59,10 +61,16 @@ def epochs() -> str:
     return _told(least, _by_few_rows("epochs")) + f"; {texts}"
 
 
+def few_rows() -> str:
+    """Return what few rows change about the first steps of the ladder."""
+    least, most = BAG_ROWS
+    return f"From {least} to {most} rows, 1 and 2 are bags, too, if nothing stands against it."
+
+
 def by_quality(name: str, otherwise: int) -> str:
     """Return what a setting is by default, if that depends on the quality."""
     of_quality = [(own[name], f"with quality {q}") for q, own in LADDER.items() if name in own]
-    return _told(f"{otherwise}", [*_by_kind(name), *_by_few_rows(name), *of_quality])
+    return _told(f"{otherwise}", [*_by_kind(name), *_by_few_rows(name, otherwise), *of_quality])
 
 
 def by_task(name: str, value: Any) -> str:
@@ -70,7 +78,7 @@ def by_task(name: str, value: Any) -> str:
     shown = f"{value}"
     if name == "frequency":
         shown = f"{_by_rows(FREQUENCIES, value)}; 0 for more than {WAVED:,} columns"
-    return _told(shown, [*_by_kind(name), *_by_few_rows(name)])
+    return _told(shown, [*_by_kind(name), *_by_few_rows(name, value)])
 
 
 def _told(usual: str, others: list[tuple[Any, str]]) -> str:
@@ -85,17 +93,24 @@ def _by_kind(name: str) -> list[tuple[Any, str]]:
     return [(own[name], _KINDS[kind]) for kind, own in BY_KIND.items() if name in own]
 
 
-def _by_few_rows(name: str) -> list[tuple[Any, str]]:
+def _by_few_rows(name: str, otherwise: Any = None) -> list[tuple[Any, str]]:
     """Return what a setting is of few rows, and of which, if that is another value."""
-    kinds: dict[Any, list[str]] = {}
-    for kind, own in FEW_ROWS.items():
-        if name in own:
-            kinds.setdefault(own[name], []).append(kind)
-    return [(value, f"up to {FEW:,} rows {_of(found)}") for value, found in kinds.items()]
+    least, most = BAG_ROWS
+    usual, told = dict(BY_KIND), []
+    for table, rows in ((FEW_ROWS, f"up to {FEW:,} rows"), (BAGS, f"from {least} to {most} rows")):
+        kinds: dict[Any, list[str]] = {}
+        for kind, own in table.items():
+            if name in own and own[name] != usual[kind].get(name, otherwise):
+                kinds.setdefault(own[name], []).append(kind)
+            usual[kind] = usual[kind] | own
+        told += [(value, f"{rows} {_of(found)}") for value, found in kinds.items()]
+    return told
 
 
 def _of(kinds: list[str]) -> str:
-    return "of classes" if len(kinds) > 1 else _KINDS[kinds[0]]
+    if set(kinds) == {"binary", "multiclass"}:
+        return "of classes"
+    return either(_KINDS[kind] for kind in kinds)
 
 
 def _by_rows(bounds: tuple[tuple[int, Any], ...], most: Any) -> str:

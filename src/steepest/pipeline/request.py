@@ -22,6 +22,7 @@ from ..tables.split_columns import ROW_ORDER, read_groups, read_moments
 from ..tables.task import Task
 from ..validate import flag, fraction, number, one_of, renamed_keys, sequence
 from .class_weights import class_weights, read_class_weight
+from .defaults import VALIDATION
 from .monotone import read_monotonic
 from .train import RunOptions
 
@@ -159,7 +160,7 @@ class Request:
             "The share of the other rows that are kept to decide which epoch (pass through the "
             "rows) was best.",
         ),
-    ] = 0.1
+    ] = VALIDATION
     cv: Annotated[
         int | None,
         Setting(

@@ -195,6 +195,8 @@ class RunOptions:
         Where the state of the training is kept.
     resume : bool
         Go on from the last checkpoint, if there is one.
+    watched : bool
+        Whether somebody follows one network, so that by default no bag is trained.
     ranks : Ranks
         The processes that train together.
     """
@@ -211,6 +213,7 @@ class RunOptions:
     metrics: Iterable[str | Metric] | Mapping[str, Metric] = ()
     checkpoint: Checkpoint | None = None
     resume: bool = False
+    watched: bool = False
     ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
