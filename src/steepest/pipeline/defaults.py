@@ -56,7 +56,7 @@ BY_KIND: dict[str, dict[str, Any]] = {
 chosen by. Several classes have the paper's own rates and waves. Members share the layers, but not
 with columns of text, where predictions must rise with one, or where layers are of other kinds;
 there the average is the usual one, too."""
-# docs/guide/tables.md has what members gain; of several classes, with half the steps, they lost.
+# docs/performance/table_defaults.md has what members gain; several classes lost by them.
 FEW = 1_000
 FEW_ROWS: dict[str, dict[str, Any]] = {
     "binary": {"members": 16, "lr": 0.02, "epochs": 24},
@@ -74,7 +74,7 @@ BAGS: dict[str, dict[str, Any]] = {
 """What goes before that from so few to so many rows, if nobody says which rows choose the epoch: a
 bag of networks over folds. All rows train it, and all choose its epochs. These belong together,
 too."""
-# docs/guide/tables.md has the figures.
+# docs/performance/table_defaults.md has the figures.
 VALIDATION = 0.1
 """The share of the rows that chooses the epoch, where folds do not."""
 FREQUENCIES = ((60_000, 0.3),)

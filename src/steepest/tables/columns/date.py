@@ -34,7 +34,7 @@ class Date:
     """
 
     # AUC of 10,000 flights by hub, carrier and date, on training rows held out: 0.632 without
-    # codes, 0.703 with them, 0.665 of HistGradientBoosting (docs/guide/tables.md).
+    # codes, 0.703 with them, 0.665 of HistGradientBoosting (docs/performance/table_defaults.md).
 
     label: ClassVar[str] = "moment"
     time: Number
