@@ -26,7 +26,7 @@ from .arrays import Array
 if TYPE_CHECKING:
     from .errors import ModelError
 
-__all__ = ["Form", "OnnxNode", "Op", "Reading"]
+__all__ = ["Form", "OnnxNode", "Op", "Reading", "Spans"]
 
 
 class Op:
@@ -64,6 +64,23 @@ class Op:
 
 
 @dataclass(frozen=True)
+class Spans:
+    """Which tokens tell a layer of sequences what steps belong together.
+
+    Parameters
+    ----------
+    tokens : str
+        The value that has them, in the file.
+    padding, start : int, optional
+        As of `TokenEmbedding`.
+    """
+
+    tokens: str
+    padding: int | None
+    start: int | None
+
+
+@dataclass(frozen=True)
 class Reading:
     """A layer that was read, with its parameters, and what is inside it.
 
@@ -92,6 +109,8 @@ class Reading:
         if they were examples; with a ``shape``, from here on they are parts of examples again.
     columns : (int, int), optional
         It is no layer, but these columns of x, from the first up to the second.
+    spans : Spans, optional
+        What tells it which steps belong together, if not all do.
     said_by : str
         The operator that says the widths. It is filled in by who reads the file.
     """
@@ -107,6 +126,7 @@ class Reading:
     shape: tuple[int, ...] | None = None
     rows: bool = False
     columns: tuple[int, int] | None = None
+    spans: Spans | None = None
     said_by: str = ""
 
 
@@ -163,6 +183,9 @@ class OnnxNode(Protocol):
 
     def made_by(self, key: int | str) -> OnnxNode:
         """Return the operator that makes an input."""
+
+    def fitting(self, key: int | str, pattern: Op) -> OnnxNode | None:
+        """Return the operator that makes an input, if a pattern fits it."""
 
     def makes(self) -> tuple[int, tuple[int, ...]] | None:
         """Return the same of what the operator makes."""

@@ -16,7 +16,7 @@ from .. import layers as own
 from .. import plugins
 from ..arrays import Array
 from ..collect import collect
-from ..errors import InputError
+from ..errors import InputError, ModelError
 from ..layer import Layer
 from ..network import Network
 from ..onnx_reading import Reading
@@ -28,6 +28,7 @@ from ..validate import folder
 from .onnx_check import check_shapes
 from .onnx_file import OnnxFile
 from .onnx_forms import Known, forms
+from .onnx_spans import with_spans
 from .onnx_trace import Tracer
 from .onnx_turns import straightened
 
@@ -68,8 +69,12 @@ def import_onnx(path: str | os.PathLike[str], *, output: str | None = None) -> N
     file = OnnxFile(path, output)
     tracer = Tracer(file, known())
     value, columns = tracer.unshaped(file.output)
-    pieces = tracer.trace(value, file.input) or [Reading(own.Identity(), file.input)]
+    try:
+        pieces = tracer.trace(value, file.input) or [Reading(own.Identity(), file.input)]
+    except ModelError as error:
+        raise ModelError(f"{error}{_of_attention(file)}") from error
     tracer.check_whole(pieces)
+    pieces = with_spans(file, pieces)
     shape = _input_shape(file, pieces)
     try:
         read = own.Sequential(*(piece.layer for piece in pieces))
@@ -100,6 +105,19 @@ def import_onnx(path: str | os.PathLike[str], *, output: str | None = None) -> N
 def known() -> Known:
     """Return the forms of all layers, those of plugins in use too."""
     return forms([*collect(own.__name__, Layer).values(), *plugins.defined(Layer)])
+
+
+def _of_attention(file: OnnxFile) -> str:
+    """Return what to do where a file with attention can't be read; nothing where there is none."""
+    for node in file.made_by.values():
+        weights = file.made_by.get(str(node.input[0])) if file.kind(node) == "MatMul" else None
+        if weights is not None and file.kind(weights) == "Softmax":
+            return (
+                f". It has attention (its operator Softmax {weights.name!r}), which is read as "
+                "export_onnx writes it, and in no other form: build the network in Steepest, and "
+                "give it the parameters of the PyTorch module with from_state_dict"
+            )
+    return ""
 
 
 def _input_shape(file: OnnxFile, pieces: Sequence[Reading]) -> Shape:

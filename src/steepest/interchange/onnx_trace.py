@@ -12,7 +12,7 @@ from ..arrays import Array
 from ..errors import InputError, ModelError
 from ..layers import Permute
 from ..layers._reading import joined
-from ..onnx_reading import Reading
+from ..onnx_reading import Op, Reading
 from .onnx_file import OnnxFile
 from .onnx_fold import folded
 from .onnx_forms import Known
@@ -276,6 +276,12 @@ class Node:
         if made is None:
             raise self.error(f"reads {self.value(key)!r}, which no operator makes")
         return Node(self._tracer, made, {})
+
+    def fitting(self, key: int | str, pattern: Op) -> Node | None:
+        """Return the operator that makes an input, if a pattern fits it."""
+        value = self._tracer.matcher.plain(self.value(key))
+        names = self._tracer.matcher.match(pattern, value)
+        return None if names is None else Node(self._tracer, self._file.made_by[value], names)
 
     def makes(self) -> tuple[int, tuple[int, ...]] | None:
         """Return the same of what the operator makes."""

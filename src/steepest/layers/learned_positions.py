@@ -16,11 +16,10 @@ from ..emitter import Backward, Emitter
 from ..engine.operands import Buffer
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
-from ..onnx_reading import Form, Op
 from ..shape import Shape
 from ..validate import number, positive_count
 from ._attention.onnx import add_positions
-from ._attention.onnx_reading import read_positions
+from ._attention.onnx_reading import position_forms
 from ._attention.positions import lower_positions, steps_of
 
 __all__ = ["LearnedPositions"]
@@ -41,6 +40,8 @@ class LearnedPositions(Layer):
     """
 
     torch_names: ClassVar[Mapping[str, str]] = {"P": "weight"}
+
+    onnx_import = staticmethod(position_forms)
 
     length: int
     std: float = 0.02
@@ -83,10 +84,6 @@ class LearnedPositions(Layer):
 
     def onnx(self, g: OnnxGraph) -> str:
         return add_positions(g, g.theta["P"])
-
-    @staticmethod
-    def onnx_import() -> tuple[Form, ...]:
-        return (Form(Op("Add", "x", "P"), read_positions),)
 
     @staticmethod
     def backward_theta(dy: Array, places: Array, dP: Array, alpha: float, units: range) -> None:

@@ -9,24 +9,25 @@ from typing import Any
 import numpy as np
 
 from ...layer import Array
-from ...onnx_reading import Form, OnnxNode, Op, Reading
+from ...onnx_reading import Form, OnnxNode, Op, Reading, Spans
 from ..dense import Dense
 from .heads import AttentionHeads
+from .onnx_spans import begin_pattern, read_spans, seen_pattern
 from .rotary import cosines_and_sines
 
-__all__ = ["attention_forms", "read_positions"]
+__all__ = ["attention_forms", "position_forms"]
 
 _UNSEEN = -1e4  # a score from which on a step is as good as hidden
 _ALIKE = 1e-5
 
 
 def attention_forms() -> tuple[Form, ...]:
-    """Return the forms of attention: with and without biases, rotation, a mask, and a scale."""
-    choices = itertools.product((False, True), repeat=4)
+    """Return the forms of attention: with and without biases, rotation, masks, and a scale."""
+    choices = itertools.product((False, True), repeat=5)
     return tuple(Form(_pattern(*choice), _reader(*choice)) for choice in choices)
 
 
-def _pattern(bias: bool, rotary: bool, causal: bool, scaled: bool) -> Op:
+def _pattern(bias: bool, rotary: bool, causal: bool, spans: bool, scaled: bool) -> Op:
     rows = Op("Reshape", "x", "rows")
     inner = Op("Gemm", rows, "I", *(("i",) if bias else ()), transB=1)
     split = Op("Reshape", Op("Reshape", inner, "wide"), "split")
@@ -38,6 +39,7 @@ def _pattern(bias: bool, rotary: bool, causal: bool, scaled: bool) -> Op:
     scores = Op("MatMul", q, Op("Transpose", k, perm=[0, 1, 3, 2]))
     scores = Op("Mul", scores, "scale") if scaled else scores
     scores = Op("Where", "mask", scores, "hidden") if causal else scores
+    scores = Op("Where", "seen", scores, "unseen") if spans else scores
     y = Op("MatMul", Op("Softmax", scores, axis=-1), Op("Gather", "parts", "of_v", axis=1))
     joined = Op("Reshape", Op("Transpose", y, perm=[0, 2, 1, 3]), "joined")
     back = Op("Reshape", joined, "back")
@@ -56,7 +58,7 @@ def _rotated(value: Op) -> Op:
     return Op("Concat", first, second, axis=3)
 
 
-def _reader(bias: bool, rotary: bool, causal: bool, scaled: bool) -> Any:
+def _reader(bias: bool, rotary: bool, causal: bool, spans: bool, scaled: bool) -> Any:
     def read(kind: Any, node: OnnxNode) -> Reading | None:
         shape, into, out = node.examples("x"), node.array("I"), node.array("O")
         if shape is None or shape != node.makes() or shape[0] != 1 or len(shape[1]) != 2:
@@ -71,8 +73,11 @@ def _reader(bias: bool, rotary: bool, causal: bool, scaled: bool) -> Any:
             return None
         if not math.isclose(node.number("scale") if scaled else 1, size**-0.5, rel_tol=_ALIKE):
             return None
+        if spans and node.is_constant("seen"):
+            return None
         if causal and not _hides_later(node, steps):
             return None
+        known = _spans(node, steps) if spans else None
         base = _base(node, steps, size) if rotary else None
         if rotary and base is None:
             return None
@@ -83,7 +88,7 @@ def _reader(bias: bool, rotary: bool, causal: bool, scaled: bool) -> Any:
             Reading(AttentionHeads(heads, groups, causal, base), ""),
             _dense(node, out, "o", bias),
         ]
-        return Reading(layer, node.value("x"), {}, inside, rank=2)
+        return Reading(layer, node.value("x"), {}, inside, rank=2, spans=known)
 
     return read
 
@@ -105,11 +110,32 @@ def _heads_are(node: OnnxNode, steps: int, groups: int) -> bool:
 
 def _hides_later(node: OnnxNode, steps: int) -> bool:
     """Whether each step sees itself and earlier ones only."""
+    if not node.is_constant("mask"):
+        return False
     mask = node.truths("mask")
     shape = mask.shape[-2:]
     if mask.size != steps**2 or shape != (steps, steps) or node.number("hidden") > _UNSEEN:
         return False
     return bool((mask.reshape(shape) == np.tri(steps, dtype=bool)).all())
+
+
+def _spans(node: OnnxNode, steps: int) -> Spans:
+    """Return what tells which steps see each other.
+
+    Raises
+    ------
+    ModelError
+        If they are hidden in another way than by padding and starts among the tokens.
+    """
+    for start in (False, True):
+        mask = node.fitting("seen", seen_pattern(start))
+        found = read_spans(mask, steps, start, True) if mask is not None else None
+        if found is not None and node.number("unseen") <= _UNSEEN:
+            return found
+    raise node.error(
+        f"is the end of attention that hides steps by {node.value('seen')!r}; expected the mask "
+        "that export_onnx writes for TokenEmbedding(…, padding=…, start=…), found another one"
+    )
 
 
 def _base(node: OnnxNode, steps: int, size: int) -> float | None:
@@ -140,7 +166,19 @@ def _base(node: OnnxNode, steps: int, size: int) -> float | None:
     return base if all(alike) else None
 
 
-def read_positions(kind: Any, node: OnnxNode) -> Reading | None:
+def position_forms() -> tuple[Form, ...]:
+    """Return the forms of x + P: by the step in the example, or from the start of a sequence."""
+    row_of = {
+        start: Op("Gather", "P", Op("Sub", "numbers", begin_pattern(start)))
+        for start in (False, True)
+    }
+    return (
+        Form(Op("Add", "x", "P"), _read_rows),
+        *(Form(Op("Add", "x", rows), _positions_from(start)) for start, rows in row_of.items()),
+    )
+
+
+def _read_rows(kind: Any, node: OnnxNode) -> Reading | None:
     """Read x + P, a row of P for each step."""
     P, shape = node.array("P") if node.is_constant("P") else None, node.examples("x")
     if P is None or node.is_constant("x") or shape is None or len(shape[1]) != 2:
@@ -149,3 +187,21 @@ def read_positions(kind: Any, node: OnnxNode) -> Reading | None:
         return None
     P = P.reshape(shape[1])
     return Reading(kind(len(P)), node.value("x"), {"P": P}, rank=2)
+
+
+def _positions_from(start: bool) -> Any:
+    def read(kind: Any, node: OnnxNode) -> Reading | None:
+        P, shape = node.array("P"), node.examples("x")
+        if shape is None or shape[0] != 1 or shape != node.makes() or len(shape[1]) != 2:
+            return None
+        steps, d = shape[1]
+        if P.ndim != 2 or len(P) < steps or P.shape[1] != d:
+            return None
+        if node.whole("numbers") != list(range(steps)):
+            return None
+        spans = read_spans(node, steps, start, False) if start else None
+        if spans is None and (start or node.whole("zero") != [0]):
+            return None
+        return Reading(kind(len(P)), node.value("x"), {"P": P}, rank=2, spans=spans)
+
+    return read
