@@ -60,7 +60,7 @@ def test_kills_leave_no_mark():
     done = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "kills.py"), "--kills", str(wanted)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     kills, writing = re.search(r"(\d+) kills survived, (\d+) of them while", done.stdout).groups()
