@@ -110,7 +110,9 @@ def known() -> Known:
 def _of_attention(file: OnnxFile) -> str:
     """Return what to do where a file with attention can't be read; nothing where there is none."""
     for node in file.made_by.values():
-        weights = file.made_by.get(str(node.input[0])) if file.kind(node) == "MatMul" else None
+        if file.kind(node) != "MatMul" or not node.input:
+            continue
+        weights = file.made_by.get(str(node.input[0]))
         if weights is not None and file.kind(weights) == "Softmax":
             return (
                 f". It has attention (its operator Softmax {weights.name!r}), which is read as "
