@@ -20,12 +20,12 @@ from steepest import (
     TiedEmbedding,
     TokenEmbedding,
 )
-from steepest.decoder import drawn
 
 CODES, T = 7, 9
 RNG = np.random.default_rng(0)
 BLOCK = Residual(RMSNorm(), Attention(2, causal=True, rotary=30.0, key_value_heads=1))
 FEED = Residual(Dense(16), SwiGLU())
+WIDE = Residual(Dense(96), SwiGLU())
 MODELS = [
     (TokenEmbedding(CODES, 8), LearnedPositions(T), BLOCK, FEED, Dense(CODES)),
     (TiedEmbedding(TokenEmbedding(CODES, 8), SinusoidalPositions(), BLOCK, FEED, BLOCK),),
@@ -90,13 +90,39 @@ def test_what_is_written():
     np.testing.assert_array_equal(likeliest[0], tokens[2:])
 
 
-def test_what_is_drawn_follows_the_outputs():
-    z = np.log([[0.1, 0.2, 0.3, 0.4]])
-    places = np.array([drawn(z, np.array([u]), 1.0, None)[0] for u in np.arange(0.0005, 1, 1e-3)])
-    np.testing.assert_array_equal(np.bincount(places), [100, 200, 300, 400])
-    places = np.array([drawn(z, np.array([u]), 0.5, 2)[0] for u in np.arange(0.0005, 1, 1e-3)])
-    np.testing.assert_array_equal(np.bincount(places), [0, 0, 360, 640])
-    assert drawn(z, np.array([0.0]), 0.0, None)[0] == 3
+def plainly_drawn(z, u, temperature, best):
+    """Return the token of each row of outputs z that a number u in [0, 1) falls on."""
+    if temperature == 0:
+        return z.argmax(1)
+    p = np.exp((z - z.max(1, keepdims=True)) / temperature)
+    if best is not None:
+        p[z < np.sort(z)[:, -best, None]] = 0
+    return (p.cumsum(1) <= u[:, None] * p.sum(1, keepdims=True)).sum(1)
+
+
+@pytest.mark.parametrize(("temperature", "best"), [(1.0, None), (0.5, 3), (2.0, 1), (0.0, None)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_tokens_are_drawn_by_the_outputs_before_them(temperature, best, threads):
+    network = Network(TokenEmbedding(50, 48), BLOCK, WIDE, Dense(50), inputs=9, dtype="float64")
+    start, steps = np.array([[1, 2], [3, 4], [5, 6]]), 140
+    options = {"temperature": temperature, "best": best, "seed": 3}
+    written = Decoder(network, 3, threads=threads).generate(start, steps, **options)
+    decoder, u = Decoder(network, 3), np.random.default_rng(3).random((steps, 3))
+    decoder.step(start[:, 0])
+    for t, x in enumerate(np.c_[start[:, 1:], written].T[:-1]):
+        expected = plainly_drawn(decoder.step(x), u[t], temperature, best)
+        np.testing.assert_array_equal(written[:, t], expected)
+
+
+@pytest.mark.parametrize("examples", [1, 2, 5])
+def test_the_same_bits_by_two_threads(examples):
+    layers = TokenEmbedding(50, 48), BLOCK, Residual(Attention(4, causal=True)), WIDE, Dense(50)
+    network, start = Network(*layers, inputs=70), RNG.integers(50, size=(examples, 3))
+    decoders = [Decoder(network, examples, threads=k) for k in (1, 2)]
+    one, two = (decoder.generate(start, 100) for decoder in decoders)
+    np.testing.assert_array_equal(two, one)
+    one, two = (decoder.step(two[:, -1]) for decoder in decoders)
+    np.testing.assert_array_equal(two, one)
 
 
 @pytest.mark.parametrize(
@@ -123,5 +149,9 @@ def test_bad_input():
         decoder.step([1, 7])
     with pytest.raises(InputError, match="start is empty"):
         decoder.generate([], 3)
-    with pytest.raises(InputError, match=r"layer 1, LearnedPositions.* has 9 positions"):
+    with pytest.raises(InputError, match=r"layer 1, LearnedPositions.* has 9 positions, and 0 are"):
         decoder.generate([1], 10)
+    assert decoder.position == 0
+    decoder.generate([1, 2], 8)
+    with pytest.raises(InputError, match=r"and 9 are taken, so that 1 more don't fit"):
+        decoder.step([1, 2])

@@ -166,6 +166,7 @@ REASONS = {
         "compiler.simd._update_strip",
         "compiler.simd.microtile_of.multiply",
         "engine.driver.drive",
+        "kernels.drawing.draw_tokens",
         "layers._attention.kernels.backward_x",
         "layers._attention.kernels.forward",
         "layers._attention.one_step.attend",

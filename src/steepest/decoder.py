@@ -1,29 +1,41 @@
 """A network of sequences, one step after the other: what earlier steps leave is remembered.
 
 Of every new step only the step itself is computed; causal attention keeps the keys and values of
-those before it. So writing T tokens takes T steps of one token, and not T sequences.
+those before it. So writing T tokens takes T steps of one token, and not T sequences. They are drawn
+within the compiled program. Most of the time of a step goes into reading the parameters; where they
+are many, two threads read half of them each.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import time
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array
 from .engine.arena import Arena
-from .engine.driver import Control, straight
+from .engine.driver import Control, Engine, straight
 from .engine.operands import Buffer
 from .engine.program import Program
+from .engine.team_size import TeamSize
 from .errors import InputError
+from .kernels.drawing import draw_tokens
 from .lowering.lowering import Lowering
 from .network import Network
 from .parameters import walk
 from .shape import check_inputs
+from .system.cores import idle_cores, threads_for, usual_threads
+from .system.threads import room_for_threads
 from .validate import instance, number, positive_count
 from .validate import seed as checked_seed
 
 __all__ = ["Decoder"]
+
+_DRAWN = 64  # tokens of one run: between two, Python can be interrupted
+_WORTH_SHARING = 1 << 20  # bytes of parameters that a second thread pays for
 
 
 class Decoder:
@@ -41,6 +53,9 @@ class Decoder:
         How many sequences go on side by side.
     window : int, optional
         How many steps are remembered: attention sees the last ``window``. T by default.
+    threads : int, optional
+        How many threads `generate` uses at most; by default as many as pay. Results do not depend
+        on it.
 
     Attributes
     ----------
@@ -63,7 +78,14 @@ class Decoder:
     (1, 20)
     """
 
-    def __init__(self, network: Network, examples: int = 1, window: int | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        examples: int = 1,
+        window: int | None = None,
+        *,
+        threads: int | None = None,
+    ) -> None:
         instance("Decoder", "network", network, Network, "Network(TokenEmbedding(…), …, inputs=T)")
         positive_count("Decoder", "examples", examples)
         if network.input_shape is None:
@@ -71,25 +93,60 @@ class Decoder:
         steps, *row = network.input_shape
         if window is not None:
             positive_count("Decoder", "window", window)
+        if threads is not None:
+            positive_count("Decoder", "threads", threads)
         self.network, self.examples, self.position = network, examples, 0
         self.window = steps if window is None else window
         self._most, self._shortest = _most_steps(network)
         self._shape = (examples, 1, *row)
-        self._run = self._lowered()
+        self._team = self._team_for(threads)
+        self._lower(self._team.most)
 
-    def _lowered(self) -> Any:
-        """Return what runs the program of one step."""
+    def _team_for(self, threads: int | None) -> TeamSize:
+        """Return what decides how many threads draw tokens."""
+        if threads is not None:
+            most = threads_for(self.examples, 0, threads)
+            return TeamSize(most, most)
+        nbytes = sum(array.nbytes for array in self.network.parameters.values())
+        most = min(usual_threads(), 2 if nbytes >= _WORTH_SHARING else 1)
+        return TeamSize(most, most, idle=idle_cores() if most > 1 else math.inf)
+
+    def _lower(self, threads: int) -> None:
+        """Make the program of one step, and that which also draws the next token."""
+        n, control = self.examples, Control()
         self._number = Buffer.number("t")
-        program = Program("step", self.examples, self.network.dtype, 1)
+        drawing = Program("draw", n, self.network.dtype, threads)
         arena = Arena(self.network.dtype)
-        low = Lowering(program, arena, self.network.built, Control(), self._number)
+        low = Lowering(drawing, arena, self.network.built, control, self._number)
         low.window = self.window
         x = arena.array("x", *self._shape)
         z, _ = self.network.layer.lower(low, x)
+        step = list(drawing.instructions)
+        names = {
+            "z": z.as_rows(),
+            "p": arena.array("p", n, z.shape[-1]),
+            "u": arena.array("u", _DRAWN, n, kind="i"),
+            "found": arena.array("found", _DRAWN, n, kind="i"),
+            "x": x.as_vector(),
+            "drawn": arena.array("drawn", 1, kind="i"),
+            "position": self._number.as_vector(),
+            "temperature": arena.array("temperature"),
+            "best": arena.array("best", kind="i"),
+        }
+        low.emit(draw_tokens, names)
+        low.barrier()
         arena.allocate()
-        program.assemble()
-        self.program, self._x, self._z = program, x.array, z.array
-        return straight(program)
+        drawing.assemble()
+        # A single step is too brief for several threads to begin.
+        self.program = Program("step", n, self.network.dtype, threads, step)
+        self.program.assemble()
+        self._run = straight(self.program)
+        self._drawing = {k: dataclasses.replace(drawing, threads=k) for k in range(1, threads + 1)}
+        self._engine = Engine(self._drawing[1], None, 1, control)
+        self._x, self._z = x.array, z.array
+        self._u, self._found, self._drawn, self._temperature, self._best = (
+            names[k].array for k in ("u", "found", "drawn", "temperature", "best")
+        )
 
     def reset(self) -> None:
         """Begin anew: forget all steps."""
@@ -114,20 +171,30 @@ class Decoder:
             If x is of another shape, holds a token that there is none of, or comes after the last
             position of a layer that has so many.
         """
+        given = self._checked(x)
+        self._expect(1)
+        return self._take(given)
+
+    def _checked(self, x: Any) -> Array:
+        """Return a step of each sequence as the network's input."""
         try:
             given = np.asarray(x, self.network.dtype).reshape(self._shape)
         except (TypeError, ValueError) as error:
             wanted = ", ".join(map(str, (self.examples, *self._shape[2:])))
             raise InputError(f"Decoder: a step must be of shape ({wanted}): {error}") from error
         check_inputs(self.network.layer, given)
-        return self._take(given)
+        return given
+
+    def _expect(self, steps: int) -> None:
+        """Make sure that there are positions for so many steps."""
+        if self.position + steps > self._most:
+            raise InputError(
+                f"Decoder: {self._shortest} has {self._most:g} positions, and {self.position} are "
+                f"taken, so that {steps} more don't fit; reset() begins anew, and Attention(…, "
+                "rotary=10000.0) needs no positions"
+            )
 
     def _take(self, x: Array) -> Array:
-        if self.position >= self._most:
-            raise InputError(
-                f"Decoder: {self._shortest} has {self._most:g} positions, and all are taken; "
-                "reset() begins anew, and Attention(…, rotary=10000.0) needs no positions"
-            )
         self._x[...] = x
         self._number.array[()] = self.position
         self._run()
@@ -170,14 +237,32 @@ class Decoder:
         if best is not None:
             positive_count("Decoder.generate", "best", best)
         rng = np.random.default_rng(checked_seed("Decoder.generate", seed))
-        for x in self._tokens(start):
-            z = self.step(x)
-        found = np.empty((self.examples, steps), np.int64)
-        for t, u in enumerate(rng.random((steps, self.examples))):
-            found[:, t] = drawn(z, u, temperature, best)
-            if t < steps - 1:
-                z = self._take(found[:, t].reshape(self._shape))
-        return found
+        given = [self._checked(x) for x in self._tokens(start)]
+        self._expect(len(given) - 1 + steps)
+        for x in given[:-1]:
+            self._take(x)
+        self._x[...] = given[-1]
+        self._number.array[()] = self.position
+        self._temperature[...] = temperature
+        self._best[...] = self._z.shape[-1] if best is None else best
+        found = np.empty((steps, self.examples), np.int64)
+        numbers = (rng.random(found.shape) * 2**53).astype(np.int64)
+        with self._engine:
+            for begin in range(0, steps, _DRAWN):
+                part = slice(begin, begin + _DRAWN)
+                self._draw(numbers[part], found[part])
+        return np.ascontiguousarray(found.T)
+
+    def _draw(self, u: Array, found: Array) -> None:
+        """Take a step for each row of numbers u, multiples of 2⁻⁵³, and draw tokens by them."""
+        self._team.allow(room_for_threads())
+        self._engine.use(self._drawing[self._team.threads], None)
+        self._u[: len(u)], self._drawn[:] = u, 0
+        began = time.perf_counter()
+        self._engine.run(0, len(u))
+        self._team.took(len(u), time.perf_counter() - began, self._engine.lacked)
+        self.position += len(u)
+        found[:] = self._found[: len(u)]
 
     def _tokens(self, start: Any) -> Array:
         """Return the tokens to begin with, (t, examples)."""
@@ -191,23 +276,6 @@ class Decoder:
         if not tokens.size:
             raise InputError("Decoder.generate: start is empty; give at least one token")
         return tokens.T
-
-
-def drawn(z: Array, u: Array, temperature: float, best: int | None) -> Array:
-    """Return for each row of outputs z (n, q) the place that a number u (n,) in [0, 1) falls on."""
-    if temperature == 0:
-        likeliest: Array = z.argmax(axis=1)
-        return likeliest
-    z = z.astype(np.float64)
-    if temperature != 1:
-        z /= temperature
-    if best is not None and best < z.shape[1]:
-        least = np.partition(z, -best, axis=1)[:, -best, None]
-        z = np.where(z < least, -np.inf, z)
-    z -= np.maximum.reduce(z, axis=1, keepdims=True)
-    sums = np.add.accumulate(np.exp(z, out=z), axis=1)
-    places: Array = np.add.reduce(sums <= u[:, None] * sums[:, -1:], axis=1)
-    return places
 
 
 def _most_steps(network: Network) -> tuple[float, str]:

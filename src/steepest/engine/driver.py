@@ -263,7 +263,7 @@ def go_through(words: int) -> int:
 def straight(program: Program) -> Callable[[], None]:
     """Return a function that runs ``program`` once, on this thread, with no more than one call.
 
-    For programs of one thread that meet at no barrier. The function keeps the program alive, and is
+    As thread 0 of 1, which meets nobody at barriers. The function keeps the program alive, and is
     not safe to call from two threads at once.
     """
     # From, to, which row failed; and where Numba would put an exception.

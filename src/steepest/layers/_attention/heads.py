@@ -122,9 +122,10 @@ class AttentionHeads(Layer):
         names |= {
             "keys": low.array("keys", n * self.groups, size * across),
             "values": low.array("values", n * self.groups, window * along),
-            "scores": low.array("scores", n, across + along),
+            "scores": low.array("scores", n * self.groups, across + along),
             "plan": np.array((window, size, self.heads, self.groups), np.int32),
             "scale": 1 / math.sqrt(size),
+            "places": low.row_share(n * self.groups),
         }
         low.emit(one_step.attend, names, flops=4 * n * self.heads * size * window)
         return y

@@ -36,26 +36,26 @@ def attend(
     plan: Array,
     scale: float,
     step: int,
-    rows: range,
+    places: range,
 ) -> None:
     """y = softmax(scale q Kᵀ) V over the steps remembered, this one too
 
     Keys lie side by side in ``keys``, entry after entry, and rows of ``values`` are those of V,
-    both filled up to whole vectors.
+    both filled up to whole vectors. Each group of each example has a place.
     """
     window, size, heads, groups = plan[0], plan[1], plan[2], plan[3]
     across, along = keys.shape[1] // size, values.shape[1] // window
+    together = heads // groups
     slot: Any = step % window
     count: Any = min(step + 1, np.int64(window))
-    for i in rows:
-        for group in range(groups):
-            place = np.int64(i) * groups + group
-            for d in range(size):
-                keys[place, d * across + slot] = qk[i, (heads + group) * size + d]
-                values[place, slot * along + d] = x[i, (heads + groups + group) * size + d]
-        for head in range(heads):
-            place, start = np.int64(i) * groups + head // (heads // groups), head * size
-            own, mixed = scores[i, :across], scores[i, across:]
+    for place in places:
+        i, group = np.int64(place) // groups, np.int64(place) % groups
+        for d in range(size):
+            keys[place, d * across + slot] = qk[i, (heads + group) * size + d]
+            values[place, slot * along + d] = x[i, (heads + groups + group) * size + d]
+        own, mixed = scores[place, :across], scores[place, across:]
+        for head in range(group * together, (group + 1) * together):
+            start = head * size
             for j in range(own.shape[0]):
                 own[j] = own.dtype.type(0)
             for d in range(mixed.shape[0]):
