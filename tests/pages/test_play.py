@@ -465,7 +465,7 @@ def test_a_model_of_texts_has_what_the_page_uses_and_is_kept_whole(show, tmp_pat
     said = shown.evaluate("[...playground.session.says(playground.rows.X, playground.rows.count)]")
     np.testing.assert_allclose(said, fit.model.outputs(rows)[:, 0], rtol=1e-4, atol=1e-5)
     shown.get_by_text("Python that trains").click()
-    assert f"EmbeddingBag({len(whole)}, " in shown.inner_text("#code")
+    shown.locator("#code", has_text=f"EmbeddingBag({len(whole)}, ").wait_for()
     click(shown, "One step")
     state = shown.evaluate(STATE)
     sent = {"set": 0, **{name: state[name] for name in ("layers", "loss", "theta")}}
