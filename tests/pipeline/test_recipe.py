@@ -353,3 +353,9 @@ def test_quality_is_short_for_settings_that_go_before_it():
 def test_steps_that_make_no_sense(settings, message):
     with pytest.raises(InputError, match=message):
         Recipe.for_task(task("binary"), settings)
+
+
+def test_few_rows_of_very_many_columns_have_one_network():
+    task = infer_task(pa.array([0.5, 1.5, 2.5] * 40), "y")
+    assert Recipe.for_task(task, rows=96, columns=1_000, bag=True).folds == 8
+    assert Recipe.for_task(task, rows=96, columns=12_000, bag=True).folds == 0

@@ -168,7 +168,7 @@ class BaseTabular(BaseTrained):
 
         signs = read_monotonic(type(self).__name__, self.monotonic)
         plain = {"rising": bool(signs), "bag": True}
-        recipe = Recipe.for_task(task, settings, len(rows.y), **plain)
+        recipe = Recipe.for_task(task, settings, len(rows.y), rows.data.num_columns, **plain)
         return suits_a_bag(recipe, rows.split_by(task), texts)
 
     def _inputs(self, rows: Examples) -> list[str]:

@@ -211,7 +211,7 @@ def _may_be_a_bag(table: pa.Table, task: Task, by: SplitBy, split: Split, reques
         return bool(Encoder.fit(_take(table, whole), names, options=request.written).texts)
 
     plain = {"rising": bool(request.signs), "bag": True}
-    recipe = Recipe.for_task(task, request.settings, len(whole), **plain)
+    recipe = Recipe.for_task(task, request.settings, len(whole), table.num_columns, **plain)
     return suits_a_bag(recipe, by.take(whole), texts)
 
 

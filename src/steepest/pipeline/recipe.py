@@ -85,7 +85,8 @@ class Recipe(RecipeSettings):
         texts, rising : bool
             Whether one of the columns holds free text; whether predictions must rise with one.
         bag : bool
-            Whether folds may choose the epochs, so that few rows may have a bag.
+            Whether folds may choose the epochs, so that few rows may have a bag, but not of more
+            than `WAVED` columns: eight such networks would be large.
         """
         wanted = renamed_keys(WHERE, {} if settings is None else settings)
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
@@ -96,7 +97,7 @@ class Recipe(RecipeSettings):
         recipe = cls(frequency=waves, **given)
         alone = texts or rising or any(isinstance(u, Mapping) for u in recipe.layers)
         usual = BY_KIND[task.kind] | ({"members": 1, "average": None} if alone else {})
-        known = of_few_rows(task.kind, rows, recipe.quality, bag)
+        known = of_few_rows(task.kind, rows, recipe.quality, bag and columns <= WAVED)
         few = next((own for own in known if not (alone or own.keys() & wanted)), {})
         recipe = replace(recipe, **{**usual, **few, **LADDER[recipe.quality], **wanted})
         loss = recipe.make_loss(task)
