@@ -202,7 +202,6 @@ REASONS = {
         "layers.max_pool.MaxPool.forward",
         "layers.monotone_dense.MonotoneDense.backward_theta",
         "layers.periodic.Periodic.backward_theta",
-        "layers.periodic.Periodic.forward",
         "layers.tied_embedding.TiedEmbedding.backward_theta",
         "layers.recurrent.Recurrent.backward",
         "layers.recurrent.Recurrent.forward",

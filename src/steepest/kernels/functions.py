@@ -160,13 +160,7 @@ def cosine(turns: Any, like: Any) -> Any:
 
 def _part_of_turn(turns: Any, like: Any) -> Any:
     """Return turns less the nearest whole number: in [−½, ½]; NaN where it is not finite."""
-    real = like.dtype.type
-    whole = real(8388608 if like.itemsize == 4 else 4503599627370496)  # from there all are whole
-    inside = abs(turns) < whole
-    t = turns if inside else real(0)
-    half = real(0.5) if t > 0 else real(-0.5)
-    nearest = real(np.int32(t + half)) if like.itemsize == 4 else real(np.int64(t + half))
-    return t - nearest if inside else turns - turns
+    return turns - like.dtype.type(np.rint(turns))
 
 
 def _quarter_sine(r: Any, like: Any) -> Any:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.fma import fma
 from ..kernels.functions import cosine, sine
 from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
@@ -30,6 +31,8 @@ from ..validate import number, positive_count
 __all__ = ["Periodic"]
 
 _TURN = 2 * np.pi
+_ROWS, _INPUTS = np.int64(128), np.int64(4)  # at once: their columns stay in the first cache
+_MIXTURES = 3  # of a wave, summed up in one loop
 
 
 def _pattern() -> Op:
@@ -80,8 +83,8 @@ class Periodic(Layer):
         }
 
     def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
-        """Return cos and sin of every wave (n, p·K), which the backward pass needs."""
-        return {"cos": (n, p * self.frequencies), "sin": (n, p * self.frequencies)}
+        """Return room for the columns of x and y that are computed at once, and for two more."""
+        return {"work": (n, p * self.dim + 2)}
 
     def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
         """omega ~ N(0, std²), phi ~ U(−π, π), W and c ~ U(±1/√K)"""
@@ -121,50 +124,53 @@ class Periodic(Layer):
         phi: Array,
         W: Array,
         c: Array,
-        cos: Array,
-        sin: Array,
+        work: Array,
         rows: range,
     ) -> None:
         """y = [x, W cos(2π omega x + phi) + c] for each input"""
-        real = x.dtype.type
-        p, K, m = omega.shape[0], omega.shape[1], c.shape[1]
-        for i in rows:
-            for j in range(p):
-                v = x[i, j]
-                for k in range(K):
-                    turns = omega[j, k] * v + phi[j, k] * real(1 / _TURN)
-                    cos[i, j * K + k] = cosine(turns, x)
-                    sin[i, j * K + k] = sine(turns, x)
-                y[i, j * (m + 1)] = v
-                for o in range(m):
-                    total = real(0)
-                    for k in range(K):
-                        total += W[j * m + o, k] * cos[i, j * K + k]
-                    y[i, j * (m + 1) + 1 + o] = total + c[j, o]
+        p, m = c.shape
+        dim, start, end = m + 1, np.int64(rows.start), np.int64(rows.stop)
+        own = work[start:].reshape(-1)
+        for begin in range(start, end, _ROWS):
+            n = min(_ROWS, end - begin)
+            spare = own[: 2 * n].reshape(2, n)
+            for first in range(0, p, _INPUTS):
+                inputs = min(_INPUTS, p - first)
+                columns = own[2 * n : (2 + inputs * dim) * n].reshape(inputs * dim, n)
+                for u in range(inputs):
+                    j, at = first + u, columns[u * dim : (u + 1) * dim]
+                    _begin_columns(x[begin : begin + n], j, c[j], at)
+                    _add_waves(at, spare, omega[j], phi[j], W[j * m : (j + 1) * m])
+                for i in range(n):
+                    for q in range(inputs * dim):
+                        y[begin + i, first * dim + q] = columns[q, i]
 
     @staticmethod
     def backward_x(
-        dy: Array, dx: Array, omega: Array, W: Array, c: Array, sin: Array, rows: range
+        x: Array, dy: Array, dx: Array, omega: Array, phi: Array, W: Array, c: Array, rows: range
     ) -> None:
         """dx = dy₀ − 2π Σ_k omega ⊙ sin(2π omega x + phi) ⊙ Wᵀ dy"""
         real = dx.dtype.type
         p, K, m = omega.shape[0], omega.shape[1], c.shape[1]
         for i in rows:
             for j in range(p):
-                total = real(0)
-                for o in range(m):
-                    d = dy[i, j * (m + 1) + 1 + o]
-                    for k in range(K):
-                        total += d * W[j * m + o, k] * omega[j, k] * sin[i, j * K + k]
+                v, total = x[i, j], real(0)
+                for k in range(K):
+                    slope = real(0)
+                    for o in range(m):
+                        slope += dy[i, j * (m + 1) + 1 + o] * W[j * m + o, k]
+                    s = sine(omega[j, k] * v + phi[j, k] * real(1 / _TURN), x)
+                    total += slope * omega[j, k] * s
                 dx[i, j] = dy[i, j * (m + 1)] - real(_TURN) * total
 
     @staticmethod
     def backward_theta(
         x: Array,
         dy: Array,
+        omega: Array,
+        phi: Array,
         W: Array,
-        cos: Array,
-        sin: Array,
+        work: Array,
         domega: Array,
         dphi: Array,
         dW: Array,
@@ -174,23 +180,92 @@ class Periodic(Layer):
         threads: int,
     ) -> None:
         """dW += alpha dy cosᵀ, dc += alpha Σ dy, dphi −= alpha sin ⊙ Wᵀdy, domega likewise ⊙ 2πx"""
-        real = x.dtype.type
-        p, K, m = domega.shape[0], domega.shape[1], dc.shape[1]
-        for j in range(p * thread // threads, p * (thread + 1) // threads):
-            for i in range(x.shape[0]):  # before dW, which may be W itself, is written
-                turn = real(_TURN) * x[i, j]
+        (p, m), n = dc.shape, x.shape[0]
+        dim, begin, end = (
+            m + 1,
+            np.int64(p * thread // threads),
+            np.int64(p * (thread + 1) // threads),
+        )
+        own = work.reshape(-1)[begin * dim * n :]
+        for first in range(begin, end, _INPUTS):
+            inputs = min(_INPUTS, end - first)
+            columns = own[: inputs * dim * n].reshape(inputs * dim, n)
+            for i in range(n):
+                for q in range(inputs * dim):
+                    columns[q, i] = alpha * dy[i, first * dim + q]
+                for u in range(inputs):
+                    columns[u * dim, i] = x[i, first + u]
+            for u in range(inputs):
+                j, at = first + u, columns[u * dim : (u + 1) * dim]
+                rows = slice(j * m, (j + 1) * m)
+                _add_slopes(at, omega[j], phi[j], W[rows], domega[j], dphi[j], dW[rows])
                 for o in range(m):
-                    d = alpha * dy[i, j * (m + 1) + 1 + o]
-                    for k in range(K):
-                        slope = d * W[j * m + o, k] * sin[i, j * K + k]
-                        dphi[j, k] -= slope
-                        domega[j, k] -= turn * slope
-            for i in range(x.shape[0]):
-                for o in range(m):
-                    d = alpha * dy[i, j * (m + 1) + 1 + o]
-                    dc[j, o] += d
-                    for k in range(K):
-                        dW[j * m + o, k] += d * cos[i, j * K + k]
+                    total = dc.dtype.type(0)
+                    for i in range(n):
+                        total += at[1 + o, i]
+                    dc[j, o] += total
+
+
+def _begin_columns(x: Array, j: int, c: Array, columns: Array) -> None:
+    """Write column j of x, and for each mixture a column of c."""
+    for i in range(columns.shape[1]):
+        columns[0, i] = x[i, j]
+    for o in range(c.shape[0]):
+        for i in range(columns.shape[1]):
+            columns[1 + o, i] = c[o]
+
+
+def _add_waves(columns: Array, spare: Array, omega: Array, phi: Array, W: Array) -> None:
+    """columns[1:] += W cos(2π omega columns[0] + phi), of one input; ``spare`` is written over"""
+    real, m, v = columns.dtype.type, W.shape[0], columns[0]
+    for o in range(0, m, _MIXTURES):
+        y_0 = columns[1 + o]
+        y_1 = columns[2 + o] if o + 1 < m else spare[0]
+        y_2 = columns[3 + o] if o + 2 < m else spare[1]
+        for k in range(omega.shape[0]):
+            wave, shift, w_0 = omega[k], phi[k] * real(1 / _TURN), W[o, k]
+            w_1 = W[o + 1, k] if o + 1 < m else real(0)
+            w_2 = W[o + 2, k] if o + 2 < m else real(0)
+            for i in range(v.shape[0]):
+                h = cosine(wave * v[i] + shift, v)
+                y_0[i] = fma(w_0, h, y_0[i])
+                y_1[i] = fma(w_1, h, y_1[i])
+                y_2[i] = fma(w_2, h, y_2[i])
+
+
+def _add_slopes(
+    columns: Array, omega: Array, phi: Array, W: Array, domega: Array, dphi: Array, dW: Array
+) -> None:
+    """Add the gradients of one input, whose x is columns[0] and whose dy is columns[1:].
+
+    What is added to may be omega, phi and W: all is read of a wave before.
+    """
+    real, m, v = columns.dtype.type, W.shape[0], columns[0]
+    for k in range(omega.shape[0]):
+        wave, shift = omega[k], phi[k] * real(1 / _TURN)
+        turned, slid = real(0), real(0)
+        for o in range(0, m, _MIXTURES):
+            d_0, d_1, d_2 = columns[1 + o], columns[min(2 + o, m)], columns[min(3 + o, m)]
+            w_0 = W[o, k]
+            w_1 = W[o + 1, k] if o + 1 < m else real(0)
+            w_2 = W[o + 2, k] if o + 2 < m else real(0)
+            s_0, s_1, s_2 = real(0), real(0), real(0)
+            for i in range(v.shape[0]):
+                turns = wave * v[i] + shift
+                h, s = cosine(turns, v), sine(turns, v)
+                slope = (w_0 * d_0[i] + w_1 * d_1[i] + w_2 * d_2[i]) * s
+                slid += slope
+                turned += v[i] * slope
+                s_0 += d_0[i] * h
+                s_1 += d_1[i] * h
+                s_2 += d_2[i] * h
+            dW[o, k] += s_0
+            if o + 1 < m:
+                dW[o + 1, k] += s_1
+            if o + 2 < m:
+                dW[o + 2, k] += s_2
+        dphi[k] -= slid
+        domega[k] -= real(_TURN) * turned
 
 
 def _read(kind: Any, node: OnnxNode) -> Reading:
