@@ -202,6 +202,7 @@ REASONS = {
         "layers.max_pool.MaxPool.forward",
         "layers.monotone_dense.MonotoneDense.backward_theta",
         "layers.periodic.Periodic.backward_theta",
+        "layers.piecewise_linear.PiecewiseLinear.backward_theta",
         "layers.tied_embedding.TiedEmbedding.backward_theta",
         "layers.recurrent.Recurrent.backward",
         "layers.recurrent.Recurrent.forward",

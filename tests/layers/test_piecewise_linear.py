@@ -86,8 +86,8 @@ def test_nan_comes_out_and_nothing_overflows():
     network = fitted(RNG.normal(size=100), dtype="float32")
     x = np.array([[np.nan], [1e30], [-1e30]], np.float32)
     names = {n[2:]: a for n, a in network.built.named.items()} | {"x": x}
-    y, e = np.zeros((3, 3), np.float32), np.zeros((3, 4), np.float32)
-    run_kernel(PiecewiseLinear.forward, "float32", True, 1, **names, y=y, e=e)
+    y, work = np.zeros((3, 3), np.float32), np.zeros((3, 5), np.float32)
+    run_kernel(PiecewiseLinear.forward, "float32", True, 1, **names, y=y, work=work)
     assert np.isnan(y[0]).all()
     assert np.isfinite(y[1:]).all()
 

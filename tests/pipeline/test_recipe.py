@@ -310,11 +310,12 @@ def test_texts_mean_few_epochs():
     assert epochs(4000, True, epochs=40) == 40
 
 
-def test_many_columns_leave_the_waves_out_unless_they_are_asked_for():
-    few, many = (Recipe.for_task(task("regression"), {}, 5000, n) for n in (10, 12_000))
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+def test_many_columns_leave_the_waves_out_unless_they_are_asked_for(kind):
+    few, many = (Recipe.for_task(task(kind), {}, 5000, n) for n in (10, 12_000))
     assert few.frequency > 0
     assert many.frequency == 0
-    assert Recipe.for_task(task("binary"), {"frequency": 1.0}, 96, 12_000).frequency == 1
+    assert Recipe.for_task(task(kind), {"frequency": 1.0}, 96, 12_000).frequency == 1
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])

@@ -27,12 +27,20 @@ from ..layer import Array, Layer, Parameter
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import number, positive_count
+from ._columns import (
+    INPUTS,
+    MIXTURES,
+    ROWS,
+    begin_columns,
+    read_columns,
+    sum_columns,
+    work_columns,
+    write_columns,
+)
 
 __all__ = ["Periodic"]
 
 _TURN = 2 * np.pi
-_ROWS, _INPUTS = np.int64(128), np.int64(4)  # at once: their columns stay in the first cache
-_MIXTURES = 3  # of a wave, summed up in one loop
 
 
 def _pattern() -> Op:
@@ -83,8 +91,8 @@ class Periodic(Layer):
         }
 
     def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
-        """Return room for the columns of x and y that are computed at once, and for two more."""
-        return {"work": (n, p * self.dim + 2)}
+        """Return room for columns of x and y."""
+        return {"work": (n, work_columns(p, self.dim))}
 
     def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
         """omega ~ N(0, std²), phi ~ U(−π, π), W and c ~ U(±1/√K)"""
@@ -131,19 +139,17 @@ class Periodic(Layer):
         p, m = c.shape
         dim, start, end = m + 1, np.int64(rows.start), np.int64(rows.stop)
         own = work[start:].reshape(-1)
-        for begin in range(start, end, _ROWS):
-            n = min(_ROWS, end - begin)
-            spare = own[: 2 * n].reshape(2, n)
-            for first in range(0, p, _INPUTS):
-                inputs = min(_INPUTS, p - first)
-                columns = own[2 * n : (2 + inputs * dim) * n].reshape(inputs * dim, n)
+        for begin in range(start, end, ROWS):
+            n = min(ROWS, end - begin)
+            spare = own[: (MIXTURES - 1) * n].reshape(MIXTURES - 1, n)
+            for first in range(0, p, INPUTS):
+                inputs = min(INPUTS, p - first)
+                columns = own[spare.size : spare.size + inputs * dim * n].reshape(inputs * dim, n)
                 for u in range(inputs):
                     j, at = first + u, columns[u * dim : (u + 1) * dim]
-                    _begin_columns(x[begin : begin + n], j, c[j], at)
+                    begin_columns(x[begin : begin + n], j, c[j], at)
                     _add_waves(at, spare, omega[j], phi[j], W[j * m : (j + 1) * m])
-                for i in range(n):
-                    for q in range(inputs * dim):
-                        y[begin + i, first * dim + q] = columns[q, i]
+                write_columns(columns, first * dim, y[begin : begin + n])
 
     @staticmethod
     def backward_x(
@@ -181,44 +187,24 @@ class Periodic(Layer):
     ) -> None:
         """dW += alpha dy cosᵀ, dc += alpha Σ dy, dphi −= alpha sin ⊙ Wᵀdy, domega likewise ⊙ 2πx"""
         (p, m), n = dc.shape, x.shape[0]
-        dim, begin, end = (
-            m + 1,
-            np.int64(p * thread // threads),
-            np.int64(p * (thread + 1) // threads),
-        )
+        dim, end = m + 1, np.int64(p * (thread + 1) // threads)
+        begin = np.int64(p * thread // threads)
         own = work.reshape(-1)[begin * dim * n :]
-        for first in range(begin, end, _INPUTS):
-            inputs = min(_INPUTS, end - first)
+        for first in range(begin, end, INPUTS):
+            inputs = min(INPUTS, end - first)
             columns = own[: inputs * dim * n].reshape(inputs * dim, n)
-            for i in range(n):
-                for q in range(inputs * dim):
-                    columns[q, i] = alpha * dy[i, first * dim + q]
-                for u in range(inputs):
-                    columns[u * dim, i] = x[i, first + u]
+            read_columns(x, dy, alpha, first, columns)
             for u in range(inputs):
                 j, at = first + u, columns[u * dim : (u + 1) * dim]
-                rows = slice(j * m, (j + 1) * m)
-                _add_slopes(at, omega[j], phi[j], W[rows], domega[j], dphi[j], dW[rows])
-                for o in range(m):
-                    total = dc.dtype.type(0)
-                    for i in range(n):
-                        total += at[1 + o, i]
-                    dc[j, o] += total
-
-
-def _begin_columns(x: Array, j: int, c: Array, columns: Array) -> None:
-    """Write column j of x, and for each mixture a column of c."""
-    for i in range(columns.shape[1]):
-        columns[0, i] = x[i, j]
-    for o in range(c.shape[0]):
-        for i in range(columns.shape[1]):
-            columns[1 + o, i] = c[o]
+                of_W = slice(j * m, (j + 1) * m)
+                _add_slopes(at, omega[j], phi[j], W[of_W], domega[j], dphi[j], dW[of_W])
+                sum_columns(at, dc[j])
 
 
 def _add_waves(columns: Array, spare: Array, omega: Array, phi: Array, W: Array) -> None:
     """columns[1:] += W cos(2π omega columns[0] + phi), of one input; ``spare`` is written over"""
     real, m, v = columns.dtype.type, W.shape[0], columns[0]
-    for o in range(0, m, _MIXTURES):
+    for o in range(0, m, MIXTURES):
         y_0 = columns[1 + o]
         y_1 = columns[2 + o] if o + 1 < m else spare[0]
         y_2 = columns[3 + o] if o + 2 < m else spare[1]
@@ -244,7 +230,7 @@ def _add_slopes(
     for k in range(omega.shape[0]):
         wave, shift = omega[k], phi[k] * real(1 / _TURN)
         turned, slid = real(0), real(0)
-        for o in range(0, m, _MIXTURES):
+        for o in range(0, m, MIXTURES):
             d_0, d_1, d_2 = columns[1 + o], columns[min(2 + o, m)], columns[min(3 + o, m)]
             w_0 = W[o, k]
             w_1 = W[o + 1, k] if o + 1 < m else real(0)

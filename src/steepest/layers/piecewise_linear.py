@@ -23,10 +23,21 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.fma import fma
 from ..layer import Array, Layer, Parameter, State
 from ..onnx_form import OnnxGraph
 from ..onnx_reading import Form, OnnxNode, Op, Reading
 from ..validate import number, positive_count
+from ._columns import (
+    INPUTS,
+    MIXTURES,
+    ROWS,
+    begin_columns,
+    read_columns,
+    sum_columns,
+    work_columns,
+    write_columns,
+)
 
 __all__ = ["PiecewiseLinear"]
 
@@ -72,8 +83,8 @@ class PiecewiseLinear(Layer):
         }
 
     def memory(self, n: int, p: int) -> dict[str, tuple[int, ...]]:
-        """Return e (n, p·T), which the backward pass needs."""
-        return {"e": (n, p * self.bins)}
+        """Return room for columns of x and y."""
+        return {"work": (n, work_columns(p, self.dim))}
 
     def init(self, rng: np.random.Generator, theta: Mapping[str, Array]) -> None:
         """W and c ~ U(±1/√T)"""
@@ -119,57 +130,114 @@ class PiecewiseLinear(Layer):
         scale: Array,
         W: Array,
         c: Array,
-        e: Array,
+        work: Array,
         rows: range,
     ) -> None:
         """e = scale (x − left), from 0 to 1; y = [x, W e + c] for each input"""
-        real = x.dtype.type
-        p, T, m = left.shape[0], left.shape[1], c.shape[1]
-        for i in rows:
-            for j in range(p):
-                v = x[i, j]
-                for t in range(T):
-                    u = scale[j, t] * (v - left[j, t])
-                    u = real(0) if u < real(0) else u
-                    e[i, j * T + t] = real(1) if u > real(1) else u
-                y[i, j * (m + 1)] = v
-                for o in range(m):
-                    total = real(0)
-                    for t in range(T):
-                        total += W[j * m + o, t] * e[i, j * T + t]
-                    y[i, j * (m + 1) + 1 + o] = total + c[j, o]
+        p, m = c.shape
+        dim, start, end = m + 1, np.int64(rows.start), np.int64(rows.stop)
+        own = work[start:].reshape(-1)
+        for begin in range(start, end, ROWS):
+            n = min(ROWS, end - begin)
+            spare = own[: (MIXTURES - 1) * n].reshape(MIXTURES - 1, n)
+            for first in range(0, p, INPUTS):
+                inputs = min(INPUTS, p - first)
+                columns = own[spare.size : spare.size + inputs * dim * n].reshape(inputs * dim, n)
+                for u in range(inputs):
+                    j, at = first + u, columns[u * dim : (u + 1) * dim]
+                    begin_columns(x[begin : begin + n], j, c[j], at)
+                    _add_bins(at, spare, left[j], scale[j], W[j * m : (j + 1) * m])
+                write_columns(columns, first * dim, y[begin : begin + n])
 
     @staticmethod
     def backward_x(
-        dy: Array, dx: Array, scale: Array, W: Array, c: Array, e: Array, rows: range
+        x: Array, dy: Array, dx: Array, left: Array, scale: Array, W: Array, c: Array, rows: range
     ) -> None:
         """dx = dy₀ + Σ_t scale ⊙ Wᵀ dy, over the bin that x lies in"""
         real = dx.dtype.type
         p, T, m = scale.shape[0], scale.shape[1], c.shape[1]
         for i in rows:
             for j in range(p):
-                total = real(0)
-                for o in range(m):
-                    d = dy[i, j * (m + 1) + 1 + o]
-                    for t in range(T):
-                        u = e[i, j * T + t]
-                        slope = scale[j, t] if u * (real(1) - u) > real(0) else real(0)
-                        total += d * W[j * m + o, t] * slope
+                v, total = x[i, j], real(0)
+                for t in range(T):
+                    u = scale[j, t] * (v - left[j, t])
+                    slope = scale[j, t] if u * (real(1) - u) > real(0) else real(0)
+                    for o in range(m):
+                        total += dy[i, j * (m + 1) + 1 + o] * W[j * m + o, t] * slope
                 dx[i, j] = dy[i, j * (m + 1)] + total
 
     @staticmethod
     def backward_theta(
-        dy: Array, e: Array, dW: Array, dc: Array, alpha: float, thread: int, threads: int
+        x: Array,
+        dy: Array,
+        left: Array,
+        scale: Array,
+        work: Array,
+        dW: Array,
+        dc: Array,
+        alpha: float,
+        thread: int,
+        threads: int,
     ) -> None:
         """dW += alpha dy eᵀ, dc += alpha Σ dy"""
-        (p, m), T = dc.shape, dW.shape[1]
-        for j in range(p * thread // threads, p * (thread + 1) // threads):
-            for i in range(dy.shape[0]):
-                for o in range(m):
-                    d = alpha * dy[i, j * (m + 1) + 1 + o]
-                    dc[j, o] += d
-                    for t in range(T):
-                        dW[j * m + o, t] += d * e[i, j * T + t]
+        (p, m), n = dc.shape, x.shape[0]
+        dim, end = m + 1, np.int64(p * (thread + 1) // threads)
+        begin = np.int64(p * thread // threads)
+        own = work.reshape(-1)[begin * dim * n :]
+        for first in range(begin, end, INPUTS):
+            inputs = min(INPUTS, end - first)
+            columns = own[: inputs * dim * n].reshape(inputs * dim, n)
+            read_columns(x, dy, alpha, first, columns)
+            for u in range(inputs):
+                j, at = first + u, columns[u * dim : (u + 1) * dim]
+                _add_gradients(at, left[j], scale[j], dW[j * m : (j + 1) * m])
+                sum_columns(at, dc[j])
+
+
+def _add_bins(columns: Array, spare: Array, left: Array, scale: Array, W: Array) -> None:
+    """columns[1:] += W e, of one input; ``spare`` is written over"""
+    real, m, v = columns.dtype.type, W.shape[0], columns[0]
+    for o in range(0, m, MIXTURES):
+        y_0 = columns[1 + o]
+        y_1 = columns[2 + o] if o + 1 < m else spare[0]
+        y_2 = columns[3 + o] if o + 2 < m else spare[1]
+        for t in range(left.shape[0]):
+            from_, rate, w_0 = left[t], scale[t], W[o, t]
+            w_1 = W[o + 1, t] if o + 1 < m else real(0)
+            w_2 = W[o + 2, t] if o + 2 < m else real(0)
+            for i in range(v.shape[0]):
+                e = _share(v[i], from_, rate, v)
+                y_0[i] = fma(w_0, e, y_0[i])
+                y_1[i] = fma(w_1, e, y_1[i])
+                y_2[i] = fma(w_2, e, y_2[i])
+
+
+def _add_gradients(columns: Array, left: Array, scale: Array, dW: Array) -> None:
+    """dW += dy eᵀ, of one input, whose x is columns[0] and whose dy is columns[1:]"""
+    real, m, v = columns.dtype.type, dW.shape[0], columns[0]
+    for t in range(left.shape[0]):
+        from_, rate = left[t], scale[t]
+        for o in range(0, m, MIXTURES):
+            d_0, d_1, d_2 = columns[1 + o], columns[min(2 + o, m)], columns[min(3 + o, m)]
+            s_0, s_1, s_2 = real(0), real(0), real(0)
+            for i in range(v.shape[0]):
+                e = _share(v[i], from_, rate, v)
+                s_0 += d_0[i] * e
+                s_1 += d_1[i] * e
+                s_2 += d_2[i] * e
+            dW[o, t] += s_0
+            if o + 1 < m:
+                dW[o + 1, t] += s_1
+            if o + 2 < m:
+                dW[o + 2, t] += s_2
+
+
+def _share(v: Any, left: Any, scale: Any, like: Array) -> Any:
+    """Return how much of a bin lies to the left of v: from 0 to 1."""
+    zero, one = like.dtype.type(0), like.dtype.type(1)
+    e = scale * (v - left)
+    e = zero if e < zero else e
+    return one if e > one else e
 
 
 def _means(column: Array) -> Array:

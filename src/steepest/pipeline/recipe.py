@@ -92,11 +92,12 @@ class Recipe(RecipeSettings):
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
         if unknown:
             raise InputError(f"settings: no {unknown[0]!r}; there are {', '.join(cls.names())}")
-        waves = by_rows(FREQUENCIES, rows, cls.frequency) if columns <= WAVED else 0.0
         given = {name: wanted[name] for name in ("quality", "layers") if name in wanted}
-        recipe = cls(frequency=waves, **given)
+        recipe = cls(frequency=by_rows(FREQUENCIES, rows, cls.frequency), **given)
         alone = texts or rising or any(isinstance(u, Mapping) for u in recipe.layers)
         usual = BY_KIND[task.kind] | ({"members": 1, "average": None} if alone else {})
+        if columns > WAVED:
+            usual["frequency"] = 0.0
         known = of_few_rows(task.kind, rows, recipe.quality, bag and columns <= WAVED)
         few = next((own for own in known if not (alone or own.keys() & wanted)), {})
         recipe = replace(recipe, **{**usual, **few, **LADDER[recipe.quality], **wanted})
