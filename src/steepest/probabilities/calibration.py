@@ -121,7 +121,10 @@ class Calibration:
             p = np.maximum(p - even, 0)
         if self.weights:
             p = p / np.asarray(self.weights)
-        p = np.maximum(p / p.sum(axis=1, keepdims=True), self.least)
+        if even or self.weights:
+            p = p / p.sum(axis=1, keepdims=True)
+        if self.least:
+            p = np.maximum(p, self.least)
         if self.power != 1:
             p = p**self.power
         if self.shifts:
@@ -248,7 +251,7 @@ UNCHANGED = Calibration()
 def all_classes(q: Array) -> Array:
     """Return the probabilities of all classes, (n, K), float64, also of (n, 1), the second's."""
     p = q.astype(np.float64)
-    return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+    return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
 
 
 def _by_name(names: tuple[Any, ...], values: tuple[float, ...]) -> str:

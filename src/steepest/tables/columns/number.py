@@ -164,14 +164,15 @@ class Number:
             return None
         found = [0.0]
         if self.spread:
-            z = min(max((x - self.median) / self.spread, -1e6), 1e6)
+            z = _within((x - self.median) / self.spread, -1e6, 1e6)
             third = z / 3
             found[0] = z / math.sqrt(1 + third * third)
         if self.knots:
             at, to = self.knots, self.scores
-            j = min(max(bisect_right(at, x) - 1, 0), len(at) - 2)
-            share = min(max((x - at[j]) / (at[j + 1] - at[j]), 0.0), 1.0)
-            found.append(to[j] + share * (to[j + 1] - to[j]))
+            j = bisect_right(at, x, 1, len(at) - 1) - 1
+            left, below = at[j], to[j]
+            share = _within((x - left) / (at[j + 1] - left), 0.0, 1.0)
+            found.append(below + share * (to[j + 1] - below))
         if self.missing:
             found.append(0.0)
         if self.values:
@@ -193,6 +194,11 @@ class Number:
         what = "number" if self.pattern in ("", TIME) else f"number (1234.5 is {self.pattern})"
         unit = " seconds" if self.pattern == TIME else ""
         return f"{what}, median {self.median:g}{unit}{start}, spread {self.spread:g}{unit}{also}"
+
+
+def _within(x: float, low: float, high: float) -> float:
+    """Return the number in a range that is nearest to x."""
+    return low if x < low else high if x > high else x
 
 
 def origin_of(source: Source) -> str:
