@@ -222,3 +222,15 @@ def test_embedding_measures_a_rule():
     found = json.loads(done.stdout)
     assert found["later"] < found["first"] / 5  # only what has changed
     assert found["back"] < found["first"] / 1.3  # a log, not a copy of the table
+
+
+@pytest.mark.parametrize("name", ["waveform", "agrawal", "friedman1", "friedman2"])
+def test_test_rows_of_generated_tables_are_like_the_others(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from table_sources import read
+
+    X, _, test = read(Path(), name)
+    numbers = X.select_dtypes("number")
+    apart = numbers[test].mean() - numbers[~test].mean()
+    error = np.sqrt(numbers[test].var() / test.sum() + numbers[~test].var() / (~test).sum())
+    assert (apart.abs() < 5 * error).all()
