@@ -4,10 +4,10 @@
 
 FOLDER holds tables as Parquet files; `defaults.py` names them, and an event of 2 % is generated.
 Rows that `table_sources.py` keeps for the test have no part. Of the others, 6,000 train each model,
-a tenth of them chooses its epoch and calibrates it, and at most as many more judge it. Log loss and
-expected calibration error (15 bins of equally many rows) of what the network says, with label
-smoothing undone, and as the model has it; then how many sets of 90 % hold the right class, and of
-how many classes they are, the most probable class always among them or not.
+a tenth of them chooses its epoch and calibrates it, and at most as many more judge it. Means over
+draws of rows: log loss and expected calibration error (15 bins of equally many rows) of what the
+network says, with label smoothing undone, and as the model has it; then how many sets of 90 % hold
+the right class, and of how many classes they are, the most probable class always among them or not.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def log_loss(p, y) -> float:
     return float(-np.log(np.maximum(p[np.arange(len(y)), y], 1e-15)).mean())
 
 
-def measure(folder: Path, name: str) -> str:
-    """Return a row of the table for one set of rows."""
+def measure(folder: Path, name: str, seed: int) -> np.ndarray:
+    """Return what a draw of rows comes to: three log losses and errors, accuracy, sets."""
     X, y, test = load(folder, name)
-    train, judges = draw(test, 0, ROWS)
-    model = TabularClassifier(n_threads=1).fit(X.iloc[train], y[train])
+    train, judges = draw(test, seed, ROWS)
+    model = TabularClassifier(random_state=seed, n_threads=1).fit(X.iloc[train], y[train])
     judges = judges[np.isin(y[judges], model.classes_)]
     X, classes = X.iloc[judges], np.searchsorted(model.classes_, y[judges])
     said, fitted = model._outputs(X), model.model_
@@ -68,25 +68,30 @@ def measure(folder: Path, name: str) -> str:
     honest = fitted.judge(said)
     alone = said if said.shape[1] > 1 else np.hstack([1 - said, said])
     said_so = (alone, undone.probabilities(said), honest)
-    cells = [name, *(f"{log_loss(p, classes):.3f}, {error(p, classes):.3f}" for p in said_so)]
-    cells.append(f"{(honest.argmax(axis=1) == classes).mean():.3f}")
+    found = [value for p in said_so for value in (log_loss(p, classes), error(p, classes))]
+    found.append((honest.argmax(axis=1) == classes).mean())
     for empty in (False, True):
         sets = model.predict_set(X, COVERAGE, empty=empty)
-        held = sets[np.arange(len(classes)), classes].mean()
-        cells.append(f"{held:.3f}, {sets.sum(axis=1).mean():.2f}")
-    return f"| {' | '.join(cells)} |"
+        found += [sets[np.arange(len(classes)), classes].mean(), sets.sum(axis=1).mean()]
+    return np.array(found)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tables", default=",".join((*TABLES, RARE)), help="names, with commas")
+    parser.add_argument("--seeds", type=int, default=3, help="draws of rows")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     print("| table | network | smoothing undone | now | accuracy | sets of 90 % | may be empty |")
     print("|---|---|---|---|---|---|---|")
     for name in options.tables.split(","):
-        print(measure(options.folder, name), flush=True)
+        draws = [measure(options.folder, name, seed) for seed in range(options.seeds)]
+        *losses, right, held, size, held_too, size_too = np.mean(draws, axis=0)
+        pairs = zip(losses[::2], losses[1::2], strict=True)
+        cells = [name, *(f"{loss:.3f}, {gap:.3f}" for loss, gap in pairs), f"{right:.3f}"]
+        cells += [f"{held:.3f}, {size:.2f}", f"{held_too:.3f}, {size_too:.2f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ TABLES = [
 STEADY = {"schedule": "constant"}
 RULES: dict[str, tuple[dict, tuple[float, ...]]] = {
     "adam": ({}, (0.3, 1.0, 3.0)),
-    "adam, last step": ({"average": 0.0}, (0.3, 1.0, 3.0)),
-    "adam, average of a quarter": ({"average": 0.25}, (0.3, 1.0, 3.0)),
+    "adam without average": ({"average": 0.0}, (0.3, 1.0, 3.0)),
+    "adam with an average of a quarter": ({"average": 0.25}, (0.3, 1.0, 3.0)),
     "adamw": ({"rule": "adamw"}, (0.3, 1.0, 3.0)),
     "nadam": ({"rule": "nadam"}, (0.3, 1.0, 3.0)),
     "radam": ({"rule": "radam"}, (0.3, 1.0, 3.0)),
