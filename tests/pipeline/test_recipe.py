@@ -15,6 +15,7 @@ from steepest.pipeline.defaults import (
     FEW_ROWS,
     LADDER,
     LEAST_EPOCHS,
+    MANY,
     TEXT_EPOCHS,
     TEXT_STEPS,
 )
@@ -308,6 +309,17 @@ def test_texts_mean_few_epochs():
     assert TEXT_EPOCHS < epochs(1100, True) == round(TEXT_STEPS / 9) < epochs(1100, False)
     assert epochs(10**6, True) == epochs(10**6, False) == LEAST_EPOCHS
     assert epochs(4000, True, epochs=40) == 40
+
+
+@pytest.mark.parametrize(("kind", "few", "many"), [("regression", 4, 2), ("multiclass", 1, 1)])
+def test_many_columns_have_fewer_members(kind, few, many):
+    def members(columns, **settings):
+        return Recipe.for_task(task(kind), settings, 5000, columns).members
+
+    assert members(MANY) == few
+    assert members(MANY + 1) == many
+    assert members(MANY + 1, quality=2) == 16
+    assert members(MANY + 1, members=8) == 8
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])

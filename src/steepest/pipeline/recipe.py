@@ -38,6 +38,7 @@ from .defaults import (
     WAVED,
     by_rows,
     of_few_rows,
+    of_many_columns,
 )
 from .monitor import check_monitor
 from .monotone import monotone_layers
@@ -96,8 +97,7 @@ class Recipe(RecipeSettings):
         recipe = cls(frequency=by_rows(FREQUENCIES, rows, cls.frequency), **given)
         alone = texts or rising or any(isinstance(u, Mapping) for u in recipe.layers)
         usual = BY_KIND[task.kind] | ({"members": 1, "average": None} if alone else {})
-        if columns > WAVED:
-            usual["frequency"] = 0.0
+        usual |= of_many_columns(usual.get("members", 1), columns)
         known = of_few_rows(task.kind, rows, recipe.quality, bag and columns <= WAVED)
         few = next((own for own in known if not (alone or own.keys() & wanted)), {})
         recipe = replace(recipe, **{**usual, **few, **LADDER[recipe.quality], **wanted})

@@ -15,6 +15,8 @@ from .defaults import (
     FREQUENCIES,
     LADDER,
     LEAST_EPOCHS,
+    MANY,
+    MANY_MEMBERS,
     MOST_BATCH,
     MOST_EPOCHS,
     STEPS,
@@ -70,7 +72,11 @@ def few_rows() -> str:
 def by_quality(name: str, otherwise: int) -> str:
     """Return what a setting is by default, if that depends on the quality."""
     of_quality = [(own[name], f"with quality {q}") for q, own in LADDER.items() if name in own]
-    return _told(f"{otherwise}", [*_by_kind(name), *_by_few_rows(name, otherwise), *of_quality])
+    of_many = [(MANY_MEMBERS, f"with two classes or a number and more than {MANY} columns")] * (
+        name == "members"
+    )
+    others = [*_by_kind(name), *of_many, *_by_few_rows(name, otherwise), *of_quality]
+    return _told(f"{otherwise}", others)
 
 
 def by_task(name: str, value: Any) -> str:
