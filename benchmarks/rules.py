@@ -44,8 +44,8 @@ RULES: dict[str, tuple[dict, tuple[float, ...]]] = {
     "adafactor": ({"rule": "adafactor"}, (0.1, 0.3, 1.0)),
     "muon": ({"rule": "muon"}, (0.1, 0.3, 1.0)),
     "schedule-free adamw": ({"rule": "schedule_free_adamw", **STEADY}, (0.1, 0.3, 1.0)),
-    "sgd": ({"rule": "sgd"}, (1.0, 3.0, 10.0)),
-    "asgd": ({"rule": "asgd", **STEADY}, (1.0, 3.0, 10.0)),
+    "sgd": ({"rule": "sgd"}, (0.1, 0.3, 1.0)),
+    "asgd": ({"rule": "asgd", **STEADY}, (0.1, 0.3, 1.0)),
 }
 """Settings of each, and the learning rates it tries, in units of the default for Adam."""
 
