@@ -39,7 +39,7 @@ def running_idle() -> int:
 def be_idle() -> None:
     """Take no more than the time that is left, from now on."""
     if sys.platform != "win32":
-        os.nice(19)
+        os.setpriority(os.PRIO_PROCESS, 0, 19)
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
