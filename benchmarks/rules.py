@@ -1,12 +1,12 @@
 """What each update rule, and each average of the weights, does on tables.
 
-    python benchmarks/rules.py FOLDER SCORES.json [--tables adult] [--only adam,muon] [--seeds 2]
+    python benchmarks/rules.py FOLDER LOSSES.json [--tables adult] [--only adam,muon] [--seeds 2]
 
 FOLDER holds the tables as Parquet files. The rows that `table_sources.py` keeps for the test have
 no part: of the others a seed draws 5,000 to train on, and at most as many to judge by. All else is
 as by default, members included. The first seed tries each rule with three learning rates; the
 others take the best of these by the geometric mean over tables, and only they count. Log loss of
-classes, 1 - R² of numbers; what is in SCORES.json already is not computed again.
+classes, 1 - R² of numbers; what is in LOSSES.json already is not computed again.
 """
 
 from __future__ import annotations
