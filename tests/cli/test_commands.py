@@ -142,7 +142,7 @@ def test_show_tells_all(model):
     done = steepest("show", model[0])
     assert done.returncode == 0, done.stderr
     told = ["binary classification", "scores on", "accuracy", "trained on", "epoch", "columns",
-            "occupation", "network: ", "Dense(128"]  # fmt: skip
+            "occupation", "average of 8 networks", "Dense(128"]  # fmt: skip
     places = [done.stdout.index(word) for word in told]
     assert places == sorted(places)  # what an owner wants comes first
     assert "FLOPs" not in done.stdout
@@ -152,7 +152,7 @@ def test_show_has_the_program_behind_a_flag(model):
     done = steepest("show", model[0], "--program", "--batch", "3")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("predict: batch 3, ")
-    for word in ("y4 = y3 A4ᵀ + b4", "FLOPs"):
+    for word in ("= y0.0.2 A0.0.3ᵀ + b0.0.3", "FLOPs"):
         assert word in done.stdout
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -101,7 +101,9 @@ def _training(model: Model) -> Iterator[str]:
     rows, columns = about.get("rows", {}), about.get("history", {})
     learned = f"trained on {counted(rows['train'], 'row')}" if "train" in rows else "trained"
     chosen = rows.get("validation")
-    yield learned + (f", {chosen:,} more to choose the epoch by" if chosen else "")
+    more = f", {chosen:,} more to choose the epoch by" if chosen else ""
+    parts = len(_averaged(model.network))
+    yield learned + more + (f"; the first of {parts} networks:" if parts else "")
     names = [name for name in columns if name not in _UNSHOWN]
     epochs = [
         [f"  {cell}" if k == 0 else cell for k, cell in enumerate(map(_number, line))]
@@ -135,9 +137,27 @@ def _columns(model: Model) -> Iterator[str]:
 
 
 def _layers(network: Network, trained: str) -> Iterator[str]:
+    from ..network import Network
+
     room = max(12, (width() or _ELSEWHERE) - _NUMBERS)
     kept = sum(view.size for view in network.state.values())
     state = f", {kept:,} numbers of state" if kept else ""
-    yield folded(f"network: {network.theta.size:,} parameters{state}{trained}", 2)
+    sizes = f"{network.theta.size:,} parameters{state}{trained}"
+    parts = _averaged(network)
+    if parts:
+        yield folded(f"the average of {len(parts)} networks, {sizes}; the first:", 2)
+        network = Network(*parts[0].layers, inputs=network.inputs, dtype=network.dtype)
+    else:
+        yield folded(f"network: {sizes}", 2)
     yield network.summary(nested=False, width=room)
     yield "with --program: every step of the computation"
+
+
+def _averaged(network: Network) -> tuple[Any, ...]:
+    """Return the networks that this one is the average of; none if it is no average."""
+    from ..layers import Average, Concat
+
+    first, *others = network.layers
+    if isinstance(first, Concat) and [type(layer) for layer in others] == [Average]:
+        return tuple(first.layers)
+    return ()

@@ -20,10 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiler.store import Kernel, count_lacking, kernel_addresses
-from ..printing import Cells, Printed
+from ..printing import Cells, Printed, shortened_text
 from .operands import Buffer, Constant, Handle, Operand
 
 __all__ = ["Instruction", "Program", "assemble", "count_to_compile", "kernels_of"]
+
+_NAME = 60
+"""The most characters of what a layer is called, in print."""
 
 
 @dataclass
@@ -132,9 +135,10 @@ class Program(Printed):
         rows = [("#", "layer", "computes", "shape", "FLOPs", "bytes")]
         width = len(str(len(shown)))
         rows += [
-            (str(k).rjust(width), i.layer, i.formula, i.shape, f"{i.flops:,}", f"{i.nbytes:,}")
+            (str(k).rjust(width), shortened_text(i.layer, _NAME), i.formula, i.shape,
+             f"{i.flops:,}", f"{i.nbytes:,}")
             for k, i in enumerate(shown, 1)
-        ]
+        ]  # fmt: skip
         rows.append(("", "", "one step", "", f"{self.flops:,}", f"{self.nbytes:,}"))
         noun = "thread" if self.threads == 1 else "threads"
         title = f"{self.title}: batch {self.batch}, {self.dtype}, {self.threads} {noun}"
