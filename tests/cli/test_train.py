@@ -37,7 +37,7 @@ def train(table, *flags):
 
 
 def test_few_rows_train_a_bag_and_are_told_to(table):
-    place, said = table.parent / "model", "8 networks over folds of the rows in place of one"
+    place, said = table.parent / "model", "8 networks over folds of the rows, the default here"
 
     def trained(*flags):
         command = ["train", str(table), "--target", "y", "--layers", "4", "-o", str(place), *flags]
@@ -47,18 +47,18 @@ def test_few_rows_train_a_bag_and_are_told_to(table):
 
     report = table.parent / "report.html"
     output, about = trained("--report", str(report))
-    assert f"{said}, since there are only 64 to train on (--folds 0 trains one)" in output
-    assert "64 rows to train, by turns, in 8 folds, to validate" in output
-    assert "--quality 4 would take about" in output
-    assert "--quality 3 would" not in output
+    assert f"{said} (--quality 1 has one)" in output
+    assert "64 rows to train, each to validate in one of 8 folds; " in output
+    assert "--quality 3 would take about" in output
+    assert "--quality 4 would" not in output
     assert about["recipe"]["folds"] == 8
     assert about["rows"] == {"train": 64, "validation": 0, "test": 16}
     assert "network" in report.read_text("utf-8")
-    for flags in (["--watch"], ["--folds", "0"]):
+    for flags in (["--watch"], ["--quality", "1"]):
         output, about = trained(*flags)
         assert said not in output
         assert about["recipe"]["folds"] == 0
-    assert "--quality 3 would take about" in output
+    assert "--quality 2 would take about" in output
 
 
 def test_every_field_of_the_recipe_is_an_option(table):

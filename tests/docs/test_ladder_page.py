@@ -10,5 +10,5 @@ def test_snippets(capsys):
     names = {}
     for snippet in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL):
         exec(compile(snippet, PAGE.name, "exec"), names)
-    assert "quality 3 takes about" in capsys.readouterr().out
+    assert "quality 2 takes about" in capsys.readouterr().out
     assert len(names["model"].histories_) == 4

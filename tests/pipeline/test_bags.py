@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from steepest import (
     Dense,
     InputError,
     Network,
+    Ranks,
     TabularClassifier,
     TabularRegressor,
     Tanh,
@@ -24,8 +26,10 @@ from steepest import (
 )
 from steepest.estimators.compiled import Compiled
 from steepest.pipeline.bags import chosen_weights, folds_of, train_all
+from steepest.pipeline.defaults import LADDER
 from steepest.pipeline.fit import fit_table
 from steepest.pipeline.ladder import Ladder, ladder_line, next_line, told_seconds
+from steepest.pipeline.notes import training_line
 from steepest.pipeline.recipe import Recipe
 from steepest.pipeline.request import Request
 from steepest.pipeline.train import RunOptions, TrainingData, average, train_recipe
@@ -178,6 +182,17 @@ def test_work_grows_with_networks_rows_and_members():
     assert ladder.pace_after(trained, 2.0) == pytest.approx(2.0 / one)
 
 
+def test_the_epochs_of_several_networks_are_one_line():
+    def told(best, *epochs, chosen=True):
+        trained = SimpleNamespace(histories=[range(k) for k in epochs], best=best)
+        return training_line(trained, 2.04, chosen)
+
+    assert told([7], 12) == "12 epochs in 2.0 s, best epoch 7"
+    assert told([1], 1, chosen=False) == "1 epoch in 2.0 s"
+    assert told([7, 12, 9], 12, 12, 12) == "12 epochs each in 2.0 s, best epoch 7 to 12"
+    assert told([4, 4], 9, 5) == "5 to 9 epochs each in 2.0 s, best epoch 4"
+
+
 def test_times_as_people_say_them():
     told = [told_seconds(s) for s in (0.1, 7.4, 34, 130, 7200)]
     assert told == ["1 s", "7 s", "30 s", "2 min", "2.0 h"]
@@ -189,15 +204,15 @@ def test_times_as_people_say_them():
 
 def test_a_bag_is_recommended_for_few_rows():
     seconds = {1: 1, 2: 8, 3: 9, 4: 30}
+    bags = {1: 9, 2: 9, 3: 20, 4: 30}
     few = next_line(Recipe(), seconds, "--quality {}", 200)
     assert few == (
-        "--quality 3 would take about 9 s, and is better most of the time on so few rows (200)"
+        "--quality 2 would take about 8 s, and is better most of the time on so few rows (200)"
     )
-    assert next_line(Recipe(quality=2), seconds, "--quality {}", 200) == few
-    for bag in (Recipe(folds=8), Recipe(quality=2, folds=8), Recipe(quality=3, folds=8)):
-        line = next_line(bag, seconds, "--quality {}", 200)
-        assert line == "--quality 4 would take about 30 s"
-    assert next_line(Recipe(quality=4, folds=8), seconds, "--quality {}", 200) is None
+    for bag in (Recipe(folds=8), Recipe(quality=2, folds=8)):
+        line = next_line(bag, bags, "--quality {}", 200)
+        assert line == "--quality 3 would take about 20 s"
+    assert next_line(Recipe(quality=4, folds=8), bags, "--quality {}", 200) is None
 
 
 def test_the_command_line_says_what_steps_cost_before_and_after():
@@ -206,15 +221,15 @@ def test_the_command_line_says_what_steps_cost_before_and_after():
     lines = "\n".join(fit.notes)
     assert re.search(r"quality 3 takes about .* s \(1: .*, 2: .*, 4: .*\)", lines)
     assert "--quality 4 would take about" in lines
-    assert "96 rows to train, by turns, in 3 folds, to validate" in lines
+    assert "96 rows to train, each to validate in one of 3 folds; " in lines
     assert "2 members" in lines
-    assert "the average of 3" in lines
+    assert "the average of 6" in lines
     assert fit.scores["r2"][0] > fit.scores["r2"][1]
 
 
-@pytest.fixture(scope="module", params=[2, 3, 4])
+@pytest.fixture(scope="module", params=[1, 2, 4])
 def classifier(request):
-    settings = SMALL | {"members": 2} | ({"folds": 3} if request.param > 2 else {})
+    settings = SMALL | {"members": 2} | ({"folds": 3} if request.param > 1 else {})
     settings |= {"layers": (4,), "label_smoothing": 0.1}
     model = TabularClassifier(quality=request.param, settings=settings, class_weight="balanced")
     return model.fit(X, KIND)
@@ -240,11 +255,14 @@ def test_what_a_model_of_any_step_can_do(classifier, tmp_path):
 
 
 def test_steps_train_as_many_networks_and_folds_calibrate(classifier):
-    fits = {2: 1, 3: 3, 4: 9}[classifier.quality]
+    fits = {1: 1, 2: 3, 4: 9}[classifier.quality]
     assert len(classifier.histories_) == fits
     rows = classifier.model_.calibration.rows
-    assert rows == (12 if classifier.quality == 2 else N)
-    assert sorted(classifier.costs_) == [1, 2, 3, 4]
+    assert rows == (12 if classifier.quality == 1 else N)
+    if classifier.quality == 1:
+        assert classifier.costs_ is None
+    else:
+        assert sorted(classifier.costs_) == [1, 2, 3, 4]
 
 
 def test_intervals_of_a_bag_are_calibrated_out_of_fold():
@@ -264,8 +282,12 @@ def test_monotone_columns_go_into_bags_but_not_with_members():
     model.fit(TABLE.select(["a", "b"]), y)
     rising = model.predict({"a": np.zeros(50), "b": np.linspace(-2, 2, 50)})
     assert (np.diff(rising) >= 0).all()
+    model = TabularRegressor(settings=SMALL | {"members": 2}, monotonic={"b": 1})
     with pytest.raises(InputError, match="members that share layers can't have monotone columns"):
-        TabularRegressor(quality=2, monotonic={"b": 1}).fit(TABLE.select(["a", "b"]), y)
+        model.fit(TABLE.select(["a", "b"]), y)
+    model = TabularRegressor(quality=3, settings=SMALL | {"layers": (4,)}, monotonic={"b": 1})
+    fits = LADDER[3]["folds"] * LADDER[3]["ensemble"]
+    assert len(model.fit(TABLE.select(["a", "b"]), y).histories_) == fits
 
 
 def test_bags_go_by_groups_and_want_no_other_rows_to_validate_on(capsys):
@@ -309,7 +331,7 @@ def trains(monkeypatch, target="y", table=FEW, **request):
 @pytest.mark.parametrize("target", ["y", "kind"])
 def test_a_table_of_few_rows_trains_a_bag(monkeypatch, target):
     recipe, data = trains(monkeypatch, target)
-    assert (recipe.quality, recipe.folds, len(data.folds)) == (1, 8, 8)
+    assert (recipe.quality, recipe.folds, len(data.folds)) == (2, 8, 8)
     assert data.held_out is None
     assert len(data.y) == ROWS
     assert sorted(np.concatenate([out for _, out in data.folds])) == list(range(ROWS))
@@ -363,6 +385,7 @@ def test_estimators_train_few_rows_as_a_bag_unless_rows_are_given(monkeypatch, k
     assert folds(validation_fraction=0.2) == folds(validation_fraction=0) == 0
     assert folds(validation_fraction=ShuffleSplit(2)) == 0
     assert folds(callbacks=[print]) == folds(ensemble=2) == folds(settings={"lr": 0.1}) == 0
+    assert folds(ranks=Ranks()) == folds(quality=1) == 0
     assert folds(monotonic={"a": 1}) == 0
     assert folds(given={"groups": np.arange(ROWS)}) == folds(given={"time": np.arange(ROWS)}) == 0
     y = (KIND if kind is TabularClassifier else TABLE["y"].to_numpy())[:ROWS]
@@ -370,14 +393,27 @@ def test_estimators_train_few_rows_as_a_bag_unless_rows_are_given(monkeypatch, k
 
 
 def test_rows_that_were_too_many_before_some_were_held_out_train_one_network(monkeypatch):
-    x = RNG.normal(size=540)
+    x, y = RNG.normal(size=1080), np.resize(["a", "b", "c"], 1080)
     monkeypatch.setattr("steepest.estimators.trained.train_all", stop)
     with pytest.raises(StoppedError) as told:
-        TabularRegressor(settings=SIZE).fit({"x": x}, x)
+        TabularClassifier(settings=SIZE).fit({"x": x}, y)
     recipe, data = told.value.args
-    assert (recipe.folds, len(data.y)) == (0, 486)
-    table = pa.table({"x": x, "y": x})
+    assert (recipe.folds, recipe.quality, len(data.y)) == (0, 1, 972)
+    table = pa.table({"x": x, "y": y})
     assert trains(monkeypatch, table=table)[0].folds == 0
+
+
+@pytest.mark.parametrize(("names", "folds"), [(["train"], 8), (["train", "validation"], 0)])
+def test_a_column_split_stands_against_a_bag_if_it_says_which_rows_to_validate_on(
+    monkeypatch, names, folds
+):
+    parts = np.resize([*names, "test"], 1500)
+    x = RNG.normal(size=1500)
+    table = pa.table({"x": x, "y": x, "split": pa.array(parts)})
+    recipe, data = trains(monkeypatch, table=table)
+    assert recipe.folds == folds
+    assert (data.held_out is None) == bool(folds)
+    assert len(data.y) == (parts == "train").sum()
 
 
 def test_two_hundred_rows_are_predicted_about_as_well_as_by_ridge_regression():

@@ -8,16 +8,17 @@ import pytest
 
 from steepest import InputError, layers, losses, rules, schedules
 from steepest.pipeline.defaults import (
-    BAG_ROWS,
-    BAGS,
     BY_KIND,
     FEW,
+    FEW_OF_BAGS,
     FEW_ROWS,
     LADDER,
+    LEAST_BAG_ROWS,
     LEAST_EPOCHS,
     MANY,
     TEXT_EPOCHS,
     TEXT_STEPS,
+    WAVED,
 )
 from steepest.pipeline.fit import plain_recipe
 from steepest.pipeline.names import ACTIVATIONS, LOSSES, RULES, SCHEDULES
@@ -241,43 +242,68 @@ def test_few_rows_of_classes_get_members_and_a_short_training(kind):
     for unlike in ({"texts": True}, {"rising": True}):
         assert found(FEW, **unlike)["members"] == 1
     assert found(FEW, {"epochs": 5}) == {**usual, "epochs": 5}  # all of it or nothing
-    bag = Recipe.for_task(wanted, {"quality": 3}, FEW)
-    assert (bag.members, bag.folds, bag.epochs) == (LADDER[3]["members"], 8, own["epochs"])
+    for settings in ({"quality": 3}, {"folds": 8}):
+        bag = Recipe.for_task(wanted, settings, FEW)
+        assert (bag.members, bag.folds, bag.epochs) == (1, 8, own["epochs"])
 
 
-@pytest.mark.parametrize("kind", BAGS)
-def test_very_few_rows_get_a_bag_if_folds_may_choose_the_epochs(kind):
-    wanted, own = task(kind), BAGS[kind]
+@pytest.mark.parametrize("kind", FEW_OF_BAGS)
+def test_few_rows_get_a_bag_if_folds_may_choose_the_epochs(kind):
+    wanted = task(kind)
 
     def found(rows, settings=None, bag=True, **plain):
         recipe = Recipe.for_task(wanted, settings, rows, bag=bag, **plain)
-        return {name: getattr(recipe, name) for name in own}
+        names = ("quality", "members", "lr", "epochs", "folds", "ensemble")
+        return {name: getattr(recipe, name) for name in names}
 
-    least, most = BAG_ROWS
-    assert own["folds"] > 1
-    for rows in BAG_ROWS:
-        assert found(rows) == own
-        assert found(rows, {"quality": 2}) == own | {"members": LADDER[2]["members"]}
-        for quality in (3, 4):
-            assert found(rows, {"quality": quality}) == found(rows, {"quality": quality}, False)
-        assert found(rows, bag=False)["folds"] == 0
-        assert found(rows, {"dropout": 0.5, "activation": "relu", "patience": 9}) == own
-    for rows in (least - 1, most + 1):
-        assert found(rows) == found(rows, bag=False)
+    least = LEAST_BAG_ROWS
+    for most, own in FEW_OF_BAGS[kind]:
+        expected = own | {"folds": 8, "ensemble": 1}
+        for rows in (least, most):
+            assert found(rows) == expected | {"quality": 2}
+            for quality in (2, 3, 4):
+                step = {k: value for k, value in LADDER[quality].items() if k != "members"}
+                for bag in (True, False):
+                    given = found(rows, {"quality": quality}, bag)
+                    assert given == expected | step | {"quality": quality}
+            assert found(rows, {"quality": 1}) == found(rows, bag=False)
+            assert found(rows, bag=False)["folds"] == 0
+            kept = {"dropout": 0.5, "activation": "relu", "patience": 9}
+            assert found(rows, kept) == expected | {"quality": 2}
+            for given in ({name: value} for name, value in own.items()):
+                assert found(rows, given) == found(rows, given, False)
+                assert found(rows, given)["folds"] == 0
+        least = most + 1
+    least = LEAST_BAG_ROWS
+    assert found(least - 1) == found(least - 1, bag=False)
+    assert found(FEW, columns=WAVED)["folds"] == 8
+    assert found(FEW, columns=WAVED + 1)["folds"] == 0
     layers = [{"type": "Dense", "units": 3}]
-    for given in ({name: own[name]} for name in own if name != "folds"):
-        assert found(least, given) == found(least, given, False)
     assert found(least, {"layers": layers})["folds"] == 0
     assert found(least, {"folds": 5}) == found(least, {"folds": 5}, False)
+    assert found(least, {"folds": 0})["folds"] == found(least, {"ensemble": 2})["folds"] == 0
     for unlike in ({"texts": True}, {"rising": True}):
         assert found(least, **unlike)["folds"] == 0
+
+
+@pytest.mark.parametrize(("kind", "folds"), [("binary", 8), ("regression", 8), ("multiclass", 0)])
+def test_more_rows_get_a_bag_where_it_takes_about_twice_the_time(kind, folds):
+    wanted = task(kind)
+    recipe = Recipe.for_task(wanted, {}, FEW + 1, MANY, bag=True)
+    assert (recipe.folds, recipe.quality) == (folds, 2 if folds else 1)
+    if folds:
+        assert recipe == Recipe.for_task(wanted, {"quality": 2}, FEW + 1, MANY)
+    assert Recipe.for_task(wanted, {}, FEW + 1, MANY + 1, bag=True).folds == 0
+    assert Recipe.for_task(wanted, {"quality": 1}, 10**6, bag=True).folds == 0
+    for name, value in {"lr": 0.1, "epochs": 9, "members": 2, "ensemble": 2, "folds": 0}.items():
+        assert Recipe.for_task(wanted, {name: value}, FEW + 1, bag=True).folds == 0
 
 
 @pytest.mark.parametrize("kind", ["binary", "regression"])
 def test_members_share_layers_unless_they_can_not(kind):
     wanted, usual = task(kind), BY_KIND[kind]["members"]
     assert Recipe.for_task(wanted).members == usual > 1
-    assert Recipe.for_task(wanted, {"quality": 2}).members == LADDER[2]["members"] > usual
+    assert Recipe.for_task(wanted, {"quality": 2}).members == 1
     own = {"layers": [{"type": "Dense", "units": 3}]}
     for settings, plain in (({}, {"texts": True}), ({}, {"rising": True}), (own, {})):
         for rows in (FEW, FEW + 1):
@@ -318,7 +344,7 @@ def test_many_columns_have_fewer_members(kind, few, many):
 
     assert members(MANY) == few
     assert members(MANY + 1) == many
-    assert members(MANY + 1, quality=2) == 16
+    assert members(MANY + 1, quality=2) == 1
     assert members(MANY + 1, members=8) == 8
 
 
@@ -345,10 +371,12 @@ def test_members_share_the_hidden_layers_and_bins_take_the_place_of_waves(kind):
 
 def test_quality_is_short_for_settings_that_go_before_it():
     steps = [Recipe.for_task(task("binary"), {"quality": q}) for q in LADDER]
-    assert [step.fits for step in steps] == [1, 1, 8, 24]
-    assert [step.members for step in steps] == [4, 16, 4, 4]
-    own = Recipe.for_task(task("binary"), {"quality": 3, "folds": 4, "members": 1})
-    assert (own.fits, own.members) == (4, 1)
+    assert [step.fits for step in steps] == [1, 8, 16, 24]
+    assert [step.members for step in steps] == [4, 1, 1, 4]
+    rising = [Recipe.for_task(task("binary"), {"quality": q}, rising=True) for q in LADDER]
+    assert {step.members for step in rising} == {1}
+    own = Recipe.for_task(task("binary"), {"quality": 3, "folds": 4, "members": 2, "ensemble": 1})
+    assert (own.fits, own.members) == (4, 2)
     assert Recipe.for_task(task("binary")) == steps[0]
 
 

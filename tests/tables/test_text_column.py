@@ -9,7 +9,7 @@ import pytest
 
 from steepest.errors import ModelError
 from steepest.tables.columns import Category, Counts, Source, Text, load_column
-from steepest.tables.encoder import Encoder, counts_text
+from steepest.tables.encoder import Encoder, counts_text, has_texts
 from steepest.tables.ngrams import bags
 
 WORDS = ["red", "green", "blue", "large", "small", "old", "new", "fast", "slow", "warm"]
@@ -115,3 +115,19 @@ def test_it_is_kept_as_plain_data_and_damage_is_refused():
     ]:  # fmt: skip
         with pytest.raises(ModelError, match="text"):
             load_column({**own, name: value})
+
+
+def test_tables_are_asked_for_free_text_by_columns_that_can_hold_it():
+    table = pa.table({
+        "number": np.arange(60.0),
+        "code": np.resize(["a", "b"], 60),
+        "alike": ["x"] * 60,
+        "words": TEXTS,
+    })  # fmt: skip
+    names = table.column_names
+    assert has_texts(table, names)
+    assert not has_texts(table, names[:3])
+    assert not has_texts(table, ["alike"])  # of no use, which is no reason to fail here
+    assert not has_texts(table, [])
+    wide = table.set_column(3, "words", pa.array(TEXTS, pa.large_string()))
+    assert has_texts(wide, names)

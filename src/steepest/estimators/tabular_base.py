@@ -25,7 +25,7 @@ from ..pipeline.row_trace import RowPath, row_paths
 from ..pipeline.train import TrainingData
 from ..printing import shown
 from ..tables.door import check_column
-from ..tables.encoder import Counts, Encoder, fit_notes, not_read
+from ..tables.encoder import Counts, Encoder, fit_notes, has_texts, not_read
 from ..tables.hints import time_hints
 from ..tables.split_columns import ROW_ORDER, read_groups, read_moments
 from ..tables.task import Task
@@ -51,14 +51,16 @@ class BaseTabular(BaseTrained):
 
     Parameters
     ----------
-    quality : int
-        A step from 1 to 4: one network; an ensemble whose members share layers; a bag of networks
-        over folds of the rows; several bags. Each takes longer, and predicts better most of the
-        time. It is what ``members``, ``folds`` and ``ensemble`` are by default. Folds have no use
-        for ``validation_fraction``, and train on all rows. From 50 to 500 rows the first two steps
-        are bags, too, unless rows are given that choose the epoch, rows have a time or groups, a
-        class is rare, or there are ``callbacks``, columns of text or monotone ones;
-        ``settings={"folds": 0}`` trains one network.
+    quality : int, optional
+        A step from 1 to 4: one network, mostly of members that share layers; a bag of 8 networks
+        over folds of the rows; two such bags; three bags whose networks have members. Each takes
+        longer, and predicts better most of the time. It is what ``members``, ``folds`` and
+        ``ensemble`` are by default. Folds have no use for ``validation_fraction``, and train on all
+        rows. By default it is 2 where that takes no more than about twice the time of 1: from 50
+        rows on, of two classes or a number and up to 64 columns, or up to 1,000 rows; but not if
+        rows are given that choose the epoch, rows have a time or groups, a class is rare, or there
+        are ``callbacks``, ``ranks``, columns of text or monotone ones, or ``settings`` of
+        ``members``, ``folds``, ``lr`` or ``epochs``, or ``ensemble``.
     time : str, optional
         A column of X that says when each row was: rows held out of a fit come after those trained
         on. ``"row-order"`` means the order of the rows.
@@ -77,7 +79,7 @@ class BaseTabular(BaseTrained):
         What is not used of the training rows, or was read in an unusual way; also a `TableWarning`.
     costs_ : dict of int to float, or None
         About how many seconds each step of ``quality`` takes on these rows, as it looked before the
-        training; None at quality 1, unless ``verbose``, which prints them.
+        training; None unless ``quality`` above 1 or ``verbose``, which prints them, asks for it.
     hints_ : list of str
         What the training rows may want that was not asked for, such as a split by time; printed if
         ``verbose``.
@@ -93,7 +95,7 @@ class BaseTabular(BaseTrained):
     _recipes = Recipe
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseTrained._parameter_constraints,
-        "quality": [Interval(Integral, 1, max(LADDER), closed="both")],
+        "quality": [Interval(Integral, 1, max(LADDER), closed="both"), None],
         "time": [str, None],
         "groups": [str, None],
         "monotonic": [Mapping, None],
@@ -160,11 +162,12 @@ class BaseTabular(BaseTrained):
         return Recipe.for_task(task, settings, len(rows.y), columns, texts, rising, rows.whole)
 
     def _may_be_a_bag(self, task: Task, settings: dict[str, Any], rows: Examples) -> bool:
-        if self.validation_fraction != VALIDATION or self.callbacks is not None:
+        one = self.callbacks is not None or self.ranks is not None
+        if self.validation_fraction != VALIDATION or one:
             return False
 
         def texts() -> bool:
-            return bool(Encoder.fit(rows.data, self._inputs(rows)).texts)
+            return has_texts(rows.data, self._inputs(rows))
 
         signs = read_monotonic(type(self).__name__, self.monotonic)
         plain = {"rising": bool(signs), "bag": True}
@@ -185,9 +188,9 @@ class BaseTabular(BaseTrained):
         data: TrainingData,
     ) -> None:
         self.costs_: dict[int, float] | None = None
-        if recipe.quality == 1 and not self.verbose:
+        if settings.get("quality", 1) == 1 and not self.verbose:
             return
-        ladder = Ladder(recipe, task, encoder, settings, len(data.y), rows.whole)
+        ladder = Ladder(recipe, task, encoder, settings, len(data.y))
         self.costs_ = ladder.seconds(ladder.pace_before(data))
         if self.verbose:
             print(ladder_line(recipe.quality, self.costs_))

@@ -356,7 +356,7 @@ class BaseTrained(NestedParameters, BaseEstimator):
             if given is not None or hasattr(split, "split"):
                 raise InputError(
                     f"{type(self).__name__}: {what} and folds can't go together, since each fold "
-                    "chooses an epoch; leave out one of the two, or take quality 1 or 2"
+                    "chooses an epoch; leave out one of the two, or take quality 1"
                 )
             return rows, None, None
         rows, apart = self._set_apart(rows, rows.split_by(task), seed)

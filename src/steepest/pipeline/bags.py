@@ -35,7 +35,6 @@ from ..network import Network, prepare
 from ..ranks.together import ALONE
 from ..system.cores import most_threads
 from ..training.progress import of_one
-from .defaults import BAG_ROWS
 from .monitor import LOSS, make_monitor
 from .train import (
     Networks,
@@ -79,7 +78,7 @@ def folds_of(by: SplitBy, rows: int, folds: int, seed: int) -> tuple[tuple[Array
 
 
 def suits_a_bag(recipe: Any, by: SplitBy, texts: Callable[[], bool]) -> bool:
-    """Return whether rows to train on are so few that a bag is better, and folds suit them.
+    """Return whether a bag is the default of rows to train on, and folds suit them.
 
     Each row must stand alone, each class be in every fold, and no column hold free text.
 
@@ -92,8 +91,7 @@ def suits_a_bag(recipe: Any, by: SplitBy, texts: Callable[[], bool]) -> bool:
     texts : callable
         Says whether one of their columns holds free text.
     """
-    few = BAG_ROWS[0] <= len(by.labels) <= BAG_ROWS[1]
-    if not few or not recipe.folds or not by.is_random:
+    if not recipe.folds or not by.is_random:
         return False
     return int(np.bincount(by.labels).min()) >= recipe.folds and not texts()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from ..rule import IfPresent
@@ -10,15 +10,15 @@ from ..rule import IfPresent
 __all__ = [
     "AVERAGE",
     "BAG",
-    "BAGS",
-    "BAG_ROWS",
     "BATCHES",
     "BY_KIND",
     "FACTORS",
     "FEW",
+    "FEW_OF_BAGS",
     "FEW_ROWS",
     "FREQUENCIES",
     "LADDER",
+    "LEAST_BAG_ROWS",
     "LEAST_EPOCHS",
     "MANY",
     "MANY_MEMBERS",
@@ -29,6 +29,7 @@ __all__ = [
     "TEXT_STEPS",
     "VALIDATION",
     "WAVED",
+    "bag_by_default",
     "by_rows",
     "of_few_rows",
     "of_many_columns",
@@ -65,18 +66,22 @@ FEW_ROWS: dict[str, dict[str, Any]] = {
     "binary": {"members": 16, "lr": 0.02, "epochs": 24},
     "multiclass": {"members": 16, "lr": 0.02, "epochs": 48},
 }
-"""What a kind of task has in place of the defaults up to `FEW` rows to train on: members that share
-layers, and a short training. One network soon knows so few rows by heart, and they hardly tell
-which epoch was best. These belong together: whoever gives one of them has the others as for more
-rows; and so have tables with texts or with monotone columns."""
-BAG_ROWS = 50, 500
-BAGS: dict[str, dict[str, Any]] = {
-    "binary": FEW_ROWS["binary"] | {"members": 4, "folds": 8, "ensemble": 1},
-    "regression": {"members": 4, "folds": 8, "ensemble": 1, "lr": 0.05, "epochs": 64},
+"""What a kind of task has in place of the defaults up to `FEW` rows to train on, where one network
+is trained: members that share layers, and a short training. It soon knows so few rows by heart, and
+they hardly tell which epoch was best. These belong together: whoever gives one of them has the
+others as for more rows; and so have tables with texts or with monotone columns."""
+FEW_OF_BAGS: dict[str, tuple[tuple[int, dict[str, Any]], ...]] = {
+    "binary": ((FEW, {"members": 1, "lr": 0.02, "epochs": 24}),),
+    "multiclass": ((FEW, {"members": 1, "lr": 0.02, "epochs": 48}),),
+    "regression": (
+        (500, {"members": 4, "lr": 0.05, "epochs": 64}),
+        (FEW, {"members": 1, "lr": 0.05, "epochs": 64}),
+    ),
 }
-"""What goes before that from so few to so many rows, if nobody says which rows choose the epoch: a
-bag of networks over folds. All rows train it, and all choose its epochs. These belong together,
-too."""
+"""The same of the networks of a bag over folds, by the number of rows, of which all train and all
+choose the epochs."""
+LEAST_BAG_ROWS = 50
+"""From so many rows on the default may be a bag."""
 # docs/performance/table_defaults.md has the figures.
 VALIDATION = 0.1
 """The share of the rows that chooses the epoch, where folds do not."""
@@ -104,24 +109,35 @@ AVERAGE = 1 / 16
 
 LADDER: dict[int, dict[str, Any]] = {
     1: {},
-    2: {"members": 16},
-    3: {"members": 4, "folds": 8},
+    2: {"members": 1, "folds": 8},
+    3: {"members": 1, "folds": 8, "ensemble": 2},
     4: {"members": 4, "folds": 8, "ensemble": 3},
 }
 """What each step of ``quality`` has in place of the defaults."""
-BAG = 3
-"""The first step that is a bag for any number of rows."""
+BAG = 2
+"""The first step that is a bag."""
+_OF_A_BAG = {"members", "folds", "ensemble", "lr", "epochs"}
 
 
-def of_few_rows(kind: str, rows: int, quality: int, bag: bool) -> list[Mapping[str, Any]]:
-    """Return what a kind of task may have in place of the defaults of many rows, the best first.
+def of_few_rows(kind: str, rows: int, bag: bool) -> Mapping[str, Any]:
+    """Return what a kind of task has in place of the defaults of many rows, if these are few.
 
-    ``bag`` says whether folds may choose the epochs.
+    ``bag`` says whether networks over folds are trained.
     """
-    least, most = BAG_ROWS
-    bags = bag and quality < BAG and least <= rows <= most
-    tables = [BAGS] * bags + [FEW_ROWS] * (rows <= FEW)
-    return [table[kind] for table in tables if kind in table]
+    if bag:
+        return by_rows(FEW_OF_BAGS[kind], rows, {})
+    return FEW_ROWS.get(kind, {}) if rows <= FEW else {}
+
+
+def bag_by_default(kind: str, rows: int, columns: int, wanted: Collection[str]) -> bool:
+    """Return whether the second step of the ladder is the default, if folds may choose the epochs.
+
+    It is where it takes no more than about twice the time of the first, and where nothing is wanted
+    that belongs to the first.
+    """
+    if rows < LEAST_BAG_ROWS or not _OF_A_BAG.isdisjoint(wanted):
+        return False
+    return columns <= WAVED if rows <= FEW else columns <= MANY and kind != "multiclass"
 
 
 def of_many_columns(members: int, columns: int) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from ..arrays import Array, within_memory
 from ..errors import TableError
-from ..printing import counted
 from ..tables.door import check_column, index_columns, lay_out_table
-from ..tables.encoder import Counts, Encoder
+from ..tables.encoder import Counts, Encoder, has_texts
 from ..tables.split import Split, SplitBy, class_labels, split_rows
 from ..tables.task import Task, infer_task
 from .bags import folds_of, suits_a_bag, train_all
@@ -21,7 +20,7 @@ from .defaults import VALIDATION
 from .image_recipe import ImageRecipe
 from .ladder import Ladder, ladder_line, next_line
 from .model import Model
-from .notes import Notes
+from .notes import Notes, training_line
 from .recipe import Recipe
 from .request import Request
 from .scores import TRIVIAL, as_seen_by, test_metrics, trivial, trivial_row
@@ -121,10 +120,10 @@ def fit_table(table: pa.Table, request: Request) -> Fit:
         pairs = folds_of(by.take(split.train), rows, recipe.folds, recipe.seed)
         data = replace(data, folds=pairs)
     if recipe.folds > given.folds:
-        notes.bag(rows, recipe.folds)
+        notes.bag(recipe.folds)
     notes.rows(len(split.train), len(split.validation), encoder, folds=recipe.folds)
     notes.add(_describe(recipe, task, encoder))
-    trained = _train(recipe, task, encoder, data, bag, request, notes)
+    trained = _train(recipe, task, encoder, data, request, notes)
     about = _about(recipe, trained, data, len(split.validation))
     model = Model(trained.network, loss, encoder, task, about, trained.calibration)
     fit = Fit(model, notes.lines, ended=trained.ended, data=data)
@@ -201,17 +200,18 @@ def _weighed(data: TrainingData, weights: NDArray[np.float64] | None, split: Spl
 
 def _may_be_a_bag(table: pa.Table, task: Task, by: SplitBy, split: Split, request: Request) -> bool:
     """Return whether folds may choose the epochs, since nobody said which rows do."""
-    told = request.validation != VALIDATION or split.column is not None
+    told = request.validation != VALIDATION or split.told
     if told or request.options.watched or request.options.checkpoint is not None:
         return False
     whole = split.joined().train
 
+    inputs = _inputs(table, split, request)
+
     def texts() -> bool:
-        names = _inputs(table, split, request)
-        return bool(Encoder.fit(_take(table, whole), names, options=request.written).texts)
+        return has_texts(_take(table, whole), inputs, request.written)
 
     plain = {"rising": bool(request.signs), "bag": True}
-    recipe = Recipe.for_task(task, request.settings, len(whole), table.num_columns, **plain)
+    recipe = Recipe.for_task(task, request.settings, len(whole), len(inputs), **plain)
     return suits_a_bag(recipe, by.take(whole), texts)
 
 
@@ -265,20 +265,16 @@ def _train(
     task: Task,
     encoder: Encoder,
     data: TrainingData,
-    bag: bool,
     request: Request,
     notes: Notes,
 ) -> Trained:
     """Train, and note how long it takes, and what the next step of the ladder would."""
-    ladder = Ladder(recipe, task, encoder, request.settings, len(data.y), bag)
+    ladder = Ladder(recipe, task, encoder, request.settings, len(data.y))
     notes.add(ladder_line(recipe.quality, ladder.seconds(ladder.pace_before(data))))
     began = time.perf_counter()
     trained = train_all(recipe, task, encoder, data, request.options)
     seconds = time.perf_counter() - began
-    *before, last = [len(history) for history in trained.histories]
-    epochs = ", ".join([*map(str, before), counted(last, "epoch")])
-    best = ", ".join(map(str, trained.best)) if data.held_out or data.folds else ""
-    notes.add(f"{epochs} in {seconds:.1f} s" + f", best epoch {best}" * bool(best))
+    notes.add(training_line(trained, seconds, chosen=bool(data.held_out or data.folds)))
     costs = ladder.seconds(ladder.pace_after(trained, seconds))
     higher = next_line(recipe, costs, "--quality {}", len(data.y))
     if higher is not None and trained.ended is None:

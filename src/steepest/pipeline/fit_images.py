@@ -24,6 +24,7 @@ from ..tables.values import column_of_values
 from .fit import Fit, plain_recipe, score_fit
 from .image_recipe import ImageRecipe
 from .model import Model
+from .notes import training_line
 from .request import Request
 from .train import TrainingData, train_recipe
 
@@ -133,10 +134,7 @@ def fit_images(source: ImageSource, request: Request) -> Fit:
     note(_describe(recipe, task, encoder))
     began = time.perf_counter()
     trained = train_recipe(recipe, task, encoder, data, request.options)
-    *before, last = [len(history) for history in trained.histories]
-    epochs = ", ".join([*map(str, before), counted(last, "epoch")])
-    best = f", best epoch {', '.join(map(str, trained.best))}" if held_out else ""
-    note(f"{epochs} in {time.perf_counter() - began:.1f} s{best}")
+    note(training_line(trained, time.perf_counter() - began, chosen=bool(held_out)))
     about: dict[str, Any] = {
         "history": trained.histories[0].to_dict(),
         "recipe": plain_recipe(recipe),

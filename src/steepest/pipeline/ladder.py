@@ -1,9 +1,8 @@
 """The ladder of quality: about how long its steps take.
 
 The work of a step is counted in floating-point operations. How long one takes is measured: before a
-training on some batches, after it by how long it took. Networks with members run faster an
-operation, since their products are larger, and their steps may be shared among threads; networks
-over folds are trained side by side.
+training on some batches, after it by how long it took. The steps of networks with members may be
+shared among threads; networks over folds are trained side by side.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..system.cores import most_threads
-from .defaults import BAG, FEW, LADDER
+from .defaults import FEW, LADDER
 from .recipe import Recipe
 from .train import SAMPLE, Trained, TrainingData, make_trainer
 
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ladder", "ladder_line", "next_line", "told_seconds"]
 
-_BATCHES = 8
-_WIDE, _SHARED = 0.65, 0.8  # the first of 16 members on census income; the second assumed
+_BATCHES = 24
+_SHARED = 0.8  # of a thread, if threads share the steps of members: assumed
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,6 @@ class Ladder:
         Of the recipe, where they are not its defaults.
     rows : int
         To train on.
-    bag : bool
-        Whether folds may choose the epochs.
     """
 
     recipe: Recipe
@@ -54,13 +51,12 @@ class Ladder:
     encoder: Encoder
     settings: Mapping[str, Any]
     rows: int
-    bag: bool = False
 
     def step(self, quality: int) -> Recipe:
         """Return the recipe of a step."""
         settings = {**self.settings, "quality": quality}
         columns, texts = len(self.encoder.columns), bool(self.encoder.texts)
-        facts = self.rows, columns, texts, bool(self.encoder.rising), self.bag
+        facts = self.rows, columns, texts, bool(self.encoder.rising)
         return type(self.recipe).for_task(self.task, settings, *facts)
 
     def work(self, recipe: Recipe) -> float:
@@ -68,8 +64,6 @@ class Ladder:
 
         In floating-point operations as one thread does them in a network without members.
         """
-        if recipe.members > 1 and self.encoder.rising:
-            recipe = replace(recipe, members=1)
         network = recipe.network(self.task, self.encoder)
         flops = 3.0 * network.layer.flops_at(network.built.input_shape)
         threads = recipe.threads or most_threads()
@@ -79,8 +73,7 @@ class Ladder:
         elif recipe.members > 1:
             sharing = max(1.0, _SHARED * threads)
         assert recipe.epochs is not None
-        wide = _WIDE if recipe.members > 1 else 1.0
-        return flops * wide * rows * recipe.epochs * recipe.fits / sharing
+        return flops * rows * recipe.epochs * recipe.fits / sharing
 
     def seconds(self, pace: float) -> dict[int, float]:
         """Return about how long each step takes, at ``pace`` seconds a unit of work."""
@@ -114,16 +107,15 @@ def ladder_line(quality: int, seconds: Mapping[int, float]) -> str:
 
 
 def next_line(recipe: Recipe, seconds: Mapping[int, float], option: str, rows: int) -> str | None:
-    """Return a line about the next step of the ladder; None if there is none.
+    """Return a line about the next step of the ladder that is another; None if there is none.
 
     Of few rows, hardly any are left to choose the epoch and to calibrate by: a bag has them all.
-    Whatever step has trained a bag, the next one is several.
     """
-    step = max(recipe.quality, BAG) if recipe.folds else recipe.quality
-    few = rows <= FEW and step < BAG
-    higher = BAG if few else step + 1
-    if higher not in seconds:
+    now = recipe.quality
+    higher = next((q for q in seconds if q > now and seconds[q] != seconds[now]), None)
+    if higher is None:
         return None
+    few = rows <= FEW and not recipe.folds
     line = f"{option.format(higher)} would take about {told_seconds(seconds[higher])}"
     return line + f", and is better most of the time on so few rows ({rows:,})" * few
 

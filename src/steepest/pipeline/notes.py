@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ..tables.split import Split, SplitBy
     from ..tables.task import Task
     from .request import Request
+    from .train import Trained
 
-__all__ = ["Notes"]
+__all__ = ["Notes", "training_line"]
 
 
 class Notes:
@@ -66,12 +67,9 @@ class Notes:
             f"column {SPLIT_COLUMN!r} says which rows train, validate and test; it is no input"
         )
 
-    def bag(self, rows: int, folds: int) -> None:
+    def bag(self, folds: int) -> None:
         """Say that a bag is trained, which nobody asked for."""
-        self.add(
-            f"{folds} networks over folds of the rows in place of one, since there are only {rows} "
-            "to train on (--folds 0 trains one)"
-        )
+        self.add(f"{folds} networks over folds of the rows, the default here (--quality 1 has one)")
 
     def drawn_rows(self, encoder: Encoder, task: Task, targets: Array) -> None:
         """Say what speaks against rows held out that are drawn at random, if anything does."""
@@ -108,9 +106,25 @@ class Notes:
         self, train: int, validation: int, encoder: Encoder, where: str = "", folds: int = 0
     ) -> None:
         """Say how many rows there are for what, and what the columns become."""
-        checked = f"by turns, in {folds} folds," if folds else f"{validation:,}"
+        checked = f"{validation:,} to validate"
+        if folds:
+            checked = f"each to validate in one of {folds} folds"
         become = "becomes" if len(encoder.columns) == 1 else "become"
         self.add(
-            f"{counted(train, 'row')} to train{where}, {checked} to validate; "
+            f"{counted(train, 'row')} to train{where}, {checked}; "
             f"{counted(len(encoder.columns), 'column')} {become} {counted(encoder.width, 'input')}"
         )
+
+
+def training_line(trained: Trained, seconds: float, chosen: bool) -> str:
+    """Return how many epochs a training took, and which were best if some rows chose them."""
+    counts, best = {len(history) for history in trained.histories}, set(trained.best)
+    each = " each" * (len(trained.histories) > 1)
+    epochs = counted(max(counts), "epoch") if len(counts) == 1 else f"{_span(counts)} epochs"
+    return f"{epochs}{each} in {seconds:.1f} s" + f", best epoch {_span(best)}" * chosen
+
+
+def _span(numbers: set[int]) -> str:
+    """Return "3", or "3 to 7"."""
+    least, most = min(numbers), max(numbers)
+    return f"{least}" if least == most else f"{least} to {most}"

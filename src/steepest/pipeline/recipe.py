@@ -24,6 +24,7 @@ from .average import LastShare
 from .decision import check_decision
 from .defaults import (
     AVERAGE,
+    BAG,
     BATCHES,
     BY_KIND,
     FACTORS,
@@ -35,7 +36,7 @@ from .defaults import (
     STEPS,
     TEXT_EPOCHS,
     TEXT_STEPS,
-    WAVED,
+    bag_by_default,
     by_rows,
     of_few_rows,
     of_many_columns,
@@ -86,8 +87,7 @@ class Recipe(RecipeSettings):
         texts, rising : bool
             Whether one of the columns holds free text; whether predictions must rise with one.
         bag : bool
-            Whether folds may choose the epochs, so that few rows may have a bag, but not of more
-            than `WAVED` columns: eight such networks would be large.
+            Whether folds may choose the epochs, so that the default may be a bag.
         """
         wanted = renamed_keys(WHERE, {} if settings is None else settings)
         unknown = sorted(set(wanted) - set(cls.names()), key=str)
@@ -98,9 +98,14 @@ class Recipe(RecipeSettings):
         alone = texts or rising or any(isinstance(u, Mapping) for u in recipe.layers)
         usual = BY_KIND[task.kind] | ({"members": 1, "average": None} if alone else {})
         usual |= of_many_columns(usual.get("members", 1), columns)
-        known = of_few_rows(task.kind, rows, recipe.quality, bag and columns <= WAVED)
-        few = next((own for own in known if not (alone or own.keys() & wanted)), {})
-        recipe = replace(recipe, **{**usual, **few, **LADDER[recipe.quality], **wanted})
+        step = recipe.quality
+        if "quality" not in wanted and bag and not alone:
+            step = BAG if bag_by_default(task.kind, rows, columns, wanted) else step
+        few = of_few_rows(task.kind, rows, step >= BAG or bool(wanted.get("folds")))
+        if alone or few.keys() & wanted:
+            few = {}
+        own = usual | LADDER[step] | dict(few) | ({"members": 1} if rising else {})
+        recipe = replace(recipe, **{**own, "quality": step, **wanted})
         loss = recipe.make_loss(task)
         check_monitor(recipe.monitor, task, loss)
         check_decision(recipe.threshold, recipe.cost, task, loss)

@@ -53,9 +53,10 @@ class RecipeSettings:
     ----------
     quality : int
         From 1 to 4, a step of a ladder on which training takes longer and predictions get better:
-        one network; members that share layers; a bag of networks over folds of the rows; several
-        bags. A few members share the layers of the first, too, but of many rows of several classes;
-        of few rows, the first two are bags, where folds may choose the epochs (`BAGS`).
+        one network, of members that share layers but for many rows of several classes; a bag of
+        networks over folds of the rows; two bags; three whose networks have members. By
+        default it is the second where that takes no more than about twice the time of the first
+        and folds may choose the epochs (`steepest.pipeline.defaults.bag_by_default`).
         It gives ``members``, ``folds`` and ``ensemble`` their defaults (`LADDER`).
     members : int
         Members of an ensemble that share the hidden layers (`steepest.Adapters`); 1 for none.
@@ -117,10 +118,11 @@ class RecipeSettings:
     quality: Annotated[
         int,
         _network(
-            "A step from 1 to 4: 1 trains one network, 2 an ensemble whose members share layers, 3 "
-            "a bag of networks over folds of the rows, 4 several bags. Each step takes longer than "
-            "the one before, and usually gives a better model. "
-            f"{words.few_rows()}"
+            "A step from 1 to 4: 1 trains one network, mostly an ensemble whose members share "
+            "layers, 2 a bag of 8 networks over folds of the rows, 3 two bags, 4 three whose "
+            "networks have members. Each step takes longer than the one before, and usually "
+            "gives a better model.",
+            words.quality(),
         ),
     ] = 1
     members: Annotated[

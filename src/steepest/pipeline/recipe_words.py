@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from .defaults import (
-    BAG_ROWS,
-    BAGS,
+    BAG,
     BATCHES,
     BY_KIND,
     FEW,
+    FEW_OF_BAGS,
     FEW_ROWS,
     FREQUENCIES,
     LADDER,
+    LEAST_BAG_ROWS,
     LEAST_EPOCHS,
     MANY,
     MANY_MEMBERS,
@@ -26,7 +27,7 @@ from .defaults import (
 )
 from .names import LOSSES
 
-__all__ = ["batches", "by_quality", "by_task", "either", "epochs", "few_rows", "losses", "steps"]
+__all__ = ["batches", "by_quality", "by_task", "either", "epochs", "losses", "quality", "steps"]
 
 _KINDS = {
     "binary": "with two classes",
@@ -63,10 +64,13 @@ def epochs() -> str:
     return _told(least, _by_few_rows("epochs")) + f"; {texts}"
 
 
-def few_rows() -> str:
-    """Return what few rows change about the first steps of the ladder."""
-    least, most = BAG_ROWS
-    return f"From {least} to {most} rows, 1 and 2 are bags, too, if nothing stands against it."
+def quality() -> str:
+    """Return which step of the ladder is the default."""
+    return (
+        f"{BAG} where it takes no more than about twice the time of 1 and nothing stands against "
+        f"it: from {LEAST_BAG_ROWS} rows on, of two classes or a number and up to {MANY} columns, "
+        f"or up to {FEW:,} rows; else 1"
+    )
 
 
 def by_quality(name: str, otherwise: int) -> str:
@@ -75,7 +79,7 @@ def by_quality(name: str, otherwise: int) -> str:
     of_many = [(MANY_MEMBERS, f"with two classes or a number and more than {MANY} columns")] * (
         name == "members"
     )
-    others = [*_by_kind(name), *of_many, *_by_few_rows(name, otherwise), *of_quality]
+    others = [*_by_kind(name), *of_many, *of_quality, *_by_few_rows(name, otherwise)]
     return _told(f"{otherwise}", others)
 
 
@@ -101,11 +105,14 @@ def _by_kind(name: str) -> list[tuple[Any, str]]:
 
 def _by_few_rows(name: str, otherwise: Any = None) -> list[tuple[Any, str]]:
     """Return what a setting is of few rows, and of which, if that is another value."""
-    least, most = BAG_ROWS
+    few, of_bags = f"up to {FEW:,} rows", {kind: own[0][1] for kind, own in FEW_OF_BAGS.items()}
+    alone = any(own.get(name) != of_bags[kind].get(name) for kind, own in FEW_ROWS.items())
     usual, told = dict(BY_KIND), []
-    for table, rows in ((FEW_ROWS, f"up to {FEW:,} rows"), (BAGS, f"from {least} to {most} rows")):
+    single = f"in one network of {few}" if alone else few
+    for step, rows, table in (1, single, FEW_ROWS), (BAG, "in a bag of few rows", of_bags):
         kinds: dict[Any, list[str]] = {}
         for kind, own in table.items():
+            usual[kind] = usual[kind] | LADDER[step]
             if name in own and own[name] != usual[kind].get(name, otherwise):
                 kinds.setdefault(own[name], []).append(kind)
             usual[kind] = usual[kind] | own

@@ -48,6 +48,7 @@ __all__ = [
     "Encoder",
     "counts_text",
     "fit_notes",
+    "has_texts",
     "not_read",
 ]
 
@@ -446,6 +447,16 @@ def _fitted(kind: type[Column], source: Source, rare: int, sign: int) -> Column:
             "with it; give numbers, or leave it out of monotonic"
         )
     return replace(Rising.fit(source, rare), sign=sign)
+
+
+def has_texts(table: pa.Table, inputs: Iterable[str], options: TableOptions | None = None) -> bool:
+    """Return whether one of the inputs holds free text, by reading those that can hold it."""
+    numbers = pa.types.is_primitive
+    inputs = [name for name in inputs if not numbers(table.schema.field(name).type)]
+    try:
+        return bool(inputs) and bool(Encoder.fit(table, inputs, options=options).texts)
+    except TableError:  # none of these is of use
+        return False
 
 
 def counts_text(counts: Counts) -> list[str]:

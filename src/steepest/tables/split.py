@@ -214,12 +214,15 @@ class Split:
         Indices of rows; validation and test may be empty.
     column : str or None
         The column that said so, which is no input; None if none did.
+    told : bool
+        Whether it said which rows to validate on.
     """
 
     train: Rows
     validation: Rows
     test: Rows
     column: str | None = None
+    told: bool = False
 
     def joined(self) -> Self:
         """Return it with the rows to validate on among those to train on."""
@@ -282,9 +285,10 @@ def split_rows(
     )
     if not len(train):
         raise TableError(f"column {SPLIT_COLUMN!r} names no row for training")
-    if not len(validated):
+    told = len(validated) > 0
+    if not told:
         train, validated = by.hold_out(train, validation, seed)
-    return Split(train, validated, tested, SPLIT_COLUMN)
+    return Split(train, validated, tested, SPLIT_COLUMN, told)
 
 
 def class_labels(task: Task, column: Any) -> Rows:
