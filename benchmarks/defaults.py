@@ -5,10 +5,11 @@
 KIND is binary, multiclass or regression. FOLDER holds the tables as Parquet files. The rows that
 `table_sources.py` keeps for the test are left out before anything else. A seed draws the rows to
 train on from the others, at most `ROWS`, and at most `ROWS` more to validate on; all candidates get
-the same ones. A learner knows nothing of the latter: it holds out a tenth of its own rows for its
-best epoch. Errors (1 - accuracy, or 1 - R²) are kept in SCORES.json, and what is there already is
-not computed again. One rule for all tables of a kind decides: the geometric mean of the errors,
-each raised by 0.01 as in Holzmüller et al. 2024 (arXiv:2407.04491), here over that of the defaults.
+the same ones. A learner knows nothing of the latter: it trains one network, and holds out a tenth
+of its own rows for its best epoch. Errors (1 - accuracy, or 1 - R²) are kept in SCORES.json, and
+what is there already is not computed again. One rule for all tables of a kind decides: the
+geometric mean of the errors, each raised by 0.01 as in Holzmüller et al. 2024 (arXiv:2407.04491),
+here over that of the defaults.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def draw(test, seed: int, most: int):
 def error(kind: str, settings: dict, X, y, parts, seed: int) -> float:
     learner = TabularRegressor if kind == "regression" else TabularClassifier
     train, validation = parts
-    model = learner(settings=settings, random_state=seed, n_threads=1)
+    model = learner(settings=settings, quality=1, random_state=seed, n_threads=1)
     model.fit(X.iloc[train], y[train])
     return 1 - float(model.score(X.iloc[validation], y[validation]))
 

@@ -62,8 +62,8 @@ def measure(folder: Path, name: str) -> str:
     ours = TabularRegressor if numbers else TabularClassifier
     trees = HistGradientBoostingRegressor if numbers else HistGradientBoostingClassifier
     learners = [
-        ours(n_threads=1),
-        ours(n_threads=1, monotonic=signs),
+        ours(quality=1, n_threads=1),
+        ours(quality=1, n_threads=1, monotonic=signs),
         trees(random_state=0, categorical_features="from_dtype"),
         trees(random_state=0, categorical_features="from_dtype", monotonic_cst=signs),
     ]

@@ -57,7 +57,7 @@ def loss(folder: Path, table: str, settings: dict, rate: float, seed: int) -> fl
     numbers = y.dtype.kind == "f"
     settings = settings | {"lr": rate * (0.05 if numbers else 0.04)}
     learner = TabularRegressor if numbers else TabularClassifier
-    model = learner(settings=settings, random_state=seed, n_threads=1)
+    model = learner(settings=settings, quality=1, random_state=seed, n_threads=1)
     model.fit(X.iloc[train], y[train])
     X, y = X.iloc[judges], y[judges]
     if numbers:

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 __all__ = ["MODELS"]
 
 
-def steepest(regression: bool, seed: int, quality: int = 1):
+def steepest(regression: bool, seed: int, quality: int | None = None):
     from steepest import TabularClassifier, TabularRegressor
 
     kind = TabularRegressor if regression else TabularClassifier
@@ -112,7 +112,7 @@ def realmlp(regression: bool, seed: int):
 
 MODELS = {
     "steepest": steepest,
-    **{f"steepest_{q}": partial(steepest, quality=q) for q in (2, 3, 4)},
+    **{f"steepest_{q}": partial(steepest, quality=q) for q in (1, 2, 3, 4)},
     "sklearn_mlp": sklearn_mlp,
     "hgb": hgb,
     "lightgbm": lightgbm,
