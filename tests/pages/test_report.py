@@ -105,6 +105,22 @@ def test_figures_hold_the_numbers_of_python(documents, show):
     assert thick["values"] == effect["mean"]["yes"]
 
 
+def test_a_bag_is_shown_as_one_of_its_networks(show):
+    fit, known = fitted("rich", folds=2)
+    found = document(fit.model, known)
+    shown = show(page(found))
+    rows = section(found, "training")["train"]
+    said = shown.inner_text("#training")
+    begin = f"The first of 2 networks: 4 epochs over {rows:,} rows but a fold, one of 2, in "
+    assert said.partition("\n")[2].strip().startswith(begin)
+    assert "was kept, by the rows of that fold (dashed line)." in said
+    layers = section(found, "network")
+    parameters = f"{fit.model.network.theta.size:,} parameters"
+    told = f"the average of 2 networks, here the first; in all {parameters}"
+    assert told in shown.inner_text("#network")
+    assert 2 * sum(layer["parameters"] for layer in layers["layers"]) == layers["parameters"]
+
+
 def test_periods_hold_the_numbers_of_python(documents, show):
     shown = show(page(documents["number"]))
     figures = shown.evaluate(

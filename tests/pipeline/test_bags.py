@@ -14,7 +14,9 @@ from sklearn.model_selection import ShuffleSplit
 from sklearn.preprocessing import StandardScaler
 
 from steepest import (
+    Average,
     Checkpoint,
+    Concat,
     Dense,
     InputError,
     Network,
@@ -32,7 +34,7 @@ from steepest.pipeline.ladder import Ladder, ladder_line, next_line, told_second
 from steepest.pipeline.notes import training_line
 from steepest.pipeline.recipe import Recipe
 from steepest.pipeline.request import Request
-from steepest.pipeline.train import RunOptions, TrainingData, average, train_recipe
+from steepest.pipeline.train import RunOptions, TrainingData, average, first_of, train_recipe
 from steepest.tables.encoder import Encoder
 from steepest.tables.split import SplitBy
 from steepest.tables.task import infer_task
@@ -113,6 +115,19 @@ def test_a_weighted_average_is_one_network():
         joined = average(networks, 0, np.asarray(shares))
         np.testing.assert_allclose(joined.predict(X), np.tensordot(shares, outputs, 1))
     assert average(networks, 0, np.array([0, 1, 0])) is networks[1]
+
+
+def test_the_first_network_of_an_average_is_found_again():
+    networks = [Network(Dense(4), Tanh(), Dense(2), inputs=2, seed=s) for s in range(3)]
+    first, count = first_of(average(networks, 0))
+    assert count == 3
+    np.testing.assert_array_equal(first.predict(X), networks[0].predict(X))
+    weighed, count = first_of(average(networks, 0, np.array([0.5, 0.2, 0.3])))
+    assert count == 3
+    np.testing.assert_allclose(weighed.predict(X), 1.5 * networks[0].predict(X), rtol=1e-5)
+    assert first_of(networks[0]) == (networks[0], 1)
+    other = Network(Concat(Dense(2), Tanh()), Average(2), inputs=2)
+    assert first_of(other) == (other, 1)
 
 
 def test_an_interrupted_bag_is_what_was_trained():

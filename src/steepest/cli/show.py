@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -95,6 +95,7 @@ def _scores(model: Model) -> Iterator[str]:
 
 
 def _training(model: Model) -> Iterator[str]:
+    from ..pipeline.train import first_of
     from ..printing import aligned_table, shortened
 
     about = model.about
@@ -102,8 +103,8 @@ def _training(model: Model) -> Iterator[str]:
     learned = f"trained on {counted(rows['train'], 'row')}" if "train" in rows else "trained"
     chosen = rows.get("validation")
     more = f", {chosen:,} more to choose the epoch by" if chosen else ""
-    parts = len(_averaged(model.network))
-    yield learned + more + (f"; the first of {parts} networks:" if parts else "")
+    parts = first_of(model.network)[1]
+    yield learned + more + (f"; the first of {parts} networks:" if parts > 1 else "")
     names = [name for name in columns if name not in _UNSHOWN]
     epochs = [
         [f"  {cell}" if k == 0 else cell for k, cell in enumerate(map(_number, line))]
@@ -137,27 +138,16 @@ def _columns(model: Model) -> Iterator[str]:
 
 
 def _layers(network: Network, trained: str) -> Iterator[str]:
-    from ..network import Network
+    from ..pipeline.train import first_of
 
     room = max(12, (width() or _ELSEWHERE) - _NUMBERS)
     kept = sum(view.size for view in network.state.values())
     state = f", {kept:,} numbers of state" if kept else ""
     sizes = f"{network.theta.size:,} parameters{state}{trained}"
-    parts = _averaged(network)
-    if parts:
-        yield folded(f"the average of {len(parts)} networks, {sizes}; the first:", 2)
-        network = Network(*parts[0].layers, inputs=network.inputs, dtype=network.dtype)
+    first, parts = first_of(network)
+    if parts > 1:
+        yield folded(f"the average of {parts} networks, {sizes}; the first:", 2)
     else:
         yield folded(f"network: {sizes}", 2)
-    yield network.summary(nested=False, width=room)
+    yield first.summary(nested=False, width=room)
     yield "with --program: every step of the computation"
-
-
-def _averaged(network: Network) -> tuple[Any, ...]:
-    """Return the networks that this one is the average of; none if it is no average."""
-    from ..layers import Average, Concat
-
-    first, *others = network.layers
-    if isinstance(first, Concat) and [type(layer) for layer in others] == [Average]:
-        return tuple(first.layers)
-    return ()

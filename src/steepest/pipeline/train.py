@@ -50,6 +50,7 @@ __all__ = [
     "calibrated",
     "class_weighted",
     "finished",
+    "first_of",
     "fit_networks",
     "make_trainer",
     "train_recipe",
@@ -469,3 +470,20 @@ def average(members: list[Network], seed: int, shares: Array | None = None) -> N
             factor = named[f"0.{k}.{len(member.layer.layers)}.s"]
             factor[...] = len(members) * shares[k] / shares.sum()
     return network
+
+
+def first_of(network: Network) -> tuple[Network, int]:
+    """Return the first of the networks whose `average` this is, and how many there are.
+
+    That is the network itself, and 1, if it is no average.
+    """
+    all_of_them, *others = network.layers
+    if not isinstance(all_of_them, Concat) or others != [Average(len(all_of_them.layers))]:
+        return network, 1
+    first = all_of_them.layers[0]
+    if not isinstance(first, Sequential):
+        return network, 1
+    one = Network(*first.layers, inputs=network.inputs, dtype=network.dtype)
+    for name, array in one.built.named.items():
+        array[...] = network.built.named[f"0.0.{name}"]
+    return one, len(all_of_them.layers)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from ...parameters import walk
+from ..train import first_of
 from .subject import Subject
 
 __all__ = ["section"]
 
 _LONGEST = 60_000
-"""Letters of a program: those of a bag of networks would fill the page."""
+"""Letters of a program: that of a large network would fill the page."""
 
 
 def section(subject: Subject) -> dict[str, Any]:
-    """Return the layers with their shapes and parameters, and the program of a prediction."""
+    """Return the layers with their shapes and parameters, and the program of a prediction.
+
+    Of several networks they are those of the first.
+    """
     model = subject.model
-    network = model.network
+    network, networks = first_of(model.network)
     sizes: dict[str, int] = {}
     for name, buffer in network.built.buffers.items():
         path = name.rpartition(".")[0]
@@ -33,7 +37,8 @@ def section(subject: Subject) -> dict[str, Any]:
     return {
         "inputs": list(network.built.input_shape),
         "layers": layers,
-        "parameters": int(network.theta.size),
+        "networks": networks,
+        "parameters": int(model.network.theta.size),
         "loss": repr(model.loss),
         "program": _begun(str(network.program(1))),
     }

@@ -8,6 +8,10 @@ import { count, counted } from "../format.js";
  * @returns {(HTMLElement | null)[]}
  */
 export function network(section) {
+  const several =
+    section.networks > 1
+      ? `the average of ${section.networks} networks, here the first; in all `
+      : "";
   return [
     table(
       [{ left: "path" }, { left: "layer" }, "shape of an example", "parameters"],
@@ -17,7 +21,7 @@ export function network(section) {
         layer.shape.join(" × "),
         layer.parameters ? count(layer.parameters) : "",
       ]),
-      `From ${section.inputs.join(" × ")} inputs; ${counted(section.parameters, "parameter")}; loss ${section.loss}`,
+      `From ${section.inputs.join(" × ")} inputs; ${several}${counted(section.parameters, "parameter")}; loss ${section.loss}`,
     ),
     h(
       "details",

@@ -16,12 +16,14 @@ const NAMES = { loss: "training rows", validation_loss: "validation rows" };
 export function training(section) {
   const kept = section.best;
   const said = [counted(section.epoch.length, "epoch")];
+  if (section.networks > 1) said.unshift(`The first of ${section.networks} networks:`);
   if (section.train) said.push(`over ${counted(section.train, "row")}`);
+  if (section.folds) said.push(`but a fold, one of ${section.folds},`);
   if (section.seconds !== null) said.push(`in ${number(section.seconds)} s`);
-  const chosen =
-    kept === null
-      ? ""
-      : `; epoch ${kept} was kept, by ${count(section.validation)} validation rows (dashed line)`;
+  const judges = section.folds
+    ? "the rows of that fold"
+    : `${count(section.validation)} validation rows`;
+  const chosen = kept === null ? "" : `; epoch ${kept} was kept, by ${judges} (dashed line)`;
   return [
     note(
       `${said.join(" ")}${chosen}. The training rows' loss is the average over the epoch, as it went.`,
