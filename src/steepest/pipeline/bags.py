@@ -58,8 +58,6 @@ __all__ = ["chosen_weights", "folds_of", "suits_a_bag", "train_all"]
 
 ROUNDS = 25
 """So many times a bag is chosen; a weight is the share of these."""
-BINS = 32
-"""Of piecewise linear functions, which every second bag has in place of waves."""
 _LOOK, _LEAST = 0.2, 1e-3  # seconds: between looks for Ctrl-C; of a network at least
 
 
@@ -116,7 +114,7 @@ def train_all(
             "one of the two"
         )
     jobs = [
-        _Job(bag * len(data.folds) + k, _variant(recipe, bag, k), *fold)
+        _Job(bag * len(data.folds) + k, recipe.of_bag(encoder, bag, k), *fold)
         for bag in range(recipe.ensemble)
         for k, fold in enumerate(data.folds)
     ]
@@ -130,12 +128,6 @@ def train_all(
         job.found, job.outputs = every[k % ranks.size][0][k]
     ended = next((end for _, end in every if end is not None), None)
     return _joined(recipe, task, data, [job for job in jobs if job.found is not None], ended)
-
-
-def _variant(recipe: Any, bag: int, fold: int) -> Any:
-    """Return what one network trains: another seed, and numbers otherwise in every second bag."""
-    other = {"bins": BINS} if bag % 2 and not recipe.bins else {}
-    return replace(recipe, ensemble=1, seed=recipe.seed + bag * recipe.folds + fold, **other)
 
 
 @dataclass

@@ -17,6 +17,7 @@ __all__ = [
     "FEW_OF_BAGS",
     "FEW_ROWS",
     "FREQUENCIES",
+    "KINDS",
     "LADDER",
     "LEAST_BAG_ROWS",
     "LEAST_EPOCHS",
@@ -111,9 +112,14 @@ LADDER: dict[int, dict[str, Any]] = {
     1: {},
     2: {"members": 1, "folds": 8},
     3: {"members": 1, "folds": 8, "ensemble": 2},
-    4: {"members": 4, "folds": 8, "ensemble": 3},
+    4: {"members": 1, "folds": 8, "ensemble": 4},
 }
 """What each step of ``quality`` has in place of the defaults."""
+KINDS: tuple[dict[str, Any], ...] = ({}, {"bins": 32}, {"rule": "muon"}, {"members": 4})
+"""What the bags of an ensemble have in place of the defaults, one after the other, and from the
+start again: networks of other kinds err in other places. They are numbers as waves, numbers as
+piecewise linear functions, steps by Muon, and members that share layers."""
+# docs/performance/table_defaults.md has what each of them gains.
 BAG = 2
 """The first step that is a bag."""
 _OF_A_BAG = {"members", "folds", "ensemble", "lr", "epochs"}

@@ -29,6 +29,7 @@ from .defaults import (
     BY_KIND,
     FACTORS,
     FREQUENCIES,
+    KINDS,
     LADDER,
     LEAST_EPOCHS,
     MOST_BATCH,
@@ -120,6 +121,18 @@ class Recipe(RecipeSettings):
     def fits(self) -> int:
         """How many networks are trained."""
         return self.ensemble * (self.folds or 1)
+
+    def of_bag(self, encoder: Encoder, bag: int, fold: int = 0) -> Self:
+        """Return what a network of a bag trains by: a seed of its own, and what its kind has.
+
+        A kind (`KINDS`) changes what is as by default, but gives no members where layers can't
+        have them.
+        """
+        own = KINDS[bag % len(KINDS)].items()
+        kind = {name: value for name, value in own if getattr(self, name) == getattr(Recipe, name)}
+        if encoder.rising or any(isinstance(units, Mapping) for units in self.layers):
+            kind.pop("members", None)
+        return replace(self, ensemble=1, seed=self.seed + bag * self.folds + fold, **kind)
 
     @property
     def sizes(self) -> tuple[Any, ...]:
