@@ -37,15 +37,15 @@ RULES: dict[str, tuple[dict, tuple[float, ...]]] = {
     "adamw": ({"rule": "adamw"}, (0.3, 1.0, 3.0)),
     "nadam": ({"rule": "nadam"}, (0.3, 1.0, 3.0)),
     "radam": ({"rule": "radam"}, (0.3, 1.0, 3.0, 10.0)),
-    "adamax": ({"rule": "adamax"}, (1.0, 3.0, 10.0, 30.0)),
-    "rmsprop": ({"rule": "rmsprop"}, (0.1, 0.3, 1.0)),
+    "adamax": ({"rule": "adamax"}, (3.0, 10.0, 30.0, 100.0)),
+    "rmsprop": ({"rule": "rmsprop"}, (0.1, 0.3, 1.0, 3.0)),
     "adagrad": ({"rule": "adagrad"}, (3.0, 10.0, 30.0, 100.0)),
     "adadelta": ({"rule": "adadelta"}, (0.1, 0.3, 1.0, 3.0, 10.0)),
     "adafactor": ({"rule": "adafactor"}, (0.3, 1.0, 3.0)),
     "muon": ({"rule": "muon"}, (0.3, 1.0, 3.0)),
-    "schedule-free adamw": ({"rule": "schedule_free_adamw", **STEADY}, (0.3, 1.0, 3.0)),
+    "schedule-free adamw": ({"rule": "schedule_free_adamw", **STEADY}, (0.3, 1.0, 3.0, 10.0)),
     "sgd": ({"rule": "sgd"}, (0.1, 0.3, 1.0)),
-    "asgd": ({"rule": "asgd", **STEADY}, (0.03, 0.1, 0.3, 1.0)),
+    "asgd": ({"rule": "asgd", **STEADY}, (0.01, 0.03, 0.1, 0.3)),
 }
 """Settings of each, and the learning rates it tries, in units of the default for Adam."""
 

@@ -15,7 +15,7 @@ from steepest import layers
 from steepest.checking import catalogue
 
 TOLERANCE = 1e-6
-MAGNIFIED, MOST = 1e6, 1e-5
+MAGNIFIED, MOST = 1e6, 1e-4
 """Where gradients differ by rounding, steps of rules that divide by their size may differ by
 ``MAGNIFIED`` times that, but not by more than ``MOST``: behind a saturated tanh gradients of 1e-4
 have eleven digits."""
@@ -87,7 +87,7 @@ class Agreement:
             averages = np.average(
                 np.reshape(expected_steps, (-1, per_epoch)), axis=1, weights=sizes[:per_epoch]
             )
-            self.note(f"objectives in {what}", {"": objectives}, {"": averages})
+            self.note(f"objectives in {what}", {"": objectives}, {"": averages}, tolerance)
             self.note(what, end, expected_end, tolerance)
             self.seen.add(type(rule).__name__)
         self.seen |= kinds(network_of(problem).layer) | {type(problem.loss).__name__}

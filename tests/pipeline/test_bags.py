@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -130,6 +131,21 @@ def test_the_first_network_of_an_average_is_found_again():
     assert first_of(other) == (other, 1)
 
 
+def test_a_bag_without_a_weight_comes_last(monkeypatch):
+    monkeypatch.setattr("steepest.pipeline.bags.chosen_weights", lambda *_: np.array([0.0, 1.0]))
+    recipe, task, encoder, data = prepared({"folds": 3, "ensemble": 2})
+    bags = train_all(recipe, task, encoder, data, RunOptions())
+    alone = train_all(
+        replace(recipe.of_bag(encoder, 1), folds=3), task, encoder, data, RunOptions()
+    )
+    for own, expected in zip(bags.histories[:3], alone.histories, strict=True):
+        np.testing.assert_array_equal(own["loss"], expected["loss"])
+    assert len(bags.histories) == 6
+    first, count = first_of(bags.network)
+    assert count == 3
+    np.testing.assert_array_equal(first.predict(data.X), first_of(alone.network)[0].predict(data.X))
+
+
 def test_an_interrupted_bag_is_what_was_trained():
     recipe, task, encoder, data = prepared({"folds": 3, "ensemble": 2, "threads": 1})
     begun = []
@@ -184,6 +200,9 @@ def test_work_grows_with_networks_rows_and_members():
 
     assert work(folds=4) == pytest.approx(3 * one)
     assert work(folds=4, threads=4) == pytest.approx(3 / 4 * one)
+    of_two, of_four = (work(folds=4, ensemble=bags) for bags in (2, 4))
+    assert of_two > 6 * one  # numbers enter the second bag as 32 inputs
+    assert of_four > of_two + 3 * 280 / 16 * one  # Muon's own work, of 280 rows a batch
     assert work(epochs=6) == pytest.approx(2 * one)
     wide = {"layers": (64, 64)}
     assert work(members=8, **wide) > 2 * work(members=1, **wide)
@@ -270,7 +289,7 @@ def test_what_a_model_of_any_step_can_do(classifier, tmp_path):
 
 
 def test_steps_train_as_many_networks_and_folds_calibrate(classifier):
-    fits = {1: 1, 2: 3, 4: 9}[classifier.quality]
+    fits = {1: 1, 2: 3, 4: 12}[classifier.quality]
     assert len(classifier.histories_) == fits
     rows = classifier.model_.calibration.rows
     assert rows == (12 if classifier.quality == 1 else N)

@@ -371,13 +371,35 @@ def test_members_share_the_hidden_layers_and_bins_take_the_place_of_waves(kind):
 
 def test_quality_is_short_for_settings_that_go_before_it():
     steps = [Recipe.for_task(task("binary"), {"quality": q}) for q in LADDER]
-    assert [step.fits for step in steps] == [1, 8, 16, 24]
-    assert [step.members for step in steps] == [4, 1, 1, 4]
+    assert [step.fits for step in steps] == [1, 8, 16, 32]
+    assert [step.members for step in steps] == [4, 1, 1, 1]
     rising = [Recipe.for_task(task("binary"), {"quality": q}, rising=True) for q in LADDER]
     assert {step.members for step in rising} == {1}
     own = Recipe.for_task(task("binary"), {"quality": 3, "folds": 4, "members": 2, "ensemble": 1})
     assert (own.fits, own.members) == (4, 2)
     assert Recipe.for_task(task("binary")) == steps[0]
+
+
+def test_bags_are_of_other_kinds_but_as_they_were_set():
+    encoder = Encoder.fit(TABLE, ["x", "many"])
+
+    def of_bags(settings, encoder=encoder, rising=False):
+        recipe = Recipe.for_task(task("regression"), settings, rising=rising)
+        bags = [recipe.of_bag(encoder, bag, fold=3) for bag in range(recipe.ensemble)]
+        assert [each.seed for each in bags] == [8 * k + 3 for k in range(len(bags))]
+        assert {each.fits for each in bags} == {8}
+        return [(each.bins, each.rule, each.members) for each in bags]
+
+    four = [(0, "adam", 1), (32, "adam", 1), (0, "muon", 1), (0, "adam", 4)]
+    assert [of_bags({"quality": q}) for q in (2, 3, 4)] == [four[:1], four[:2], four]
+    assert of_bags({"quality": 4, "ensemble": 5}) == four + four[:1]
+    set_ = {"bins": 9, "rule": "nadam", "members": 2}
+    assert of_bags({"quality": 4} | set_) == [tuple(set_.values())] * 4
+    other = {"layers": (8, {"type": "Dense", "units": 4}), "members": 1}
+    without = [*four[:3], four[0]]
+    assert of_bags({"quality": 4} | other) == without
+    rising = Encoder.fit(TABLE, ["x", "many"], monotonic={"x": 1})
+    assert of_bags({"quality": 4}, rising, rising=True) == without
 
 
 @pytest.mark.parametrize(

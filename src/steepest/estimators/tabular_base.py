@@ -53,8 +53,8 @@ class BaseTabular(BaseTrained):
     ----------
     quality : int, optional
         A step from 1 to 4: one network, mostly of members that share layers; a bag of 8 networks
-        over folds of the rows; two such bags; three bags whose networks have members. Each takes
-        longer, and predicts better most of the time. It is what ``members``, ``folds`` and
+        over folds of the rows; two bags of unlike networks; four. Each takes longer, and predicts
+        better most of the time. It is what ``members``, ``folds`` and
         ``ensemble`` are by default. Folds have no use for ``validation_fraction``, and train on all
         rows. By default it is 2 where that takes no more than about twice the time of 1: from 50
         rows on, of two classes or a number and up to 64 columns, or up to 1,000 rows; but not if

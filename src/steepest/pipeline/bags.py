@@ -16,6 +16,7 @@ of models", ICML 2004.
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -223,24 +224,25 @@ class _SideBySide:
 def _joined(
     recipe: Any, task: Task, data: TrainingData, jobs: list[_Job], ended: BaseException | None
 ) -> Trained:
-    """Return the networks of all bags as one."""
+    """Return the networks of all bags as one, those of bags without a weight last."""
+    in_bag = len(data.folds)
+    bags = [jobs[k : k + in_bag] for k in range(0, len(jobs), in_bag)]
+    if len(bags[-1]) < in_bag:  # it ended early: each network counts alike, each row once
+        bags = [jobs]
+    rows = np.concatenate([job.out for job in bags[0][:in_bag]])
+    said = [np.concatenate([job.outputs for job in bag[:in_bag]]) for bag in bags]
+    shares, of_each = np.ones(1), None
+    if len(bags) > 1:
+        shares = chosen_weights(_score(recipe, task, data, rows), said)
+        order = np.argsort(shares == 0, kind="stable")  # the first is one that counts
+        bags, of_each = [bags[k] for k in order], np.repeat(shares[order], in_bag)
+    outputs = np.tensordot(shares, np.asarray(said), 1).astype(said[0].dtype)
     found = Networks(ended=ended)
-    for job in jobs:
+    for job in itertools.chain(*bags):
         assert job.found is not None
         found.members += job.found.members
         found.histories += job.found.histories
         found.best += job.found.best
-    in_bag = len(data.folds)
-    if len(jobs) % in_bag:  # it ended early: each network counts alike, each row once
-        jobs = jobs[:in_bag]
-    rows = np.concatenate([job.out for job in jobs[:in_bag]])
-    bags = [jobs[k : k + in_bag] for k in range(0, len(jobs), in_bag)]
-    said = [np.concatenate([job.outputs for job in bag]) for bag in bags]
-    shares = np.ones(1)
-    if len(bags) > 1:
-        shares = chosen_weights(_score(recipe, task, data, rows), said)
-    outputs = np.tensordot(shares, np.asarray(said), 1).astype(said[0].dtype)
-    of_each = np.repeat(shares, in_bag) if len(bags) > 1 else None
     network = average(found.members, recipe.seed, of_each)
     return finished(recipe, task, data, found, network, (rows, outputs))
 

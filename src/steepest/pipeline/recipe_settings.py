@@ -119,8 +119,8 @@ class RecipeSettings:
         int,
         _network(
             "A step from 1 to 4: 1 trains one network, mostly an ensemble whose members share "
-            "layers, 2 a bag of 8 networks over folds of the rows, 3 two bags, 4 three whose "
-            "networks have members. Each step takes longer than the one before, and usually "
+            "layers, 2 a bag of 8 networks over folds of the rows, 3 two bags of unlike networks, "
+            "4 four. Each step takes longer than the one before, and usually "
             "gives a better model.",
             words.quality(),
         ),
