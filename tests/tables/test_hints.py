@@ -52,6 +52,19 @@ def test_few_rows_are_no_drift():
     assert hints(np.linspace(0, 1, 150) + RNG.normal(size=150)) == []
 
 
+def test_a_month_and_a_day_get_a_hint():
+    dates = np.datetime64("2024-01-01") + RNG.permutation(N) % 366
+    months = dates.astype("datetime64[M]")
+    month, day = months.astype(int) % 12 + 1, (dates - months).astype(int) + 1
+    y = RNG.normal(size=N)
+    (line,) = hints(y, a=day, b=month)
+    assert line.startswith("columns 'b' and 'a' look like the month and the day of dates")
+    assert len(hints(y + np.linspace(0, 1, N), a=day, b=month)) == 2
+    (line,) = hints(y, a=day, b=month, c=dates)
+    assert "'c' holds dates" in line
+    assert hints(y, a=day) == hints(y, b=month) == hints(y, a=day + 1, b=month) == []
+
+
 def test_grades_get_a_hint():
     grades = pa.array(RNG.integers(3, 9, 300))
     (line,) = grades_hint(infer_task(grades, "grade"), "--task regression")

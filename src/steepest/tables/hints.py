@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import Column, Date
+from .columns import Column, Date, Number
 from .split_columns import ROW_ORDER
 from .task import Task
 
@@ -19,12 +19,14 @@ _DRIFT = 0.01
 """The least share of the target's variance that blocks of rows must explain, and"""
 _SURE = 3.0
 """so many times as much as in rows drawn at random, to be called a drift."""
+_MONTHS, _DAYS = list(range(1, 13)), list(range(1, 32))
 
 
 def time_hints(
     columns: Mapping[str, Column], y: NDArray[Any], task: Task, option: str
 ) -> list[str]:
-    """Say how to test on later rows, if inputs hold dates or the target drifts.
+    """Say how to test on later rows, if inputs hold dates or the target drifts; and that a month
+    and a day may become a date.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ def time_hints(
     Returns
     -------
     list of str
-        A sentence, or none.
+        A sentence each.
     """
     for name, column in columns.items():
         if isinstance(column, Date):
@@ -47,12 +49,27 @@ def time_hints(
                 f"column {name!r} holds dates, and rows of the whole time are held out: to find "
                 f"out how well later rows are predicted, say {option.format(name)}"
             ]
+    parts = _parts_of_dates(columns)
     if not _drifts(y, task):
-        return []
+        return parts
     return [
+        *parts,
         f"rows near one another in the table have like values of target {task.name!r}: if the rows "
         f"are in the order of time, say {option.format(ROW_ORDER)}; if such rows belong together, "
-        "name a column for groups"
+        "name a column for groups",
+    ]
+
+
+def _parts_of_dates(columns: Mapping[str, Column]) -> list[str]:
+    """Say that single days could be learned, if inputs are a month and a day of the month."""
+    values = {name: list(each.knots) for name, each in columns.items() if isinstance(each, Number)}
+    month = next((name for name, known in values.items() if known == _MONTHS), None)
+    day = next((name for name, known in values.items() if known == _DAYS), None)
+    if month is None or day is None:
+        return []
+    return [
+        f"columns {month!r} and {day!r} look like the month and the day of dates: one column of "
+        "dates, like 2024-12-31, lets single days be learned"
     ]
 
 
