@@ -65,7 +65,7 @@ class RecipeSettings:
         epoch (`steepest.pipeline.bags`); 0 for none.
     ensemble : int
         How many networks are trained, each from another seed; the model is their average. With
-        folds, how many bags; these have weights.
+        folds, how many bags, of networks of up to four kinds; these have weights.
     layers : tuple of int or mapping
         Units of hidden layers, or layers instead of them as `steepest.saved.config` writes them;
         8 is short for ``(8,)``.
@@ -143,8 +143,8 @@ class RecipeSettings:
     ensemble: Annotated[
         int,
         _network(
-            "How many networks to train, each from another seed; with folds, how many bags. The "
-            "model is their average.",
+            "How many networks to train, each from another seed; with folds, how many bags, "
+            "of networks of up to four kinds. The model is their average.",
             words.by_quality("ensemble", 1),
         ),
     ] = 1
