@@ -116,7 +116,7 @@ class TrainedClassifier(ClassifierMixin, BaseTrained):
         number(type(self).__name__, "coverage", coverage, above=0, below=1)
         outputs = self._outputs(X)
         self.model_._check_sets()
-        return self.model_.calibration.sets(self.model_.judge(outputs), coverage, empty=empty)
+        return self.model_.calibration.sets(outputs, coverage, empty=empty)
 
     def _check_targets(self, y: Any) -> Array:
         with checked(type(self).__name__):

@@ -229,7 +229,7 @@ def evaluate(
         found["bins"] = reliability(said, targets, bins)
         scores["ece"] = calibration_error(found["bins"])
         beside["ece"] = calibration_error(reliability(other, targets, bins))
-        found["levels"] = _sets(model, said, targets)
+        found["levels"] = _sets(model, outputs, targets)
     if isinstance(model.loss, Quantile):
         found["levels"] = _levels(model, outputs, targets)
     if not task.is_regression:
@@ -314,11 +314,11 @@ def _classes(model: FittedModel, y: Array, predicted: Array, p: Array | None) ->
     return found
 
 
-def _sets(model: FittedModel, p: Array, targets: Array) -> list[Level]:
+def _sets(model: FittedModel, outputs: Array, targets: Array) -> list[Level]:
     """Return how many sets of classes hold the right one, and how many classes they have."""
     found = []
     for coverage in _COVERAGES if model.calibration.rows else ():
-        inside = model.calibration.sets(p, coverage)
+        inside = model.calibration.sets(outputs, coverage)
         own = inside[np.arange(len(targets)), targets]
         found.append(Level(coverage, float(own.mean()), float(inside.sum(axis=1).mean())))
     return found

@@ -295,9 +295,9 @@ class Model(Printed):
         flag("Model.predict_set", "empty", empty)
         self._check_sets()
         odd = Counts()
-        p = self.judge(self.outputs(X, odd, threads=threads))
-        self._warn("predict_set", odd, len(p))
-        found = self.calibration.sets(p, coverage, empty=empty)
+        outputs = self.outputs(X, odd, threads=threads)
+        self._warn("predict_set", odd, len(outputs))
+        found = self.calibration.sets(outputs, coverage, empty=empty)
         return found[0] if is_record(X) else found
 
     def compiled(self) -> CompiledModel:
@@ -360,7 +360,7 @@ class Model(Printed):
         columns = {"prediction": column_of_values("prediction", self._decoded(outputs))}
         shares = self.judge(outputs)
         if sets is not None:
-            columns["set"] = pa.array(self._told(shares, sets), pa.string())
+            columns["set"] = pa.array(self._told(outputs, sets), pa.string())
         if proba:
             for k, label in enumerate(self.task.classes):
                 columns[f"proba_{label}"] = pa.array(shares[:, k])
@@ -513,10 +513,10 @@ class Model(Printed):
         outputs, targets = self.outputs(rows, threads=threads), task.encode(column)
         return evaluate(self, outputs, targets, sliced, bins)
 
-    def _told(self, p: Array, coverage: float) -> list[str]:
+    def _told(self, outputs: Array, coverage: float) -> list[str]:
         """Return the set of each row as a text, the most probable class first."""
-        inside, names = self.calibration.sets(p, coverage), list(map(str, self.classes))
-        order = np.argsort(-p, axis=1, kind="stable")
+        inside, names = self.calibration.sets(outputs, coverage), list(map(str, self.classes))
+        order = np.argsort(-self.judge(outputs), axis=1, kind="stable")
         return [
             " | ".join(names[k] for k in ranked if own[k])
             for own, ranked in zip(inside, order, strict=True)

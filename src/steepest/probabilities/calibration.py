@@ -37,7 +37,7 @@ from ..arrays import Array
 from ..errors import InputError, ModelError
 from ..records import check_fields
 from ..validate import fraction, number
-from .sets import MOST, kept_scores, members
+from .sets import MOST, kept_scores, members, uniform
 
 __all__ = ["UNCHANGED", "Calibration", "all_classes"]
 
@@ -147,16 +147,17 @@ class Calibration:
             return np.asarray(weighed[:, 1] >= weighed[:, 0], np.int64)
         return np.asarray(weighed.argmax(axis=1))
 
-    def sets(self, p: Array, coverage: float, *, empty: bool = False) -> NDArray[np.bool_]:
-        """Say which classes are in the set of each row, (n, K).
+    def sets(self, q: Array, coverage: float, *, empty: bool = False) -> NDArray[np.bool_]:
+        """Say which classes are in the set of each row, (n, K), of q as of `probabilities`.
 
         `steepest.probabilities.sets.members` says what ``coverage`` and ``empty`` are.
         """
-        return members(p, self.rows, self.scores, coverage, empty=empty)
+        p = self.probabilities(q)
+        return members(p, uniform(q), self.rows, self.scores, coverage, empty=empty)
 
     def with_sets(self, q: Array, y: Array) -> Self:
         """Return it with what sets need of rows that were not trained on, of classes y (n,)."""
-        return replace(self, rows=len(y), scores=kept_scores(self.probabilities(q), y))
+        return replace(self, rows=len(y), scores=kept_scores(self.probabilities(q), uniform(q), y))
 
     def onnx(self, g: _Graph, q: str, width: int) -> tuple[str, str]:
         """Add p (n, K) and the class's number (n,) to a graph; q has ``width`` columns."""
